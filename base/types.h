@@ -1,0 +1,27 @@
+/* Integer and address types used everywhere. Address types tell the spaces apart by name. */
+#ifndef BASE_TYPES_H
+#define BASE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int8_t s8;
+typedef int16_t s16;
+typedef int32_t s32;
+typedef int64_t s64;
+
+typedef u32 laddr; /* linear address: after segmentation, before paging */
+typedef u64 paddr; /* guest physical address */
+
+#define PAGE_BITS 12
+#define PAGE_SIZE 4096u
+#define PAGE_MASK 4095u
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

@@ -1,0 +1,537 @@
+/* The decoder: our own prefix scan and ModRM layout, the row of cpu/insn.def that fits, and
+ * Capstone's word on whether the form exists. The normalising rule, which keeps the known defects
+ * of Capstone 4 and 5 out of reach: Capstone sees only what decides the form (67 and 66, or the one
+ * mandatory prefix right before 0F; opcode, ModRM, SIB; zeros for displacement and immediate) and
+ * always in 32-bit mode, where a 16-bit segment is the same bytes with 66 and 67 toggled.
+ * Everything with a value in it (immediates, displacements, branch targets, sizes, segments, LOCK
+ * legality) is computed here from the raw bytes.
+ *
+ * The memo is keyed by the same normalised bytes, all of which fit one word, so equal keys are
+ * equal forms. Prefixes, ModRM: SDM volume 2, chapter 2; the 15-byte limit: volume 3, 6.15,
+ * interrupt 13. */
+#include <capstone/capstone.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cpu/decode.h"
+
+enum { MAX_LEN = 15, MEMO_BITS = 14, MEMO_SIZE = 1 << MEMO_BITS, NO_ROW = 0xffff, SPAN = 8 };
+
+/* An encoding reduced to what decides its form. */
+struct scan {
+    u8 len;      /* bytes up to and including the SIB byte */
+    u8 start;    /* offset of the first byte after the prefixes */
+    u8 prefixes; /* PFX_* */
+    u8 seg;      /* enum seg, or SEG_NONE */
+    u8 map, opcode, modrm, sib;
+    u8 mand; /* enum mand, never MP_ANY */
+    u8 opsize, addrsize;
+};
+
+/* A form, as the memo keeps it. */
+struct form {
+    u32 key; /* form_key(), never 0 */
+    u16 row; /* NO_ROW: #UD */
+    u8 disp_size, imm_size, sel_size;
+    bool imm_signed, lock_ok, disp_signed;
+    u8 seg, base, index, scale;
+};
+_Static_assert(sizeof(struct form) == 16, "the memo should stay small");
+
+/* Per opcode, from its rows. */
+enum { OF_MODRM = 1, OF_RM_IS_REG = 2 /* ModRM.mod is ignored (MOV CR/DR) */ };
+
+struct decoder {
+    csh cs;
+    cs_insn *insn;
+    struct decoder_stats stats;
+    u8 flags[4][256];       /* OF_* */
+    u16 first[4 * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
+    u16 *rows;
+    struct form memo[MEMO_SIZE];
+};
+
+/* Forms of our table that hold whatever the installed Capstone says: it rejects some of each, or
+ * sees another length. modrm is compared under mask. */
+static const struct supplement {
+    u8 map, first, last, mask, modrm;
+    const char *why;
+} supplements[] = {
+    {MAP_1B, 0x90, 0x90, 0, 0, "PAUSE with 67: unknown to 5"},
+    {MAP_1B, 0xd8, 0xdf, 0, 0, "x87: sem_x87 decides; 4 and 5 know different aliases"},
+    {MAP_0F, 0x0d, 0x0d, 0, 0, "prefetch: unknown to 4, without some hints in 5"},
+    {MAP_0F, 0x18, 0x1f, 0, 0, "hint NOPs: register forms, and other hints than 0F 1F /0"},
+    {MAP_0F, 0xae, 0xae, 0xc0, 0xc0, "fences with a ModRM.rm other than 0"},
+    {MAP_0F, 0xb9, 0xb9, 0, 0, "UD1: without its ModRM byte in 4 and 5"},
+    {MAP_0F, 0xff, 0xff, 0, 0, "UD0: without its ModRM byte in 4 and 5, 66 unknown to 4"},
+};
+
+static bool supplemented(const struct scan *s)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(supplements); i++) {
+        const struct supplement *p = &supplements[i];
+
+        if (s->map == p->map && s->opcode >= p->first && s->opcode <= p->last &&
+            (s->modrm & p->mask) == p->modrm)
+            return true;
+    }
+    return false;
+}
+
+/* -- rows by opcode -- */
+
+static unsigned row_span(const struct insn_row *row)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(row->op); i++)
+        if (row->op[i] == OP_Zb || row->op[i] == OP_Zv)
+            return SPAN;
+    return 1;
+}
+
+static bool row_has_kind(const struct insn_row *row, enum opnd kind)
+{
+    return row->op[0] == kind || row->op[1] == kind || row->op[2] == kind;
+}
+
+static void index_rows(struct decoder *d)
+{
+    unsigned used = 0;
+
+    for (unsigned n = 0; n < 4 * 256; n++) {
+        d->first[n] = used;
+        for (unsigned r = 0; r < insn_table_len; r++) {
+            const struct insn_row *row = &insn_table[r];
+            unsigned opcode = row->map * 256u + row->opcode;
+
+            if (n < opcode || n >= opcode + row_span(row))
+                continue;
+            d->rows[used++] = r;
+            if (insn_row_has_modrm(row))
+                d->flags[n >> 8][n & 255] |= OF_MODRM;
+            if (row_has_kind(row, OP_Rd))
+                d->flags[n >> 8][n & 255] |= OF_RM_IS_REG;
+        }
+    }
+    d->first[4 * 256] = used;
+}
+
+static bool scan_is_reg(const struct decoder *d, const struct scan *s)
+{
+    return s->modrm >= 0xc0 || (d->flags[s->map][s->opcode] & OF_RM_IS_REG);
+}
+
+static unsigned find_row(const struct decoder *d, const struct scan *s)
+{
+    unsigned n = s->map * 256u + s->opcode;
+    bool has_modrm = d->flags[s->map][s->opcode] & OF_MODRM;
+
+    for (unsigned i = d->first[n]; i < d->first[n + 1]; i++) {
+        const struct insn_row *row = &insn_table[d->rows[i]];
+
+        if (row->mand != MP_ANY && row->mand != s->mand)
+            continue;
+        if (row->reg >= 0 && row->reg != ((s->modrm >> 3) & 7))
+            continue;
+        if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
+            continue;
+        return d->rows[i];
+    }
+    return NO_ROW;
+}
+
+/* -- bytes to scan -- */
+
+/* Takes one prefix byte into s; false if it is none. */
+static bool scan_prefix(struct scan *s, u8 byte)
+{
+    switch (byte) {
+    case 0x26:
+    case 0x2e:
+    case 0x36:
+    case 0x3e:
+        s->seg = (byte >> 3) & 3; /* ES CS SS DS */
+        s->prefixes |= PFX_SEG;
+        return true;
+    case 0x64:
+    case 0x65:
+        s->seg = byte == 0x64 ? SEG_FS : SEG_GS;
+        s->prefixes |= PFX_SEG;
+        return true;
+    case 0x66: s->prefixes |= PFX_OPSIZE; return true;
+    case 0x67: s->prefixes |= PFX_ADDRSIZE; return true;
+    case 0xf0: s->prefixes |= PFX_LOCK; return true;
+    case 0xf2:
+    case 0xf3:
+        s->prefixes &= ~(PFX_REP | PFX_REPNE);
+        s->prefixes |= byte == 0xf3 ? PFX_REP : PFX_REPNE;
+        return true;
+    default: return false;
+    }
+}
+
+static enum mand scan_mand(unsigned prefixes)
+{
+    if (prefixes & PFX_REP)
+        return MP_F3;
+    if (prefixes & PFX_REPNE)
+        return MP_F2;
+    return prefixes & PFX_OPSIZE ? MP_66 : MP_NONE;
+}
+
+/* Bytes ran out at n. */
+static enum decode_result scan_short(struct scan *s, unsigned n)
+{
+    s->len = n;
+    return n >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+}
+
+static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
+                                     bool code32, struct scan *s)
+{
+    unsigned n = 0, limit = avail < MAX_LEN ? avail : MAX_LEN;
+
+    *s = (struct scan){.seg = SEG_NONE};
+    while (n < limit && scan_prefix(s, bytes[n]))
+        n++;
+    s->start = n;
+    s->mand = scan_mand(s->prefixes);
+    s->opsize = code32 != !!(s->prefixes & PFX_OPSIZE) ? 4 : 2;
+    s->addrsize = code32 != !!(s->prefixes & PFX_ADDRSIZE) ? 4 : 2;
+
+    if (n >= limit)
+        return scan_short(s, n);
+    s->opcode = bytes[n++];
+    if (s->opcode == 0x0f) {
+        if (n >= limit)
+            return scan_short(s, n);
+        s->map = MAP_0F;
+        s->opcode = bytes[n++];
+        if (s->opcode == 0x38 || s->opcode == 0x3a) {
+            if (n >= limit)
+                return scan_short(s, n);
+            s->map = s->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
+            s->opcode = bytes[n++];
+        }
+    }
+    if (d->flags[s->map][s->opcode] & OF_MODRM) {
+        if (n >= limit)
+            return scan_short(s, n);
+        s->modrm = bytes[n++];
+        if (s->addrsize == 4 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
+            if (n >= limit)
+                return scan_short(s, n);
+            s->sib = bytes[n++];
+        }
+    }
+    s->len = n;
+    return DECODE_OK;
+}
+
+static u32 form_key(const struct scan *s)
+{
+    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 |
+           (u32)s->mand << 26 | (u32)s->map << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 |
+           s->modrm;
+}
+
+/* -- asking Capstone -- */
+
+/* Writes the normalised bytes of s to buf, without displacement and immediate; returns their
+ * number. */
+static unsigned normalise(const struct decoder *d, const struct scan *s, const struct insn_row *row,
+                          u8 *buf)
+{
+    static const u8 mand_byte[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
+    unsigned n = 0, flags = d->flags[s->map][s->opcode];
+
+    if (s->addrsize == 2)
+        buf[n++] = 0x67;
+    if (row->mand == MP_ANY) {
+        if (s->opsize == 2)
+            buf[n++] = 0x66;
+    } else if (mand_byte[row->mand]) {
+        buf[n++] = mand_byte[row->mand];
+    }
+    if (s->map != MAP_1B)
+        buf[n++] = 0x0f;
+    if (s->map == MAP_0F38 || s->map == MAP_0F3A)
+        buf[n++] = s->map == MAP_0F38 ? 0x38 : 0x3a;
+    buf[n++] = s->opcode;
+    if (flags & OF_MODRM)
+        buf[n++] = flags & OF_RM_IS_REG ? s->modrm | 0xc0 : s->modrm;
+    if (s->addrsize == 4 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
+        buf[n++] = s->sib;
+    return n;
+}
+
+/* True if the form exists. extra is the bytes of displacement and immediate that we count. */
+static bool ask_capstone(struct decoder *d, const struct scan *s, const struct insn_row *row,
+                         unsigned extra)
+{
+    u8 buf[24] = {0};
+    unsigned n = normalise(d, s, row, buf);
+    const u8 *code = buf;
+    size_t size = sizeof(buf);
+    u64 address = 0;
+    bool known = supplemented(s);
+
+    if (!cs_disasm_iter(d->cs, &code, &size, &address, d->insn)) {
+        if (known)
+            d->stats.supplemented++;
+        else
+            d->stats.rejected++;
+        return known;
+    }
+    if (d->insn->size != n + extra && !known)
+        d->stats.length_mismatches++;
+    return true;
+}
+
+/* -- scan to form -- */
+
+static void form_mem16(struct form *f, unsigned mod, unsigned rm)
+{
+    static const struct {
+        u8 base, index;
+    } regs[8] = {
+        {EBX, ESI},      {EBX, EDI},      {EBP, ESI},      {EBP, EDI},
+        {ESI, GPR_NONE}, {EDI, GPR_NONE}, {EBP, GPR_NONE}, {EBX, GPR_NONE},
+    };
+
+    f->disp_size = mod;
+    if (mod == 0 && rm == 6) {
+        f->disp_size = 2;
+        return;
+    }
+    f->base = regs[rm].base;
+    f->index = regs[rm].index;
+}
+
+static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
+{
+    f->disp_size = mod == 2 ? 4 : mod;
+    f->base = rm;
+    if (rm == 4) {
+        f->base = sib & 7;
+        f->index = (sib >> 3) & 7;
+        if (f->index == ESP)
+            f->index = GPR_NONE;
+        else
+            f->scale = sib >> 6;
+    }
+    if (mod == 0 && f->base == EBP) {
+        f->base = GPR_NONE;
+        f->disp_size = 4;
+    }
+}
+
+static void form_mem(struct form *f, const struct scan *s)
+{
+    unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
+
+    if (s->addrsize == 2)
+        form_mem16(f, mod, rm);
+    else
+        form_mem32(f, mod, rm, s->sib);
+    f->disp_signed = f->base != GPR_NONE || f->index != GPR_NONE;
+    if (f->base == EBP || f->base == ESP)
+        f->seg = SEG_SS;
+}
+
+/* The immediates: the first goes to insn.imm, a second or a far pointer's selector to insn.sel. */
+static void form_imm(struct form *f, const struct insn_row *row, const struct scan *s)
+{
+    f->imm_size = insn_row_imm_size(row, s->opsize);
+    if (row_has_kind(row, OP_Ap))
+        f->sel_size = 2;
+    else if (row->op[0] == OP_Iw && row->op[1] == OP_Ib) /* ENTER */
+        f->sel_size = 1;
+    else if (row->op[1] == OP_Ib && row->op[2] == OP_Ib)
+        f->sel_size = 1;
+    f->imm_size -= f->sel_size;
+    f->imm_signed =
+        row_has_kind(row, OP_sIb) || row_has_kind(row, OP_Jb) || row_has_kind(row, OP_Jz);
+}
+
+static void form_make(struct decoder *d, const struct scan *s, u32 key, struct form *f)
+{
+    unsigned r = find_row(d, s);
+    bool has_modrm = d->flags[s->map][s->opcode] & OF_MODRM;
+    const struct insn_row *row;
+
+    *f = (struct form){
+        .key = key, .row = NO_ROW, .seg = SEG_DS, .base = GPR_NONE, .index = GPR_NONE};
+    if (r == NO_ROW)
+        return;
+    row = &insn_table[r];
+    if (has_modrm && !scan_is_reg(d, s))
+        form_mem(f, s);
+    if (row_has_kind(row, OP_Ob) || row_has_kind(row, OP_Ov))
+        f->disp_size = s->addrsize;
+    form_imm(f, row, s);
+    f->lock_ok = (row->attr & IA_LOCK) && !scan_is_reg(d, s);
+    if (ask_capstone(d, s, row, f->disp_size + f->imm_size + f->sel_size))
+        f->row = r;
+}
+
+static const struct form *form_lookup(struct decoder *d, const struct scan *s)
+{
+    u32 key = form_key(s);
+    struct form *f = &d->memo[key * 0x9e3779b1u >> (32 - MEMO_BITS)];
+
+    if (__builtin_expect(f->key == key, 1)) {
+        d->stats.hits++;
+    } else {
+        d->stats.misses++;
+        form_make(d, s, key, f);
+    }
+    return f;
+}
+
+/* -- form and bytes to instruction -- */
+
+/* Little-endian value of size bytes (0, 1, 2 or 4), sign- or zero-extended. */
+static u32 get_value(const u8 *p, unsigned size, bool is_signed)
+{
+    u32 v;
+
+    switch (size) {
+    case 0: return 0;
+    case 1: return is_signed ? (u32)(s8)p[0] : p[0];
+    case 2: v = p[0] | (u32)p[1] << 8; return is_signed ? (u32)(s16)v : v;
+    default: return p[0] | (u32)p[1] << 8 | (u32)p[2] << 16 | (u32)p[3] << 24;
+    }
+}
+
+static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsigned avail,
+                                      bool code32, struct scan *s, struct insn *out)
+{
+    enum decode_result result = scan_bytes(d, bytes, avail, code32, s);
+    const struct form *f;
+    unsigned n = s->len, len;
+
+    *out = (struct insn){.len = n};
+    if (result != DECODE_OK)
+        return result;
+    f = form_lookup(d, s);
+    if (f->row == NO_ROW)
+        return DECODE_UD;
+    len = n + f->disp_size + f->imm_size + f->sel_size;
+    if (len > avail || len > MAX_LEN)
+        return avail >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+
+    *out = (struct insn){
+        .row = f->row,
+        .len = len,
+        .prefixes = s->prefixes,
+        .map = s->map,
+        .opcode = s->opcode,
+        .modrm = s->modrm,
+        .opsize = s->opsize,
+        .addrsize = s->addrsize,
+        .seg = s->prefixes & PFX_SEG ? s->seg : f->seg,
+        .base = f->base,
+        .index = f->index,
+        .scale = f->scale,
+        .disp = (s32)get_value(bytes + n, f->disp_size, f->disp_signed),
+        .imm = get_value(bytes + n + f->disp_size, f->imm_size, f->imm_signed),
+        .sel = get_value(bytes + n + f->disp_size + f->imm_size, f->sel_size, false),
+    };
+    return (s->prefixes & PFX_LOCK) && !f->lock_ok ? DECODE_UD : DECODE_OK;
+}
+
+enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bool code32,
+                          struct insn *out)
+{
+    struct scan s;
+
+    return decode_scan(d, bytes, avail, code32, &s, out);
+}
+
+const struct decoder_stats *decoder_stats(const struct decoder *d)
+{
+    return &d->stats;
+}
+
+/* -- life -- */
+
+struct decoder *decoder_new(void)
+{
+    struct decoder *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->rows = calloc((size_t)insn_table_len * SPAN, sizeof(d->rows[0]));
+    if (!d->rows || cs_open(CS_ARCH_X86, CS_MODE_32, &d->cs) != CS_ERR_OK) {
+        free(d->rows);
+        free(d);
+        return NULL;
+    }
+    d->insn = cs_malloc(d->cs);
+    if (!d->insn) {
+        decoder_free(d);
+        return NULL;
+    }
+    index_rows(d);
+    return d;
+}
+
+void decoder_free(struct decoder *d)
+{
+    if (!d)
+        return;
+    if (d->insn)
+        cs_free(d->insn, 1);
+    cs_close(&d->cs);
+    free(d->rows);
+    free(d);
+}
+
+/* -- text -- */
+
+static bool text_branch(const struct insn *in, u32 eip, char *buf, size_t size)
+{
+    const struct insn_row *row = insn_row_of(in);
+    u32 target = eip + in->len + in->imm;
+
+    if (row->op[0] != OP_Jb && row->op[0] != OP_Jz)
+        return false;
+    snprintf(buf, size, "%s 0x%x", row->name, in->opsize == 2 ? target & 0xffff : target);
+    return true;
+}
+
+unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool code32, u32 eip,
+                     char *buf, size_t size)
+{
+    static const u8 seg_byte[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
+    u8 code[32];
+    const u8 *next = code;
+    size_t left;
+    u64 address = eip;
+    struct scan s;
+    struct insn in;
+    unsigned n = 0;
+
+    if (decode_scan(d, bytes, avail, code32, &s, &in) != DECODE_OK)
+        return 0;
+    if (text_branch(&in, eip, buf, size))
+        return in.len;
+    if (s.prefixes & PFX_SEG)
+        code[n++] = seg_byte[s.seg];
+    if (s.prefixes & PFX_LOCK)
+        code[n++] = 0xf0;
+    /* F2/F3 stand before 66: the other order is the one 4.0.2 misreads. */
+    if (insn_row_of(&in)->attr & IA_STRING && s.prefixes & (PFX_REP | PFX_REPNE))
+        code[n++] = s.prefixes & PFX_REP ? 0xf3 : 0xf2;
+    n += normalise(d, &s, insn_row_of(&in), code + n);
+    memcpy(code + n, bytes + s.len, in.len - s.len);
+    left = n + in.len - s.len;
+    if (cs_disasm_iter(d->cs, &next, &left, &address, d->insn) && !left)
+        snprintf(buf, size, "%s%s%s", d->insn->mnemonic, d->insn->op_str[0] ? " " : "",
+                 d->insn->op_str);
+    else
+        snprintf(buf, size, "%s", insn_row_of(&in)->name);
+    return in.len;
+}

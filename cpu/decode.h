@@ -1,0 +1,41 @@
+/* The decoder: bytes to struct insn, by Capstone under the normalising rule (see decode.c), with a
+ * memo keyed by bytes. The only user of Capstone's headers is decode.c. */
+#ifndef CPU_DECODE_H
+#define CPU_DECODE_H
+
+#include "cpu/insn.h"
+
+struct decoder; /* one per machine; not shared between threads */
+
+enum decode_result {
+    DECODE_OK,
+    DECODE_MORE, /* avail bytes are a valid beginning, but the instruction needs more */
+    DECODE_UD,   /* no such instruction: #UD. out->len holds what is known of the length */
+    DECODE_LONG, /* longer than 15 bytes: #GP(0) */
+};
+
+/* Returns NULL if Capstone cannot be opened. Free with decoder_free(). */
+struct decoder *decoder_new(void);
+void decoder_free(struct decoder *d);
+
+/* Decodes the instruction at bytes[0..avail-1] for a 16- or 32-bit code segment. Reads no byte past
+ * avail; avail may be over 15. Mode (real, V86), CPU model and CPL legality are the lifter's
+ * business. */
+enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bool code32,
+                          struct insn *out);
+
+/* What the memo and Capstone have done so far; for tests and the monitor. */
+struct decoder_stats {
+    u64 hits, misses;      /* memo lookups that did not, and did, ask Capstone */
+    u64 rejected;          /* forms with a row that Capstone rejects and no supplement admits */
+    u64 supplemented;      /* forms that Capstone rejects and the supplement table admits */
+    u64 length_mismatches; /* forms whose length Capstone sees differently (ours is used) */
+};
+const struct decoder_stats *decoder_stats(const struct decoder *d);
+
+/* Disassembly of one instruction into buf for logs ("mov eax, dword ptr [ebx + 4]"); returns its
+ * length in bytes, 0 if it does not decode. eip is used for branch targets. */
+unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool code32, u32 eip,
+                     char *buf, size_t size);
+
+#endif

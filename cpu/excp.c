@@ -1,0 +1,146 @@
+/* Exceptions: recording and unwinding, delivery with double and triple faults (SDM 3A 6.15, table 6-5).
+ *
+ * cpu_raise*() never returns: it unwinds to cpu->unwind, which is the run loop's, or deliver()'s own while an
+ * event is being delivered. Delivery commits nothing before it can no longer fail, so a fault inside it finds
+ * the machine as the first event left it, and every try starts from the same state. */
+#include "cpu/excp.h"
+
+#include <string.h>
+
+#include "cpu/gate.h"
+
+enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
+
+static enum fault_class classify(unsigned vec)
+{
+    switch (vec) {
+    case VEC_DE:
+    case VEC_TS:
+    case VEC_NP:
+    case VEC_SS:
+    case VEC_GP: return CONTRIBUTORY;
+    case VEC_PF: return PAGE_FAULT;
+    case VEC_DF: return DOUBLE_FAULT;
+    default: return BENIGN;
+    }
+}
+
+/* The instruction that was running has not retired. */
+static void leave_block(struct cpu *cpu)
+{
+    cpu->eip = cpu_eip(cpu);
+    cpu->budget += cpu->insn_left;
+    cpu->insn_left = 0;
+    cpu->in_block = 0;
+}
+
+static _Noreturn void raise(struct cpu *cpu, enum vector vec, bool has_error, u32 error)
+{
+    leave_block(cpu);
+    cpu->pending = (struct pending_fault){(u8)vec, has_error, error};
+    siglongjmp(*cpu->unwind, 1);
+}
+
+_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
+{
+    raise(cpu, vec, false, 0);
+}
+
+_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
+{
+    raise(cpu, vec, true, error);
+}
+
+_Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
+{
+    cpu->cr2 = addr;
+    raise(cpu, VEC_PF, true, error);
+}
+
+static struct fault_record *record(struct cpu *cpu, const struct event *ev)
+{
+    struct fault_record *r = &cpu->history[cpu->history_next++ % ARRAY_LEN(cpu->history)];
+
+    *r = (struct fault_record){.vector = ev->vec,
+                               .has_error = ev->has_error,
+                               .cs = cpu->seg[SEG_CS].sel,
+                               .eip = cpu->eip,
+                               .error = ev->error,
+                               .cr2 = cpu->cr2,
+                               .icount = cpu_icount(cpu)};
+    return r;
+}
+
+/* The event that a fault during the delivery of another comes to; false: shutdown. */
+static bool combine(struct event *ev, const struct pending_fault *next)
+{
+    enum fault_class first = ev->fault ? classify(ev->vec) : BENIGN;
+    enum fault_class second = classify(next->vector);
+    bool twice = first == CONTRIBUTORY ? second == CONTRIBUTORY
+                                       : first >= PAGE_FAULT && second != BENIGN;
+
+    if (twice && first == DOUBLE_FAULT)
+        return false;
+    if (twice)
+        *ev = (struct event){.vec = VEC_DF, .fault = true, .has_error = true};
+    else
+        *ev = (struct event){.vec = next->vector, .fault = true, .has_error = next->has_error,
+                             .error = next->error};
+    return true;
+}
+
+/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown report. */
+static void deliver(struct cpu *cpu, struct event first)
+{
+    sigjmp_buf env, *outer = cpu->unwind;
+    struct event *volatile ev = &first;
+    struct fault_record *volatile chain = cpu->shutdown;
+
+    if (first.fault) {
+        memset(cpu->shutdown, 0, sizeof(cpu->shutdown));
+        cpu->shutdown[2] = *record(cpu, &first);
+    }
+    cpu->unwind = &env;
+    if (sigsetjmp(env, 0)) {
+        struct pending_fault next = cpu->pending;
+        struct event nested = {.vec = next.vector, .has_error = next.has_error, .error = next.error};
+
+        memmove(chain, chain + 1, 2 * sizeof(*chain));
+        chain[2] = *record(cpu, &nested);
+        if (!combine(ev, &next)) {
+            cpu->events |= EV_TRIPLE;
+            cpu->fault_depth = 0;
+            cpu->unwind = outer;
+            return;
+        }
+    }
+    cpu->fault_depth = ev->fault && ev->vec == VEC_DF ? 2 : 1;
+    gate_deliver(cpu, ev);
+    cpu->fault_depth = 0;
+    cpu->unwind = outer;
+}
+
+void cpu_deliver_pending(struct cpu *cpu)
+{
+    const struct pending_fault *p = &cpu->pending;
+
+    deliver(cpu, (struct event){.vec = p->vector, .fault = true, .has_error = p->has_error,
+                                .error = p->error});
+}
+
+void cpu_interrupt(struct cpu *cpu, u8 vec)
+{
+    deliver(cpu, (struct event){.vec = vec});
+}
+
+void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits)
+{
+    cpu->dr[6] |= dr6_bits;
+    cpu->dr[7] &= ~(1u << 13); /* GD, so that the handler can reach the debug registers */
+    cpu_interrupt(cpu, VEC_DB);
+}
+
+void cpu_soft_int(struct cpu *cpu, u8 vec)
+{
+    gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
+}

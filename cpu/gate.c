@@ -1,0 +1,160 @@
+/* Delivery of interrupts and exceptions: the real-mode vector table, and the IDT's interrupt, trap and task
+ * gates of 16 and 32 bits, from protected and virtual-8086 mode (SDM 3A 6.12, 20.3; SDM 2, INT n).
+ *
+ * Everything that may fault comes first: descriptors, accessed bits, the pushes. Registers change last. */
+#include "cpu/gate.h"
+
+#include "cpu/task.h"
+
+/* What to push, in order. */
+struct frame {
+    u32 v[10];
+    unsigned n;
+};
+
+static void push_frame(struct cpu *cpu, struct stack *st, const struct frame *f, unsigned size)
+{
+    for (unsigned i = 0; i < f->n; i++)
+        stack_push(cpu, st, size, f->v[i]);
+}
+
+void tss_stack(struct cpu *cpu, unsigned cpl, u32 ext, struct segment *ss, u32 *esp)
+{
+    bool wide = cpu->tr.attr & 8;
+    u32 off = wide ? 4 + 8 * cpl : 2 + 4 * cpl;
+    u32 size = wide ? 4 : 2;
+
+    if (off + size + 1 > cpu->tr.limit)
+        cpu_raise_err(cpu, VEC_TS, sel_err(cpu->tr.sel) | ext);
+    laddr la = cpu->tr.base + off;
+    *esp = (u32)mem_read(cpu, la, size, false);
+    u16 sel = (u16)mem_read(cpu, la + size, 2, false);
+    seg_check_ss(cpu, ss, sel, cpl, VEC_TS, ext);
+}
+
+unsigned gate_code(struct cpu *cpu, u16 sel, u32 ext, struct segment *out)
+{
+    struct desc d;
+
+    if (sel_null(sel))
+        cpu_raise_err(cpu, VEC_GP, ext);
+    if (!desc_fetch(cpu, sel, &d) || !desc_is_code(d) || desc_dpl(d) > cpu->cpl)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext);
+    if (!(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
+    desc_set(cpu, sel, &d, DH_ACCESSED);
+    seg_from_desc(out, sel, d);
+    return d.hi & DH_CONFORM ? cpu->cpl : desc_dpl(d);
+}
+
+static void deliver_real(struct cpu *cpu, const struct event *ev)
+{
+    struct stack st = stack_current(cpu);
+
+    if (ev->vec * 4u + 3 > cpu->idtr.limit)
+        cpu_raise_err(cpu, VEC_GP, ev->vec * 8u + 2);
+    u32 target = (u32)mem_read(cpu, cpu->idtr.base + ev->vec * 4u, 4, false);
+    struct frame f = {{cpu_eflags(cpu), cpu->seg[SEG_CS].sel, cpu->eip}, 3};
+    push_frame(cpu, &st, &f, 2);
+
+    cpu->gpr[ESP] = stack_esp(cpu, &st);
+    seg_set_real(&cpu->seg[SEG_CS], (u16)(target >> 16));
+    cpu->eip = target & 0xffff;
+    cpu->eflags &= ~(u32)(FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF);
+    cpu_update_mode(cpu);
+}
+
+/* Reads and checks the IDT entry of ev: a present interrupt, trap or task gate that may be used. */
+static struct desc fetch_gate(struct cpu *cpu, const struct event *ev)
+{
+    u32 err = ev->vec * 8u + 2 + !ev->soft;
+
+    if (ev->vec * 8u + 7 > cpu->idtr.limit)
+        cpu_raise_err(cpu, VEC_GP, err);
+    u64 v = mem_read(cpu, cpu->idtr.base + ev->vec * 8u, 8, false);
+    struct desc gate = {(u32)v, (u32)(v >> 32)};
+    unsigned type = desc_type(gate);
+    if (type != SYS_TASK_GATE && (type & ~9u) != (SYS_INT16 & ~9u))
+        cpu_raise_err(cpu, VEC_GP, err);
+    if (ev->soft && desc_dpl(gate) < cpu->cpl)
+        cpu_raise_err(cpu, VEC_GP, err);
+    if (!(gate.hi & DH_P))
+        cpu_raise_err(cpu, VEC_NP, err);
+    return gate;
+}
+
+static u32 flags_image(struct cpu *cpu, const struct event *ev)
+{
+    bool rf = ev->fault && ev->vec != VEC_DF;
+
+    return cpu_eflags(cpu) | (rf ? (u32)FLAG_RF : 0);
+}
+
+/* Through an interrupt or trap gate. */
+static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc gate)
+{
+    unsigned type = desc_type(gate);
+    u32 ext = !ev->soft;
+    u16 sel = (u16)(gate.lo >> 16);
+    u32 eip = (gate.lo & 0xffff) | (type & 8 ? gate.hi & 0xffff0000 : 0);
+    bool vm = cpu->eflags & FLAG_VM;
+    struct segment cs, ss;
+    struct stack st = stack_current(cpu);
+    struct frame f = {{0}, 0};
+
+    unsigned cpl = gate_code(cpu, sel, ext, &cs);
+    if (vm && cpl != 0) /* virtual-8086 mode is left for level 0 only */
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext);
+    if (cpl != cpu->cpl) {
+        u32 esp;
+
+        tss_stack(cpu, cpl, ext, &ss, &esp);
+        st = (struct stack){&ss, esp, stack_mask(&ss), false, sel_err(ss.sel) | ext};
+        if (vm) {
+            f.v[f.n++] = cpu->seg[SEG_GS].sel;
+            f.v[f.n++] = cpu->seg[SEG_FS].sel;
+            f.v[f.n++] = cpu->seg[SEG_DS].sel;
+            f.v[f.n++] = cpu->seg[SEG_ES].sel;
+        }
+        f.v[f.n++] = cpu->seg[SEG_SS].sel;
+        f.v[f.n++] = cpu->gpr[ESP];
+    } else {
+        st.err = ext;
+    }
+    if (eip > cs.limit)
+        cpu_raise_err(cpu, VEC_GP, ext);
+    f.v[f.n++] = flags_image(cpu, ev);
+    f.v[f.n++] = cpu->seg[SEG_CS].sel;
+    f.v[f.n++] = cpu->eip;
+    if (ev->has_error)
+        f.v[f.n++] = ev->error;
+    push_frame(cpu, &st, &f, type & 8 ? 4 : 2);
+
+    if (vm) {
+        static const u8 segs[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+        for (unsigned i = 0; i < ARRAY_LEN(segs); i++)
+            seg_null(&cpu->seg[segs[i]], 0);
+    }
+    cpu->gpr[ESP] = stack_esp(cpu, &st);
+    if (cpl != cpu->cpl)
+        cpu->seg[SEG_SS] = ss;
+    cs_commit(cpu, &cs, cpl);
+    cpu->eip = eip;
+    cpu->eflags &= ~(u32)(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM);
+    if (!(type & 1))
+        cpu->eflags &= ~(u32)FLAG_IF;
+    cpu_update_mode(cpu);
+}
+
+void gate_deliver(struct cpu *cpu, const struct event *ev)
+{
+    if (!(cpu->cr0 & CR0_PE)) {
+        deliver_real(cpu, ev);
+        return;
+    }
+    struct desc gate = fetch_gate(cpu, ev);
+    if (desc_type(gate) == SYS_TASK_GATE)
+        task_gate(cpu, gate, TASK_EVENT, cpu->eip, ev);
+    else
+        deliver_gate(cpu, ev, gate);
+}

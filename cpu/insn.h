@@ -1,0 +1,149 @@
+/* A decoded guest instruction, in the compact form that the decode memo keeps, and the table of
+ * instruction forms (insn.def) it points into. Decoding itself is decode.h. */
+#ifndef CPU_INSN_H
+#define CPU_INSN_H
+
+#include "base/types.h"
+
+enum gpr { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI, GPR_COUNT, GPR_NONE = 0xff };
+enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT, SEG_NONE = 0xff };
+
+/* insn.prefixes */
+enum {
+    PFX_LOCK = 1 << 0,
+    PFX_REP = 1 << 1,   /* F3 was the last of F2/F3 */
+    PFX_REPNE = 1 << 2, /* F2 was the last of F2/F3 */
+    PFX_OPSIZE = 1 << 3,
+    PFX_ADDRSIZE = 1 << 4,
+    PFX_SEG = 1 << 5, /* a segment override is present; insn.seg holds it */
+};
+
+enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A };
+
+/* One decoded instruction. */
+struct insn {
+    u16 row;      /* index into insn_table */
+    u8 len;       /* whole length in bytes, prefixes included, 1..15 */
+    u8 prefixes;  /* PFX_* */
+    u8 map;       /* enum insn_map */
+    u8 opcode;    /* last opcode byte */
+    u8 modrm;     /* 0 when the form has none */
+    u8 opsize;    /* effective operand size, 2 or 4 bytes (for operand kinds v and z) */
+    u8 addrsize;  /* effective address size, 2 or 4 bytes */
+    u8 seg;       /* segment of the memory operand or string source: default or override */
+    u8 base;      /* of a ModRM memory operand: enum gpr or GPR_NONE; 16-bit forms too (BX, BP) */
+    u8 index;     /* enum gpr or GPR_NONE */
+    u8 scale;     /* 0..3, shift count of index */
+    u8 reserved;
+    u16 sel;      /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
+    s32 disp;     /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
+                     a lone address (moffs, no base and no index) is zero-extended */
+    u32 imm;      /* immediate, sign-extended to 32 bits where the form sign-extends, else
+                     zero-extended; for relative branches the sign-extended displacement from the
+                     next instruction */
+};
+_Static_assert(sizeof(struct insn) <= 32, "the decode memo relies on it");
+
+static inline unsigned insn_mod(const struct insn *in)
+{
+    return in->modrm >> 6;
+}
+static inline unsigned insn_reg(const struct insn *in)
+{
+    return (in->modrm >> 3) & 7;
+}
+static inline unsigned insn_rm(const struct insn *in)
+{
+    return in->modrm & 7;
+}
+
+/* Operand kinds, in the notation of SDM volume 2, appendix A.2. Sizes: b 1, w 2, d 4, v opsize. */
+enum opnd {
+    OP_NONE,
+    OP_Eb, OP_Ew, OP_Ed, OP_Ev,  /* ModRM.rm: register or memory */
+    OP_Gb, OP_Gw, OP_Gd, OP_Gv,  /* ModRM.reg: general register */
+    OP_M,                        /* ModRM.rm: memory only; a register form is #UD */
+    OP_Mb, OP_Mw, OP_Md, OP_Mq,  /* memory only, of that size */
+    OP_Mp,                       /* memory only: far pointer 16:opsize */
+    OP_Ma,                       /* memory only: BOUND's pair */
+    OP_Rd,                       /* ModRM.rm: 32-bit register whatever mod says (MOV CR/DR) */
+    OP_Ib, OP_Iw, OP_Iz,         /* immediate byte (zero-extended), word, opsize */
+    OP_sIb,                      /* immediate byte sign-extended */
+    OP_Ap,                       /* far pointer in the instruction: imm = offset, sel = selector */
+    OP_Jb, OP_Jz,                /* relative branch */
+    OP_Ob, OP_Ov,                /* moffs: disp = address, of size addrsize */
+    OP_Sw,                       /* ModRM.reg: segment register */
+    OP_Cd, OP_Dd,                /* ModRM.reg: control, debug register */
+    OP_AL, OP_CL, OP_DX, OP_eAX, /* fixed registers; eAX has size v */
+    OP_Zb, OP_Zv,                /* register in the low three opcode bits, sizes b and v */
+    OP_ES, OP_CS, OP_SS, OP_DS, OP_FS, OP_GS,
+    OP_1,                        /* constant 1 (shift group D0/D1) */
+    OP_RvMw,                     /* ModRM.rm: a register of opsize, or a word in memory */
+    OP_Xb, OP_Xv,                /* string source at seg:eSI; insn.seg is DS or the override */
+    OP_Yb, OP_Yv,                /* string destination at ES:eDI, never overridden */
+    OP_Mx,                       /* memory only, 16 bytes */
+    OP_Pq, OP_Qq, OP_Qd, OP_Nq,  /* MMX: reg; rm or memory 64/32; rm register only */
+    OP_Vx, OP_Wx, OP_Wq, OP_Wd, OP_Ww, OP_Ux, /* SSE: reg; rm, memory of 16/8/4/2; rm, no memory */
+};
+
+/* insn_row.attr */
+enum {
+    IA_LOCK = 1 << 0,    /* LOCK allowed with a memory destination */
+    IA_END = 1 << 1,     /* ends a block: control flow, mode changes, I/O */
+    IA_IO = 1 << 2,      /* reaches a device or the clock: alone decides what happens next */
+    IA_PRIV = 1 << 3,    /* #GP when CPL != 0 (real mode runs as CPL 0) */
+    IA_PROT = 1 << 4,    /* #UD in real and virtual-8086 mode */
+    IA_STRING = 1 << 5,  /* REP/REPNE repeat it */
+    IA_STACK64 = 1 << 6, /* reserved for 64-bit mode */
+    IA_D64 = 1 << 7,
+    IA_MODRM = 1 << 8, /* has a ModRM byte though no operand kind says so (x87) */
+    IA_REG = 1 << 9,   /* register form only (mod 3), though no operand kind says so */
+    IA_MEM = 1 << 10,  /* memory form only, though no operand kind says so */
+};
+
+enum isa { ISA_8086, ISA_186, ISA_286, ISA_386, ISA_486, ISA_P5, ISA_P6, ISA_FPU, ISA_MMX,
+           ISA_SEP /* SYSENTER */, ISA_FXSR, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_COUNT };
+
+/* Mandatory prefix of a form */
+enum mand { MP_ANY /* 66/F2/F3 do not select the form */, MP_NONE, MP_66, MP_F3, MP_F2 };
+
+struct lift;
+
+/* One instruction form: one row of insn.def.
+ *
+ * insn.def is an X-macro file: define INSN(name, map, opcode, mand, reg, op0, op1, op2, isa, attr,
+ * sem), include "cpu/insn.def", and each row expands it once (it undefines INSN at its end).
+ * insn_table.c declares the sem_ functions and builds insn_table[] that way. A sem_ function finds
+ * its row with insn_row_of(), and operand kinds there carry the sizes: sem_add serves ADD Eb,Gb and
+ * ADD eAX,Iz. */
+struct insn_row {
+    const char *name; /* mnemonic, lower case, as Capstone prints it without size suffix */
+    u8 map, opcode;   /* enum insn_map, opcode byte (lowest for +r forms, which span 8 opcodes) */
+    u8 mand;          /* enum mand */
+    s8 reg;           /* required ModRM.reg, or -1 */
+    u8 op[3];         /* enum opnd */
+    u8 isa;           /* enum isa: the first generation that has it */
+    u16 attr;         /* IA_* */
+    void (*sem)(struct lift *l, const struct insn *in);
+};
+
+extern const struct insn_row insn_table[];
+extern const unsigned insn_table_len;
+
+static inline const struct insn_row *insn_row_of(const struct insn *in)
+{
+    return &insn_table[in->row];
+}
+
+/* True if the row's form has a ModRM byte; all rows of one opcode agree. */
+bool insn_row_has_modrm(const struct insn_row *row);
+
+/* True if the row takes register forms (mod 3) and memory forms (mod 0 to 2). */
+bool insn_row_takes_reg(const struct insn_row *row);
+bool insn_row_takes_mem(const struct insn_row *row);
+
+/* Bytes of immediate the row's operands take (branch displacements and far pointers included, moffs
+ * not), for an operand size of 2 or 4. */
+unsigned insn_row_imm_size(const struct insn_row *row, unsigned opsize);
+
+#endif

@@ -1,0 +1,394 @@
+/* Lifting of one instruction to IR: legality, operands, effective addresses, segments, the stack and
+ * the ways to end a block. The sem_*.c files are written with what is here.
+ * Invariant: nothing here writes a guest register or the flags before the last op that may fault,
+ * except where lift.h says so. Addresses: SDM volume 1, 3.7.5; segment checks: SDM volume 3A, 5.3. */
+#include "cpu/lift.h"
+
+#include "base/check.h"
+
+#define SEG_FIELD(seg, field) (offsetof(struct cpu, seg) + (seg) * sizeof(struct segment) + \
+                               offsetof(struct segment, field))
+
+void lift_insn(struct lift *l, const struct insn *in)
+{
+    const struct insn_row *row = insn_row_of(in);
+
+    l->row = row;
+    l->next = (s32)(l->off + in->len);
+    l->has_rmw = false;
+    ir_insn_begin(l->ir, l->off, in->len);
+    /* Processors without an FPU do not know its opcodes as illegal: CR0.EM decides. */
+    if ((row->isa > l->isa && row->isa != ISA_FPU) ||
+        ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
+        lift_raise(l, VEC_UD, false, 0);
+    else if ((row->attr & IA_PRIV) && !(l->mode & MODE_CPL0))
+        lift_raise(l, VEC_GP, true, 0);
+    else
+        row->sem(l, in);
+}
+
+/* -- registers -- */
+
+struct irv lift_gpr(struct lift *l, unsigned reg, unsigned size)
+{
+    if (size == 1 && reg >= 4)
+        return ir_op1(l->ir, IR_EXTH8, ir_reg(reg - 4));
+    return ir_reg(reg);
+}
+
+void lift_set_gpr(struct lift *l, unsigned reg, unsigned size, struct irv v)
+{
+    enum ir_op op = size == 2 ? IR_DEP16 : reg < 4 ? IR_DEP8 : IR_DEPH8;
+
+    if (size == 1)
+        reg &= 3;
+    if (size != 4)
+        v = ir_op2(l->ir, op, ir_reg(reg), v);
+    ir_set_reg(l->ir, reg, v);
+}
+
+/* -- operands -- */
+
+enum opnd_class {
+    OC_OTHER, /* for the semantics to know */
+    OC_RM,    /* ModRM.rm: register or memory */
+    OC_RM_REG, /* ModRM.rm: register, whatever mod says */
+    OC_REG,   /* ModRM.reg */
+    OC_LOW,   /* register in the low opcode bits */
+    OC_MOFFS,
+    OC_FIXED, /* register .reg */
+    OC_IMM,
+    OC_ONE,
+};
+
+enum { SIZE_V = 0xff }; /* the operand size */
+
+static const struct opnd_info {
+    u8 class, size, reg;
+} opnds[] = {
+    [OP_Eb] = { OC_RM, 1, 0 },      [OP_Ew] = { OC_RM, 2, 0 },      [OP_Ed] = { OC_RM, 4, 0 },
+    [OP_Ev] = { OC_RM, SIZE_V, 0 }, [OP_Gb] = { OC_REG, 1, 0 },     [OP_Gw] = { OC_REG, 2, 0 },
+    [OP_Gd] = { OC_REG, 4, 0 },     [OP_Gv] = { OC_REG, SIZE_V, 0 }, [OP_M] = { OC_RM, SIZE_V, 0 },
+    [OP_Mb] = { OC_RM, 1, 0 },      [OP_Mw] = { OC_RM, 2, 0 },      [OP_Md] = { OC_RM, 4, 0 },
+    [OP_Mq] = { OC_RM, 8, 0 },      [OP_Mp] = { OC_RM, SIZE_V, 0 }, [OP_Ma] = { OC_RM, SIZE_V, 0 },
+    [OP_Ib] = { OC_IMM, 1, 0 },     [OP_Iw] = { OC_IMM, 2, 0 },     [OP_Iz] = { OC_IMM, SIZE_V, 0 },
+    [OP_sIb] = { OC_IMM, SIZE_V, 0 }, [OP_Ap] = { OC_IMM, SIZE_V, 0 },
+    [OP_Jb] = { OC_IMM, SIZE_V, 0 }, [OP_Jz] = { OC_IMM, SIZE_V, 0 },
+    [OP_Ob] = { OC_MOFFS, 1, 0 },   [OP_Ov] = { OC_MOFFS, SIZE_V, 0 },
+    [OP_AL] = { OC_FIXED, 1, EAX }, [OP_CL] = { OC_FIXED, 1, ECX }, [OP_DX] = { OC_FIXED, 2, EDX },
+    [OP_eAX] = { OC_FIXED, SIZE_V, EAX },
+    [OP_Zb] = { OC_LOW, 1, 0 },     [OP_Zv] = { OC_LOW, SIZE_V, 0 },
+    [OP_1] = { OC_ONE, 1, 0 },      [OP_Xb] = { OC_OTHER, 1, 0 },   [OP_Xv] = { OC_OTHER, SIZE_V, 0 },
+    [OP_Yb] = { OC_OTHER, 1, 0 },   [OP_Yv] = { OC_OTHER, SIZE_V, 0 }, [OP_Sw] = { OC_OTHER, 2, 0 },
+    [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_Mx] = { OC_RM, 16, 0 },
+    [OP_Rd] = { OC_RM_REG, 4, 0 },
+};
+
+static struct opnd_info opnd_info(const struct lift *l, unsigned n)
+{
+    const struct opnd_info none = { OC_OTHER, 0, 0 };
+    unsigned kind = l->row->op[n];
+
+    return kind < ARRAY_LEN(opnds) ? opnds[kind] : none;
+}
+
+bool opnd_is_mem(const struct lift *l, const struct insn *in, unsigned n)
+{
+    unsigned class = opnd_info(l, n).class;
+
+    return class == OC_MOFFS || (class == OC_RM && insn_mod(in) != 3);
+}
+
+unsigned opnd_size(const struct lift *l, const struct insn *in, unsigned n)
+{
+    unsigned size = opnd_info(l, n).size;
+
+    if (l->row->op[n] == OP_RvMw && insn_mod(in) != 3)
+        return 2;
+    return size == SIZE_V ? in->opsize : size;
+}
+
+/* The register that operand n names. */
+static unsigned opnd_reg(const struct lift *l, const struct insn *in, unsigned n)
+{
+    struct opnd_info o = opnd_info(l, n);
+
+    switch (o.class) {
+    case OC_RM:
+    case OC_RM_REG:
+        return insn_rm(in);
+    case OC_REG:
+        return insn_reg(in);
+    case OC_LOW:
+        return in->opcode & 7;
+    default:
+        CHECK(o.class == OC_FIXED, "%s: operand %u is no register", l->row->name, n);
+        return o.reg;
+    }
+}
+
+static struct mem_ref operand_ref(struct lift *l, const struct insn *in, unsigned size, bool write);
+
+static struct irv load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size)
+{
+    return ir_ld(l->ir, op, m.addr, m.disp, size);
+}
+
+struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
+{
+    unsigned size = opnd_size(l, in, n);
+
+    if (opnd_is_mem(l, in, n))
+        return load(l, IR_LD, operand_ref(l, in, size, false), size);
+    switch (opnd_info(l, n).class) {
+    case OC_IMM:
+        return ir_const(in->imm);
+    case OC_ONE:
+        return ir_const(1);
+    default:
+        return lift_gpr(l, opnd_reg(l, in, n), size);
+    }
+}
+
+struct irv opnd_read_rmw(struct lift *l, const struct insn *in, unsigned n)
+{
+    unsigned size = opnd_size(l, in, n);
+
+    if (!opnd_is_mem(l, in, n))
+        return opnd_read(l, in, n);
+    l->rmw = operand_ref(l, in, size, true);
+    l->has_rmw = true;
+    return load(l, IR_LDRMW, l->rmw, size);
+}
+
+void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
+{
+    unsigned size = opnd_size(l, in, n);
+
+    if (opnd_is_mem(l, in, n)) {
+        struct mem_ref m = l->has_rmw ? l->rmw : operand_ref(l, in, size, true);
+        ir_st(l->ir, m.addr, m.disp, size, v);
+    } else {
+        lift_set_gpr(l, opnd_reg(l, in, n), size, v);
+    }
+}
+
+void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v, unsigned kind,
+                      struct irv src, struct irv aux)
+{
+    bool mem = opnd_is_mem(l, in, n);
+
+    if (mem)
+        opnd_write(l, in, n, v);
+    ir_flags(l->ir, kind, opnd_size(l, in, n), v, src, aux);
+    if (!mem)
+        opnd_write(l, in, n, v);
+}
+
+/* -- memory -- */
+
+/* Effective address in two parts, of which a 16-bit one has no displacement: it has to wrap. */
+static struct mem_ref effective(struct lift *l, const struct insn *in, struct irv base)
+{
+    bool has_base = !irv_is(base, IRV_NONE), has_index = in->index != GPR_NONE;
+    struct irv index = has_index ? ir_reg(in->index) : IR_NONE;
+    struct mem_ref m = { base, (u32)in->disp };
+
+    if (!has_base && !has_index) {
+        m.addr = ir_const(in->addrsize == 2 ? m.disp & 0xffff : m.disp);
+        m.disp = 0;
+        return m;
+    }
+    if (has_base && has_index) {
+        m.addr = ir_lea(l->ir, base, index, in->scale, m.disp);
+        m.disp = 0;
+    } else if (has_index && in->scale) {
+        m.addr = ir_lea(l->ir, ir_const(m.disp), index, in->scale, 0);
+        m.disp = 0;
+    } else if (has_index) {
+        m.addr = index;
+    }
+    if (in->addrsize == 2) {
+        if (m.disp)
+            m.addr = ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp);
+        m.addr = ir_op1(l->ir, IR_EXT16U, m.addr);
+        m.disp = 0;
+    }
+    return m;
+}
+
+static struct irv join(struct lift *l, struct mem_ref m)
+{
+    return m.disp ? ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp) : m.addr;
+}
+
+/* Makes a segment offset a linear address, with the checks that the segment's class asks for. */
+static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, unsigned size, bool write)
+{
+    enum seg_class class = mode_seg_class(l->mode, seg);
+    /* CS's class tells of reads: a code segment is never writable in protected mode. */
+    bool code_write = seg == SEG_CS && write && (l->mode & MODE_PROT);
+
+    if (class == SEGC_CHECKED || code_write) {
+        m.addr = join(l, m);
+        m.disp = 0;
+        ir_segchk(l->ir, seg, m.addr, size, write);
+    }
+    if (class != SEGC_FLAT)
+        m.addr = ir_op2(l->ir, IR_ADD, m.addr, ir_lds(l->ir, SEG_FIELD(seg, base), 4));
+    if ((l->mode & MODE_ALIGN) && size > 1)
+        ir_call(l->ir, HELPER_align_check, join(l, m), ir_const(size), IR_NONE, IR_NONE);
+    return m;
+}
+
+static struct irv base_value(const struct insn *in)
+{
+    return in->base == GPR_NONE ? IR_NONE : ir_reg(in->base);
+}
+
+static struct mem_ref operand_ref(struct lift *l, const struct insn *in, unsigned size, bool write)
+{
+    return linear(l, in->seg, effective(l, in, base_value(in)), size, write);
+}
+
+struct irv lift_ea(struct lift *l, const struct insn *in)
+{
+    return join(l, effective(l, in, base_value(in)));
+}
+
+struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base)
+{
+    return join(l, effective(l, in, base));
+}
+
+static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
+{
+    return linear(l, seg, (struct mem_ref){ off, 0 }, size, write);
+}
+
+struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
+{
+    return offset_ref(l, seg, off, size, write).addr;
+}
+
+struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size)
+{
+    return load(l, IR_LD, offset_ref(l, seg, off, size, false), size);
+}
+
+void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct irv v)
+{
+    struct mem_ref m = offset_ref(l, seg, off, size, true);
+
+    ir_st(l->ir, m.addr, m.disp, size, v);
+}
+
+/* -- stack -- */
+
+struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write)
+{
+    struct mem_ref m = { ir_reg(reg), (u32)delta };
+
+    if (!(l->mode & MODE_STACK32)) {
+        m.addr = ir_op1(l->ir, IR_EXT16U, join(l, m));
+        m.disp = 0;
+    }
+    return linear(l, SEG_SS, m, size, write);
+}
+
+void lift_set_sp(struct lift *l, struct irv v)
+{
+    lift_set_gpr(l, ESP, l->mode & MODE_STACK32 ? 4 : 2, v);
+}
+
+void lift_push(struct lift *l, unsigned size, struct irv v)
+{
+    struct mem_ref m = lift_stack(l, ESP, -(s32)size, size, true);
+
+    ir_st(l->ir, m.addr, m.disp, size, v);
+    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
+}
+
+struct irv lift_pop(struct lift *l, unsigned size)
+{
+    return load(l, IR_LD, lift_stack(l, ESP, 0, size, false), size);
+}
+
+void lift_pop_commit(struct lift *l, u32 bytes)
+{
+    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, bytes));
+}
+
+/* -- flags -- */
+
+void lift_merge_flags(struct lift *l, u32 mask, struct irv set)
+{
+    struct irv keep = ir_op2(l->ir, IR_AND, ir_getfl(l->ir), ir_const(FLAGS_ARITH & ~mask));
+
+    ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_OR, keep, set), IR_NONE);
+}
+
+/* -- ending -- */
+
+void lift_raise(struct lift *l, enum vector vec, bool has_error, u32 error)
+{
+    ir_call(l->ir, HELPER_raise, ir_const(vec), ir_const(has_error), ir_const(error), IR_NONE);
+    lift_exit_loop(l);
+}
+
+bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize)
+{
+    if (l->mode & MODE_CS_FLAT)
+        return opsize == 4;
+    /* Without MODE_EDGE every EIP of the page is within the limit, and 16 bits wide in 16-bit code. */
+    return !(l->mode & MODE_EDGE) && page_off >= 0 && page_off < (s32)PAGE_SIZE &&
+           (opsize == 4 || !(l->mode & MODE_CODE32));
+}
+
+struct irv lift_jump_eip(struct lift *l, s32 page_off, unsigned opsize)
+{
+    struct irv eip = ir_pcrel(l->ir, page_off);
+
+    return opsize == 2 ? ir_op1(l->ir, IR_EXT16U, eip) : eip;
+}
+
+void lift_jump(struct lift *l, s32 page_off, unsigned opsize)
+{
+    if (lift_jump_direct(l, page_off, opsize)) {
+        ir_xjmp(l->ir, page_off);
+        l->ended = true;
+    } else {
+        struct irv eip = lift_jump_eip(l, page_off, opsize);
+        lift_check_target(l, eip);
+        lift_jump_ind(l, eip);
+    }
+}
+
+void lift_jump_ind(struct lift *l, struct irv eip)
+{
+    ir_xind(l->ir, eip);
+    l->ended = true;
+}
+
+void lift_exit_loop(struct lift *l)
+{
+    ir_xloop(l->ir);
+    l->ended = true;
+}
+
+void lift_exit_next(struct lift *l)
+{
+    ir_xnext(l->ir, l->next);
+    l->ended = true;
+}
+
+void lift_check_target(struct lift *l, struct irv eip)
+{
+    if (l->mode & MODE_CS_FLAT)
+        return;
+    /* Outside protected mode CS is always readable, so that a read check is the limit check. */
+    if (!(l->mode & MODE_PROT))
+        ir_segchk(l->ir, SEG_CS, eip, 1, false);
+    else
+        ir_call(l->ir, HELPER_check_eip, eip, IR_NONE, IR_NONE, IR_NONE);
+}

@@ -1,0 +1,266 @@
+/* Guest memory by linear address, for helpers and for the slow paths of translated code.
+ *
+ * An access is cut into at most two parts, one a page. All parts are translated before any is touched, so a
+ * fault commits nothing; CR2 is the first byte that faults: the access's own address, or the start of the
+ * second page (SDM 3A 6.15, #PF). Whatever reaches a device, or code that has been translated, sets
+ * cpu->io_done; from native code such an access restarts the instruction in the interpreter instead. */
+#include "cpu/mem.h"
+
+#include "base/bytes.h"
+#include "cpu/excp.h"
+
+struct part {
+    u8 *host; /* NULL: not plain memory for this access */
+    paddr pa; /* valid if !host or code */
+    unsigned len;
+    bool code; /* a write that touches lines holding translated code */
+};
+
+struct span {
+    unsigned n;
+    struct part part[2];
+};
+
+static inline bool crosses(laddr la, unsigned len)
+{
+    return (la & PAGE_MASK) + len > PAGE_SIZE;
+}
+
+static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user,
+                     struct part *out)
+{
+    struct mmu_walk w;
+
+    out->len = len;
+    out->code = false;
+    if (tlb_has(cpu->mmu.tlb, la, user, acc)) {
+        out->host = tlb_host(cpu->mmu.tlb, la, user, acc);
+        return;
+    }
+    if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
+        cpu_raise_pf(cpu, la, w.pf_code);
+    out->host = w.host;
+    out->pa = w.pa;
+    if (acc == ACCESS_WRITE && w.host)
+        out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
+}
+
+/* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not accessible. */
+static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user,
+                     struct span *s)
+{
+    unsigned first = PAGE_SIZE - (la & PAGE_MASK);
+
+    s->n = 1;
+    if (len <= first) {
+        map_part(cpu, la, len, acc, user, &s->part[0]);
+        return;
+    }
+    map_part(cpu, la, first, acc, user, &s->part[0]);
+    map_part(cpu, la + first, len - first, acc, user, &s->part[1]);
+    s->n = 2;
+}
+
+/* The largest access unit that fits into len bytes. */
+static unsigned unit(unsigned len)
+{
+    return len >= 8 ? 8 : len >= 4 ? 4 : len >= 2 ? 2 : 1;
+}
+
+static void read_device(struct cpu *cpu, paddr pa, u8 *buf, unsigned len)
+{
+    cpu->io_done = 1;
+    while (len) {
+        unsigned n = unit(len);
+
+        store_le(buf, n, phys_read(cpu->mmu.phys, pa, n));
+        pa += n;
+        buf += n;
+        len -= n;
+    }
+}
+
+static void write_device(struct cpu *cpu, paddr pa, const u8 *buf, unsigned len)
+{
+    cpu->io_done = 1;
+    while (len) {
+        unsigned n = unit(len);
+
+        phys_write(cpu->mmu.phys, pa, n, load_le(buf, n));
+        pa += n;
+        buf += n;
+        len -= n;
+    }
+}
+
+static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct part *p = &s->part[i];
+
+        if (p->host)
+            memcpy(buf, p->host, p->len);
+        else
+            read_device(cpu, p->pa, buf, p->len);
+        buf += p->len;
+    }
+}
+
+static void span_write(struct cpu *cpu, const struct span *s, const u8 *buf)
+{
+    for (unsigned i = 0; i < s->n; i++) {
+        const struct part *p = &s->part[i];
+
+        if (p->code) {
+            phys_code_written(cpu->mmu.phys, p->pa, p->len);
+            cpu->io_done = 1;
+        }
+        if (p->host)
+            memcpy(p->host, buf, p->len);
+        else
+            write_device(cpu, p->pa, buf, p->len);
+        buf += p->len;
+    }
+}
+
+/* Native code may go on only if the access is to memory alone: a device needs the exact time, and a write
+ * to translated code may change the rest of the running block. */
+static void leave_native(struct cpu *cpu, const struct span *s)
+{
+    if (!cpu->in_block)
+        return;
+    for (unsigned i = 0; i < s->n; i++)
+        if (!s->part[i].host || s->part[i].code)
+            cpu->hooks->restart_single(cpu);
+}
+
+static inline bool hit(const struct cpu *cpu, laddr la, unsigned size, enum access acc, bool user)
+{
+    return tlb_has(cpu->mmu.tlb, la, user, acc) && !crosses(la, size);
+}
+
+u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user)
+{
+    struct span s;
+    u8 buf[8];
+
+    if (hit(cpu, la, size, ACCESS_READ, user))
+        return load_le(tlb_host(cpu->mmu.tlb, la, user, ACCESS_READ), size);
+    map_span(cpu, la, size, ACCESS_READ, user, &s);
+    span_read(cpu, &s, buf);
+    return load_le(buf, size);
+}
+
+void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user)
+{
+    struct span s;
+    u8 buf[8];
+
+    if (hit(cpu, la, size, ACCESS_WRITE, user)) {
+        store_le(tlb_host(cpu->mmu.tlb, la, user, ACCESS_WRITE), size, value);
+        return;
+    }
+    store_le(buf, size, value);
+    map_span(cpu, la, size, ACCESS_WRITE, user, &s);
+    span_write(cpu, &s, buf);
+}
+
+/* Translates every page of [la, la + len) for the access, to raise what there is to raise. */
+static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user)
+{
+    while (len) {
+        unsigned n = PAGE_SIZE - (la & PAGE_MASK);
+        struct part p;
+
+        n = n < len ? n : len;
+        map_part(cpu, la, n, acc, user, &p);
+        la += n;
+        len -= n;
+    }
+}
+
+void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user)
+{
+    probe(cpu, la, size, ACCESS_WRITE, user);
+}
+
+void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user)
+{
+    struct span s;
+    u8 *out = buf;
+
+    if (len > PAGE_SIZE)
+        probe(cpu, la, len, ACCESS_READ, user);
+    while (len) {
+        unsigned n = len < PAGE_SIZE ? len : PAGE_SIZE;
+
+        map_span(cpu, la, n, ACCESS_READ, user, &s);
+        span_read(cpu, &s, out);
+        la += n;
+        out += n;
+        len -= n;
+    }
+}
+
+void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user)
+{
+    struct span s;
+    const u8 *in = buf;
+
+    if (len > PAGE_SIZE)
+        probe(cpu, la, len, ACCESS_WRITE, user);
+    while (len) {
+        unsigned n = len < PAGE_SIZE ? len : PAGE_SIZE;
+
+        map_span(cpu, la, n, ACCESS_WRITE, user, &s);
+        span_write(cpu, &s, in);
+        la += n;
+        in += n;
+        len -= n;
+    }
+}
+
+void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len)
+{
+    struct span s;
+
+    map_span(cpu, la, len, ACCESS_READ, cpu_user(cpu), &s);
+    leave_native(cpu, &s);
+    span_read(cpu, &s, buf);
+}
+
+void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len)
+{
+    struct span s;
+
+    map_span(cpu, la, len, ACCESS_WRITE, cpu_user(cpu), &s);
+    leave_native(cpu, &s);
+    span_write(cpu, &s, buf);
+}
+
+u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
+{
+    u8 buf[4];
+
+    mem_slow_read_block(cpu, la, buf, size);
+    return (u32)load_le(buf, size);
+}
+
+void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value)
+{
+    u8 buf[4];
+
+    store_le(buf, size, value);
+    mem_slow_write_block(cpu, la, buf, size);
+}
+
+u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
+{
+    struct span s;
+    u8 buf[4];
+
+    map_span(cpu, la, size, ACCESS_WRITE, cpu_user(cpu), &s);
+    leave_native(cpu, &s);
+    span_read(cpu, &s, buf);
+    return (u32)load_le(buf, size);
+}

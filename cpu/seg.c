@@ -1,0 +1,210 @@
+/* Descriptor fetches, segment register loads and the exact segment check.
+ *
+ * Everything is checked before anything is committed; the accessed bit is written last of what may fault.
+ * SDM 3A 3.4 (registers and descriptors), 5.3 to 5.6 (limit, type and privilege checks). */
+#include "cpu/seg.h"
+
+bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
+{
+    u32 base = cpu->gdtr.base, limit = cpu->gdtr.limit;
+
+    if (sel & 4) {
+        if (!(cpu->ldtr.attr & SA_P))
+            return false;
+        base = cpu->ldtr.base;
+        limit = cpu->ldtr.limit;
+    }
+    *la = base + (sel & 0xfff8u);
+    return (sel | 7u) <= limit;
+}
+
+bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d)
+{
+    laddr la;
+
+    if (!desc_address(cpu, sel, &la))
+        return false;
+    u64 v = mem_read(cpu, la, 8, false);
+    *d = (struct desc){(u32)v, (u32)(v >> 32)};
+    return true;
+}
+
+void desc_set(struct cpu *cpu, u16 sel, struct desc *d, u32 bits)
+{
+    laddr la;
+
+    if ((d->hi & bits) == bits || !desc_address(cpu, sel, &la))
+        return;
+    d->hi |= bits;
+    mem_write(cpu, la + 5, 1, (u8)(d->hi >> 8), false);
+}
+
+void seg_update_cache(struct segment *s)
+{
+    s->limit_r = s->limit_w = -1;
+    if (!(s->attr & SA_P))
+        return;
+    if (s->attr & SA_CODE) {
+        if (s->attr & SA_RW)
+            s->limit_r = s->limit;
+    } else if (!(s->attr & SA_DC)) {
+        s->limit_r = s->limit;
+        if (s->attr & SA_RW)
+            s->limit_w = s->limit;
+    }
+}
+
+void seg_from_desc(struct segment *s, u16 sel, struct desc d)
+{
+    s->sel = sel;
+    s->attr = (u16)(d.hi >> 8) & 0xf0ff;
+    s->base = desc_base(d);
+    s->limit = desc_limit(d);
+    seg_update_cache(s);
+}
+
+void seg_null(struct segment *s, u16 sel)
+{
+    *s = (struct segment){.sel = sel, .limit_r = -1, .limit_w = -1};
+}
+
+void seg_set_v86(struct segment *s, u16 sel)
+{
+    *s = (struct segment){.sel = sel,
+                          .attr = SA_P | SA_DPL | SA_S | SA_RW | SA_ACCESSED,
+                          .base = (u32)sel << 4,
+                          .limit = 0xffff,
+                          .limit_r = 0xffff,
+                          .limit_w = 0xffff};
+}
+
+void seg_set_real(struct segment *s, u16 sel)
+{
+    s->sel = sel;
+    s->base = (u32)sel << 4;
+    if (!(s->attr & SA_P)) { /* it was null when protected mode was left */
+        s->attr = SA_P | SA_S | SA_RW | SA_ACCESSED;
+        s->limit = 0xffff;
+        seg_update_cache(s);
+    }
+}
+
+bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc)
+{
+    u64 last = (u64)off + size - 1;
+
+    if (!(s->attr & SA_P))
+        return false;
+    if (s->attr & SA_CODE) {
+        if (acc == ACCESS_WRITE || (acc == ACCESS_READ && !(s->attr & SA_RW)))
+            return false;
+    } else {
+        if (acc == ACCESS_WRITE && !(s->attr & SA_RW))
+            return false;
+        if (s->attr & SA_DC) /* expand-down: the limit is the last offset that is not valid */
+            return off > s->limit && last <= stack_mask(s);
+    }
+    /* A 4 GiB segment has no end: offsets wrap, as where segments are flat and nothing is checked. */
+    return last <= s->limit || s->limit == 0xffffffff;
+}
+
+laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
+{
+    const struct segment *s = &cpu->seg[seg];
+    s64 limit = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
+
+    if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc))
+        cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+    laddr la = s->base + off;
+    if ((cpu->mode & MODE_ALIGN) && !(size & (size - 1)) && (la & (size - 1)))
+        cpu_raise_err(cpu, VEC_AC, 0);
+    return la;
+}
+
+void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec, u32 ext)
+{
+    struct desc d;
+
+    if (sel_null(sel))
+        cpu_raise_err(cpu, vec, ext);
+    if (!desc_fetch(cpu, sel, &d) || (sel & 3) != cpl || desc_dpl(d) != cpl || !desc_is_writable_data(d))
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext);
+    if (!(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_SS, sel_err(sel) | ext);
+    desc_set(cpu, sel, &d, DH_ACCESSED);
+    seg_from_desc(out, sel, d);
+}
+
+static void check_data(struct cpu *cpu, struct segment *out, u16 sel)
+{
+    struct desc d;
+
+    if (sel_null(sel)) {
+        seg_null(out, sel);
+        return;
+    }
+    if (!desc_fetch(cpu, sel, &d) || !(d.hi & DH_S) || (d.hi & (DH_CODE | DH_RW)) == DH_CODE)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if ((d.hi & (DH_CODE | DH_CONFORM)) != (DH_CODE | DH_CONFORM) &&
+        (desc_dpl(d) < (sel & 3u) || desc_dpl(d) < cpu->cpl))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if (!(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+    desc_set(cpu, sel, &d, DH_ACCESSED);
+    seg_from_desc(out, sel, d);
+}
+
+void seg_load(struct cpu *cpu, enum seg seg, u16 sel)
+{
+    struct segment s;
+
+    if (!(cpu->cr0 & CR0_PE)) {
+        seg_set_real(&cpu->seg[seg], sel);
+    } else if (cpu->eflags & FLAG_VM) {
+        seg_set_v86(&cpu->seg[seg], sel);
+    } else {
+        if (seg == SEG_SS)
+            seg_check_ss(cpu, &s, sel, cpu->cpl, VEC_GP, 0);
+        else
+            check_data(cpu, &s, sel);
+        cpu->seg[seg] = s;
+    }
+    cpu_update_mode(cpu);
+}
+
+void seg_drop_inner(struct cpu *cpu)
+{
+    static const u8 segs[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+
+    for (unsigned i = 0; i < ARRAY_LEN(segs); i++) {
+        struct segment *s = &cpu->seg[segs[i]];
+        bool conforming = (s->attr & (SA_CODE | SA_DC)) == (SA_CODE | SA_DC);
+
+        if ((s->attr & SA_P) && !conforming &&
+            (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl)
+            seg_null(s, 0);
+    }
+}
+
+void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
+{
+    u32 off = (st->sp - size) & st->mask;
+
+    if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE))
+        cpu_raise_err(cpu, VEC_SS, st->err);
+    mem_write(cpu, st->ss->base + off, size, value, st->user);
+    st->sp -= size;
+}
+
+u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
+{
+    u32 off = st->sp & st->mask;
+
+    if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ))
+        cpu_raise_err(cpu, VEC_SS, st->err);
+    laddr la = st->ss->base + off;
+    if ((cpu->mode & MODE_ALIGN) && (la & (size - 1)))
+        cpu_raise_err(cpu, VEC_AC, 0);
+    st->sp += size;
+    return (u32)mem_read(cpu, la, size, st->user);
+}

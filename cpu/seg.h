@@ -1,0 +1,143 @@
+/* Segmentation: descriptors, the cached form in struct cpu, loads with all checks, and stacks that are
+ * pushed to before anything is committed (SDM 3A chapters 3 and 5). */
+#ifndef CPU_SEG_H
+#define CPU_SEG_H
+
+#include "cpu/excp.h"
+#include "cpu/mem.h"
+#include "cpu/state.h"
+
+/* A descriptor as it stands in memory (SDM 3A 3.4.5 and 3.5). */
+struct desc {
+    u32 lo, hi;
+};
+
+/* Bits of desc.hi */
+enum {
+    DH_ACCESSED = 1u << 8,
+    DH_RW = 1u << 9,      /* readable code, writable data */
+    DH_CONFORM = 1u << 10,
+    DH_CODE = 1u << 11,
+    DH_S = 1u << 12,
+    DH_P = 1u << 15,
+    DH_DB = 1u << 22,
+    DH_G = 1u << 23,
+    DH_BUSY = 1u << 9,    /* of a TSS */
+};
+
+/* Types of system descriptors, and of segment.attr with S clear (SDM 3A table 3-2). */
+enum sys_type {
+    SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK_GATE = 5, SYS_INT16 = 6,
+    SYS_TRAP16 = 7, SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15,
+};
+
+static inline unsigned desc_dpl(struct desc d)
+{
+    return (d.hi >> 13) & 3;
+}
+
+/* S and type: 0..15 are enum sys_type, 16..31 data and code. */
+static inline unsigned desc_type(struct desc d)
+{
+    return (d.hi >> 8) & 0x1f;
+}
+
+static inline bool desc_is_code(struct desc d)
+{
+    return (d.hi & (DH_S | DH_CODE)) == (DH_S | DH_CODE);
+}
+
+static inline bool desc_is_writable_data(struct desc d)
+{
+    return (d.hi & (DH_S | DH_CODE | DH_RW)) == (DH_S | DH_RW);
+}
+
+static inline u32 desc_base(struct desc d)
+{
+    return d.lo >> 16 | (d.hi & 0xff) << 16 | (d.hi & 0xff000000);
+}
+
+/* In bytes, granularity applied. */
+static inline u32 desc_limit(struct desc d)
+{
+    u32 limit = (d.lo & 0xffff) | (d.hi & 0xf0000);
+    return d.hi & DH_G ? limit << 12 | 0xfff : limit;
+}
+
+static inline bool sel_null(u16 sel)
+{
+    return !(sel & 0xfffc);
+}
+
+/* The selector part of an error code. */
+static inline u32 sel_err(u16 sel)
+{
+    return sel & 0xfffcu;
+}
+
+static inline bool cpu_prot(const struct cpu *cpu) /* protected and not virtual-8086 mode */
+{
+    return (cpu->cr0 & CR0_PE) && !(cpu->eflags & FLAG_VM);
+}
+
+static inline unsigned cpu_iopl(const struct cpu *cpu)
+{
+    return (cpu->eflags & FLAG_IOPL) >> 12;
+}
+
+/* Linear address of sel's descriptor in the GDT or LDT; false if it is beyond the table. */
+bool desc_address(const struct cpu *cpu, u16 sel, laddr *la);
+/* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the caller's. */
+bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d);
+/* Sets bits in the second dword of sel's descriptor, in memory and in *d, if they are not set yet. */
+void desc_set(struct cpu *cpu, u16 sel, struct desc *d, u32 bits);
+
+/* limit_r and limit_w from attr and limit; after any change of those. */
+void seg_update_cache(struct segment *s);
+void seg_from_desc(struct segment *s, u16 sel, struct desc d);
+void seg_null(struct segment *s, u16 sel);
+/* As virtual-8086 mode loads it; as real mode does (limit and attributes stay). */
+void seg_set_v86(struct segment *s, u16 sel);
+void seg_set_real(struct segment *s, u16 sel);
+
+/* May size bytes at off be accessed? Type, limit, expand-down; no privilege. */
+bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc);
+
+/* MOV, POP and LxS to ES, SS, DS, FS, GS: checks by mode, commits, updates the mode word. */
+void seg_load(struct cpu *cpu, enum seg seg, u16 sel);
+/* The checks of SS for a given CPL, raising vec (#GP or #TS) for what is wrong and #SS if not present, error
+ * codes ORed with ext. Sets the accessed bit; fills *out. */
+void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec, u32 ext);
+/* ES, DS, FS, GS that CPL may no longer use become null (after a return to an outer level). */
+void seg_drop_inner(struct cpu *cpu);
+
+/* A stack in use by an instruction that has not committed yet. */
+struct stack {
+    const struct segment *ss;
+    u32 sp, mask; /* mask: of the stack pointer, by SS.B */
+    bool user;    /* privilege of the accesses */
+    u32 err;      /* error code of #SS */
+};
+
+static inline u32 stack_mask(const struct segment *ss)
+{
+    return ss->attr & SA_DB ? 0xffffffff : 0xffff;
+}
+
+/* The current stack. */
+static inline struct stack stack_current(const struct cpu *cpu)
+{
+    const struct segment *ss = &cpu->seg[SEG_SS];
+    return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu->cpl == 3, 0};
+}
+
+/* ESP once st is what the stack has become: the upper half stays on a 16-bit stack. */
+static inline u32 stack_esp(const struct cpu *cpu, const struct stack *st)
+{
+    return (cpu->gpr[ESP] & ~st->mask) | (st->sp & st->mask);
+}
+
+void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
+u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);
+
+#endif

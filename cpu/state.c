@@ -1,0 +1,145 @@
+/* Making, resetting and classifying a CPU: memory, the power-up state (SDM 3A 9.1.1), the mode word.
+ *
+ * struct cpu holds the TLB, so it is mapped rather than allocated: only pages that are touched exist.
+ * cpu->mode is a pure function of seg[], cr0, cr4, cpl and eflags; cpu_update_mode() recomputes it. */
+#include "cpu/state.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cpu/cpuid.h"
+#include "cpu/seg.h"
+
+struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
+{
+    struct cpu *cpu = mmap(NULL, sizeof(*cpu), PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (cpu == MAP_FAILED)
+        return NULL;
+    cpu->pins = *pins;
+    cpu->mmu.phys = phys;
+    cpu->mmu.tlb = &cpu->tlb;
+    cpu->mmu.a20_mask = ~0ull;
+    cpu->mmu.phys_gen = phys_generation(phys);
+    cpu_set_model(cpu, cpu_model_default());
+    cpu_reset(cpu);
+    return cpu;
+}
+
+void cpu_free(struct cpu *cpu)
+{
+    if (!cpu)
+        return;
+    free(cpu->tlb.filled);
+    munmap(cpu, sizeof(*cpu));
+}
+
+static void reset_segments(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < SEG_COUNT; i++) {
+        seg_null(&cpu->seg[i], 0);
+        seg_set_real(&cpu->seg[i], 0);
+    }
+    cpu->seg[SEG_CS].sel = 0xf000;
+    cpu->seg[SEG_CS].base = 0xffff0000;
+    seg_null(&cpu->ldtr, 0);
+    cpu->ldtr.attr = SA_P | SYS_LDT;
+    cpu->ldtr.limit = 0xffff;
+    seg_null(&cpu->tr, 0);
+    cpu->tr.attr = SA_P | SYS_TSS32_BUSY;
+    cpu->tr.limit = 0xffff;
+    cpu->gdtr.base = cpu->idtr.base = 0;
+    cpu->gdtr.limit = cpu->idtr.limit = 0xffff;
+}
+
+static void reset_fpu(struct cpu *cpu)
+{
+    memset(&cpu->fpu, 0, sizeof(cpu->fpu)); /* every register a valid +0 */
+    cpu->fpu.fcw = 0x40;
+    cpu->mxcsr = 0x1f80;
+    memset(cpu->xmm, 0, sizeof(cpu->xmm));
+}
+
+static void reset_msrs(struct cpu *cpu)
+{
+    memset(&cpu->msr, 0, sizeof(cpu->msr));
+    cpu->msr.apic_base = 0xfee00000 | 1u << 8; /* bootstrap processor, APIC off */
+    cpu->msr.pat = 0x0007040600070406;
+    cpu->msr.misc_enable = 1; /* fast string operation */
+}
+
+void cpu_reset(struct cpu *cpu)
+{
+    memset(cpu->gpr, 0, sizeof(cpu->gpr));
+    cpu->gpr[EDX] = cpu->model->signature;
+    cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
+    cpu->cc_src = cpu->cc_dst = cpu->cc_aux = 0;
+    cpu->eflags = 2;
+    cpu->df = 1;
+    cpu->eip = 0xfff0;
+    cpu->eip_page = 0;
+    cpu->insn_off = 0;
+    cpu->budget += cpu->insn_left;
+    cpu->insn_left = 0;
+    cpu->cpl = 0;
+    cpu->nmi_masked = false;
+    cpu->events &= EV_STOP;
+    cpu->fault_depth = 0;
+    cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
+    cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
+    memset(cpu->dr, 0, sizeof(cpu->dr));
+    cpu->dr[6] = 0xffff0ff0;
+    cpu->dr[7] = 0x400;
+    cpu->tsc_offset = 0 - cpu_icount(cpu);
+    reset_segments(cpu);
+    reset_fpu(cpu);
+    reset_msrs(cpu);
+    cpu->mmu.cr0 = cpu->cr0;
+    cpu->mmu.cr3 = cpu->mmu.cr4 = 0;
+    cpu->mmu.nxe = false;
+    mmu_flush(&cpu->mmu);
+    cpu_update_mode(cpu);
+    if (cpu->hooks)
+        cpu->hooks->flush_jumps(cpu);
+}
+
+static enum seg_class classify(const struct segment *s, bool code)
+{
+    const s64 all = 0xffffffff;
+
+    if (s->limit_r != all || (s->limit_w != all && !code))
+        return SEGC_CHECKED;
+    return s->base ? SEGC_BASED : SEGC_FLAT;
+}
+
+void cpu_update_mode(struct cpu *cpu)
+{
+    const struct segment *cs = &cpu->seg[SEG_CS];
+    u32 mode = 0;
+
+    if (cs->attr & SA_DB)
+        mode |= MODE_CODE32;
+    if (cpu->seg[SEG_SS].attr & SA_DB)
+        mode |= MODE_STACK32;
+    if (cpu->cpl == 3)
+        mode |= MODE_USER;
+    if (cpu->cpl == 0)
+        mode |= MODE_CPL0;
+    if (cpu->eflags & FLAG_VM)
+        mode |= MODE_VM86;
+    else if (cpu->cr0 & CR0_PE)
+        mode |= MODE_PROT;
+    if (cpu->cr0 & (CR0_EM | CR0_TS))
+        mode |= MODE_NOFPU;
+    if ((cpu->cr0 & CR0_EM) || !(cpu->cr4 & CR4_OSFXSR))
+        mode |= MODE_NOSSE;
+    if (!cs->base && cs->limit == 0xffffffff)
+        mode |= MODE_CS_FLAT;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
+    if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
+        mode |= MODE_ALIGN;
+    cpu->mode = mode;
+}

@@ -1,0 +1,254 @@
+/* The option table and its handlers. An option is one row; what is unknown or malformed is one clear line
+ * and a failure: nothing is ignored in silence. */
+#include "frontend/options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+bool complain(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("orrery: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return false;
+}
+
+/* A number with an optional suffix K, M, G, T; bare numbers are in units of `unit`. Whole argument. */
+static bool parse_size(const char *s, uint64_t unit, uint64_t *out)
+{
+    static const char suffixes[] = "KMGT";
+    char *end;
+    errno = 0;
+    unsigned long long v = strtoull(s, &end, 0);
+    if (end == s || errno || *s == '-')
+        return false;
+    if (*end) {
+        const char *at = memchr("kmgt", *end, 4);
+        const char *up = memchr(suffixes, *end, 4);
+        if ((!at && !up) || (end[1] && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
+            return false;
+        unsigned shift = 10 * (unsigned)((up ? up - suffixes : (long)strcspn("kmgt", (char[]){*end, 0})) + 1);
+        unit = 1ull << shift;
+    }
+    if (v > UINT64_MAX / unit)
+        return false;
+    *out = v * unit;
+    return true;
+}
+
+typedef bool (*handler)(struct options *o, const char *name, const char *arg);
+
+static bool opt_memory(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    if (!strncmp(arg, "size=", 5))
+        arg += 5;
+    if (!parse_size(arg, 1ull << 20, &o->config.ram_bytes) || !o->config.ram_bytes)
+        return complain("-m: '%s' is not a memory size", arg);
+    return true;
+}
+
+static bool opt_accel(struct options *o, const char *name, const char *arg)
+{
+    static const char *const names[] = {"jit", "interp"};
+    size_t len = strcspn(arg, ",");
+    (void)name;
+    o->config.accel = NULL;
+    for (size_t i = 0; i < 2; i++)
+        if (strlen(names[i]) == len && !strncmp(arg, names[i], len))
+            o->config.accel = names[i];
+    if (!o->config.accel)
+        return complain("-accel: unknown accelerator '%.*s' (jit, interp)", (int)len, arg);
+    arg += len;
+    if (!*arg)
+        return true;
+    if (strncmp(arg, ",cache-size=", 12) ||
+        !parse_size(arg + 12, 1ull << 20, &o->config.cache_bytes))
+        return complain("-accel: unknown or malformed property '%s' (cache-size=MiB)", arg + 1);
+    if (o->config.cache_bytes < (1ull << 20) || o->config.cache_bytes > (1024ull << 20))
+        return complain("-accel: cache-size must be 1 to 1024 MiB");
+    return true;
+}
+
+static bool opt_log(struct options *o, const char *name, const char *arg)
+{
+    static const struct {
+        const char *name;
+        uint32_t bit;
+    } items[] = {{"in_asm", ORRERY_LOG_IN_ASM},
+                 {"ir", ORRERY_LOG_IR},
+                 {"op", ORRERY_LOG_IR},
+                 {"out_asm", ORRERY_LOG_OUT_ASM},
+                 {"int", ORRERY_LOG_INT}};
+    (void)name;
+    while (*arg) {
+        size_t len = strcspn(arg, ","), i = 0;
+        while (i < 5 && (strlen(items[i].name) != len || strncmp(arg, items[i].name, len)))
+            i++;
+        if (i == 5)
+            return complain("-d: unknown item '%.*s' (in_asm, ir, out_asm, int)", (int)len, arg);
+        o->config.log_mask |= items[i].bit;
+        arg += len + (arg[len] == ',');
+    }
+    return true;
+}
+
+static bool opt_serial(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    if (o->nserial == ORRERY_SERIAL_PORTS)
+        return complain("-serial: at most %d serial ports", ORRERY_SERIAL_PORTS);
+    o->serial[o->nserial++] = arg;
+    return true;
+}
+
+static bool opt_device(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    if (o->ndevices == MAX_DEVICES)
+        return complain("-device: at most %d devices", MAX_DEVICES);
+    o->devices[o->ndevices++] = arg;
+    return true;
+}
+
+/* Options that QEMU users pass and whose only supported value is the one that Orrery has anyway. */
+static bool opt_only(struct options *o, const char *name, const char *arg)
+{
+    static const struct {
+        const char *name, *value;
+    } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},  {"nic", "none"},
+                {"monitor", "none"}, {"parallel", "none"}, {"smp", "1"},    {"machine", "pc"},
+                {"M", "pc"},         {"rtc", "base=2026-01-01T00:00:00"}};
+    (void)o;
+    for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
+        if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
+            return true;
+    return complain("-%s: '%s' is not supported", name, arg);
+}
+
+static bool opt_help(struct options *o, const char *name, const char *arg);
+
+static bool opt_version(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    (void)arg;
+    puts("Orrery 0.1, a full-system x86 emulator");
+    return o->done = true;
+}
+
+struct option_row {
+    const char *name, *arg_name; /* arg_name NULL: takes no argument */
+    handler fn;                  /* or one of the two below */
+    size_t string_at;            /* offset in struct options of a const char *, when fn is NULL and arg_name is set */
+    size_t flag_at;              /* offset of a bool */
+    const char *help;
+};
+
+#define CONFIG(f) offsetof(struct options, config.f)
+#define OPTION(f) offsetof(struct options, f)
+
+static const struct option_row rows[] = {
+    {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
+    {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage directly"},
+    {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel"},
+    {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
+    {"hda", "FILE", NULL, CONFIG(hd[0]), 0, "raw disk image, primary master"},
+    {"hdb", "FILE", NULL, CONFIG(hd[1]), 0, "primary slave"},
+    {"hdc", "FILE", NULL, CONFIG(hd[2]), 0, "secondary master"},
+    {"hdd", "FILE", NULL, CONFIG(hd[3]), 0, "secondary slave"},
+    {"snapshot", NULL, NULL, 0, CONFIG(snapshot), "keep disk writes in memory, drop them at the end"},
+    {"nographic", NULL, NULL, 0, OPTION(nographic), "first serial port on the terminal (Ctrl-A H for help)"},
+    {"no-reboot", NULL, NULL, 0, CONFIG(no_reboot), "end instead of rebooting"},
+    {"serial", "DEV", opt_serial, 0, 0, "next serial port: stdio, mon:stdio, file:PATH, null, none"},
+    {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: stdio, file:PATH, null"},
+    {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
+    {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
+    {"record", "FILE", NULL, CONFIG(record), 0, "write all outside input to a journal"},
+    {"replay", "FILE", NULL, CONFIG(replay), 0, "repeat the run of a journal exactly"},
+    {"statehash", NULL, NULL, 0, OPTION(statehash), "print a hash of the whole machine at the end"},
+    {"stats", NULL, NULL, 0, OPTION(stats), "print statistics at the end"},
+    {"d", "ITEMS", opt_log, 0, 0, "log in_asm, ir, out_asm, int"},
+    {"D", "FILE", NULL, OPTION(log_path), 0, "write the log of -d here instead of to standard error"},
+    {"display", "none", opt_only, 0, 0, "no display yet"},
+    {"vga", "none", opt_only, 0, 0, "no VGA yet"},
+    {"net", "none", opt_only, 0, 0, "no network yet"},
+    {"nic", "none", opt_only, 0, 0, "no network yet"},
+    {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
+    {"parallel", "none", opt_only, 0, 0, "no parallel port yet"},
+    {"smp", "1", opt_only, 0, 0, "one CPU"},
+    {"machine", "pc", opt_only, 0, 0, "the PC"},
+    {"M", "pc", opt_only, 0, 0, "the PC"},
+    {"version", NULL, opt_version, 0, 0, "print the version"},
+    {"help", NULL, opt_help, 0, 0, "print this help"},
+    {"h", NULL, opt_help, 0, 0, "print this help"},
+};
+
+static bool opt_help(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    (void)arg;
+    puts("usage: orrery [options]");
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char left[40];
+        snprintf(left, sizeof(left), "-%s %s", rows[i].name, rows[i].arg_name ? rows[i].arg_name : "");
+        printf("  %-20s %s\n", left, rows[i].help);
+    }
+    return o->done = true;
+}
+
+static const struct option_row *find_row(const char *arg)
+{
+    const char *name = arg + 1 + (arg[1] == '-');
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        if (!strcmp(rows[i].name, name))
+            return &rows[i];
+    return NULL;
+}
+
+static bool apply(struct options *o, const struct option_row *row, const char *arg)
+{
+    if (row->fn)
+        return row->fn(o, row->name, arg);
+    if (row->arg_name)
+        *(const char **)((char *)o + row->string_at) = arg;
+    else
+        *(bool *)((char *)o + row->flag_at) = true;
+    return true;
+}
+
+static bool check(const struct options *o)
+{
+    const struct orrery_config *c = &o->config;
+    if (!c->kernel && (c->initrd || c->append))
+        return complain("-initrd and -append need -kernel");
+    if (!c->kernel)
+        return complain("nothing to boot: give a Linux kernel with -kernel (there is no firmware yet)");
+    if (c->record && c->replay)
+        return complain("-record and -replay exclude each other");
+    return true;
+}
+
+bool options_parse(struct options *o, int argc, char **argv)
+{
+    memset(o, 0, sizeof(*o));
+    for (int i = 1; i < argc && !o->done; i++) {
+        const char *arg = NULL;
+        const struct option_row *row = argv[i][0] == '-' && argv[i][1] ? find_row(argv[i]) : NULL;
+        if (!row && argv[i][0] != '-')
+            return complain("unexpected argument '%s' (a disk image is given with -hda)", argv[i]);
+        if (!row)
+            return complain("unknown option '%s' (see -help)", argv[i]);
+        if (row->arg_name && !(arg = argv[++i]))
+            return complain("option '%s' needs an argument", argv[i - 1]);
+        if (!apply(o, row, arg))
+            return false;
+    }
+    o->config.devices = o->devices;
+    return o->done || check(o);
+}

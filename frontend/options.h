@@ -1,0 +1,27 @@
+/* The command line, in qemu-system-i386's spelling. One or two hyphens. */
+#ifndef FRONTEND_OPTIONS_H
+#define FRONTEND_OPTIONS_H
+
+#include "machine/orrery.h"
+
+#define MAX_DEVICES 32
+
+struct options {
+    struct orrery_config config;
+    const char *devices[MAX_DEVICES + 1];
+    unsigned ndevices;
+    unsigned nserial;
+    const char *serial[ORRERY_SERIAL_PORTS]; /* as given: stdio, mon:stdio, null, none, file:PATH */
+    const char *debugcon;                    /* stdio, null, file:PATH */
+    bool nographic, statehash, stats;
+    const char *log_path;
+    bool done; /* -help or -version was answered: exit with status 0 */
+};
+
+/* Fills *o from argv; false after one line on stderr. Strings point into argv. */
+bool options_parse(struct options *o, int argc, char **argv);
+
+/* One line on stderr, "orrery: ...". Returns false. */
+bool complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,251 @@
+/* The block index: finds blocks by physical address and mode word, and by page for invalidation.
+ *
+ * Code is tracked by 64-byte lines (phys_mark_code): a write to an unmarked line of a code page costs a slow
+ * store and nothing else. A line that keeps being rewritten grows hot and is then stepped instead of
+ * translated, until it has cooled. Dead blocks are freed only between runs: one of them may be running. */
+#include "jit/jit_internal.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static u32 key_hash(paddr pa, u32 mode)
+{
+    return (u32)((pa * 0x9e3779b1u) ^ (pa >> 16) ^ mode * 0x85ebca6bu) >> (32 - BLOCK_HASH_BITS);
+}
+
+static u32 page_hash(paddr page)
+{
+    return (u32)(page >> PAGE_BITS) & ((1u << PAGE_HASH_BITS) - 1);
+}
+
+static u8 *heat_of(struct jit *jit, paddr pa)
+{
+    return &jit->index.heat[(u32)(pa >> 6) & ((1u << HEAT_BITS) - 1)];
+}
+
+struct block *block_find(struct jit *jit, paddr pa, u32 mode)
+{
+    struct block *b = jit->index.hash[key_hash(pa, mode)];
+    while (b && (b->pa != pa || b->mode != mode))
+        b = b->hash_next;
+    return b;
+}
+
+static struct code_page *page_get(struct jit *jit, paddr page, bool create)
+{
+    struct code_page **slot = &jit->index.pages[page_hash(page)];
+    for (struct code_page *p = *slot; p; p = p->next)
+        if (p->page == page)
+            return p;
+    if (!create)
+        return NULL;
+    struct code_page *p = calloc(1, sizeof(*p));
+    CHECK(p, "out of memory for the code page index");
+    p->page = page;
+    p->next = *slot;
+    *slot = p;
+    return p;
+}
+
+/* Which of the block's two page links belongs to this page. */
+static unsigned link_of(const struct block *b, paddr page)
+{
+    return (b->pa & ~(paddr)PAGE_MASK) == page ? 0 : 1;
+}
+
+/* Bytes of the block that lie in the page, as offset and length. */
+static void bytes_in_page(const struct block *b, paddr page, u32 *off, u32 *len)
+{
+    u32 start = (u32)b->pa & PAGE_MASK;
+    u32 first = start + b->bytes > PAGE_SIZE ? PAGE_SIZE - start : b->bytes;
+    if ((b->pa & ~(paddr)PAGE_MASK) == page) {
+        *off = start;
+        *len = first;
+    } else {
+        *off = 0;
+        *len = b->bytes - first;
+    }
+}
+
+static void link_page(struct jit *jit, struct block *b, paddr page)
+{
+    struct phys *phys = jit->cpu->mmu.phys;
+    struct code_page *p = page_get(jit, page, true);
+    unsigned n = link_of(b, page);
+    u32 off, len;
+    b->page_next[n] = p->blocks;
+    p->blocks = b;
+    bytes_in_page(b, page, &off, &len);
+    bool first = phys_code_lines(phys, page) == 0;
+    phys_mark_code(phys, page + off, len);
+    if (first)
+        mmu_protect_code(&jit->cpu->mmu, page);
+}
+
+void block_insert(struct jit *jit, struct block *b)
+{
+    struct block **slot = &jit->index.hash[key_hash(b->pa, b->mode)];
+    b->hash_next = *slot;
+    *slot = b;
+    b->valid = true;
+    link_page(jit, b, b->pa & ~(paddr)PAGE_MASK);
+    if (b->pa2 != ~(paddr)0)
+        link_page(jit, b, b->pa2);
+}
+
+static void unlink_page(struct jit *jit, struct block *b, paddr page)
+{
+    struct code_page *p = page_get(jit, page, false);
+    if (!p)
+        return;
+    struct block **at = &p->blocks;
+    while (*at && *at != b)
+        at = &(*at)->page_next[link_of(*at, page)];
+    if (*at)
+        *at = b->page_next[link_of(b, page)];
+}
+
+static void unchain_incoming(struct jit *jit, struct block *b)
+{
+    while (b->incoming) {
+        struct block_exit *e = b->incoming;
+        b->incoming = e->next;
+        jit->backend->unchain(jit->be, e);
+        e->to = NULL;
+        e->next = NULL;
+    }
+}
+
+/* Takes the block's own exits off the lists of the blocks they lead to. */
+static void unchain_outgoing(struct jit *jit, struct block *b)
+{
+    for (unsigned i = 0; i < b->nexits; i++) {
+        struct block_exit *e = &b->exits[i];
+        if (!e->to)
+            continue;
+        struct block_exit **at = &e->to->incoming;
+        while (*at && *at != e)
+            at = &(*at)->next;
+        if (*at)
+            *at = e->next;
+        jit->backend->unchain(jit->be, e);
+        e->to = NULL;
+        e->next = NULL;
+    }
+}
+
+static void kill_block(struct jit *jit, struct block *b)
+{
+    struct block **at = &jit->index.hash[key_hash(b->pa, b->mode)];
+    while (*at != b)
+        at = &(*at)->hash_next;
+    *at = b->hash_next;
+    unlink_page(jit, b, b->pa & ~(paddr)PAGE_MASK);
+    if (b->pa2 != ~(paddr)0)
+        unlink_page(jit, b, b->pa2);
+    unchain_incoming(jit, b);
+    unchain_outgoing(jit, b);
+    b->valid = false;
+    jit->backend->discard(jit->be, b);
+    b->hash_next = jit->index.dead;
+    jit->index.dead = b;
+}
+
+/* The page's line mask, made anew from the blocks that are left. */
+static void refresh_lines(struct jit *jit, struct code_page *p)
+{
+    struct phys *phys = jit->cpu->mmu.phys;
+    phys_set_code_lines(phys, p->page, 0);
+    for (struct block *b = p->blocks; b; b = b->page_next[link_of(b, p->page)]) {
+        u32 off, len;
+        bytes_in_page(b, p->page, &off, &len);
+        phys_mark_code(phys, p->page + off, len);
+    }
+}
+
+static void invalidate_in_page(struct jit *jit, paddr page, u32 first, u32 last)
+{
+    struct code_page *p = page_get(jit, page, false);
+    bool any = false;
+    if (!p)
+        return;
+    for (struct block *b = p->blocks, *next; b; b = next) {
+        u32 off, len;
+        next = b->page_next[link_of(b, page)];
+        bytes_in_page(b, page, &off, &len);
+        if (off / 64 <= last / 64 && (off + len - 1) / 64 >= first / 64) {
+            u8 *heat = heat_of(jit, b->pa);
+            if (*heat < 255)
+                ++*heat;
+            kill_block(jit, b);
+            jit->stats.invalidated++;
+            any = true;
+        }
+    }
+    if (any)
+        jit_flush_jumps(jit->cpu);
+    refresh_lines(jit, p);
+}
+
+void block_invalidate(struct jit *jit, paddr pa, u64 len)
+{
+    u64 now = cpu_icount(jit->cpu) >> 24;
+    if (now != jit->index.heat_epoch) { /* cool down every 16 Mi instructions */
+        jit->index.heat_epoch = now;
+        for (u32 i = 0; i < ARRAY_LEN(jit->index.heat); i++)
+            jit->index.heat[i] /= 2;
+    }
+    while (len) {
+        u32 off = (u32)pa & PAGE_MASK;
+        u64 n = PAGE_SIZE - off < len ? PAGE_SIZE - off : len;
+        invalidate_in_page(jit, pa & ~(paddr)PAGE_MASK, off, off + (u32)n - 1);
+        pa += n;
+        len -= n;
+    }
+}
+
+bool block_is_hot_line(struct jit *jit, paddr pa)
+{
+    return *heat_of(jit, pa) >= HEAT_STEP_ONLY;
+}
+
+static void free_block(struct block *b)
+{
+    free(b->exits);
+    free(b);
+}
+
+void block_reap(struct jit *jit)
+{
+    while (jit->index.dead) {
+        struct block *b = jit->index.dead;
+        jit->index.dead = b->hash_next;
+        free_block(b);
+    }
+}
+
+void block_drop_all(struct jit *jit)
+{
+    struct phys *phys = jit->cpu->mmu.phys;
+    for (u32 i = 0; i < ARRAY_LEN(jit->index.pages); i++) {
+        while (jit->index.pages[i]) {
+            struct code_page *p = jit->index.pages[i];
+            phys_set_code_lines(phys, p->page, 0);
+            jit->index.pages[i] = p->next;
+            free(p);
+        }
+    }
+    for (u32 i = 0; i < ARRAY_LEN(jit->index.hash); i++) {
+        while (jit->index.hash[i]) {
+            struct block *b = jit->index.hash[i];
+            jit->index.hash[i] = b->hash_next;
+            jit->backend->discard(jit->be, b);
+            free_block(b);
+        }
+    }
+    block_reap(jit);
+    jit->backend->discard_all(jit->be);
+    jit_flush_jumps(jit->cpu);
+}

@@ -1,0 +1,448 @@
+/* The run loop: interrupts between instructions, look-up and translation of the block at EIP, chaining, and
+ * the exact stop at an instruction count.
+ *
+ * A native back end only starts a block that fits in the budget; what is left over is stepped by the
+ * interpreter, which can stop after any instruction. The interpreter also runs single instructions that
+ * must not share a block: under TF, in an interrupt shadow, at a device access, in code that keeps being
+ * rewritten. So what the guest sees never depends on where blocks begin and end. */
+#include "jit/jit_internal.h"
+
+#include "base/check.h"
+#include "cpu/decode.h"
+#include "cpu/excp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
+enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
+
+#define BLOCK_INSNS 32
+#define EVENTS_LEAVE (EV_RESET | EV_STOP | EV_TRIPLE | EV_HALT)
+#define TAG_MODE_BITS 10
+
+/* Code at EIP, resolved. */
+struct fetch {
+    paddr pa, pa2;
+    const u8 *host; /* NULL: code in a device */
+    u32 mode;
+    u32 eip_page;
+    u32 limit_avail; /* bytes up to the CS limit */
+    struct code_source src;
+    u8 buf[32];
+};
+
+/* -- jump cache -- */
+
+static void retag(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    u32 id = 0;
+    while (id < jit->nmodes && jit->mode_ids[id] != cpu->mode)
+        id++;
+    if (id == MODE_IDS || jit->generation >> (32 - TAG_MODE_BITS)) {
+        memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
+        jit->nmodes = id = 0;
+        jit->generation = 1;
+    }
+    if (id == jit->nmodes)
+        jit->mode_ids[jit->nmodes++] = cpu->mode;
+    jit->tag_mode = cpu->mode;
+    cpu->jump_tag = (u64)(jit->generation << TAG_MODE_BITS | id) << 32;
+}
+
+void jit_flush_jumps(struct cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    jit->generation++;
+    retag(jit);
+}
+
+static void refresh_tag(struct jit *jit)
+{
+    const struct segment *cs = &jit->cpu->seg[SEG_CS];
+    if (!(jit->cpu->mode & MODE_CS_FLAT) &&
+        (cs->base != jit->cs_base || cs->limit != jit->cs_limit)) {
+        jit->cs_base = cs->base;
+        jit->cs_limit = cs->limit;
+        jit->generation++;
+        retag(jit);
+    } else if (jit->tag_mode != jit->cpu->mode) {
+        retag(jit);
+    }
+}
+
+/* -- fetching -- */
+
+static void resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
+{
+    struct mmu_walk w;
+    if (mmu_translate(&cpu->mmu, la, ACCESS_EXEC, cpu->mode & MODE_USER, &w) == MMU_FAULT)
+        cpu_raise_pf(cpu, la, w.pf_code);
+    *pa = w.pa;
+    *host = w.host;
+}
+
+/* Resolves the code at cpu->eip; raises #PF or #GP. */
+static void fetch_code(struct cpu *cpu, struct fetch *f)
+{
+    const struct segment *cs = &cpu->seg[SEG_CS];
+    u32 eip = cpu->eip;
+    laddr la = cs->base + eip;
+    u32 off = la & PAGE_MASK;
+
+    f->mode = cpu->mode;
+    f->eip_page = eip - off;
+    f->pa2 = ~(paddr)0;
+    f->limit_avail = UINT32_MAX;
+    if (!(cpu->mode & MODE_CS_FLAT)) {
+        u32 top = (cpu->mode & MODE_CODE32) || cs->limit < 0xffff ? cs->limit : 0xffff;
+        if (eip > cs->limit)
+            cpu_raise_err(cpu, VEC_GP, 0);
+        f->limit_avail = cs->limit - eip == UINT32_MAX ? UINT32_MAX : cs->limit - eip + 1;
+        if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
+            f->mode |= MODE_EDGE;
+    }
+    resolve(cpu, la, &f->pa, &f->host);
+    f->src.page_off = off;
+    f->src.crossing = false;
+    f->src.avail = PAGE_SIZE - off;
+    if (f->src.avail > f->limit_avail)
+        f->src.avail = f->limit_avail;
+    f->src.bytes = f->host;
+    if (!f->host) { /* executing from a device: fetch once, translate one instruction */
+        u32 n = f->src.avail < 16 ? f->src.avail : 16;
+        for (u32 i = 0; i < n; i++)
+            f->buf[i] = (u8)phys_read(cpu->mmu.phys, f->pa + i, 1);
+        f->src.bytes = f->buf;
+        f->src.avail = n;
+        f->src.crossing = true;
+    }
+}
+
+/* The instruction at EIP goes on past f->src.avail: adds the next page's bytes, or raises what stops it. */
+static void fetch_crossing(struct cpu *cpu, struct fetch *f)
+{
+    u32 have = f->src.avail;
+    paddr pa2;
+    const u8 *host2;
+    if (have >= f->limit_avail)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    CHECK(have < 16, "instruction of %u bytes does not decode", have);
+    resolve(cpu, cpu->seg[SEG_CS].base + cpu->eip + have, &pa2, &host2);
+    memmove(f->buf, f->src.bytes, have);
+    for (u32 i = 0; i < 16; i++)
+        f->buf[have + i] = host2 ? host2[i] : (u8)phys_read(cpu->mmu.phys, pa2 + i, 1);
+    f->pa2 = pa2 & ~(paddr)PAGE_MASK;
+    f->src.bytes = f->buf;
+    f->src.avail = have + 16;
+    if (f->src.avail > f->limit_avail)
+        f->src.avail = f->limit_avail;
+    f->src.crossing = true;
+    if (!host2)
+        f->host = NULL;
+}
+
+/* Translates at most n instructions at EIP into jit->ir. Returns the guest bytes. */
+static u32 fetch_translate(struct jit *jit, struct fetch *f, u32 n)
+{
+    bool more;
+    u32 bytes = translate(jit, &f->src, f->mode, n, &more);
+    if (more) {
+        fetch_crossing(jit->cpu, f);
+        bytes = translate(jit, &f->src, f->mode, n, &more);
+        if (more) { /* the CS limit cuts it off */
+            cpu_raise_err(jit->cpu, VEC_GP, 0);
+        }
+    }
+    CHECK(!jit->ir.overflow, "the IR of one block does not fit");
+    return bytes;
+}
+
+/* -- stepping -- */
+
+static void step(struct jit *jit, u32 n)
+{
+    struct cpu *cpu = jit->cpu;
+    struct fetch f;
+    fetch_code(cpu, &f);
+    fetch_translate(jit, &f, n);
+    cpu->eip_page = f.eip_page;
+    jit->stats.steps += n < jit->ir.ninsns ? n : jit->ir.ninsns;
+    interp_steps(cpu, &jit->ir, n);
+}
+
+/* One instruction with the trap flag's consequences (SDM 3A 17.3.1.4). */
+static void step_one(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    bool tf = cpu->eflags & FLAG_TF;
+    cpu->events &= ~(u32)EV_SHADOW;
+    step(jit, 1);
+    if (tf && !(cpu->events & EVENTS_LEAVE)) {
+        cpu->dr[6] |= 1u << 14; /* BS */
+        cpu_interrupt(cpu, VEC_DB);
+    }
+}
+
+/* -- blocks -- */
+
+static struct block *compile(struct jit *jit, struct fetch *f)
+{
+    u32 bytes = fetch_translate(jit, f, BLOCK_INSNS);
+    if (!f->host)
+        return NULL;
+    translate_log(jit, &f->src, bytes, f->mode, f->eip_page);
+    ir_optimize(&jit->ir);
+    struct block *b = calloc(1, sizeof(*b));
+    CHECK(b, "out of memory for a block");
+    b->pa = f->pa;
+    b->pa2 = f->pa2;
+    b->mode = f->mode;
+    b->bytes = (u16)bytes;
+    b->ninsns = (u16)jit->ir.ninsns;
+    if (!jit->backend->compile(jit->be, jit->cpu, &jit->ir, b)) {
+        jit->stats.evictions++;
+        block_drop_all(jit);
+        CHECK(jit->backend->compile(jit->be, jit->cpu, &jit->ir, b),
+              "a block does not fit into the empty code cache");
+    }
+    jit->stats.blocks++;
+    jit->stats.guest_insns += b->ninsns;
+    block_insert(jit, b);
+    if (jit->config.log && (jit->config.log_mask & LOG_OUT_ASM) && jit->backend->dump)
+        jit->backend->dump(jit->be, b, jit->config.log);
+    return b;
+}
+
+/* A block over two pages is only good while the second page is still mapped there. */
+static bool second_page_matches(struct cpu *cpu, const struct block *b)
+{
+    paddr pa2;
+    const u8 *host;
+    u32 first = PAGE_SIZE - ((u32)b->pa & PAGE_MASK);
+    if (b->pa2 == ~(paddr)0)
+        return true;
+    resolve(cpu, cpu->seg[SEG_CS].base + cpu->eip + first, &pa2, &host);
+    return (pa2 & ~(paddr)PAGE_MASK) == b->pa2;
+}
+
+/* The block at cpu->eip, translated if need be; NULL when it must be stepped. */
+static struct block *lookup(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    struct fetch f;
+    jit->stats.lookups++;
+    fetch_code(cpu, &f);
+    cpu->eip_page = f.eip_page;
+    if (!f.host || block_is_hot_line(jit, f.pa))
+        return NULL;
+    struct block *b = block_find(jit, f.pa, f.mode);
+    if (b && !second_page_matches(cpu, b)) {
+        block_invalidate(jit, b->pa, 1);
+        b = NULL;
+    }
+    if (!b)
+        b = compile(jit, &f);
+    if (b && b->bytes > f.limit_avail)
+        return NULL;
+    if (b) {
+        struct jump_cache_entry *e = &cpu->jump_cache[jump_cache_index(cpu->eip)];
+        e->key = cpu->jump_tag | cpu->eip;
+        e->code = b->code;
+    }
+    return b;
+}
+
+static void try_chain(struct jit *jit, struct block_exit *e, struct block *to)
+{
+    if (!e->from->valid || e->to || e->from->mode != to->mode || to->pa2 != ~(paddr)0 ||
+        (to->mode & MODE_EDGE))
+        return;
+    e->to = to;
+    e->next = to->incoming;
+    to->incoming = e;
+    jit->backend->chain(jit->be, e, to);
+}
+
+/* Runs blocks from EIP until something needs the loop. */
+static void run_blocks(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    struct block_exit *exit = NULL;
+    for (;;) {
+        u64 evictions = jit->stats.evictions;
+        struct block *b = lookup(jit);
+        if (!b) {
+            step_one(jit);
+            return;
+        }
+        if (exit && jit->stats.evictions == evictions)
+            try_chain(jit, exit, b);
+        exit = NULL;
+        if (b->ninsns > cpu->budget) {
+            step(jit, (u32)cpu->budget);
+            return;
+        }
+        enum run_result r = jit->backend->run(jit->be, cpu, b, &exit);
+        if (r == RUN_BUDGET && cpu->budget > 0) {
+            if (cpu->budget < IR_MAX_INSNS)
+                step(jit, (u32)cpu->budget);
+            return;
+        }
+        if (r != RUN_NEXT || cpu->budget <= 0)
+            return;
+    }
+}
+
+/* -- the loop -- */
+
+static bool intr_pending(const struct cpu *cpu)
+{
+    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
+}
+
+static void take_interrupt(struct cpu *cpu)
+{
+    if (cpu->events & EV_SHADOW)
+        return;
+    if ((cpu->events & EV_NMI) && !cpu->nmi_masked) {
+        cpu->events &= ~(u32)EV_NMI;
+        cpu->nmi_masked = true;
+        cpu_interrupt(cpu, VEC_NMI);
+    } else if (cpu->irq_line && (cpu->eflags & FLAG_IF)) {
+        cpu_interrupt(cpu, (u8)cpu->pins.intack(cpu->pins.opaque));
+    }
+}
+
+/* After an unwind: the instruction at hand has not retired. */
+static void leave_block(struct cpu *cpu)
+{
+    if (cpu->insn_left) {
+        cpu->eip = cpu->eip_page + cpu->insn_off;
+        cpu->budget += cpu->insn_left;
+        cpu->insn_left = 0;
+    }
+    cpu->in_block = 0;
+    cpu->io_done = 0;
+}
+
+static void log_fault(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    if (jit->config.log && (jit->config.log_mask & LOG_INT))
+        fprintf(jit->config.log, "fault: vector 0x%02x at %04x:%08x error %x cr2 %08x icount %llu\n",
+                (unsigned)cpu->pending.vector, cpu->seg[SEG_CS].sel, cpu->eip, cpu->pending.error,
+                cpu->cr2, (unsigned long long)cpu_icount(cpu));
+}
+
+static void run_loop(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    while (cpu->budget > 0 && !(cpu->events & EVENTS_LEAVE)) {
+        block_reap(jit);
+        if (cpu->irq_line | (cpu->events & EV_NMI))
+            take_interrupt(cpu);
+        refresh_tag(jit);
+        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW))
+            step_one(jit);
+        else
+            run_blocks(jit);
+    }
+}
+
+void jit_run(struct jit *jit, u64 until)
+{
+    struct cpu *cpu = jit->cpu;
+    sigjmp_buf env;
+    u64 now = cpu_icount(cpu);
+
+    if (until <= now)
+        return;
+    cpu->budget = (s64)(until - now);
+    cpu->icount_end = until;
+    if ((cpu->events & EV_HALT) && intr_pending(cpu))
+        cpu->events &= ~(u32)EV_HALT;
+    cpu->unwind = &env;
+    switch (sigsetjmp(env, 0)) {
+    case UNWIND_FAULT:
+        leave_block(cpu);
+        log_fault(jit);
+        cpu_deliver_pending(cpu);
+        break;
+    case UNWIND_SINGLE:
+        leave_block(cpu);
+        step_one(jit);
+        break;
+    default: break;
+    }
+    run_loop(jit);
+    cpu->unwind = NULL;
+}
+
+void jit_shorten(struct cpu *cpu, u64 until)
+{
+    if (until < cpu->icount_end) {
+        cpu->budget -= (s64)(cpu->icount_end - until);
+        cpu->icount_end = until;
+    }
+}
+
+static _Noreturn void restart_single(struct cpu *cpu)
+{
+    siglongjmp(*cpu->unwind, UNWIND_SINGLE);
+}
+
+static void on_code_write(void *opaque, paddr pa, u64 len)
+{
+    block_invalidate(opaque, pa, len);
+}
+
+static const struct cpu_hooks hooks = {
+    .flush_jumps = jit_flush_jumps,
+    .restart_single = restart_single,
+};
+
+struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char **why)
+{
+    struct jit *jit = calloc(1, sizeof(*jit));
+    if (!jit) {
+        *why = "out of memory";
+        return NULL;
+    }
+    jit->cpu = cpu;
+    jit->config = *config;
+    jit->backend = config->backend;
+    jit->generation = 1;
+    jit->be = jit->backend->init(jit, config->cache_bytes, why);
+    if (!jit->be) {
+        free(jit);
+        return NULL;
+    }
+    cpu->jit = jit;
+    cpu->hooks = &hooks;
+    retag(jit);
+    struct code_listener listener = {.write = on_code_write, .opaque = jit};
+    phys_set_code_listener(cpu->mmu.phys, &listener);
+    return jit;
+}
+
+void jit_free(struct jit *jit)
+{
+    block_drop_all(jit);
+    phys_set_code_listener(jit->cpu->mmu.phys, NULL);
+    jit->backend->free(jit->be);
+    jit->cpu->jit = NULL;
+    free(jit);
+}
+
+void jit_flush(struct jit *jit)
+{
+    block_drop_all(jit);
+}
+
+void jit_get_stats(const struct jit *jit, struct jit_stats *stats)
+{
+    *stats = jit->stats;
+    stats->code_bytes = jit->backend->code_used(jit->be);
+}

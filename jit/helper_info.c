@@ -1,0 +1,10 @@
+/* The table of helpers by enum helper, from cpu/helper.def: what back ends need to call them. */
+#include "cpu/helpers.h"
+#include "jit/ir.h"
+
+const struct helper_info helper_info[HELPER_COUNT] = {
+#define HELPER(name, ret, nargs, flags)                                                            \
+    [HELPER_##name] = {#name, (void (*)(void))help_##name, ret, nargs, flags},
+#include "cpu/helper.def"
+#undef HELPER
+};

@@ -1,0 +1,358 @@
+/* Building IR: one function for each shape of operation, folding what is constant at once. Overflow is
+ * sticky and harmless: further ops land in the last slot and the translator retries with a shorter block. */
+#include "jit/ir.h"
+
+#include "base/check.h"
+#include "jit/ir_eval.h"
+
+const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
+#define P IRF_P
+#define F IRF_F
+#define FR IRF_FR
+#define FW IRF_FW
+#define X IRF_X
+#define IR(name, text, outs, ins, flags) [IR_##name] = {text, outs, ins, flags},
+#include "jit/ir.def"
+#undef IR
+#undef P
+#undef F
+#undef FR
+#undef FW
+#undef X
+};
+
+void ir_begin(struct ir *ir, u32 mode)
+{
+    ir->mode = mode;
+    ir->ninsns = 0;
+    ir->nops = 0;
+    ir->ntemps = 0;
+    ir->overflow = false;
+}
+
+struct ir_insn *ir_emit(struct ir *ir, enum ir_op op)
+{
+    struct ir_insn *i;
+    if (ir->nops == IR_MAX_OPS) {
+        ir->overflow = true;
+        i = &ir->ops[IR_MAX_OPS - 1];
+    } else {
+        i = &ir->ops[ir->nops++];
+    }
+    *i = (struct ir_insn){.op = (u8)op};
+    return i;
+}
+
+struct irv ir_temp(struct ir *ir)
+{
+    if (ir->ntemps == IR_MAX_TEMPS) {
+        ir->overflow = true;
+        return (struct irv){IR_MAX_TEMPS - 1, IRV_TEMP};
+    }
+    return (struct irv){ir->ntemps++, IRV_TEMP};
+}
+
+/* Emits op with a fresh temporary as output. */
+static struct ir_insn *emit_out(struct ir *ir, enum ir_op op)
+{
+    struct irv d = ir_temp(ir);
+    struct ir_insn *i = ir_emit(ir, op);
+    i->d = d;
+    return i;
+}
+
+/* x as it is now: registers are copied. */
+static struct irv value_of(struct ir *ir, struct irv x)
+{
+    return irv_is(x, IRV_REG) ? ir_copy(ir, x) : x;
+}
+
+struct irv ir_op1(struct ir *ir, enum ir_op op, struct irv a)
+{
+    if (irv_is(a, IRV_CONST))
+        return ir_const(ir_eval1(op, a.v));
+    struct ir_insn *i = emit_out(ir, op);
+    i->a = a;
+    return i->d;
+}
+
+struct irv ir_op2(struct ir *ir, enum ir_op op, struct irv a, struct irv b)
+{
+    if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
+        return ir_const(ir_eval2(op, a.v, b.v));
+    struct ir_insn *i = emit_out(ir, op);
+    i->a = a;
+    i->b = b;
+    return i->d;
+}
+
+struct irv ir_lea(struct ir *ir, struct irv a, struct irv b, unsigned shift, u32 disp)
+{
+    if (irv_is(b, IRV_CONST)) {
+        disp += b.v << shift;
+        b = IR_NONE;
+    }
+    if (irv_is(a, IRV_CONST) && irv_is(b, IRV_NONE))
+        return ir_const(a.v + disp);
+    if (irv_is(a, IRV_CONST) && shift == 0) {
+        disp += a.v;
+        a = b;
+        b = IR_NONE;
+    }
+    if (irv_is(b, IRV_NONE) && disp == 0)
+        return value_of(ir, a);
+    struct ir_insn *i = emit_out(ir, IR_LEA);
+    i->a = a;
+    i->b = b;
+    i->size = irv_is(b, IRV_NONE) ? 0 : (u8)shift;
+    i->imm = disp;
+    return i->d;
+}
+
+void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct irv *lo,
+             struct irv *hi)
+{
+    if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST)) {
+        u32 h;
+        *lo = ir_const(ir_eval_mul2(op, a.v, b.v, &h));
+        *hi = ir_const(h);
+        return;
+    }
+    *hi = ir_temp(ir);
+    struct ir_insn *i = emit_out(ir, op);
+    i->a = a;
+    i->b = b;
+    i->d2 = *hi;
+    *lo = i->d;
+}
+
+struct irv ir_setc(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b)
+{
+    if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
+        return ir_const(ir_eval_cond(cond, a.v, b.v));
+    struct ir_insn *i = emit_out(ir, IR_SETC);
+    i->cc = (u8)cond;
+    i->a = a;
+    i->b = b;
+    return i->d;
+}
+
+struct irv ir_sel(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, struct irv x,
+                  struct irv y)
+{
+    if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
+        return value_of(ir, ir_eval_cond(cond, a.v, b.v) ? x : y);
+    struct ir_insn *i = emit_out(ir, IR_SEL);
+    i->cc = (u8)cond;
+    i->a = a;
+    i->b = b;
+    i->c = x;
+    i->e = y;
+    return i->d;
+}
+
+struct irv ir_copy(struct ir *ir, struct irv a)
+{
+    if (!irv_is(a, IRV_REG))
+        return a;
+    struct ir_insn *i = emit_out(ir, IR_MOV);
+    i->a = a;
+    return i->d;
+}
+
+void ir_set_reg(struct ir *ir, unsigned gpr, struct irv a)
+{
+    struct ir_insn *i = ir_emit(ir, IR_MOV);
+    i->d = ir_reg(gpr);
+    i->a = a;
+}
+
+struct irv ir_pcrel(struct ir *ir, s32 page_off)
+{
+    struct ir_insn *i = emit_out(ir, IR_PCREL);
+    i->imm = (u32)page_off;
+    return i->d;
+}
+
+struct irv ir_lds(struct ir *ir, size_t offset, unsigned size)
+{
+    struct ir_insn *i = emit_out(ir, IR_LDS);
+    i->imm = (u32)offset;
+    i->size = (u8)size;
+    return i->d;
+}
+
+void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a)
+{
+    struct ir_insn *i = ir_emit(ir, IR_STS);
+    i->imm = (u32)offset;
+    i->size = (u8)size;
+    i->a = a;
+}
+
+struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size)
+{
+    struct ir_insn *i = emit_out(ir, op);
+    i->a = addr;
+    i->imm = disp;
+    i->size = (u8)size;
+    return i->d;
+}
+
+void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v)
+{
+    struct ir_insn *i = ir_emit(ir, IR_ST);
+    i->a = addr;
+    i->b = v;
+    i->imm = disp;
+    i->size = (u8)size;
+}
+
+void ir_ldv(struct ir *ir, size_t offset, struct irv addr, u32 disp_unused, unsigned size)
+{
+    CHECK(disp_unused == 0, "LDV has no displacement");
+    struct ir_insn *i = ir_emit(ir, IR_LDV);
+    i->a = addr;
+    i->imm = (u32)offset;
+    i->size = (u8)size;
+}
+
+void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size)
+{
+    struct ir_insn *i = ir_emit(ir, IR_STV);
+    i->a = addr;
+    i->imm = (u32)offset;
+    i->size = (u8)size;
+}
+
+void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write)
+{
+    struct ir_insn *i = ir_emit(ir, IR_SEGCHK);
+    i->a = off;
+    i->imm = seg;
+    i->size = (u8)size;
+    i->cc = write;
+}
+
+void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
+              struct irv aux)
+{
+    struct ir_insn *i = ir_emit(ir, IR_FLAGS);
+    i->cc = (u8)kind;
+    i->size = (u8)size;
+    i->a = dst;
+    i->b = src;
+    i->c = aux;
+}
+
+void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,
+                 struct irv src)
+{
+    if (irv_is(nonzero, IRV_CONST)) {
+        if (nonzero.v)
+            ir_flags(ir, kind, size, dst, src, IR_NONE);
+        return;
+    }
+    struct ir_insn *i = ir_emit(ir, IR_FLAGSIF);
+    i->cc = (u8)kind;
+    i->size = (u8)size;
+    i->a = dst;
+    i->b = src;
+    i->e = nonzero;
+}
+
+struct irv ir_getcc(struct ir *ir, unsigned cc)
+{
+    struct ir_insn *i = emit_out(ir, IR_GETCC);
+    i->cc = (u8)cc;
+    return i->d;
+}
+
+struct irv ir_selcc(struct ir *ir, unsigned cc, struct irv x, struct irv y)
+{
+    struct ir_insn *i = emit_out(ir, IR_SELCC);
+    i->cc = (u8)cc;
+    i->a = x;
+    i->b = y;
+    return i->d;
+}
+
+struct irv ir_getfl(struct ir *ir)
+{
+    return emit_out(ir, IR_GETFL)->d;
+}
+
+struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, struct irv c,
+                   struct irv e)
+{
+    struct irv d = helper_info[h].returns ? ir_temp(ir) : IR_NONE;
+    struct ir_insn *i = ir_emit(ir, IR_CALL);
+    i->imm = (u32)h;
+    i->d = d;
+    i->a = a;
+    i->b = b;
+    i->c = c;
+    i->e = e;
+    return d;
+}
+
+void ir_vec(struct ir *ir, unsigned vec_op, size_t dst_off, size_t src_off, unsigned imm8)
+{
+    struct ir_insn *i = ir_emit(ir, IR_VEC);
+    i->cc = (u8)vec_op;
+    i->size = (u8)(vec_op >> 8);
+    i->imm = (u32)dst_off;
+    i->a = ir_const((u32)src_off);
+    i->b = ir_const(imm8);
+}
+
+void ir_insn_begin(struct ir *ir, u32 page_off, unsigned len)
+{
+    struct ir_insn *i = ir_emit(ir, IR_INSN);
+    i->imm = page_off;
+    i->size = (u8)len;
+    ir->ninsns++;
+}
+
+static void emit_exit(struct ir *ir, enum ir_op op, s32 page_off)
+{
+    struct ir_insn *i = ir_emit(ir, op);
+    i->imm = (u32)page_off;
+}
+
+void ir_xcc(struct ir *ir, unsigned cc, s32 page_off)
+{
+    struct ir_insn *i = ir_emit(ir, IR_XCC);
+    i->cc = (u8)cc;
+    i->imm = (u32)page_off;
+}
+
+void ir_xif(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, s32 page_off)
+{
+    struct ir_insn *i = ir_emit(ir, IR_XIF);
+    i->cc = (u8)cond;
+    i->a = a;
+    i->b = b;
+    i->imm = (u32)page_off;
+}
+
+void ir_xjmp(struct ir *ir, s32 page_off)
+{
+    emit_exit(ir, IR_XJMP, page_off);
+}
+
+void ir_xind(struct ir *ir, struct irv eip)
+{
+    struct ir_insn *i = ir_emit(ir, IR_XIND);
+    i->a = eip;
+}
+
+void ir_xnext(struct ir *ir, s32 page_off)
+{
+    emit_exit(ir, IR_XNEXT, page_off);
+}
+
+void ir_xloop(struct ir *ir)
+{
+    ir_emit(ir, IR_XLOOP);
+}

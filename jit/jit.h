@@ -1,0 +1,52 @@
+/* The translator as the machine sees it: make one for a CPU, run it up to an instruction count. */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include <stdio.h>
+
+#include "cpu/state.h"
+
+struct backend;
+struct jit;
+
+/* What to log of each translation, to log.file. */
+enum { LOG_IN_ASM = 1, LOG_IR = 2, LOG_OUT_ASM = 4, LOG_INT = 8 };
+
+struct jit_config {
+    const struct backend *backend;
+    u64 cache_bytes; /* bound on code memory */
+    FILE *log;
+    u32 log_mask; /* LOG_* */
+};
+
+struct jit_stats {
+    u64 blocks;       /* translated */
+    u64 guest_insns;  /* in them */
+    u64 invalidated;  /* blocks, by writes to their code */
+    u64 evictions;    /* times the whole cache was emptied because it was full */
+    u64 steps;        /* instructions run one by one */
+    u64 lookups;      /* times the run loop searched for a block */
+    u64 code_bytes;   /* code memory in use */
+};
+
+/* Sets cpu->jit and cpu->hooks and listens for writes to code. NULL with *why when the back end can't start. */
+struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char **why);
+void jit_free(struct jit *jit);
+
+/* Runs until cpu_icount() reaches `until` exactly, or until cpu->events has a bit that the caller handles
+ * (EV_RESET, EV_STOP, EV_TRIPLE, EV_HALT). State is exact on return. */
+void jit_run(struct jit *jit, u64 until);
+
+/* Runs at most n instructions one by one (debuggers, tests). */
+void jit_step(struct jit *jit, u32 n);
+
+/* Shortens the current run: jit_run() will stop at instruction count `until` at the latest. For use by devices
+ * that arm a timer while the CPU runs; callable only from port or MMIO handlers and between runs. */
+void jit_shorten(struct cpu *cpu, u64 until);
+
+/* Forgets all translations (loading state, changed memory map). */
+void jit_flush(struct jit *jit);
+
+void jit_get_stats(const struct jit *jit, struct jit_stats *stats);
+
+#endif

@@ -1,0 +1,78 @@
+/* What the files of the run loop, the block index and the translator share. */
+#ifndef JIT_INTERNAL_H
+#define JIT_INTERNAL_H
+
+#include "jit/backend.h"
+#include "jit/block.h"
+#include "jit/ir.h"
+#include "jit/jit.h"
+
+#define BLOCK_HASH_BITS 16
+#define PAGE_HASH_BITS 12
+#define HEAT_BITS 12
+#define HEAT_STEP_ONLY 24 /* rewritten code lines from this heat on are stepped, not translated */
+
+/* The blocks of one physical page. */
+struct code_page {
+    paddr page;
+    struct block *blocks;
+    struct code_page *next;
+};
+
+/* Blocks by key and by page. */
+struct block_index {
+    struct block *hash[1 << BLOCK_HASH_BITS];
+    struct code_page *pages[1 << PAGE_HASH_BITS];
+    struct block *dead; /* invalidated: freed when nothing runs */
+    u8 heat[1 << HEAT_BITS]; /* invalidations by 64-byte line, hashed */
+    u64 heat_epoch;
+};
+
+#define MODE_IDS 1024
+
+struct jit {
+    struct cpu *cpu;
+    struct jit_config config;
+    const struct backend *backend;
+    void *be;
+    struct jit_stats stats;
+
+    struct block_index index;
+
+    /* jump cache tags */
+    u32 generation;
+    u32 mode_ids[MODE_IDS];
+    u32 nmodes;
+    u32 tag_mode;    /* mode word that cpu->jump_tag was made for */
+    u32 cs_base, cs_limit; /* that the jump cache's entries are good for, when CS is not flat */
+
+    struct ir ir;
+};
+
+/* -- blocks.c -- */
+struct block *block_find(struct jit *jit, paddr pa, u32 mode);
+/* Enters a compiled block into the index and marks its code lines. */
+void block_insert(struct jit *jit, struct block *b);
+/* Invalidates the blocks that hold code in [pa, pa + len), to 64-byte lines. */
+void block_invalidate(struct jit *jit, paddr pa, u64 len);
+void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running */
+void block_drop_all(struct jit *jit);
+bool block_is_hot_line(struct jit *jit, paddr pa); /* rewritten too often to be worth translating */
+
+/* -- translate.c -- */
+struct code_source {
+    const u8 *bytes; /* code from the block's start on */
+    u32 avail;       /* bytes there */
+    u32 page_off;    /* page offset of bytes[0] */
+    bool crossing;   /* bytes hold one instruction over the page's end: translate just that */
+};
+/* Fills jit->ir from at most max_insns instructions; returns guest bytes covered. Sets *needs_more when the first
+ * instruction continues past avail. The IR is not optimized. */
+u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_insns,
+              bool *needs_more);
+void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode, u32 eip_page);
+
+/* -- exec.c -- */
+void jit_flush_jumps(struct cpu *cpu);
+
+#endif

@@ -1,0 +1,267 @@
+/* Direct boot of a Linux bzImage by the 32-bit boot protocol (Linux, Documentation/arch/x86/boot.rst): the
+ * protected-mode kernel goes to 1 MiB, the initrd as high as the kernel allows, the boot parameters, command
+ * line and a flat GDT into low memory, and the CPU starts in flat protected mode with ESI at the parameters. */
+#include "machine/machine.h"
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "cpu/seg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Offsets in the setup header and the boot parameters ("zero page"). */
+enum {
+    HDR_START = 0x1f1,
+    HDR_SETUP_SECTS = 0x1f1,
+    HDR_SYSSIZE = 0x1f4,
+    HDR_BOOT_FLAG = 0x1fe,
+    HDR_JUMP = 0x200,
+    HDR_MAGIC = 0x202,
+    HDR_VERSION = 0x206,
+    HDR_TYPE_OF_LOADER = 0x210,
+    HDR_LOADFLAGS = 0x211,
+    HDR_CODE32_START = 0x214,
+    HDR_RAMDISK_IMAGE = 0x218,
+    HDR_RAMDISK_SIZE = 0x21c,
+    HDR_HEAP_END = 0x224,
+    HDR_CMD_LINE_PTR = 0x228,
+    HDR_INITRD_ADDR_MAX = 0x22c,
+    HDR_CMDLINE_SIZE = 0x238,
+    BP_VIDEO_MODE = 0x06,
+    BP_VIDEO_COLS = 0x07,
+    BP_VIDEO_LINES = 0x0e,
+    BP_VIDEO_ISVGA = 0x0f,
+    BP_FONT_POINTS = 0x10,
+    BP_ALT_MEM_K = 0x1e0,
+    BP_E820_ENTRIES = 0x1e8,
+    BP_E820_TABLE = 0x2d0,
+};
+
+enum {
+    LOADED_HIGH = 0x01,
+    KEEP_SEGMENTS = 0x40,
+    E820_RAM = 1,
+    E820_RESERVED = 2,
+};
+
+#define HDR_MAGIC_VALUE 0x53726448u /* "HdrS" */
+#define BOOT_FLAG_VALUE 0xaa55
+#define MIN_VERSION     0x0203 /* initrd_addr_max; every kernel since 2.4.18 */
+
+#define GDT_ADDR     0x8000u
+#define PARAMS_ADDR  0x10000u
+#define CMDLINE_ADDR 0x20000u
+#define CMDLINE_ROOM 0x10000u
+#define STACK_TOP    0x90000u
+#define KERNEL_ADDR  0x100000u
+#define BOOT_CS      0x10
+#define BOOT_DS      0x18
+
+struct linux_image {
+    u8 *kernel;
+    u64 kernel_size;
+    u8 *initrd;
+    u64 initrd_size;
+    char *cmdline;
+    u32 setup_size;  /* real-mode part: boot sector and setup */
+    u32 initrd_addr;
+    u64 ram_bytes;
+};
+
+static bool refuse(char *err, size_t size, const char *what, const char *path, const char *why)
+{
+    snprintf(err, size, "%s '%s': %s", what, path, why);
+    return false;
+}
+
+/* Reads a whole file. */
+static bool read_file(const char *what, const char *path, u8 **data, u64 *len, char *err, size_t size)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return refuse(err, size, what, path, strerror(errno));
+    bool ok = false;
+    long end = -1;
+    if (fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
+        refuse(err, size, what, path, "not a regular file");
+    } else if (end == 0) {
+        refuse(err, size, what, path, "the file is empty");
+    } else {
+        *len = (u64)end;
+        *data = malloc((size_t)end);
+        ok = *data && fread(*data, 1, (size_t)end, f) == (size_t)end;
+        if (!ok)
+            refuse(err, size, what, path, *data ? "cannot be read" : "too large");
+    }
+    fclose(f);
+    return ok;
+}
+
+static u32 field(const struct linux_image *img, unsigned offset, unsigned size)
+{
+    return (u32)load_le(img->kernel + offset, size);
+}
+
+static bool check_kernel(struct linux_image *img, const char *path, char *err, size_t size)
+{
+    if (img->kernel_size < 0x260 || field(img, HDR_BOOT_FLAG, 2) != BOOT_FLAG_VALUE ||
+        field(img, HDR_MAGIC, 4) != HDR_MAGIC_VALUE)
+        return refuse(err, size, "kernel", path, "not a Linux bzImage");
+    if (field(img, HDR_VERSION, 2) < MIN_VERSION || !(field(img, HDR_LOADFLAGS, 1) & LOADED_HIGH))
+        return refuse(err, size, "kernel", path, "too old: not a bzImage of boot protocol 2.03 or later");
+    u32 sects = field(img, HDR_SETUP_SECTS, 1);
+    img->setup_size = ((sects ? sects : 4) + 1) * 512;
+    u64 body = (u64)field(img, HDR_SYSSIZE, 4) * 16;
+    if (img->kernel_size < img->setup_size || img->kernel_size - img->setup_size + 16 <= body)
+        return refuse(err, size, "kernel", path, "the file is truncated");
+    if (KERNEL_ADDR + (img->kernel_size - img->setup_size) > img->ram_bytes)
+        return refuse(err, size, "kernel", path, "does not fit into the guest's memory");
+    return true;
+}
+
+/* The initrd goes as high as kernel and memory allow. */
+static bool place_initrd(struct linux_image *img, const char *path, char *err, size_t size)
+{
+    u64 top = (u64)field(img, HDR_INITRD_ADDR_MAX, 4) + 1;
+    u64 kernel_end = KERNEL_ADDR + (img->kernel_size - img->setup_size);
+    if (top > img->ram_bytes)
+        top = img->ram_bytes;
+    if (img->initrd_size > top || ((top - img->initrd_size) & ~(u64)PAGE_MASK) < kernel_end)
+        return refuse(err, size, "initrd", path, "does not fit into the guest's memory");
+    img->initrd_addr = (u32)((top - img->initrd_size) & ~(u64)PAGE_MASK);
+    return true;
+}
+
+static bool load_all(struct linux_image *img, const char *kernel, const char *initrd,
+                     const char *append, char *err, size_t size)
+{
+    if (!read_file("kernel", kernel, &img->kernel, &img->kernel_size, err, size) ||
+        !check_kernel(img, kernel, err, size))
+        return false;
+    u32 room = field(img, HDR_VERSION, 2) >= 0x0206 ? field(img, HDR_CMDLINE_SIZE, 4) : 255;
+    if (room >= CMDLINE_ROOM)
+        room = CMDLINE_ROOM - 1;
+    img->cmdline = strdup(append ? append : "");
+    if (!img->cmdline || strlen(img->cmdline) > room) {
+        snprintf(err, size, "the kernel command line is longer than %u bytes", room);
+        return false;
+    }
+    if (!initrd)
+        return true;
+    return read_file("initrd", initrd, &img->initrd, &img->initrd_size, err, size) &&
+           place_initrd(img, initrd, err, size);
+}
+
+struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append, u64 ram_bytes,
+                               char *err, size_t err_size)
+{
+    struct linux_image *img = calloc(1, sizeof(*img));
+    if (!img) {
+        snprintf(err, err_size, "out of memory");
+        return NULL;
+    }
+    img->ram_bytes = ram_bytes;
+    if (!load_all(img, kernel, initrd, append, err, err_size)) {
+        linux_image_free(img);
+        return NULL;
+    }
+    return img;
+}
+
+void linux_image_free(struct linux_image *img)
+{
+    if (!img)
+        return;
+    free(img->kernel);
+    free(img->initrd);
+    free(img->cmdline);
+    free(img);
+}
+
+u64 linux_image_hash(const struct linux_image *img)
+{
+    struct hash h;
+    hash_init(&h);
+    hash_bytes(&h, img->kernel, img->kernel_size);
+    hash_u64(&h, img->initrd_size);
+    hash_bytes(&h, img->initrd, img->initrd_size);
+    hash_bytes(&h, img->cmdline, strlen(img->cmdline));
+    return hash_value(&h);
+}
+
+static void add_e820(u8 *params, u64 base, u64 len, u32 type)
+{
+    u8 *e = params + BP_E820_TABLE + params[BP_E820_ENTRIES]++ * 20;
+    store_le(e, 8, base);
+    store_le(e + 8, 8, len);
+    store_le(e + 16, 4, type);
+}
+
+static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE])
+{
+    u32 header_end = 0x202 + img->kernel[HDR_JUMP + 1];
+    memset(params, 0, PAGE_SIZE);
+    memcpy(params + HDR_START, img->kernel + HDR_START, header_end - HDR_START);
+    params[HDR_TYPE_OF_LOADER] = 0xff; /* no number assigned */
+    params[HDR_LOADFLAGS] = (u8)(params[HDR_LOADFLAGS] & ~KEEP_SEGMENTS);
+    store_le(params + HDR_CMD_LINE_PTR, 4, CMDLINE_ADDR);
+    store_le(params + HDR_CODE32_START, 4, KERNEL_ADDR);
+    store_le(params + HDR_RAMDISK_IMAGE, 4, img->initrd_addr);
+    store_le(params + HDR_RAMDISK_SIZE, 4, img->initrd_size);
+    params[BP_VIDEO_MODE] = 3;
+    params[BP_VIDEO_COLS] = 80;
+    params[BP_VIDEO_LINES] = 25;
+    params[BP_VIDEO_ISVGA] = 0;
+    params[BP_FONT_POINTS] = 16;
+    store_le(params + BP_ALT_MEM_K, 4, (img->ram_bytes - KERNEL_ADDR) / 1024);
+    add_e820(params, 0, 0x9fc00, E820_RAM);
+    add_e820(params, 0x9fc00, 0x400, E820_RESERVED);
+    add_e820(params, 0xe0000, 0x20000, E820_RESERVED);
+    add_e820(params, KERNEL_ADDR, img->ram_bytes - KERNEL_ADDR, E820_RAM);
+}
+
+static void set_flat(struct segment *s, u16 sel, u16 type)
+{
+    s->sel = sel;
+    s->base = 0;
+    s->limit = UINT32_MAX;
+    s->attr = (u16)(SA_P | SA_S | SA_DB | SA_G | SA_ACCESSED | SA_RW | type);
+}
+
+static void set_cpu(struct cpu *cpu)
+{
+    set_flat(&cpu->seg[SEG_CS], BOOT_CS, SA_CODE);
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        if (s != SEG_CS)
+            set_flat(&cpu->seg[s], BOOT_DS, 0);
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        seg_update_cache(&cpu->seg[s]);
+    cpu->gdtr.base = GDT_ADDR;
+    cpu->gdtr.limit = 4 * 8 - 1;
+    cpu->cr0 |= CR0_PE;
+    cpu->mmu.cr0 = cpu->cr0;
+    cpu->cpl = 0;
+    cpu->gpr[ESI] = PARAMS_ADDR;
+    cpu->gpr[ESP] = STACK_TOP;
+    cpu->eip = KERNEL_ADDR;
+}
+
+void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu)
+{
+    static const u64 gdt[4] = {0, 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull};
+    u8 params[PAGE_SIZE], bytes[8];
+    make_params(img, params);
+    phys_dma_write(phys, PARAMS_ADDR, params, sizeof(params));
+    phys_dma_write(phys, CMDLINE_ADDR, img->cmdline, strlen(img->cmdline) + 1);
+    for (unsigned i = 0; i < ARRAY_LEN(gdt); i++) {
+        store_le(bytes, 8, gdt[i]);
+        phys_dma_write(phys, GDT_ADDR + 8 * i, bytes, 8);
+    }
+    phys_dma_write(phys, KERNEL_ADDR, img->kernel + img->setup_size,
+                   img->kernel_size - img->setup_size);
+    if (img->initrd_size)
+        phys_dma_write(phys, img->initrd_addr, img->initrd, img->initrd_size);
+    set_cpu(cpu);
+}

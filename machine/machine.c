@@ -1,0 +1,442 @@
+/* The composition root: builds a PC out of CPU, memory, devices and translator, and runs it.
+ *
+ * Time: one tick for each retired instruction, and ticks skipped while the CPU is halted. The loop runs
+ * the CPU up to the next timer or journal entry, fires what is due, and goes on; nothing of the host's
+ * time enters. */
+#include "machine/machine.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "cpu/decode.h"
+#include "devices/board_pc.h"
+#include "jit/backend.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_RAM (128ull << 20)
+#define MIN_RAM (1ull << 20)
+#define MAX_RAM (3584ull << 20)
+#define DEFAULT_CACHE (32ull << 20)
+#define MIN_CACHE (1ull << 20)
+#define CHECK_TICKS 100000000ull /* state hash in the journal every so many ticks */
+
+/* -- the wires between CPU and board -- */
+
+static u32 pin_in(void *opaque, u16 port, unsigned size)
+{
+    struct orrery *o = opaque;
+    return bus_in(o->bus, port, size);
+}
+
+static void pin_out(void *opaque, u16 port, unsigned size, u32 value)
+{
+    struct orrery *o = opaque;
+    bus_out(o->bus, port, size, value);
+}
+
+static int pin_intack(void *opaque)
+{
+    struct orrery *o = opaque;
+    return bus_intack(o->bus);
+}
+
+static void pin_ferr(void *opaque, bool level)
+{
+    struct orrery *o = opaque;
+    struct irq_line line = bus_irq(o->bus, 13);
+    irq_set(&line, level);
+}
+
+static void wire_intr(void *opaque, int n, bool level)
+{
+    struct orrery *o = opaque;
+    (void)n;
+    o->cpu->irq_line = level;
+}
+
+static void wire_nmi(void *opaque, int n, bool level)
+{
+    struct orrery *o = opaque;
+    (void)n;
+    if (level)
+        o->cpu->events |= EV_NMI;
+}
+
+static void wire_a20(void *opaque, int n, bool level)
+{
+    struct orrery *o = opaque;
+    u64 mask = level ? ~0ull : ~(1ull << 20);
+    (void)n;
+    if (o->cpu->mmu.a20_mask != mask) {
+        o->cpu->mmu.a20_mask = mask;
+        mmu_flush(&o->cpu->mmu);
+        o->cpu->hooks->flush_jumps(o->cpu);
+    }
+}
+
+static void on_request(void *opaque, enum bus_request what, u32 arg)
+{
+    struct orrery *o = opaque;
+    switch (what) {
+    case BUS_RESET: o->reset_wanted = true; break;
+    case BUS_POWEROFF: o->poweroff_wanted = true; break;
+    case BUS_EXIT:
+        o->exit_wanted = true;
+        o->exit_code = (int)arg;
+        break;
+    }
+    o->cpu->events |= EV_STOP;
+}
+
+static u64 clock_ticks_now(void *opaque)
+{
+    struct orrery *o = opaque;
+    return cpu_icount(o->cpu);
+}
+
+static void on_deadline(void *opaque)
+{
+    struct orrery *o = opaque;
+    jit_shorten(o->cpu, clock_next_ticks(&o->clock));
+}
+
+static u64 journal_state_hash(void *opaque)
+{
+    return orrery_state_hash(opaque);
+}
+
+/* -- building -- */
+
+static bool fail(char *err, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool fail(char *err, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err, size, fmt, ap);
+    va_end(ap);
+    return false;
+}
+
+static bool build_cpu(struct orrery *o, u64 ram, char *err, size_t size)
+{
+    const struct cpu_pins pins = {
+        .in = pin_in, .out = pin_out, .intack = pin_intack, .ferr = pin_ferr, .opaque = o};
+    o->phys = phys_new(ram);
+    if (!o->phys)
+        return fail(err, size, "the host refuses %llu MiB of memory for the guest",
+                    (unsigned long long)(ram >> 20));
+    o->cpu = cpu_new(o->phys, &pins);
+    if (!o->cpu)
+        return fail(err, size, "the host refuses memory for the CPU's tables");
+    o->cpu->decoder = decoder_new();
+    if (!o->cpu->decoder)
+        return fail(err, size, "Capstone does not start");
+    return true;
+}
+
+static bool build_jit(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    struct jit_config jc = {.log = c->log, .log_mask = c->log_mask};
+    const char *why = "";
+    jc.cache_bytes = c->cache_bytes ? c->cache_bytes : DEFAULT_CACHE;
+    if (jc.cache_bytes < MIN_CACHE)
+        return fail(err, size, "the code cache needs at least 1 MiB");
+    jc.backend = backend_find(c->accel);
+    if (!jc.backend)
+        return fail(err, size, "accelerator '%s' is not available on this host", c->accel);
+    o->accel = jc.backend->name;
+    o->jit = jit_new(o->cpu, &jc, &why);
+    if (!o->jit)
+        return fail(err, size, "accelerator '%s' does not start: %s", jc.backend->name, why);
+    return true;
+}
+
+static void plug_bus(struct orrery *o)
+{
+    o->bus->pins.intr = (struct irq_line){wire_intr, o, 0};
+    o->bus->pins.nmi = (struct irq_line){wire_nmi, o, 0};
+    o->bus->pins.a20 = (struct irq_line){wire_a20, o, 0};
+    o->bus->hooks.request = on_request;
+    o->bus->hooks.opaque = o;
+}
+
+static void build_chardevs(struct orrery *o, const struct orrery_config *c)
+{
+    for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++) {
+        static const char *const names[] = {"serial0", "serial1", "serial2", "serial3"};
+        if (!c->serial_present[i])
+            continue;
+        chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
+        bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
+    }
+    if (c->debugcon_present) {
+        chardev_init(&o->debugcon, c->debugcon.write, c->debugcon.opaque);
+        bus_add_object(o->bus, CHARDEV_KIND, "debugcon", &o->debugcon);
+    }
+}
+
+static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    struct board_pc board = {
+        .ram_bytes = phys_ram_size(o->phys),
+        .snapshot = c->snapshot,
+        .debugcon = c->debugcon_present,
+    };
+    for (unsigned i = 0; i < 4; i++) {
+        board.hd[i] = c->hd[i];
+        board.serial[i] = c->serial_present[i];
+    }
+    if (!board_pc_build(o->bus, &board, err, size))
+        return false;
+    for (unsigned i = 0; c->devices && c->devices[i]; i++)
+        if (!dev_create_text(o->bus, c->devices[i], err, size))
+            return false;
+    return true;
+}
+
+/* What a journal must agree with to be replayed: everything that decides the run besides its input. */
+static bool describe(struct orrery *o, const struct orrery_config *c)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (!f)
+        return false;
+    fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
+    fprintf(f, "linux=%016llx\n", (unsigned long long)(o->linux ? linux_image_hash(o->linux) : 0));
+    for (unsigned i = 0; i < 4; i++)
+        if (c->hd[i])
+            fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
+                    (unsigned long long)board_pc_disk_bytes(o->bus, i));
+    for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
+        fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
+    for (unsigned i = 0; c->devices && c->devices[i]; i++)
+        fprintf(f, "device=%s\n", c->devices[i]);
+    fclose(f);
+    o->config_text = text;
+    return true;
+}
+
+static bool start_journal(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    struct journal_hooks hooks = {.state_hash = journal_state_hash, .opaque = o};
+    journal_set_hooks(o->journal, &hooks);
+    if (!describe(o, c))
+        return fail(err, size, "out of memory");
+    if (c->record)
+        return journal_record(o->journal, c->record, o->config_text, CHECK_TICKS, err, size);
+    if (c->replay)
+        return journal_replay(o->journal, c->replay, o->config_text, err, size);
+    return true;
+}
+
+/* Power-up state of everything, with the kernel at its entry point if one is booted directly. */
+static void machine_reset(struct orrery *o)
+{
+    cpu_reset(o->cpu);
+    bus_reset(o->bus);
+    jit_flush(o->jit);
+    if (o->linux)
+        linux_boot(o->linux, o->phys, o->cpu);
+    cpu_update_mode(o->cpu);
+    mmu_flush(&o->cpu->mmu);
+    o->cpu->hooks->flush_jumps(o->cpu);
+}
+
+static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    u64 ram = c->ram_bytes ? c->ram_bytes : DEFAULT_RAM;
+    if (ram < MIN_RAM || ram > MAX_RAM || ram % PAGE_SIZE)
+        return fail(err, size, "guest memory must be 1 MiB to 3584 MiB");
+    if (c->record && c->replay)
+        return fail(err, size, "recording and replaying exclude each other");
+    o->no_reboot = c->no_reboot;
+    if (c->kernel) {
+        o->linux = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
+        if (!o->linux)
+            return false;
+    }
+    if (!build_cpu(o, ram, err, size) || !build_jit(o, c, err, size))
+        return false;
+    clock_init(&o->clock);
+    struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
+    clock_set_hooks(&o->clock, &ch);
+    o->journal = journal_create(&o->clock);
+    o->bus = bus_create(&o->clock, o->journal, o->phys);
+    plug_bus(o);
+    build_chardevs(o, c);
+    if (!build_devices(o, c, err, size))
+        return false;
+    machine_reset(o);
+    return start_journal(o, c, err, size);
+}
+
+struct orrery *orrery_create(const struct orrery_config *config, char *err, size_t err_size)
+{
+    struct orrery *o = calloc(1, sizeof(*o));
+    if (!o) {
+        fail(err, err_size, "out of memory");
+        return NULL;
+    }
+    if (!build(o, config, err, err_size)) {
+        orrery_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+void orrery_free(struct orrery *o)
+{
+    if (!o)
+        return;
+    if (o->jit)
+        jit_free(o->jit);
+    if (o->bus)
+        bus_destroy(o->bus);
+    if (o->journal)
+        journal_destroy(o->journal);
+    if (o->cpu) {
+        decoder_free(o->cpu->decoder);
+        cpu_free(o->cpu);
+    }
+    if (o->phys)
+        phys_free(o->phys);
+    linux_image_free(o->linux);
+    free(o->config_text);
+    free(o);
+}
+
+/* -- running -- */
+
+static enum orrery_stop handle_events(struct orrery *o)
+{
+    o->cpu->events &= ~(u32)EV_STOP;
+    if (o->cpu->events & EV_TRIPLE)
+        return ORRERY_TRIPLE;
+    if (o->exit_wanted)
+        return ORRERY_EXIT;
+    if (o->poweroff_wanted)
+        return ORRERY_POWEROFF;
+    if (o->reset_wanted) {
+        if (o->no_reboot)
+            return ORRERY_RESET;
+        o->reset_wanted = false;
+        machine_reset(o);
+    }
+    return ORRERY_RUNNING;
+}
+
+static u64 next_tick(struct orrery *o)
+{
+    u64 timer = clock_next_ticks(&o->clock), input = journal_next(o->journal);
+    return timer < input ? timer : input;
+}
+
+/* Fires what is due now. */
+static enum orrery_stop deliver(struct orrery *o)
+{
+    clock_run(&o->clock, clock_now(&o->clock));
+    journal_run(o->journal);
+    const char *why = journal_error(o->journal);
+    if (why) {
+        snprintf(o->error, sizeof(o->error), "%s", why);
+        return ORRERY_DIVERGED;
+    }
+    return journal_ended(o->journal) ? ORRERY_REPLAY_END : ORRERY_RUNNING;
+}
+
+static bool can_wake(const struct cpu *cpu)
+{
+    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
+}
+
+enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
+{
+    u64 end = cpu_icount(o->cpu) + max_insns;
+    for (;;) {
+        enum orrery_stop stop = deliver(o);
+        if (stop != ORRERY_RUNNING)
+            return stop;
+        if (o->cpu->events & (EV_STOP | EV_TRIPLE)) {
+            stop = handle_events(o);
+            if (stop != ORRERY_RUNNING)
+                return stop;
+        }
+        if (cpu_icount(o->cpu) >= end)
+            return ORRERY_RUNNING;
+        if ((o->cpu->events & EV_HALT) && !can_wake(o->cpu)) {
+            if (!(o->cpu->eflags & FLAG_IF) && !(o->cpu->events & EV_NMI))
+                return ORRERY_STUCK;
+            return ORRERY_IDLE;
+        }
+        u64 until = next_tick(o);
+        jit_run(o->jit, until < end ? until : end);
+    }
+}
+
+uint64_t orrery_idle_ns(const struct orrery *o)
+{
+    struct orrery *m = (struct orrery *)o;
+    u64 next = next_tick(m), now = cpu_icount(o->cpu);
+    if (next == CLOCK_NEVER)
+        return UINT64_MAX;
+    return next > now ? next - now : 0;
+}
+
+void orrery_idle_skip(struct orrery *o, uint64_t ns)
+{
+    u64 left = orrery_idle_ns(o);
+    if (left == UINT64_MAX)
+        return;
+    if (ns > left)
+        ns = left;
+    o->cpu->icount_end += ns; /* budget unchanged: the count moves on by ns */
+    o->idle_ticks += ns;
+}
+
+/* -- input, output, inspection -- */
+
+void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len)
+{
+    if (port < ORRERY_SERIAL_PORTS && o->serial[port].journal)
+        chardev_input(&o->serial[port], data, len);
+}
+
+size_t orrery_serial_room(const struct orrery *o, unsigned port)
+{
+    if (port >= ORRERY_SERIAL_PORTS || !o->serial[port].ring)
+        return 0;
+    return chardev_room(&o->serial[port]);
+}
+
+int orrery_exit_code(const struct orrery *o)
+{
+    return o->exit_code;
+}
+
+const char *orrery_error(const struct orrery *o)
+{
+    return o->error;
+}
+
+bool orrery_finish(struct orrery *o)
+{
+    if (journal_mode(o->journal) != JOURNAL_RECORD)
+        return true;
+    if (journal_finish(o->journal))
+        return true;
+    snprintf(o->error, sizeof(o->error), "%s", journal_error(o->journal));
+    return false;
+}
+
+uint64_t orrery_time_ns(const struct orrery *o)
+{
+    return clock_now((struct clock *)&o->clock);
+}
+
+uint64_t orrery_retired(const struct orrery *o)
+{
+    return cpu_icount(o->cpu) - o->idle_ticks;
+}

@@ -1,0 +1,48 @@
+/* The machine's inside, shared by the files of machine/. */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "cpu/state.h"
+#include "devices/core/bus.h"
+#include "devices/core/chardev.h"
+#include "devices/core/clock.h"
+#include "devices/core/journal.h"
+#include "jit/jit.h"
+#include "machine/orrery.h"
+
+struct linux_image; /* machine/linux_boot.c */
+
+struct orrery {
+    struct phys *phys;
+    struct cpu *cpu;
+    struct jit *jit;
+    struct clock clock;
+    struct journal *journal;
+    struct bus *bus;
+    struct chardev serial[ORRERY_SERIAL_PORTS];
+    struct chardev debugcon;
+    struct linux_image *linux;
+    const char *accel;
+    bool no_reboot;
+    bool reset_wanted, poweroff_wanted, exit_wanted;
+    int exit_code;
+    u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
+    char *config_text;
+    char error[256];
+};
+
+/* -- linux_boot.c: the 32-bit boot protocol (Documentation/arch/x86/boot.rst of Linux) -- */
+
+/* Reads and checks kernel and initrd; NULL and err when missing or not a bzImage or too big for ram_bytes. */
+struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append, u64 ram_bytes,
+                               char *err, size_t err_size);
+void linux_image_free(struct linux_image *img);
+/* Copies the image into RAM and sets the CPU to its entry point. */
+void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu);
+/* Hash of kernel, initrd and command line, for the journal's configuration. */
+u64 linux_image_hash(const struct linux_image *img);
+
+/* -- report.c -- */
+void machine_hash_cpu(struct cpu *cpu, struct hash *h);
+
+#endif

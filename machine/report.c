@@ -1,0 +1,173 @@
+/* Looking at a machine from outside: state hash, registers, memory, statistics, the shutdown report. */
+#include "machine/machine.h"
+
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void hash_segment(struct hash *h, const struct segment *s)
+{
+    hash_u64(h, s->sel | (u64)s->attr << 16 | (u64)s->limit << 32);
+    hash_u64(h, s->base);
+}
+
+static void hash_fpu(struct hash *h, const struct x87 *f)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        hash_u64(h, f->st[i].sig);
+        hash_u64(h, f->st[i].se);
+    }
+    hash_u64(h, f->fcw | (u64)f->fsw << 16 | (u64)f->empty << 32 | (u64)f->fop << 40);
+    hash_u64(h, f->fip | (u64)f->fdp << 32);
+    hash_u64(h, f->fcs | (u64)f->fds << 16);
+}
+
+static void hash_msrs(struct hash *h, const struct cpu *cpu)
+{
+    hash_u64(h, cpu->tsc_offset);
+    hash_u64(h, cpu->msr.sysenter_cs | (u64)cpu->msr.sysenter_esp << 32);
+    hash_u64(h, cpu->msr.sysenter_eip);
+    hash_u64(h, cpu->msr.efer);
+    hash_u64(h, cpu->msr.apic_base);
+    hash_u64(h, cpu->msr.pat);
+    hash_u64(h, cpu->msr.misc_enable);
+    hash_u64(h, cpu->msr.mtrr_def);
+    for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_fixed); i++)
+        hash_u64(h, cpu->msr.mtrr_fixed[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_var); i++)
+        hash_u64(h, cpu->msr.mtrr_var[i]);
+}
+
+void machine_hash_cpu(struct cpu *cpu, struct hash *h)
+{
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        hash_u64(h, cpu->gpr[i]);
+    hash_u64(h, cpu_eip(cpu) | (u64)cpu_eflags(cpu) << 32);
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        hash_segment(h, &cpu->seg[i]);
+    hash_segment(h, &cpu->ldtr);
+    hash_segment(h, &cpu->tr);
+    hash_u64(h, cpu->gdtr.base | (u64)cpu->gdtr.limit << 32);
+    hash_u64(h, cpu->idtr.base | (u64)cpu->idtr.limit << 32);
+    hash_u64(h, cpu->cr0 | (u64)cpu->cr2 << 32);
+    hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
+    for (unsigned i = 0; i < 8; i++)
+        hash_u64(h, cpu->dr[i]);
+    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->events << 32);
+    hash_fpu(h, &cpu->fpu);
+    hash_u64(h, cpu->mxcsr);
+    for (unsigned i = 0; i < 8; i++) {
+        hash_u64(h, cpu->xmm[i].q[0]);
+        hash_u64(h, cpu->xmm[i].q[1]);
+    }
+    hash_msrs(h, cpu);
+    hash_u64(h, cpu_icount(cpu));
+}
+
+static void hash_memory(void *opaque, const void *data, u64 len)
+{
+    hash_bytes(opaque, data, len);
+}
+
+uint64_t orrery_state_hash(struct orrery *o)
+{
+    struct hash h;
+    hash_init(&h);
+    machine_hash_cpu(o->cpu, &h);
+    bus_hash(o->bus, &h);
+    clock_hash(&o->clock, &h);
+    phys_hash(o->phys, hash_memory, &h);
+    return hash_value(&h);
+}
+
+uint32_t orrery_reg(const struct orrery *o, unsigned reg)
+{
+    const struct cpu *cpu = o->cpu;
+    const u32 cr[] = {cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4};
+    if (reg < GPR_COUNT)
+        return cpu->gpr[reg];
+    if (reg == ORRERY_EIP)
+        return cpu_eip(cpu);
+    if (reg == ORRERY_EFLAGS)
+        return cpu_eflags(cpu);
+    if (reg < ORRERY_CR0)
+        return cpu->seg[reg - ORRERY_ES].sel;
+    return reg < ORRERY_REGS ? cr[reg - ORRERY_CR0] : 0;
+}
+
+void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
+{
+    if (reg < GPR_COUNT)
+        o->cpu->gpr[reg] = value;
+    else if (reg == ORRERY_EIP)
+        o->cpu->eip = value;
+    else if (reg == ORRERY_EFLAGS) {
+        cpu_set_eflags(o->cpu, value);
+        cpu_update_mode(o->cpu);
+    }
+}
+
+bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)
+{
+    u8 *out = buf;
+    for (size_t done = 0; done < len;) {
+        size_t n = PAGE_SIZE - ((addr + done) & PAGE_MASK);
+        const u8 *host = phys_host(o->phys, (addr + done) & ~(u64)PAGE_MASK, false);
+        if (!host)
+            return false;
+        if (n > len - done)
+            n = len - done;
+        memcpy(out + done, host + ((addr + done) & PAGE_MASK), n);
+        done += n;
+    }
+    return true;
+}
+
+bool orrery_write_phys(struct orrery *o, uint64_t addr, const void *buf, size_t len)
+{
+    return phys_dma_write(o->phys, addr, buf, len);
+}
+
+void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)
+{
+    struct jit_stats s;
+    jit_get_stats(o->jit, &s);
+    u64 retired = orrery_retired(o);
+    fprintf(out, "accelerator: %s\n", o->accel);
+    fprintf(out, "guest instructions retired: %" PRIu64 "\n", retired);
+    fprintf(out, "virtual seconds: %.6f (halted %.6f)\n", (double)orrery_time_ns(o) / 1e9,
+            (double)o->idle_ticks / 1e9);
+    fprintf(out, "blocks translated: %" PRIu64 " (%" PRIu64 " instructions)\n", s.blocks,
+            s.guest_insns);
+    fprintf(out, "blocks invalidated by writes: %" PRIu64 "\n", s.invalidated);
+    fprintf(out, "code cache in use: %" PRIu64 " bytes, emptied %" PRIu64 " times\n", s.code_bytes,
+            s.evictions);
+    fprintf(out, "run loop lookups: %" PRIu64 "\n", s.lookups);
+    fprintf(out, "instructions stepped: %" PRIu64 "\n", s.steps);
+    fprintf(out, "host seconds: %.3f\n", host_seconds);
+    if (host_seconds > 0)
+        fprintf(out, "million guest instructions a second: %.1f\n",
+                (double)retired / host_seconds / 1e6);
+}
+
+void orrery_report_shutdown(const struct orrery *o, FILE *out)
+{
+    static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
+    static const char *const ordinal[] = {"first", "second", "third"};
+    const struct cpu *cpu = o->cpu;
+    fprintf(out, "orrery: triple fault: the CPU has shut down\n");
+    for (unsigned i = 0; i < 3; i++) {
+        const struct fault_record *f = &cpu->shutdown[i];
+        fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector, f->cs, f->eip);
+        if (f->has_error)
+            fprintf(out, " error code %04x", f->error);
+        if (f->vector == VEC_PF)
+            fprintf(out, " CR2 %08x", f->cr2);
+        fprintf(out, " after %" PRIu64 " instructions\n", f->icount);
+    }
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        fprintf(out, "%s%s=%08x", i % 4 ? " " : "  ", regs[i], cpu->gpr[i]);
+    fprintf(out, "\n  EIP=%08x EFL=%08x CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu_eip(cpu),
+            cpu_eflags(cpu), cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
+}

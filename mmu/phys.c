@@ -1,0 +1,482 @@
+/* The physical address space: main RAM, regions over it, code lines.
+ *
+ * Regions lie on top of one another in the order they were added; removing one uncovers what it hid. Below
+ * 4 GiB a byte a page names the topmost region, so an access costs one table look-up; above, where only a
+ * PSE-36 or PAE guest gets, the regions are searched. Region 0 is "nothing there", region 1 is main RAM,
+ * which shows everywhere but at 0xA0000-0xFFFFF (the PC's hole for video memory and ROMs).
+ * Code lines: one u64 a page beside each region's memory, bit n for bytes 64n to 64n+63. */
+#include "mmu/phys.h"
+
+#include <sys/mman.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+#define LOW_PAGES (1u << (32 - PAGE_BITS))
+#define LOW_END (1ull << 32)
+#define HOLE_START 0xA0000u
+#define HOLE_END 0x100000u
+#define MAX_RAM (0xE00ull << 20)
+#define LINE_BITS 6
+
+enum { REGION_NONE, REGION_MAIN, REGION_FIRST, REGION_MAX = 256 };
+
+struct region {
+    paddr base;
+    u64 size; /* 0: free slot */
+    u64 seq;  /* order of adding */
+    u8 *mem;  /* RAM or ROM; NULL: MMIO or nothing */
+    u64 *lines;
+    bool writable;
+    const struct mmio_ops *ops;
+    void *opaque;
+};
+
+struct phys {
+    u64 ram_size;
+    u32 generation;
+    u64 next_seq;
+    struct code_listener listener;
+    struct region region[REGION_MAX];
+    u8 map[LOW_PAGES]; /* the region on top at each page */
+};
+
+/* Page-aligned, zero, and free of charge until touched. */
+static void *map_zero(u64 size)
+{
+    void *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    return m == MAP_FAILED ? NULL : m;
+}
+
+static u64 lines_bytes(u64 size)
+{
+    return (size >> PAGE_BITS) * sizeof(u64);
+}
+
+static inline bool in_region(const struct region *r, paddr pa)
+{
+    return pa - r->base < r->size;
+}
+
+/* Puts region i on the map within [start, end), both page multiples. */
+static void paint(struct phys *p, unsigned i, paddr start, paddr end)
+{
+    const struct region *r = &p->region[i];
+    paddr from = r->base > start ? r->base : start;
+    paddr to = r->base + r->size < end ? r->base + r->size : end;
+
+    if (to > LOW_END)
+        to = LOW_END;
+    if (from < to)
+        memset(p->map + (from >> PAGE_BITS), (int)i, (to - from) >> PAGE_BITS);
+}
+
+/* Draws the map of [start, end) anew: main RAM, then every region in the order of adding. */
+static void repaint(struct phys *p, paddr start, paddr end)
+{
+    u64 done = 0;
+
+    paint(p, REGION_NONE, start, end);
+    paint(p, REGION_MAIN, start, end < HOLE_START ? end : HOLE_START);
+    paint(p, REGION_MAIN, start > HOLE_END ? start : HOLE_END, end);
+    for (;;) {
+        unsigned next = REGION_NONE;
+
+        for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+            const struct region *r = &p->region[i];
+            if (r->size && r->seq > done && (!next || r->seq < p->region[next].seq))
+                next = i;
+        }
+        if (!next)
+            return;
+        paint(p, next, start, end);
+        done = p->region[next].seq;
+    }
+}
+
+static const struct region *high_region(const struct phys *p, paddr pa)
+{
+    const struct region *top = &p->region[REGION_NONE];
+
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        const struct region *r = &p->region[i];
+        if (in_region(r, pa) && r->seq > top->seq)
+            top = r;
+    }
+    return top;
+}
+
+static inline const struct region *region_at(const struct phys *p, paddr pa)
+{
+    if (__builtin_expect(pa < LOW_END, 1))
+        return &p->region[p->map[pa >> PAGE_BITS]];
+    return high_region(p, pa);
+}
+
+static inline u64 *lines_at(const struct region *r, paddr pa)
+{
+    return &r->lines[(pa - r->base) >> PAGE_BITS];
+}
+
+struct phys *phys_new(u64 ram_size)
+{
+    struct phys *p = map_zero(sizeof(*p));
+    struct region *r;
+
+    if (!p)
+        return NULL;
+    CHECK(ram_size >= HOLE_END && ram_size <= MAX_RAM && !(ram_size & PAGE_MASK), "RAM size %#llx",
+          (unsigned long long)ram_size);
+    p->ram_size = ram_size;
+    p->next_seq = 1;
+    p->generation = 1;
+    p->region[REGION_NONE].size = LOW_END;
+    r = &p->region[REGION_MAIN];
+    *r = (struct region){.size = ram_size, .writable = true};
+    r->mem = map_zero(ram_size);
+    r->lines = map_zero(lines_bytes(ram_size));
+    if (!r->mem || !r->lines) {
+        phys_free(p);
+        return NULL;
+    }
+    repaint(p, 0, ram_size);
+    return p;
+}
+
+static void free_memory(struct region *r)
+{
+    if (r->mem)
+        munmap(r->mem, r->size);
+    if (r->lines)
+        munmap(r->lines, lines_bytes(r->size));
+    *r = (struct region){0};
+}
+
+void phys_free(struct phys *p)
+{
+    if (!p)
+        return;
+    for (unsigned i = REGION_MAIN; i < REGION_MAX; i++)
+        free_memory(&p->region[i]);
+    munmap(p, sizeof(*p));
+}
+
+/* Translations made from what is about to be hidden or to vanish die first. */
+static void drop_code(struct phys *p, paddr base, u64 size)
+{
+    for (paddr pa = base; pa - base < size; pa += PAGE_SIZE)
+        if (phys_code_lines(p, pa))
+            phys_code_written(p, pa, PAGE_SIZE);
+}
+
+static struct region *add_region(struct phys *p, paddr base, u64 size)
+{
+    unsigned i = REGION_FIRST;
+
+    CHECK(size && !((base | size) & PAGE_MASK) && base + size > base, "region %#llx size %#llx",
+          (unsigned long long)base, (unsigned long long)size);
+    while (i < REGION_MAX && p->region[i].size)
+        i++;
+    CHECK(i < REGION_MAX, "too many physical regions");
+    drop_code(p, base, size);
+    p->region[i] = (struct region){.base = base, .size = size, .seq = p->next_seq++};
+    paint(p, i, base, base + size);
+    p->generation++;
+    return &p->region[i];
+}
+
+void phys_add_mmio(struct phys *p, paddr base, u64 size, const struct mmio_ops *ops, void *opaque)
+{
+    struct region *r;
+
+    CHECK(ops->min_size && ops->min_size <= ops->max_size && ops->max_size <= 8 &&
+              !(ops->min_size & (ops->min_size - 1)) && !(ops->max_size & (ops->max_size - 1)),
+          "MMIO access sizes %u to %u", ops->min_size, ops->max_size);
+    r = add_region(p, base, size);
+    r->ops = ops;
+    r->opaque = opaque;
+}
+
+static struct region *add_memory(struct phys *p, paddr base, u64 size)
+{
+    struct region *r = add_region(p, base, size);
+
+    r->mem = map_zero(size);
+    r->lines = map_zero(lines_bytes(size));
+    CHECK(r->mem && r->lines, "no memory for a region of %#llx bytes", (unsigned long long)size);
+    return r;
+}
+
+void phys_add_rom(struct phys *p, paddr base, u64 size, const void *data)
+{
+    memcpy(add_memory(p, base, size)->mem, data, size);
+}
+
+void phys_add_ram(struct phys *p, paddr base, u64 size)
+{
+    add_memory(p, base, size)->writable = true;
+}
+
+void phys_remove(struct phys *p, paddr base)
+{
+    struct region *r = NULL;
+    u64 size;
+
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        struct region *c = &p->region[i];
+        if (c->size && c->base == base && (!r || c->seq > r->seq))
+            r = c;
+    }
+    CHECK(r, "no region at %#llx", (unsigned long long)base);
+    size = r->size;
+    drop_code(p, base, size);
+    free_memory(r);
+    if (base < LOW_END)
+        repaint(p, base, base + size);
+    p->generation++;
+}
+
+u32 phys_generation(const struct phys *p)
+{
+    return p->generation;
+}
+
+u64 phys_ram_size(const struct phys *p)
+{
+    return p->ram_size;
+}
+
+u8 *phys_ram(struct phys *p)
+{
+    return p->region[REGION_MAIN].mem;
+}
+
+u8 *phys_host(struct phys *p, paddr pa, bool write)
+{
+    const struct region *r = region_at(p, pa);
+
+    if (!r->mem || (write && !r->writable))
+        return NULL;
+    return r->mem + ((pa - r->base) & ~(u64)PAGE_MASK);
+}
+
+bool phys_is_mmio(struct phys *p, paddr pa)
+{
+    return !region_at(p, pa)->mem;
+}
+
+/* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip` on count. */
+struct piece {
+    u64 addr;
+    unsigned size, skip, used;
+};
+
+/* The next access for the bytes [addr, addr + left): the largest the device takes that is naturally
+ * aligned; when even its smallest is larger than what is left, the aligned one that contains addr. */
+static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
+{
+    struct piece c = {.addr = addr, .size = ops->max_size};
+
+    while (c.size > ops->min_size && (c.size > left || (addr & (c.size - 1))))
+        c.size >>= 1;
+    c.skip = (unsigned)(addr & (c.size - 1));
+    c.addr = addr - c.skip;
+    c.used = c.size - c.skip < left ? c.size - c.skip : left;
+    return c;
+}
+
+static u64 low_bytes(unsigned n)
+{
+    return n >= 8 ? ~0ull : (1ull << (8 * n)) - 1;
+}
+
+static u64 mmio_read(const struct region *r, u64 addr, unsigned size)
+{
+    const struct mmio_ops *ops = r->ops; /* the handler may remove its own region */
+    void *opaque = r->opaque;
+    u64 value = 0;
+
+    for (unsigned done = 0; done < size;) {
+        struct piece c = next_piece(ops, addr + done, size - done);
+        u64 v = ops->read(opaque, c.addr, c.size) >> (8 * c.skip);
+
+        value |= (v & low_bytes(c.used)) << (8 * done);
+        done += c.used;
+    }
+    return value;
+}
+
+static void mmio_write(const struct region *r, u64 addr, unsigned size, u64 value)
+{
+    const struct mmio_ops *ops = r->ops;
+    void *opaque = r->opaque;
+
+    for (unsigned done = 0; done < size;) {
+        struct piece c = next_piece(ops, addr + done, size - done);
+        u64 v = (value >> (8 * done)) & low_bytes(c.used);
+
+        if (c.used < c.size) {
+            u64 old = ops->read(opaque, c.addr, c.size) & low_bytes(c.size);
+            v = (old & ~(low_bytes(c.used) << (8 * c.skip))) | v << (8 * c.skip);
+        }
+        ops->write(opaque, c.addr, c.size, v);
+        done += c.used;
+    }
+}
+
+u64 phys_read(struct phys *p, paddr pa, unsigned size)
+{
+    const struct region *r = region_at(p, pa);
+
+    if (__builtin_expect(r->mem != NULL, 1))
+        return load_le(r->mem + (pa - r->base), size);
+    return r->ops ? mmio_read(r, pa - r->base, size) : low_bytes(size);
+}
+
+void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
+{
+    const struct region *r = region_at(p, pa);
+
+    if (r->writable) {
+        if (__builtin_expect(*lines_at(r, pa) != 0, 0))
+            phys_code_written(p, pa, size);
+        store_le(r->mem + (pa - r->base), size, value);
+    } else if (r->ops) {
+        mmio_write(r, pa - r->base, size, value);
+    }
+}
+
+static u64 to_page_end(paddr pa, u64 len)
+{
+    u64 n = PAGE_SIZE - (pa & PAGE_MASK);
+
+    return n < len ? n : len;
+}
+
+bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
+{
+    u8 *out = buf;
+    bool all = true;
+
+    while (len) {
+        u64 n = to_page_end(pa, len);
+        const u8 *host = phys_host(p, pa, false);
+
+        if (host) {
+            memcpy(out, host + (pa & PAGE_MASK), n);
+        } else {
+            memset(out, 0xff, n);
+            all = false;
+        }
+        pa += n;
+        out += n;
+        len -= n;
+    }
+    return all;
+}
+
+bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
+{
+    const u8 *in = buf;
+    bool all = true;
+
+    while (len) {
+        u64 n = to_page_end(pa, len);
+        u8 *host = phys_host(p, pa, true);
+
+        if (host) {
+            phys_code_written(p, pa, n);
+            memcpy(host + (pa & PAGE_MASK), in, n);
+        } else {
+            all = false;
+        }
+        pa += n;
+        in += n;
+        len -= n;
+    }
+    return all;
+}
+
+void phys_set_code_listener(struct phys *p, const struct code_listener *l)
+{
+    p->listener = *l;
+}
+
+u64 phys_lines_mask(paddr pa, u64 len)
+{
+    unsigned first = (unsigned)(pa & PAGE_MASK) >> LINE_BITS;
+    unsigned last = (unsigned)((pa & PAGE_MASK) + to_page_end(pa, len) - 1) >> LINE_BITS;
+
+    return (~0ull << first) & (~0ull >> (63 - last));
+}
+
+void phys_mark_code(struct phys *p, paddr pa, unsigned len)
+{
+    for (u64 left = len; left;) {
+        u64 n = to_page_end(pa, left);
+        const struct region *r = region_at(p, pa);
+
+        if (r->lines)
+            *lines_at(r, pa) |= phys_lines_mask(pa, n);
+        pa += n;
+        left -= n;
+    }
+}
+
+void phys_set_code_lines(struct phys *p, paddr page, u64 lines)
+{
+    const struct region *r = region_at(p, page);
+
+    if (r->lines)
+        *lines_at(r, page) = lines;
+}
+
+u64 phys_code_lines(const struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    return r->lines ? *lines_at(r, pa) : 0;
+}
+
+void phys_code_written(struct phys *p, paddr pa, u64 len)
+{
+    while (len) {
+        u64 n = to_page_end(pa, len);
+
+        if ((phys_code_lines(p, pa) & phys_lines_mask(pa, n)) && p->listener.write)
+            p->listener.write(p->listener.opaque, pa, n);
+        pa += n;
+        len -= n;
+    }
+}
+
+static void hash_region(const struct region *r, void (*fn)(void *, const void *, u64), void *opaque)
+{
+    for (u64 off = 0; off < r->size; off += PAGE_SIZE)
+        fn(opaque, r->mem + off, PAGE_SIZE);
+}
+
+void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 len), void *opaque)
+{
+    const struct region *last = &p->region[REGION_MAIN];
+
+    hash_region(last, fn, opaque);
+    for (;;) {
+        const struct region *next = NULL;
+
+        for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+            const struct region *r = &p->region[i];
+            if (!r->mem || !r->writable)
+                continue;
+            if (r->base < last->base || (r->base == last->base && r->seq <= last->seq))
+                continue;
+            if (!next || r->base < next->base || (r->base == next->base && r->seq < next->seq))
+                next = r;
+        }
+        if (!next)
+            return;
+        hash_region(next, fn, opaque);
+        last = next;
+    }
+}

@@ -1,0 +1,44 @@
+/* The flat TLB: one entry for every page of the 4 GiB linear space, per privilege and access kind.
+ * Translated code reads it directly (SDM 3A 4.10 allows any caching that the flush rules undo).
+ *
+ * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So code
+ * tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access permitted, A (and for
+ * writes D) already set, plain memory, and for writes no translated code in the page.
+ * The filled list makes a flush cost what was filled. */
+#ifndef MMU_TLB_H
+#define MMU_TLB_H
+
+#include "base/types.h"
+
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC, ACCESS_COUNT };
+
+struct tlb_entry {
+    u64 addend;
+};
+
+#define TLB_PAGES (1u << 20)
+#define TLB_VALID 1u
+#define TLB_FILLED_GLOBAL (1u << 31) /* in the filled list: the page is global (CR4.PGE and G) */
+
+struct tlb {
+    u32 *filled; /* (page << 3 | user << 2 | access) of every entry filled since the last flush; may name entries
+                    that INVLPG has emptied; of several for one entry the last is true */
+    u32 nfilled, cap;
+    struct tlb_entry e[2][ACCESS_COUNT][TLB_PAGES]; /* [user][access][page]; demand-zero memory */
+};
+
+/* Grants access acc to the page of la: host is the page's host address. */
+void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *host, bool global);
+
+static inline bool tlb_has(const struct tlb *t, laddr la, bool user, enum access acc)
+{
+    return t->e[user][acc][la >> PAGE_BITS].addend & TLB_VALID;
+}
+
+/* Host address of la, if tlb_has(). */
+static inline u8 *tlb_host(const struct tlb *t, laddr la, bool user, enum access acc)
+{
+    return (u8 *)(uintptr_t)(la + t->e[user][acc][la >> PAGE_BITS].addend - TLB_VALID);
+}
+
+#endif

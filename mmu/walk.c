@@ -1,0 +1,251 @@
+/* The page walk: linear to physical, permission, accessed and dirty bits, TLB fill.
+ *
+ * SDM 3A chapter 4: 4.3 (32-bit, PSE, PSE-36), 4.4 (PAE), 4.6 (rights), 4.7 (error codes), 4.8 (A and D).
+ * Accessed bits are set at every level, the dirty bit at the leaf, and only once the access is known to be
+ * permitted, so a fault changes nothing. The two table formats differ in data only: struct format. */
+#include "mmu/mmu.h"
+
+enum {
+    E_P = 1 << 0, E_RW = 1 << 1, E_US = 1 << 2, E_A = 1 << 5, E_D = 1 << 6, E_PS = 1 << 7, E_G = 1 << 8,
+};
+#define E_NX (1ull << 63)
+#define PAE_ADDR 0x000ffffffffff000ull
+
+enum { CR0_WP_BIT = 1u << 16, CR0_PG_BIT = 1u << 31 };
+enum { CR4_PSE_BIT = 1u << 4, CR4_PAE_BIT = 1u << 5, CR4_PGE_BIT = 1u << 7 };
+
+/* What the levels of a walk came to. */
+struct path {
+    paddr entry[2]; /* physical addresses of the entries passed: directory, table */
+    u64 value[2];
+    unsigned n;     /* entries passed: 1 for a large page */
+    u64 all;        /* AND of the entries: U/S and R/W as they count */
+    u64 any;        /* OR of the entries: NX */
+    paddr page;     /* physical address of the 4 KiB (slice of the) page */
+    bool peek;      /* read no device registers */
+};
+
+static inline bool paging(const struct mmu *m)
+{
+    return m->cr0 & CR0_PG_BIT;
+}
+
+static inline bool has_nx(const struct mmu *m)
+{
+    return (m->cr4 & CR4_PAE_BIT) && m->nxe;
+}
+
+static inline u64 bits_from(unsigned lo, unsigned end)
+{
+    return lo >= end ? 0 : (~0ull << lo) & (end >= 64 ? ~0ull : (1ull << end) - 1);
+}
+
+/* Bits that must be 0 in a present PAE entry (SDM 3A tables 4-9 to 4-11). */
+static u64 pae_reserved(const struct mmu *m, bool large)
+{
+    return bits_from(m->phys_bits, 63) | (m->nxe ? 0 : E_NX) | (large ? bits_from(13, 21) : 0);
+}
+
+/* Physical address bits that a 4 MiB page's entry holds in bits 20:13 (PSE-36): how many. */
+static unsigned pse36_bits(const struct mmu *m)
+{
+    unsigned bits = m->phys_bits > 40 ? 40 : m->phys_bits;
+
+    return bits > 32 ? bits - 32 : 0;
+}
+
+/* walk_32() and walk_pae() return the error code bits of their fault (P, RSVD), or this. */
+#define WALK_ON (~0u)
+
+static u64 read_entry(struct mmu *m, struct path *w, paddr at, unsigned size)
+{
+    u64 v;
+
+    at &= m->a20_mask;
+    v = w->peek && phys_is_mmio(m->phys, at) ? 0 : phys_read(m->phys, at, size);
+    w->entry[w->n] = at;
+    w->value[w->n++] = v;
+    w->all &= v;
+    w->any |= v;
+    return v;
+}
+
+static u32 walk_32(struct mmu *m, laddr la, struct path *w)
+{
+    u64 e = read_entry(m, w, (m->cr3 & ~PAGE_MASK) + (la >> 22) * 4, 4);
+
+    if (!(e & E_P))
+        return 0;
+    if ((e & E_PS) && (m->cr4 & CR4_PSE_BIT)) {
+        unsigned high = pse36_bits(m);
+
+        if (e & bits_from(13 + high, 22)) /* table 4-4 */
+            return PF_P | PF_RSVD;
+        w->page = (e & bits_from(13, 13 + high)) << 19 | (e & 0xffc00000u) | (la & 0x3ff000);
+        return WALK_ON;
+    }
+    e = read_entry(m, w, (e & ~(u64)PAGE_MASK) + (la >> 12 & 0x3ff) * 4, 4);
+    if (!(e & E_P))
+        return 0;
+    w->page = e & ~(u64)PAGE_MASK;
+    return WALK_ON;
+}
+
+static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
+{
+    u64 e = m->pdpte[la >> 30];
+
+    if (!(e & E_P)) /* no rights in this one (table 4-8) */
+        return 0;
+    e = read_entry(m, w, (e & PAE_ADDR) + (la >> 21 & 0x1ff) * 8, 8);
+    if (!(e & E_P))
+        return 0;
+    if (e & pae_reserved(m, e & E_PS))
+        return PF_P | PF_RSVD;
+    if (e & E_PS) {
+        w->page = (e & PAE_ADDR & ~0x1fffffull) | (la & 0x1ff000);
+        return WALK_ON;
+    }
+    e = read_entry(m, w, (e & PAE_ADDR) + (la >> 12 & 0x1ff) * 8, 8);
+    if (!(e & E_P))
+        return 0;
+    if (e & pae_reserved(m, false))
+        return PF_P | PF_RSVD;
+    w->page = e & PAE_ADDR;
+    return WALK_ON;
+}
+
+/* SDM 3A 4.6.1 */
+static bool permitted(const struct mmu *m, const struct path *w, enum access acc, bool user)
+{
+    if (user && !(w->all & E_US))
+        return false;
+    if (acc == ACCESS_WRITE && !(w->all & E_RW))
+        return !user && !(m->cr0 & CR0_WP_BIT);
+    if (acc == ACCESS_EXEC && has_nx(m) && (w->any & E_NX))
+        return false;
+    return true;
+}
+
+/* Sets what is not yet set, in the low dword of each entry. */
+static void set_accessed(struct mmu *m, struct path *w, bool dirty)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        u64 v = w->value[i] | E_A | (dirty && i == w->n - 1 ? E_D : 0);
+
+        if (v != w->value[i]) {
+            w->value[i] = v;
+            phys_write(m->phys, w->entry[i], 4, (u32)v);
+        }
+    }
+}
+
+/* Walks; true if permitted. Else *out tells of the fault. */
+static bool walk(struct mmu *m, laddr la, enum access acc, bool user, struct path *w,
+                 struct mmu_walk *out)
+{
+    u32 access = (acc == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0) |
+                 (acc == ACCESS_EXEC && has_nx(m) ? PF_I : 0);
+    u32 r;
+
+    w->n = 0;
+    w->all = ~0ull;
+    w->any = 0;
+    r = m->cr4 & CR4_PAE_BIT ? walk_pae(m, la, w) : walk_32(m, la, w);
+    if (r == WALK_ON && !permitted(m, w, acc, user))
+        r = PF_P;
+    if (r == WALK_ON)
+        return true;
+    *out = (struct mmu_walk){.pf_code = r | access};
+    return false;
+}
+
+/* From the page's physical address to the result. */
+static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr page,
+                              struct mmu_walk *out)
+{
+    out->pa = ((page & ~(u64)PAGE_MASK) | (la & PAGE_MASK)) & m->a20_mask;
+    out->host = phys_host(m->phys, out->pa, acc == ACCESS_WRITE);
+    out->pf_code = 0;
+    if (!out->host)
+        return MMU_MMIO;
+    out->host += la & PAGE_MASK;
+    return MMU_MEMORY;
+}
+
+/* Fills what the access has proven; writable: writing needs no further look at the tables (D is set). */
+static void fill(struct mmu *m, laddr la, enum access acc, bool user, const struct mmu_walk *at,
+                 bool writable, bool global)
+{
+    const u8 *page = at->host - (la & PAGE_MASK);
+
+    if (acc == ACCESS_EXEC) {
+        tlb_fill(m->tlb, la, user, ACCESS_EXEC, page, global);
+        return;
+    }
+    tlb_fill(m->tlb, la, user, ACCESS_READ, page, global);
+    if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
+        tlb_fill(m->tlb, la, user, ACCESS_WRITE, page, global);
+}
+
+static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, bool user,
+                                      struct mmu_walk *out)
+{
+    enum mmu_result r = locate(m, la, acc, la, out);
+
+    if (r == MMU_MEMORY)
+        fill(m, la, acc, user, out, true, false);
+    return r;
+}
+
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)
+{
+    struct path w = {.peek = false};
+    enum mmu_result r;
+
+    if (m->phys_gen != phys_generation(m->phys))
+        mmu_flush(m);
+    if (!paging(m))
+        return translate_flat(m, la, acc, user, out);
+    if (!walk(m, la, acc, user, &w, out)) {
+        mmu_flush_page(m, la); /* SDM 3A 4.10.4.1: a page fault does that */
+        return MMU_FAULT;
+    }
+    set_accessed(m, &w, acc == ACCESS_WRITE);
+    r = locate(m, la, acc, w.page, out);
+    if (r == MMU_MEMORY) {
+        u64 leaf = w.value[w.n - 1];
+        bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
+
+        fill(m, la, acc, user, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, user), global);
+        if (w.n == 1)
+            m->large[la >> 28] |= 1ull << (la >> 22 & 63);
+    }
+    return r;
+}
+
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)
+{
+    struct path w = {.peek = true};
+
+    if (!paging(m))
+        return locate(m, la, acc, la, out);
+    if (!walk(m, la, acc, user, &w, out))
+        return MMU_FAULT;
+    return locate(m, la, acc, w.page, out);
+}
+
+bool mmu_load_pdptes(struct mmu *m)
+{
+    u64 reserved = bits_from(1, 3) | bits_from(5, 9) | bits_from(m->phys_bits, 64); /* table 4-8 */
+    u64 v[4];
+
+    for (unsigned i = 0; i < 4; i++) {
+        v[i] = phys_read(m->phys, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, 8);
+        if ((v[i] & E_P) && (v[i] & reserved))
+            return false;
+    }
+    for (unsigned i = 0; i < 4; i++)
+        m->pdpte[i] = v[i];
+    return true;
+}

@@ -1,0 +1,564 @@
+/* The decoder against a second opinion: hundreds of thousands of encodings (prefixes x opcodes x
+ * ModRM x 16 and 32 bit) are decoded by decode() and by Zydis and compared in validity, length,
+ * sizes, memory operand, immediates, mnemonic and attributes of the row. A difference must match a
+ * row of reviewed[], which says why it is right, and every such row must still be needed; an
+ * encoding that only Zydis knows must belong to an instruction set of not_implemented[]. The same
+ * sweep checks that Capstone, asked in the normalised way, neither rejects a row nor sees another
+ * length: whichever version is installed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <Zydis/Zydis.h>
+#include <cmocka.h>
+
+#include "cpu/decode.h"
+
+enum { ANY = -1, MAX_REPORTS = 40 };
+enum { MOD_MEM = 1, MOD_REG = 2, MOD_BOTH = 3 };
+enum what { ONLY_OURS, ONLY_ZYDIS, LENGTH, WIDTH, MEMORY, IMMEDIATE, NAME, ATTRIBUTE, WHATS };
+static const char *const what_names[WHATS] = {"only we decode it",
+                                              "only Zydis decodes it",
+                                              "length",
+                                              "operand or address size",
+                                              "memory operand",
+                                              "immediate",
+                                              "mnemonic",
+                                              "attributes"};
+
+static const struct reviewed {
+    enum what what;
+    u8 map, first, last;
+    u8 regs; /* bit set of ModRM.reg; 0xff for all and for forms without ModRM */
+    u8 mods; /* MOD_* */
+    s8 mand; /* enum mand of the prefixes, or ANY */
+    const char *why;
+} reviewed[] = {
+    {ONLY_OURS, MAP_1B, 0xd8, 0xdf, 0xff, MOD_BOTH, ANY,
+     "undefined ESC codes are sem_x87's to refuse"},
+    {ONLY_ZYDIS, MAP_0F, 0xaa, 0xaa, 0xff, MOD_BOTH, ANY,
+     "RSM outside SMM is #UD; there is no SMM"},
+    {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x04, MOD_MEM, ANY, "LGDT is privileged; Zydis forgot it"},
+    {WIDTH, MAP_0F, 0x1e, 0x1e, 0xff, MOD_REG, ANY,
+     "Zydis keeps a hint NOP's 66; no operand is read"},
+    {MEMORY, MAP_0F, 0x0d, 0x0d, 0xff, MOD_MEM, ANY,
+     "prefetches read nothing, their size says nothing"},
+    {MEMORY, MAP_0F, 0x18, 0x18, 0x0f, MOD_MEM, ANY, "likewise"},
+    {NAME, MAP_0F, 0x0d, 0x0d, 0xff, MOD_BOTH, ANY, "one row for all hints"},
+    {NAME, MAP_0F, 0x18, 0x18, 0x0f, MOD_MEM, ANY, "one row for all hints"},
+    {MEMORY, MAP_0F, 0xae, 0xae, 0x80, MOD_MEM, MP_NONE,
+     "CLFLUSH checks access to a byte, flushes 64"},
+    {MEMORY, MAP_0F, 0xb9, 0xb9, 0xff, MOD_MEM, ANY, "UD1's operand has no size"},
+    {MEMORY, MAP_0F, 0xff, 0xff, 0xff, MOD_MEM, ANY, "UD0's neither"},
+    {MEMORY, MAP_1B, 0x8d, 0x8d, 0xff, MOD_MEM, ANY, "LEA has no segment to Zydis"},
+};
+
+/* The instruction sets, by Zydis' names, that no row of ours serves: #UD, as on a processor without
+ * them. Those with an isa count only as long as the table has no vector row of that isa. */
+static const struct {
+    const char *set;
+    int isa;
+} not_implemented[] = {
+    {"PENTIUMMMX", ISA_MMX},
+    {"SSE", ISA_SSE},
+    {"SSE2", ISA_SSE2},
+    {"SSE2MMX", ISA_SSE2},
+    {"SSE3", ISA_SSE3},
+    {"SSSE3", ISA_SSSE3},
+    {"SSSE3MMX", ISA_SSSE3},
+    {"PCONFIG", ANY},
+    {"SMAP", ANY},
+    {"VMFUNC", ANY},
+    {"PKU", ANY},
+    {"MONITORX", ANY},
+    {"RDRAND", ANY},
+    {"RDSEED", ANY},
+    {"SSE4A", ANY},
+    {"CLWB", ANY},
+    {"ADOX_ADCX", ANY},
+    {"SGX", ANY},
+    {"AMD_INVLPGB", ANY},
+    {"RDPRU", ANY},
+    {"TDX", ANY},
+    {"CLZERO", ANY},
+    {"WAITPKG", ANY},
+    {"PT", ANY},
+    {"RDPID", ANY},
+    {"ENQCMD", ANY},
+    {"AES", ANY},
+    {"AMD", ANY},
+    {"AMD3DNOW", ANY},
+    {"AVX", ANY},
+    {"AVX2", ANY},
+    {"AVX512F_KOP", ANY},
+    {"CET", ANY},
+    {"CLFLUSHOPT", ANY},
+    {"GFNI", ANY},
+    {"HRESET", ANY},
+    {"INVPCID", ANY},
+    {"KEYLOCKER", ANY},
+    {"KEYLOCKER_WIDE", ANY},
+    {"MONITOR", ANY},
+    {"MOVBE", ANY},
+    {"MOVDIR", ANY},
+    {"PADLOCK_ACE", ANY},
+    {"PADLOCK_PMM", ANY},
+    {"PADLOCK_RNG", ANY},
+    {"PCLMULQDQ", ANY},
+    {"POPCNT", ANY},
+    {"RDTSCP", ANY},
+    {"RTM", ANY},
+    {"SERIALIZE", ANY},
+    {"SGX_ENCLV", ANY},
+    {"SHA", ANY},
+    {"SMX", ANY},
+    {"SSE4", ANY},
+    {"SSE42", ANY},
+    {"SVM", ANY},
+    {"VTX", ANY},
+    {"XOP", ANY},
+    {"XSAVE", ANY},
+    {"XSAVEC", ANY},
+    {"XSAVEOPT", ANY},
+    {"XSAVES", ANY},
+};
+
+struct run {
+    struct decoder *decoder;
+    ZydisDecoder zydis[2]; /* by code32 */
+    unsigned used[ARRAY_LEN(reviewed)];
+    unsigned failures, encodings, reported;
+    u8 seen[WHATS][4][256]; /* bit set of ModRM.reg: each kind of failure is printed once */
+};
+
+/* One encoding and what both say of it. */
+struct sample {
+    u8 bytes[24];
+    unsigned modrm_at;
+    bool code32;
+    u8 map, opcode, modrm, mand;
+    enum decode_result result;
+    struct insn in;
+    const struct insn_row *row;
+    bool z_ok;
+    ZydisDecodedInstruction z;
+    ZydisDecodedOperand zop[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+static void report(struct run *run, const struct sample *s, enum what what, const char *detail)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(reviewed); i++) {
+        const struct reviewed *r = &reviewed[i];
+
+        if (r->what == what && r->map == s->map && s->opcode >= r->first && s->opcode <= r->last &&
+            (r->regs >> ((s->modrm >> 3) & 7) & 1) && (r->mand == ANY || r->mand == s->mand) &&
+            (r->mods & (s->modrm >= 0xc0 ? MOD_REG : MOD_MEM))) {
+            run->used[i]++;
+            return;
+        }
+    }
+    run->failures++;
+    if (run->seen[what][s->map][s->opcode] >> ((s->modrm >> 3) & 7) & 1 ||
+        run->reported++ > MAX_REPORTS)
+        return;
+    run->seen[what][s->map][s->opcode] |= 1 << ((s->modrm >> 3) & 7);
+    print_message("%s: %s, code%d:", what_names[what], detail, s->code32 ? 32 : 16);
+    for (unsigned i = 0; i < s->modrm_at + 6; i++)
+        print_message(" %02x", s->bytes[i]);
+    print_message("  (ours: result %d, %s, length %u; Zydis: %s, length %u)\n", s->result,
+                  s->row ? s->row->name : "-", s->in.len,
+                  s->z_ok ? ZydisMnemonicGetString(s->z.mnemonic) : "-",
+                  s->z_ok ? s->z.length : 0u);
+}
+
+/* -- what our row says, in Zydis' terms -- */
+
+static bool row_has(const struct insn_row *row, const u8 *kinds, unsigned n)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(row->op); i++)
+        if (row->op[i] != OP_NONE && memchr(kinds, row->op[i], n))
+            return true;
+    return false;
+}
+
+static bool row_uses_opsize(const struct insn_row *row)
+{
+    static const u8 kinds[] = {OP_Ev, OP_Gv, OP_Iz, OP_Jz, OP_Ov, OP_eAX,
+                               OP_Zv, OP_Mp, OP_Ma, OP_Ap, OP_Xv, OP_Yv};
+
+    return row_has(row, kinds, sizeof(kinds));
+}
+
+/* Size in bits of the memory operand that the row declares; 0 for none or unspecified. */
+static unsigned row_mem_bits(const struct insn_row *row, unsigned opsize)
+{
+    for (unsigned i = 0; i < ARRAY_LEN(row->op); i++) {
+        switch (row->op[i]) {
+        case OP_Eb:
+        case OP_Mb:
+        case OP_Ob:
+        case OP_Xb:
+        case OP_Yb: return 8;
+        case OP_Ew:
+        case OP_Mw:
+        case OP_RvMw:
+        case OP_Ww: return 16;
+        case OP_Ed:
+        case OP_Md:
+        case OP_Qd:
+        case OP_Wd: return 32;
+        case OP_Mq:
+        case OP_Qq:
+        case OP_Wq: return 64;
+        case OP_Wx:
+        case OP_Mx: return 128;
+        case OP_Ev:
+        case OP_Ov:
+        case OP_Xv:
+        case OP_Yv: return opsize * 8;
+        case OP_Mp: return opsize * 8 + 16;
+        case OP_Ma: return opsize * 16;
+        default: break;
+        }
+    }
+    return 0;
+}
+
+/* Mnemonics that differ by taste. */
+static const char *const aliases[][2] = {
+    {"jae", "jnb"},       {"je", "jz"},         {"jne", "jnz"},       {"ja", "jnbe"},
+    {"jge", "jnl"},       {"jg", "jnle"},       {"cmovae", "cmovnb"}, {"cmove", "cmovz"},
+    {"cmovne", "cmovnz"}, {"cmova", "cmovnbe"}, {"cmovge", "cmovnl"}, {"cmovg", "cmovnle"},
+    {"setae", "setnb"},   {"sete", "setz"},     {"setne", "setnz"},   {"seta", "setnbe"},
+    {"setge", "setnl"},   {"setg", "setnle"},   {"lcall", "call"},    {"ljmp", "jmp"},
+    {"retf", "ret"},      {"xlatb", "xlat"},    {"wait", "fwait"},    {"sal", "shl"},
+    {"cbw", "cwde"},      {"cwd", "cdq"},       {"jcxz", "jecxz"},
+};
+
+static bool same_name(const struct insn_row *row, const char *zydis)
+{
+    size_t n = strlen(row->name);
+
+    if (!strcmp(row->name, zydis))
+        return true;
+    /* Size suffixes: movsb, iretd, pushfd, pushad, cwde... */
+    if (!strncmp(row->name, zydis, n) && strlen(zydis) == n + 1 && strchr("bwd", zydis[n]))
+        return true;
+    for (unsigned i = 0; i < ARRAY_LEN(aliases); i++)
+        if (!strcmp(row->name, aliases[i][0]) && !strcmp(zydis, aliases[i][1]))
+            return true;
+    return false;
+}
+
+/* -- comparisons -- */
+
+static bool same_reg(u8 ours, ZydisRegister zydis)
+{
+    if (zydis == ZYDIS_REGISTER_NONE)
+        return ours == GPR_NONE;
+    return ours == (u8)ZydisRegisterGetId(zydis);
+}
+
+static void compare_memory(struct run *run, const struct sample *s)
+{
+    const struct insn *in = &s->in;
+    unsigned bits = row_mem_bits(s->row, in->opsize);
+
+    for (unsigned i = 0; i < s->z.operand_count; i++) {
+        const ZydisDecodedOperand *op = &s->zop[i];
+        s64 mask = in->addrsize == 2 ? 0xffff : 0xffffffff;
+
+        if (op->type != ZYDIS_OPERAND_TYPE_MEMORY)
+            continue;
+        if (op->encoding != ZYDIS_OPERAND_ENCODING_MODRM_RM &&
+            op->encoding != ZYDIS_OPERAND_ENCODING_DISP16_32_64)
+            continue;
+        if (!same_reg(in->base, op->mem.base) || !same_reg(in->index, op->mem.index))
+            report(run, s, MEMORY, "registers");
+        if ((op->mem.index == ZYDIS_REGISTER_NONE ? 0 : op->mem.scale) !=
+            (in->index == GPR_NONE ? 0 : 1 << in->scale))
+            report(run, s, MEMORY, "scale");
+        if ((in->disp & mask) != (op->mem.disp.value & mask))
+            report(run, s, MEMORY, "displacement");
+        if (in->seg != (u8)ZydisRegisterGetId(op->mem.segment))
+            report(run, s, MEMORY, "segment");
+        if (bits && op->size && bits != op->size)
+            report(run, s, MEMORY, "size");
+    }
+}
+
+static u32 low_bits(u64 v, unsigned bits)
+{
+    return bits >= 32 ? v : v & ((1u << bits) - 1);
+}
+
+static void compare_immediate(struct run *run, const struct sample *s)
+{
+    const struct insn *in = &s->in;
+    unsigned ours = insn_row_imm_size(s->row, in->opsize) * 8;
+    unsigned first = s->z.raw.imm[0].size, second = s->z.raw.imm[1].size;
+
+    if (ours != first + second) {
+        report(run, s, IMMEDIATE, "size");
+        return;
+    }
+    if (first && low_bits(s->z.raw.imm[0].value.u, first) != low_bits(in->imm, first))
+        report(run, s, IMMEDIATE, "value");
+    if (second && low_bits(s->z.raw.imm[1].value.u, second) != in->sel)
+        report(run, s, IMMEDIATE, "second value");
+    if (s->z.raw.imm[0].is_relative && s->z.raw.imm[0].value.s != (s32)in->imm)
+        report(run, s, IMMEDIATE, "branch displacement");
+}
+
+static void compare_attributes(struct run *run, const struct sample *s)
+{
+    const ZydisInstructionAttributes rep =
+        ZYDIS_ATTRIB_ACCEPTS_REP | ZYDIS_ATTRIB_ACCEPTS_REPE | ZYDIS_ATTRIB_ACCEPTS_REPNE;
+    unsigned attr = s->row->attr;
+
+    if (!!(attr & IA_PRIV) != !!(s->z.attributes & ZYDIS_ATTRIB_IS_PRIVILEGED))
+        report(run, s, ATTRIBUTE, "privileged");
+    if (!!(attr & IA_STRING) != !!(s->z.attributes & rep))
+        report(run, s, ATTRIBUTE, "repeatable");
+    if (s->modrm < 0xc0 && !!(attr & IA_LOCK) != !!(s->z.attributes & ZYDIS_ATTRIB_ACCEPTS_LOCK))
+        report(run, s, ATTRIBUTE, "lockable");
+    if (s->z.meta.branch_type != ZYDIS_BRANCH_TYPE_NONE && !(attr & IA_END))
+        report(run, s, ATTRIBUTE, "a branch that does not end its block");
+}
+
+static void compare_details(struct run *run, const struct sample *s)
+{
+    bool esc = s->map == MAP_1B && (s->opcode & 0xf8) == 0xd8;
+
+    if (s->in.len != s->z.length) {
+        report(run, s, LENGTH, "");
+        return;
+    }
+    if (s->in.addrsize * 8 != s->z.address_width)
+        report(run, s, WIDTH, "address");
+    if (row_uses_opsize(s->row) && s->in.opsize * 8 != s->z.operand_width)
+        report(run, s, WIDTH, "operand");
+    if (!esc && !same_name(s->row, ZydisMnemonicGetString(s->z.mnemonic)))
+        report(run, s, NAME, "");
+    compare_memory(run, s);
+    compare_immediate(run, s);
+    compare_attributes(run, s);
+}
+
+static bool has_vector_rows(int isa)
+{
+    static const u8 kinds[] = {OP_Pq, OP_Qq, OP_Qd, OP_Nq, OP_Vx,
+                               OP_Wx, OP_Wq, OP_Wd, OP_Ww, OP_Ux};
+
+    for (unsigned r = 0; r < insn_table_len; r++)
+        if (insn_table[r].isa == isa && row_has(&insn_table[r], kinds, sizeof(kinds)))
+            return true;
+    return false;
+}
+
+static bool is_not_implemented(const struct sample *s)
+{
+    const char *set = ZydisISASetGetString(s->z.meta.isa_set);
+
+    for (unsigned i = 0; i < ARRAY_LEN(not_implemented); i++)
+        if (!strcmp(set, not_implemented[i].set))
+            return !has_vector_rows(not_implemented[i].isa);
+    return false;
+}
+
+/* One byte less is too little, and nothing past the end matters. */
+static void check_truncation(struct run *run, const struct sample *s)
+{
+    struct insn in;
+
+    if (decode(run->decoder, s->bytes, s->in.len - 1, s->code32, &in) != DECODE_MORE ||
+        decode(run->decoder, s->bytes, s->in.len, s->code32, &in) != DECODE_OK ||
+        memcmp(&in, &s->in, sizeof(in)) != 0)
+        report(run, s, LENGTH, "truncation");
+}
+
+static void compare(struct run *run, struct sample *s)
+{
+    ZyanStatus status =
+        ZydisDecoderDecodeFull(&run->zydis[s->code32], s->bytes, sizeof(s->bytes), &s->z, s->zop);
+
+    s->z_ok = ZYAN_SUCCESS(status);
+    s->result = decode(run->decoder, s->bytes, sizeof(s->bytes), s->code32, &s->in);
+    s->row = s->result == DECODE_OK ? insn_row_of(&s->in) : NULL;
+    run->encodings++;
+    if (s->row)
+        check_truncation(run, s);
+
+    if (s->z_ok && s->row)
+        compare_details(run, s);
+    else if (s->row)
+        report(run, s, ONLY_OURS, "");
+    else if (s->z_ok && !is_not_implemented(s))
+        report(run, s, ONLY_ZYDIS, ZydisISASetGetString(s->z.meta.isa_set));
+}
+
+/* -- enumeration -- */
+
+static void run_open(struct run *run)
+{
+    static const ZydisDecoderMode off[] = {
+        ZYDIS_DECODER_MODE_MPX,   ZYDIS_DECODER_MODE_CET,      ZYDIS_DECODER_MODE_LZCNT,
+        ZYDIS_DECODER_MODE_TZCNT, ZYDIS_DECODER_MODE_WBNOINVD, ZYDIS_DECODER_MODE_CLDEMOTE};
+
+    memset(run, 0, sizeof(*run));
+    run->decoder = decoder_new();
+    assert_non_null(run->decoder);
+    ZydisDecoderInit(&run->zydis[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
+    ZydisDecoderInit(&run->zydis[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
+    for (unsigned m = 0; m < 2; m++)
+        for (unsigned i = 0; i < ARRAY_LEN(off); i++)
+            ZydisDecoderEnableMode(&run->zydis[m], off[i], ZYAN_FALSE);
+}
+
+static void run_close(struct run *run)
+{
+    struct decoder_stats stats = *decoder_stats(run->decoder);
+
+    decoder_free(run->decoder);
+    print_message("%u encodings, %u failures; Capstone: %llu asked, %llu supplemented\n",
+                  run->encodings, run->failures, (unsigned long long)stats.misses,
+                  (unsigned long long)stats.supplemented);
+    assert_int_equal(run->failures, 0);
+    assert_int_equal(stats.rejected, 0);
+    assert_int_equal(stats.length_mismatches, 0);
+}
+
+/* Decodes prefixes + opcode + modrm + sib + a fixed tail whose bytes are all negative. */
+static void try_one(struct run *run, const char *prefixes, bool code32, u8 map, u8 opcode, u8 modrm,
+                    u8 sib)
+{
+    static const u8 tail[] = {0x9a, 0x8b, 0xac, 0xbd, 0xce, 0xdf, 0xe1, 0xf2};
+    struct sample s = {.code32 = code32, .map = map, .opcode = opcode, .modrm = modrm};
+    unsigned n = strlen(prefixes);
+    bool f66 = strchr(prefixes, 0x66);
+
+    memcpy(s.bytes, prefixes, n);
+    s.mand = f66 ? MP_66 : MP_NONE;
+    for (unsigned i = 0; i < n; i++)
+        if ((u8)prefixes[i] >= 0xf2)
+            s.mand = (u8)prefixes[i] == 0xf2 ? MP_F2 : MP_F3;
+    if (map != MAP_1B)
+        s.bytes[n++] = 0x0f;
+    if (map > MAP_0F)
+        s.bytes[n++] = map == MAP_0F38 ? 0x38 : 0x3a;
+    s.bytes[n++] = opcode;
+    s.modrm_at = n;
+    s.bytes[n++] = modrm;
+    s.bytes[n++] = sib;
+    memcpy(s.bytes + n, tail, sizeof(tail));
+    compare(run, &s);
+}
+
+static bool is_prefix_or_escape(u8 map, u8 opcode)
+{
+    if (map == MAP_0F)
+        return opcode == 0x38 || opcode == 0x3a;
+    return map == MAP_1B && (opcode == 0x0f || (opcode & 0xe7) == 0x26 || (opcode & 0xfc) == 0x64 ||
+                             opcode == 0xf0 || opcode == 0xf2 || opcode == 0xf3);
+}
+
+/* Every opcode of every map; step thins the ModRM bytes out (it must be odd, so that all fields
+ * vary). */
+static void sweep(struct run *run, const char *prefixes, unsigned step)
+{
+    for (unsigned n = 0; n < 2 * 4 * 256; n++) {
+        bool code32 = n & 1024;
+        u8 map = (n >> 8) & 3, opcode = n & 255;
+
+        if (is_prefix_or_escape(map, opcode))
+            continue;
+        for (unsigned modrm = 0; modrm < 256; modrm += step)
+            try_one(run, prefixes, code32, map, opcode, modrm, (modrm * 37 + opcode * 101) & 255);
+    }
+}
+
+static void test_prefixes(void **state)
+{
+    static const struct {
+        const char *prefixes;
+        unsigned step;
+    } sets[] = {
+        {"", 1},
+        {"\x66", 1},
+        {"\x67", 3},
+        {"\xf3", 3},
+        {"\xf2", 3},
+        {"\x66\x67", 5},
+        {"\x67\x66", 7},
+        {"\x66\xf3", 7},
+        {"\xf3\x66", 7},
+        {"\x66\xf2", 7},
+        {"\xf2\x66", 7},
+        {"\xf2\xf3", 7},
+        {"\xf3\xf2", 7},
+        {"\x66\x66", 11},
+        {"\x67\x67", 11},
+        {"\x26", 7},
+        {"\x2e", 7},
+        {"\x36", 7},
+        {"\x3e", 7},
+        {"\x64", 7},
+        {"\x65", 7},
+        {"\x64\x26", 11},
+        {"\xf3\x2e", 7},
+        {"\x2e\xf3", 11},
+        {"\xf2\x65\x66", 11},
+        {"\xf3\x67", 11},
+        {"\x67\xf2\x66", 11},
+        {"\x66\xf3\x67\x3e", 11},
+        {"\xf0", 1},
+        {"\xf0\x66", 7},
+        {"\x66\xf0\x67", 11},
+        {"\xf0\xf2", 5},
+        {"\xf3\xf0", 5},
+    };
+    struct run run;
+
+    (void)state;
+    run_open(&run);
+    for (unsigned i = 0; i < ARRAY_LEN(sets); i++)
+        sweep(&run, sets[i].prefixes, sets[i].step);
+    for (unsigned i = 0; i < ARRAY_LEN(reviewed); i++) {
+        if (!run.used[i]) {
+            print_message("reviewed row %u is not needed any more: %s\n", i, reviewed[i].why);
+            run.failures++;
+        }
+    }
+    run_close(&run);
+}
+
+/* Every ModRM and SIB byte, with every address size and segment override. */
+static void test_addressing(void **state)
+{
+    static const char *const sets[] = {"",     "\x67", "\x26", "\x2e",    "\x36",
+                                       "\x3e", "\x64", "\x65", "\x67\x36"};
+    struct run run;
+
+    (void)state;
+    run_open(&run);
+    for (unsigned i = 0; i < ARRAY_LEN(sets); i++)
+        for (unsigned modrm = 0; modrm < 256; modrm += 5)
+            for (unsigned sib = 0; sib < 256; sib++)
+                for (unsigned code32 = 0; code32 < 2; code32++)
+                    try_one(&run, sets[i], code32, MAP_1B, 0x8b, modrm, sib);
+    for (unsigned sib = 0; sib < 256; sib++)
+        for (unsigned mod = 0; mod < 3; mod++)
+            try_one(&run, "", true, MAP_0F, 0xaf, mod << 6 | 0x0c, sib);
+    run_close(&run);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_addressing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,305 @@
+/* The x87 instructions against the host's own x87: every form, on random states biased to the edges
+ * (zeros, denormals, unsupported formats, NaNs, full and empty stacks, unmasked exceptions, every RC
+ * and PC), must leave the same registers, tags, status word, pointers, memory and EFLAGS.
+ *
+ * A snippet of machine code loads the state with FRSTOR, runs the one instruction and saves all with
+ * FNSAVE, which reports nothing. On other hosts those tests skip, saying so. The first argument, or
+ * X87_TRIALS, sets the trials for each form. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cpu/x87_ops.h"
+
+static unsigned trials = 4000;
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <sys/mman.h>
+
+typedef u64 (*snippet_fn)(const u8 in[108], u8 out[108], u8 *mem, u64 *flags);
+
+struct host {
+    u8 *code;
+    bool zero_selectors; /* FCS and FDS read as zero */
+    bool fdp_on_exception; /* FDP, and FOP too, only change when an exception is unmasked */
+};
+
+static u64 rng_state;
+
+static u64 rnd(void)
+{
+    rng_state ^= rng_state << 13;
+    rng_state ^= rng_state >> 7;
+    rng_state ^= rng_state << 17;
+    return rng_state * 0x2545f4914f6cdd1dull;
+}
+
+static unsigned pick(unsigned n)
+{
+    return (unsigned)((rnd() >> 32) % n);
+}
+
+static u64 random_fraction(void)
+{
+    switch (pick(6)) {
+    case 0: return 0;
+    case 1: return ~0ull;
+    case 2: return 1ull << pick(64);
+    case 3: return ~0ull << pick(64);
+    case 4: return (1ull << pick(64)) - pick(3) + ((u64)pick(2) << pick(64));
+    default: return rnd();
+    }
+}
+
+static unsigned random_exponent(void)
+{
+    switch (pick(8)) {
+    case 0: return pick(0x8000);
+    case 1: return pick(70);
+    case 2: return 0x7fff - pick(70);
+    case 3: return 0x3fff + 63 - pick(4);
+    case 4: return 0x3fff - 1023 + pick(80) - 60;
+    case 5: return pick(2) ? 0x3fff + 127 - pick(5) : 0x3fff - 120 - pick(60);
+    default: return 0x3fff - 70 + pick(140);
+    }
+}
+
+static struct f80 random_f80(void)
+{
+    bool sign = pick(2);
+    u64 frac = random_fraction();
+    switch (pick(12)) {
+    case 0: return f80_make(sign, 0, 0);
+    case 1: return f80_make(sign, 0, frac);
+    case 2: return f80_make(sign, 0x7fff, frac | F80_INT_BIT);
+    case 3: return f80_make(sign, 0x7fff, pick(4) ? F80_INT_BIT : frac);
+    case 4: return f80_make(sign, (int)random_exponent(), pick(3) ? frac | F80_INT_BIT : frac);
+    case 5: return f80_from_s64((s64)rnd() >> pick(64));
+    default: return f80_make(sign, (int)random_exponent(), frac | F80_INT_BIT);
+    }
+}
+
+/* A value near another one, for cancellation, comparisons and remainders. */
+static struct f80 neighbour(struct f80 a)
+{
+    int exp = f80_exp(a) + (int)pick(pick(2) ? 5 : 140) - 2;
+    if (exp < 0 || exp > 0x7ffe)
+        exp = f80_exp(a);
+    if (pick(2))
+        a.sig += pick(5) - 2u;
+    else
+        a.sig = random_fraction() | F80_INT_BIT;
+    return f80_make(pick(2), exp, a.sig);
+}
+
+static void random_state(struct x87 *f)
+{
+    memset(f, 0, sizeof(*f));
+    for (unsigned i = 0; i < 8; i++)
+        f->st[i] = i && pick(3) == 0 ? neighbour(f->st[i - 1]) : random_f80();
+    f->fcw = (u16)(0x40 | (pick(3) ? 0x3f : pick(64)) | pick(4) << 10);
+    f->fcw |= pick(3) ? 0x300 : pick(2) ? 0x200 : 0;
+    f->fsw = (u16)(rnd() & (0x7f00 | FSW_SF)) | (pick(2) ? (f->fcw & pick(64)) : 0);
+    f->empty = pick(4) ? pick(4) ? 1u << ((x87_top(f) + 7) & 7) : 0 : (u8)rnd();
+    f->fop = (u16)rnd() & 0x7ff;
+    f->fip = (u32)rnd();
+    f->fdp = (u32)rnd();
+}
+
+static void random_memory(u8 *mem, const struct x87_form *form)
+{
+    for (unsigned i = 0; i < 108; i++)
+        mem[i] = (u8)rnd();
+    struct f80 v = random_f80();
+    struct fpctx c = {.masks = 0x3f};
+    u32 s = f80_to_f32(&c, v);
+    u64 d = f80_to_f64(&c, v);
+    if (form->size == 4 && pick(2))
+        memcpy(mem, &s, 4);
+    else if (form->size == 4 && pick(2))
+        memset(mem, 0, pick(5));
+    else if (form->size == 8 && pick(2))
+        memcpy(mem, &d, 8);
+    else if (form->size == 8 && pick(2))
+        memset(mem, 0, pick(9));
+    else if (form->size == 2)
+        mem[pick(2)] |= 0x3f; /* FLDCW: some masks */
+}
+
+static struct x87_exec exec_of(struct x87 *f)
+{
+    return (struct x87_exec){.fpu = f, .prot = true};
+}
+
+static void to_image(const struct x87 *f, u8 image[108])
+{
+    struct x87 copy = *f;
+    struct x87_exec x = exec_of(&copy);
+    x87_fnsave(&x);
+    memcpy(image, x.mem, 108);
+}
+
+static void from_image(struct x87 *f, const u8 image[108])
+{
+    struct x87_exec x = exec_of(f);
+    memcpy(x.mem, image, 108);
+    x87_frstor(&x);
+}
+
+static const u8 *build(const struct host *h, unsigned opcode, unsigned modrm, u32 *ip)
+{
+    u8 *p = h->code;
+    static const u8 before[] = {0xdd, 0x27, 0xff, 0x31, 0x9d}, after[] = {0x9c, 0x8f, 0x01, 0xdd,
+                                                                         0x36, 0xc3};
+    memcpy(p, before, sizeof(before)); /* frstor [rdi]; push [rcx]; popf */
+    p += sizeof(before);
+    *ip = (u32)(uintptr_t)p;
+    *p++ = (u8)opcode;
+    *p++ = (u8)(modrm < 0xc0 ? (modrm & 0x38) | 2 : modrm); /* [rdx] */
+    memcpy(p, after, sizeof(after)); /* pushf; pop [rcx]; fnsave [rsi]; ret */
+    return h->code;
+}
+
+static bool is_trans(unsigned opcode, unsigned modrm)
+{
+    return opcode == 0xd9 && ((modrm >= 0xf0 && modrm <= 0xf3) || modrm == 0xf9 || modrm == 0xfb ||
+                              modrm >= 0xfe);
+}
+
+static void dump(const char *name, const struct x87 *f)
+{
+    fprintf(stderr, "  %s fcw %04x fsw %04x empty %02x fop %03x fip %08x fdp %08x\n", name, f->fcw,
+            f->fsw, f->empty, f->fop, f->fip, f->fdp);
+    for (unsigned i = 0; i < 8; i++) {
+        struct f80 v = f->st[(x87_top(f) + i) & 7];
+        fprintf(stderr, "    st%u %04x:%016llx%s", i, v.se, (unsigned long long)v.sig,
+                i & 1 ? "\n" : "");
+    }
+}
+
+static bool same_f80(struct f80 a, struct f80 b)
+{
+    return a.se == b.se && a.sig == b.sig;
+}
+
+/* Runs one random trial of one instruction here and there; false if they differ. */
+static bool trial(const struct host *h, const struct x87_form *form, unsigned opcode,
+                  unsigned modrm, bool verbose)
+{
+    u32 ip;
+    snippet_fn fn = (snippet_fn)(uintptr_t)build(h, opcode, modrm, &ip);
+    struct x87 start, ours, theirs;
+    u8 in[108], out[108], mem_in[128] = {0}, mem[128], mem_ours[128];
+    u64 flags = 0x202 | (rnd() & 0x8d5), flags_in = flags;
+
+    random_state(&start);
+    random_memory(mem_in, form);
+    to_image(&start, in);
+    if (form->attr & X87_LOAD && form->size == 108) {
+        struct x87 loaded;
+        random_state(&loaded);
+        to_image(&loaded, mem_in);
+    } else if (form->attr & X87_LOAD && form->size == 28) {
+        struct x87 loaded;
+        u8 image[108];
+        random_state(&loaded);
+        to_image(&loaded, image);
+        memcpy(mem_in, image, 28);
+    } else if (form->attr & X87_LOAD && opcode == 0xdf && (modrm >> 3 & 7) == 4) {
+        for (unsigned i = 0; i < 9; i++)
+            mem_in[i] = (u8)(pick(10) << 4 | pick(10));
+    }
+    memcpy(mem, mem_in, sizeof(mem));
+    u64 rax = fn(in, out, mem, &flags);
+    from_image(&theirs, out);
+
+    ours = start;
+    struct x87_exec x = exec_of(&ours);
+    x.opcode = (u8)opcode;
+    x.modrm = (u8)(modrm < 0xc0 ? modrm | 2 : modrm); /* as built */
+    x.eflags = (u32)flags_in;
+    x.ip = ip;
+    x.dp = (u32)(uintptr_t)mem;
+    memcpy(x.mem, mem_in, 108);
+    memcpy(mem_ours, mem_in, sizeof(mem));
+    x87_run(form, &x);
+    if (x.store)
+        memcpy(mem_ours, x.mem, form->size);
+
+    bool same = ours.fcw == theirs.fcw && ours.fsw == theirs.fsw && ours.empty == theirs.empty &&
+                ours.fip == theirs.fip && !memcmp(mem, mem_ours, sizeof(mem)) &&
+                (u32)flags == (x.eflags | 0x202);
+    if (!h->fdp_on_exception || x87_pending(&ours))
+        same = same && ours.fdp == theirs.fdp;
+    for (unsigned i = 0; i < 8; i++)
+        same = same && same_f80(ours.st[i], theirs.st[i]);
+    if (form->attr & X87_AX)
+        same = same && (u16)rax == x.ax;
+    if (!same && verbose) {
+        fprintf(stderr, "%02x %02x, eflags %x -> host %x, ours %x, mem:\n", opcode, modrm,
+                (u32)flags_in, (u32)flags, x.eflags);
+        for (unsigned i = 0; i < form->size; i++)
+            fprintf(stderr, " %02x:%02x:%02x", mem_in[i], mem[i], mem_ours[i]);
+        fprintf(stderr, "\n");
+        dump("start", &start);
+        dump("host ", &theirs);
+        dump("ours ", &ours);
+    }
+    return same;
+}
+
+static void host_forms(void **state)
+{
+    struct host h = {0};
+    unsigned a, b, c, d, bad_forms = 0;
+    (void)state;
+    h.code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                  0);
+    assert_true(h.code != MAP_FAILED);
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        h.fdp_on_exception = b >> 6 & 1;
+        h.zero_selectors = b >> 13 & 1;
+    }
+    for (unsigned opcode = 0xd8; opcode <= 0xdf; opcode++) {
+        for (unsigned modrm = 0; modrm < 256; modrm += modrm < 0xc0 ? 8 : 1) {
+            if (modrm >= 0x40 && modrm < 0xc0)
+                continue;
+            const struct x87_form *form = x87_lookup(opcode, modrm);
+            if (!form || is_trans(opcode, modrm))
+                continue;
+            unsigned bad = 0;
+            rng_state = 0x9e3779b97f4a7c15ull * (opcode << 8 | modrm);
+            for (unsigned i = 0; i < trials; i++)
+                bad += !trial(&h, form, opcode, modrm, bad < 1);
+            if (bad)
+                fprintf(stderr, "%02x %02x: %u of %u differ\n", opcode, modrm, bad, trials);
+            bad_forms += bad != 0;
+        }
+    }
+    munmap(h.code, 4096);
+    assert_int_equal(bad_forms, 0);
+}
+#else
+static void host_forms(void **state)
+{
+    (void)state;
+    print_message("no x87 on this host: comparison with hardware skipped\n");
+    skip();
+}
+#endif
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(host_forms),
+    };
+    const char *n = argc > 1 ? argv[1] : getenv("X87_TRIALS");
+    if (n)
+        trials = (unsigned)strtoul(n, NULL, 0);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
