@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/check.h"
 #include "cpu/decode.h"
 
 enum { MAX_LEN = 15, MEMO_BITS = 14, MEMO_SIZE = 1 << MEMO_BITS, NO_ROW = 0xffff, SPAN = 8 };

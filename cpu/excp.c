@@ -34,7 +34,7 @@ static void leave_block(struct cpu *cpu)
     cpu->in_block = 0;
 }
 
-static _Noreturn void raise(struct cpu *cpu, enum vector vec, bool has_error, u32 error)
+static _Noreturn void unwind(struct cpu *cpu, enum vector vec, bool has_error, u32 error)
 {
     leave_block(cpu);
     cpu->pending = (struct pending_fault){(u8)vec, has_error, error};
@@ -43,18 +43,18 @@ static _Noreturn void raise(struct cpu *cpu, enum vector vec, bool has_error, u3
 
 _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
 {
-    raise(cpu, vec, false, 0);
+    unwind(cpu, vec, false, 0);
 }
 
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
 {
-    raise(cpu, vec, true, error);
+    unwind(cpu, vec, true, error);
 }
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
     cpu->cr2 = addr;
-    raise(cpu, VEC_PF, true, error);
+    unwind(cpu, VEC_PF, true, error);
 }
 
 static struct fault_record *record(struct cpu *cpu, const struct event *ev)
@@ -89,33 +89,41 @@ static bool combine(struct event *ev, const struct pending_fault *next)
     return true;
 }
 
-/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown report. */
-static void deliver(struct cpu *cpu, struct event first)
+/* False: it faulted, and cpu->pending says how. */
+static bool try_deliver(struct cpu *cpu, const struct event *ev)
 {
-    sigjmp_buf env, *outer = cpu->unwind;
-    struct event *volatile ev = &first;
-    struct fault_record *volatile chain = cpu->shutdown;
+    sigjmp_buf env;
 
-    if (first.fault) {
-        memset(cpu->shutdown, 0, sizeof(cpu->shutdown));
-        cpu->shutdown[2] = *record(cpu, &first);
-    }
     cpu->unwind = &env;
-    if (sigsetjmp(env, 0)) {
+    if (sigsetjmp(env, 0))
+        return false;
+    gate_deliver(cpu, ev);
+    return true;
+}
+
+/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown report. */
+static void deliver(struct cpu *cpu, struct event ev)
+{
+    sigjmp_buf *outer = cpu->unwind;
+    struct fault_record *chain = cpu->shutdown;
+
+    memset(chain, 0, sizeof(cpu->shutdown));
+    if (ev.fault)
+        chain[2] = *record(cpu, &ev);
+    cpu->fault_depth = 1;
+    while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
         struct event nested = {.vec = next.vector, .has_error = next.has_error, .error = next.error};
 
         memmove(chain, chain + 1, 2 * sizeof(*chain));
         chain[2] = *record(cpu, &nested);
-        if (!combine(ev, &next)) {
+        if (!combine(&ev, &next)) {
             cpu->events |= EV_TRIPLE;
-            cpu->fault_depth = 0;
-            cpu->unwind = outer;
-            return;
+            break;
         }
+        if (ev.vec == VEC_DF)
+            cpu->fault_depth = 2;
     }
-    cpu->fault_depth = ev->fault && ev->vec == VEC_DF ? 2 : 1;
-    gate_deliver(cpu, ev);
     cpu->fault_depth = 0;
     cpu->unwind = outer;
 }

@@ -57,7 +57,7 @@ static void deliver_real(struct cpu *cpu, const struct event *ev)
     struct frame f = {{cpu_eflags(cpu), cpu->seg[SEG_CS].sel, cpu->eip}, 3};
     push_frame(cpu, &st, &f, 2);
 
-    cpu->gpr[ESP] = stack_esp(cpu, &st);
+    cpu->gpr[ESP] = st.sp;
     seg_set_real(&cpu->seg[SEG_CS], (u16)(target >> 16));
     cpu->eip = target & 0xffff;
     cpu->eflags &= ~(u32)(FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF);
@@ -135,7 +135,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
         for (unsigned i = 0; i < ARRAY_LEN(segs); i++)
             seg_null(&cpu->seg[segs[i]], 0);
     }
-    cpu->gpr[ESP] = stack_esp(cpu, &st);
+    cpu->gpr[ESP] = st.sp;
     if (cpl != cpu->cpl)
         cpu->seg[SEG_SS] = ss;
     cs_commit(cpu, &cs, cpl);

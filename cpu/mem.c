@@ -1,9 +1,10 @@
 /* Guest memory by linear address, for helpers and for the slow paths of translated code.
  *
- * An access is cut into at most two parts, one a page. All parts are translated before any is touched, so a
- * fault commits nothing; CR2 is the first byte that faults: the access's own address, or the start of the
- * second page (SDM 3A 6.15, #PF). Whatever reaches a device, or code that has been translated, sets
- * cpu->io_done; from native code such an access restarts the instruction in the interpreter instead. */
+ * An access is cut into at most two parts, one a page. All parts are translated before any is
+ * touched, so a fault commits nothing; CR2 is the first byte that faults: the access's own
+ * address, or the start of the second page (SDM 3A 6.15, #PF). Whatever reaches a device, or
+ * code that has been translated, sets cpu->io_done; from native code such an access restarts the
+ * instruction in the interpreter instead. */
 #include "cpu/mem.h"
 
 #include "base/bytes.h"
@@ -45,7 +46,8 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, b
         out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
 }
 
-/* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not accessible. */
+/* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not
+ * accessible. */
 static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user,
                      struct span *s)
 {
@@ -123,8 +125,8 @@ static void span_write(struct cpu *cpu, const struct span *s, const u8 *buf)
     }
 }
 
-/* Native code may go on only if the access is to memory alone: a device needs the exact time, and a write
- * to translated code may change the rest of the running block. */
+/* Native code may go on only if the access is to memory alone: a device needs the exact time,
+ * and a write to translated code may change the rest of the running block. */
 static void leave_native(struct cpu *cpu, const struct span *s)
 {
     if (!cpu->in_block)

@@ -193,7 +193,7 @@ void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
     if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE))
         cpu_raise_err(cpu, VEC_SS, st->err);
     mem_write(cpu, st->ss->base + off, size, value, st->user);
-    st->sp -= size;
+    st->sp = stack_sp_add(st, 0 - size);
 }
 
 u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
@@ -205,6 +205,6 @@ u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
     laddr la = st->ss->base + off;
     if ((cpu->mode & MODE_ALIGN) && (la & (size - 1)))
         cpu_raise_err(cpu, VEC_AC, 0);
-    st->sp += size;
+    st->sp = stack_sp_add(st, size);
     return (u32)mem_read(cpu, la, size, st->user);
 }

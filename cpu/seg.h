@@ -114,9 +114,10 @@ void seg_drop_inner(struct cpu *cpu);
 /* A stack in use by an instruction that has not committed yet. */
 struct stack {
     const struct segment *ss;
-    u32 sp, mask; /* mask: of the stack pointer, by SS.B */
-    bool user;    /* privilege of the accesses */
-    u32 err;      /* error code of #SS */
+    u32 sp;    /* whole ESP */
+    u32 mask;  /* the bits of it that are the stack pointer, by SS.B */
+    bool user; /* privilege of the accesses */
+    u32 err;   /* error code of #SS */
 };
 
 static inline u32 stack_mask(const struct segment *ss)
@@ -131,13 +132,13 @@ static inline struct stack stack_current(const struct cpu *cpu)
     return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu->cpl == 3, 0};
 }
 
-/* ESP once st is what the stack has become: the upper half stays on a 16-bit stack. */
-static inline u32 stack_esp(const struct cpu *cpu, const struct stack *st)
-{
-    return (cpu->gpr[ESP] & ~st->mask) | (st->sp & st->mask);
-}
-
+/* Both change st->sp within its mask only: once all is pushed or popped, it is the new ESP. */
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
 u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);
+
+static inline u32 stack_sp_add(const struct stack *st, u32 n)
+{
+    return (st->sp & ~st->mask) | ((st->sp + n) & st->mask);
+}
 
 #endif

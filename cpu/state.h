@@ -141,8 +141,8 @@ struct cpu {
     u32 irq_line;  /* level of INTR; set by the board */
     u32 events;    /* EV_* */
     u32 in_block;  /* nonzero while a back end runs a block: MMIO must restart through restart_single */
-    u32 io_done;   /* set by every device access (MMIO, port) and by a store that hit translated code: the
-                      interpreter stops at the next instruction boundary, where devices have a say */
+    u32 io_done;   /* set by every device access (MMIO, port) that is carried out, and by a store that hits
+                      translated code: stepping then stops after the instruction, where devices have a say */
 
     u64 icount_end; /* instruction count at which budget is 0 */
     u32 mode;       /* mode word; refreshed by cpu_update_mode() */
@@ -195,7 +195,7 @@ struct cpu {
 struct cpu_hooks {
     void (*flush_jumps)(struct cpu *cpu); /* mappings, mode or CS base changed: cached jumps are void */
     /* rerun the current instruction alone, by the interpreter; does not return */
-    void (*restart_single)(struct cpu *cpu) __attribute__((noreturn));
+    void (*restart_single)(struct cpu *cpu);
 };
 
 /* EFLAGS complete, from the lazy form; and the reverse. */

@@ -511,7 +511,7 @@ static void fprem(struct x87_exec *x)
         unsigned q;
         bool partial;
         r = f80_rem(&x->c, *reg(x, 0), *reg(x, 1), x->arg, &q, &partial);
-        if (f80_class(r) > F80_QNAN) {
+        if (f80_class(r) > F80_QNAN && !fp_blocked(&x->c)) {
             set_cc(x, (q & 4 ? FSW_C0 : 0) | (q & 2 ? FSW_C3 : 0) | (partial ? FSW_C2 : 0));
             x->c.c1 = q & 1;
         }

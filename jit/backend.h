@@ -37,6 +37,9 @@ struct backend {
     void (*dump)(void *be, const struct block *b, void *file);
 };
 
+/* By the name of -accel: "interp", "jit" (the host's own back end), NULL (the best there is). NULL: not on this host. */
+const struct backend *backend_find(const char *accel);
+
 extern const struct backend backend_interp;
 extern const struct backend backend_x64;
 

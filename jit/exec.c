@@ -179,10 +179,8 @@ static void step_one(struct jit *jit)
     bool tf = cpu->eflags & FLAG_TF;
     cpu->events &= ~(u32)EV_SHADOW;
     step(jit, 1);
-    if (tf && !(cpu->events & EVENTS_LEAVE)) {
-        cpu->dr[6] |= 1u << 14; /* BS */
-        cpu_interrupt(cpu, VEC_DB);
-    }
+    if (tf && !(cpu->events & EVENTS_LEAVE))
+        cpu_debug_trap(cpu, 1u << 14); /* BS */
 }
 
 /* -- blocks -- */
@@ -341,6 +339,10 @@ static void run_loop(struct jit *jit)
     struct cpu *cpu = jit->cpu;
     while (cpu->budget > 0 && !(cpu->events & EVENTS_LEAVE)) {
         block_reap(jit);
+        if (phys_generation(cpu->mmu.phys) != cpu->mmu.phys_gen) { /* a device moved its registers */
+            mmu_flush(&cpu->mmu);
+            jit_flush_jumps(cpu);
+        }
         if (cpu->irq_line | (cpu->events & EV_NMI))
             take_interrupt(cpu);
         refresh_tag(jit);

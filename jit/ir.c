@@ -239,7 +239,7 @@ void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struc
 {
     struct ir_insn *i = ir_emit(ir, IR_FLAGS);
     i->cc = (u8)kind;
-    i->size = (u8)size;
+    i->size = size ? (u8)size : 4; /* FK_EFLAGS has none */
     i->a = dst;
     i->b = src;
     i->c = aux;

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "cpu/decode.h"
 #include "devices/board_pc.h"
+#include "devices/core/dev.h"
 #include "jit/backend.h"
 
 #include <stdarg.h>
@@ -177,6 +178,22 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
     }
 }
 
+/* A -device option: "type,property=value,...". */
+static bool add_device(struct orrery *o, const char *option, char *err, size_t size)
+{
+    char name[32];
+    size_t len = strcspn(option, ",");
+    const struct dev_type *type = NULL;
+    if (len < sizeof(name)) {
+        memcpy(name, option, len);
+        name[len] = 0;
+        type = dev_type_find(name);
+    }
+    if (!type)
+        return fail(err, size, "-device: unknown device '%.*s'", (int)len, option);
+    return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
+}
+
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
@@ -191,7 +208,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
-        if (!dev_create_text(o->bus, c->devices[i], err, size))
+        if (!add_device(o, c->devices[i], err, size))
             return false;
     return true;
 }
@@ -205,7 +222,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     if (!f)
         return false;
     fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
-    fprintf(f, "linux=%016llx\n", (unsigned long long)(o->linux ? linux_image_hash(o->linux) : 0));
+    fprintf(f, "linux=%016llx\n", (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
     for (unsigned i = 0; i < 4; i++)
         if (c->hd[i])
             fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
@@ -238,8 +255,8 @@ static void machine_reset(struct orrery *o)
     cpu_reset(o->cpu);
     bus_reset(o->bus);
     jit_flush(o->jit);
-    if (o->linux)
-        linux_boot(o->linux, o->phys, o->cpu);
+    if (o->kernel)
+        linux_boot(o->kernel, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
     mmu_flush(&o->cpu->mmu);
     o->cpu->hooks->flush_jumps(o->cpu);
@@ -254,8 +271,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "recording and replaying exclude each other");
     o->no_reboot = c->no_reboot;
     if (c->kernel) {
-        o->linux = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
-        if (!o->linux)
+        o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
+        if (!o->kernel)
             return false;
     }
     if (!build_cpu(o, ram, err, size) || !build_jit(o, c, err, size))
@@ -303,7 +320,7 @@ void orrery_free(struct orrery *o)
     }
     if (o->phys)
         phys_free(o->phys);
-    linux_image_free(o->linux);
+    linux_image_free(o->kernel);
     free(o->config_text);
     free(o);
 }

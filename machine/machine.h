@@ -21,7 +21,7 @@ struct orrery {
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev debugcon;
-    struct linux_image *linux;
+    struct linux_image *kernel; /* booted directly, or NULL */
     const char *accel;
     bool no_reboot;
     bool reset_wanted, poweroff_wanted, exit_wanted;

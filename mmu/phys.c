@@ -1,10 +1,11 @@
 /* The physical address space: main RAM, regions over it, code lines.
  *
- * Regions lie on top of one another in the order they were added; removing one uncovers what it hid. Below
- * 4 GiB a byte a page names the topmost region, so an access costs one table look-up; above, where only a
- * PSE-36 or PAE guest gets, the regions are searched. Region 0 is "nothing there", region 1 is main RAM,
- * which shows everywhere but at 0xA0000-0xFFFFF (the PC's hole for video memory and ROMs).
- * Code lines: one u64 a page beside each region's memory, bit n for bytes 64n to 64n+63. */
+ * Regions lie on top of one another in the order they were added; removing one uncovers what it
+ * hid. Below 4 GiB a byte a page names the topmost region, so an access costs one table look-up;
+ * above, where only a PSE-36 or PAE guest gets, the regions are searched. Region 0 is "nothing
+ * there", region 1 is main RAM, which shows everywhere but at 0xA0000-0xFFFFF (the PC's hole for
+ * video memory and ROMs). Code lines: one u64 a page beside each region's memory, bit n for
+ * bytes 64n to 64n+63. */
 #include "mmu/phys.h"
 
 #include <sys/mman.h>
@@ -266,14 +267,16 @@ bool phys_is_mmio(struct phys *p, paddr pa)
     return !region_at(p, pa)->mem;
 }
 
-/* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip` on count. */
+/* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip`
+ * on count. */
 struct piece {
     u64 addr;
     unsigned size, skip, used;
 };
 
-/* The next access for the bytes [addr, addr + left): the largest the device takes that is naturally
- * aligned; when even its smallest is larger than what is left, the aligned one that contains addr. */
+/* The next access for the bytes [addr, addr + left): the largest the device takes that is
+ * naturally aligned; when even its smallest is larger than what is left, the aligned one that
+ * contains addr. */
 static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
 {
     struct piece c = {.addr = addr, .size = ops->max_size};

@@ -1,9 +1,10 @@
 /* The flat TLB's book-keeping: fill, flush, protect.
  *
- * Every entry that is not 0 is named in the filled list, so a flush never looks at the tables' other pages.
- * INVLPG empties entries and leaves their names behind; the list is weeded out when it is full. Large pages
- * are filled as 4 KiB slices; a bit for each 4 MiB of linear space remembers where, since INVLPG of any
- * address in a large page kills all of it (SDM 3A 4.10.4.1). */
+ * Every entry that is not 0 is named in the filled list, so a flush never looks at the tables'
+ * other pages. INVLPG empties entries and leaves their names behind; the list is weeded out when
+ * it is full. Large pages are filled as 4 KiB slices; a bit for each 4 MiB of linear space
+ * remembers where, since INVLPG of any address in a large page kills all of it (SDM 3A
+ * 4.10.4.1). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,8 @@ static void weed(struct tlb *t)
 
 static void make_room(struct tlb *t)
 {
-    weed(t);
+    if (t->nfilled)
+        weed(t);
     if (t->nfilled >= t->cap / 2) {
         u32 cap = t->cap ? 2 * t->cap : FIRST_CAP;
         u32 *filled = realloc(t->filled, cap * sizeof(*filled));
@@ -91,10 +93,12 @@ void mmu_flush_nonglobal(struct mmu *m)
     u32 n = 0;
 
     for (u32 i = 0; i < t->nfilled; i++) {
-        if (t->filled[i] & TLB_FILLED_GLOBAL)
+        u64 *e = entry_of(t, t->filled[i]);
+
+        if (!(t->filled[i] & TLB_FILLED_GLOBAL))
+            *e = 0;
+        else if (*e)
             t->filled[n++] = t->filled[i];
-        else
-            *entry_of(t, t->filled[i]) = 0;
     }
     t->nfilled = n;
 }
@@ -137,9 +141,10 @@ void mmu_protect_code(struct mmu *m, paddr pa)
         return;
     for (u32 i = 0; i < t->nfilled; i++) {
         u32 key = t->filled[i];
+        u64 granted = (host - ((u64)key_page(key) << PAGE_BITS)) | TLB_VALID;
         u64 *e = entry_of(t, key);
 
-        if ((key & 3) == ACCESS_WRITE && *e == ((host - ((u64)key_page(key) << PAGE_BITS)) | TLB_VALID))
+        if ((key & 3) == ACCESS_WRITE && *e == granted)
             *e = 0;
     }
 }

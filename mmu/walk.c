@@ -1,12 +1,14 @@
 /* The page walk: linear to physical, permission, accessed and dirty bits, TLB fill.
  *
- * SDM 3A chapter 4: 4.3 (32-bit, PSE, PSE-36), 4.4 (PAE), 4.6 (rights), 4.7 (error codes), 4.8 (A and D).
- * Accessed bits are set at every level, the dirty bit at the leaf, and only once the access is known to be
- * permitted, so a fault changes nothing. The two table formats differ in data only: struct format. */
+ * SDM 3A chapter 4: 4.3 (32-bit, PSE, PSE-36), 4.4 (PAE), 4.6 (rights), 4.7 (error codes), 4.8
+ * (A and D). Accessed bits are set at every level, the dirty bit at the leaf, and only once the
+ * access is known to be permitted, so a fault changes nothing. The two table formats differ in
+ * data only: struct format. */
 #include "mmu/mmu.h"
 
 enum {
-    E_P = 1 << 0, E_RW = 1 << 1, E_US = 1 << 2, E_A = 1 << 5, E_D = 1 << 6, E_PS = 1 << 7, E_G = 1 << 8,
+    E_P = 1 << 0, E_RW = 1 << 1, E_US = 1 << 2, E_A = 1 << 5, E_D = 1 << 6,
+    E_PS = 1 << 7, E_G = 1 << 8,
 };
 #define E_NX (1ull << 63)
 #define PAE_ADDR 0x000ffffffffff000ull
@@ -173,7 +175,8 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
     return MMU_MEMORY;
 }
 
-/* Fills what the access has proven; writable: writing needs no further look at the tables (D is set). */
+/* Fills what the access has proven; writable: writing needs no further look at the tables (D is
+ * set). */
 static void fill(struct mmu *m, laddr la, enum access acc, bool user, const struct mmu_walk *at,
                  bool writable, bool global)
 {
@@ -198,7 +201,8 @@ static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, 
     return r;
 }
 
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+                              struct mmu_walk *out)
 {
     struct path w = {.peek = false};
     enum mmu_result r;

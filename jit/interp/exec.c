@@ -32,11 +32,11 @@ static inline void set(struct frame *f, u16 operand, u32 value)
 /* -- guest memory -- */
 
 /* Host address of size plain bytes at la, if the TLB grants the access and they lie in one page. */
-static inline u8 *fast_ptr(const struct frame *f, laddr la, unsigned size, u32 must_be_0, bool user,
+static inline u8 *fast_ptr(const struct frame *f, laddr la, unsigned size, bool user,
                            enum access acc)
 {
     u64 entry = f->cpu->tlb.e[user][acc][la >> PAGE_BITS].addend;
-    if (!(entry & TLB_VALID) || (la & must_be_0) || (la & PAGE_MASK) > PAGE_SIZE - size)
+    if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
 }
@@ -79,7 +79,7 @@ static inline u32 load(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a) + o->imm;
     enum access acc = o->op == IR_LDRMW ? ACCESS_WRITE : ACCESS_READ;
     bool user = f->code->user && !(o->cc & 1);
-    const u8 *p = fast_ptr(f, la, o->size, o->d2, user, acc);
+    const u8 *p = fast_ptr(f, la, o->size, user, acc);
     return p ? host_load(p, o->size) : slow_load(f, o, la);
 }
 
@@ -88,7 +88,7 @@ static inline void store(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a) + o->imm;
     u32 v = get(f, o->b);
     bool user = f->code->user && !(o->cc & 1);
-    u8 *p = fast_ptr(f, la, o->size, o->d2, user, ACCESS_WRITE);
+    u8 *p = fast_ptr(f, la, o->size, user, ACCESS_WRITE);
     if (p)
         host_store(p, o->size, v);
     else if (o->cc & 1)
@@ -114,7 +114,7 @@ static void load_vector(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a);
     bool user = f->code->user && !(o->cc & 1);
     u8 buf[16];
-    const u8 *p = fast_ptr(f, la, o->size, 0, user, ACCESS_READ);
+    const u8 *p = fast_ptr(f, la, o->size, user, ACCESS_READ);
     if (!p) {
         mem_read_block(f->cpu, la, buf, o->size, user);
         p = buf;
@@ -127,7 +127,7 @@ static void store_vector(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a);
     bool user = f->code->user && !(o->cc & 1);
     u8 buf[16];
-    u8 *p = fast_ptr(f, la, o->size, 0, user, ACCESS_WRITE);
+    u8 *p = fast_ptr(f, la, o->size, user, ACCESS_WRITE);
     copy_units(p ? p : buf, (const u8 *)f->cpu + o->imm, o->size);
     if (!p)
         mem_write_block(f->cpu, la, buf, o->size, user);

@@ -34,27 +34,15 @@ static u16 output(struct irv x)
     return irv_is(x, IRV_NONE) ? operand(IRV_TEMP, IR_MAX_TEMPS) : operand(x.kind, x.v);
 }
 
-static unsigned log2_size(unsigned size)
-{
-    return (unsigned)__builtin_ctz(size);
-}
-
-static struct iop convert(struct icode *c, const struct ir_insn *i, u32 mode)
+static struct iop convert(struct icode *c, const struct ir_insn *i)
 {
     struct iop o = {
         .op = i->op, .size = i->size, .cc = i->cc, .exit = NO_EXIT, .imm = i->imm,
         .d = output(i->d), .d2 = output(i->d2),
         .a = input(c, i->a), .b = input(c, i->b), .c = input(c, i->c), .e = input(c, i->e),
     };
-    switch (i->op) {
-    case IR_LD:
-    case IR_LDSX:
-    case IR_LDRMW:
-    case IR_ST: o.d2 = mode & MODE_ALIGN ? (u16)(i->size - 1) : 0; break;
-    case IR_FLAGS:
-    case IR_FLAGSIF: o.imm = FLAG_OP(i->cc, log2_size(i->size)); break;
-    default: break;
-    }
+    if (i->op == IR_FLAGS || i->op == IR_FLAGSIF)
+        o.imm = FLAG_OP(i->cc, (u32)__builtin_ctz(i->size));
     return o;
 }
 
@@ -92,7 +80,7 @@ struct icode *icode_make(void *memory, const struct ir *ir)
     c->consts = (u32 *)(void *)(c->ops + ir->nops);
     c->consts[c->nconsts++] = 0;
     for (u32 i = 0; i < ir->nops; i++) {
-        c->ops[i] = convert(c, &ir->ops[i], ir->mode);
+        c->ops[i] = convert(c, &ir->ops[i]);
         if (block_exit_chainable(&ir->ops[i]) && exits < BLOCK_MAX_EXITS)
             c->ops[i].exit = (u8)exits++;
     }

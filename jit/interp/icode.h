@@ -15,8 +15,7 @@ struct iop {
     u8 op, size, cc;
     u8 exit;    /* X ops: index in the block's exits, or NO_EXIT */
     u32 imm;    /* FLAGS: the FLAG_OP() value */
-    u16 d, d2;  /* d2 of memory ops: address bits that must be 0 for the short way */
-    u16 a, b, c, e;
+    u16 d, d2, a, b, c, e;
 };
 
 struct block;

@@ -1,0 +1,47 @@
+/* CPU models: what CPUID reports, and which instructions and control bits exist because of it. */
+#ifndef CPU_CPUID_H
+#define CPU_CPUID_H
+
+#include "cpu/state.h"
+
+enum { EFER_NXE = 1 << 11 };
+
+enum cpu_feature {
+#define FEATURE(name, text, leaf, reg, bit, complete) FEAT_##name,
+#include "cpu/features.def"
+#undef FEATURE
+    FEAT_COUNT
+};
+_Static_assert(FEAT_COUNT <= 64, "feature sets are 64-bit masks");
+
+#define FEAT_BIT(name) (1ull << FEAT_##name)
+
+/* One row of the table of models. */
+struct cpu_model {
+    const char *name; /* as in -cpu */
+    const char *brand;
+    const char *vendor; /* twelve characters */
+    u32 signature;    /* CPUID.1:EAX, and EDX at reset */
+    enum isa isa;     /* forms of later generations are #UD */
+    u32 max_leaf, max_ext;
+    u64 features;     /* FEAT_BIT()s; those that are not complete are not reported */
+    u32 cache_desc[3]; /* CPUID.2: EAX EBX EDX... as the part reports them: EAX, EBX, EDX */
+};
+
+/* By index, for lists; NULL past the end. */
+const struct cpu_model *cpu_model_at(unsigned i);
+const struct cpu_model *cpu_model_find(const char *name); /* NULL: no such model */
+const struct cpu_model *cpu_model_default(void);
+
+/* Before cpu_reset(): also sets what the MMU needs to know. */
+void cpu_set_model(struct cpu *cpu, const struct cpu_model *model);
+
+/* Does the CPU have (and report) the feature? */
+bool cpu_has(const struct cpu *cpu, enum cpu_feature f);
+/* The bits of CR4 that exist. */
+u32 cpu_cr4_bits(const struct cpu *cpu);
+
+/* CPUID with EAX = leaf, ECX = subleaf; out is EAX EBX ECX EDX. */
+void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4]);
+
+#endif

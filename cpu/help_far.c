@@ -1,0 +1,74 @@
+/* Helpers for far transfers and software interrupts. Each sets cpu->eip; the block leaves to the run loop next. */
+#include "cpu/far.h"
+#include "cpu/gate.h"
+#include "cpu/helpers.h"
+
+static u32 next_eip(const struct cpu *cpu, u32 len)
+{
+    u32 next = cpu_eip(cpu) + len;
+
+    return cpu->mode & MODE_CODE32 ? next : next & 0xffff;
+}
+
+void help_far_jmp(struct cpu *cpu, u32 sel, u32 off, u32 len)
+{
+    far_jmp(cpu, (u16)sel, off, next_eip(cpu, len));
+}
+
+void help_far_call(struct cpu *cpu, u32 sel, u32 off, u32 opsize, u32 len)
+{
+    far_call(cpu, (u16)sel, off, opsize, next_eip(cpu, len));
+}
+
+void help_far_ret(struct cpu *cpu, u32 opsize, u32 release)
+{
+    far_ret(cpu, opsize, release);
+}
+
+void help_iret(struct cpu *cpu, u32 opsize, u32 len)
+{
+    far_iret(cpu, opsize, next_eip(cpu, len));
+}
+
+static void soft_int(struct cpu *cpu, u8 vec, u32 len)
+{
+    cpu->eip = next_eip(cpu, len);
+    cpu_soft_int(cpu, vec);
+}
+
+void help_int_n(struct cpu *cpu, u32 vec, u32 len)
+{
+    if ((cpu->eflags & FLAG_VM) && cpu_iopl(cpu) < 3)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    soft_int(cpu, (u8)vec, len);
+}
+
+void help_int3(struct cpu *cpu, u32 len)
+{
+    soft_int(cpu, VEC_BP, len);
+}
+
+void help_into(struct cpu *cpu, u32 len)
+{
+    if (cpu_eflags(cpu) & FLAG_OF)
+        soft_int(cpu, VEC_OF, len);
+    else
+        cpu->eip = next_eip(cpu, len);
+}
+
+/* INT1 is a trap of the processor's own: no check of the gate's DPL (SDM 2, INT n). */
+void help_int1(struct cpu *cpu, u32 len)
+{
+    cpu->eip = next_eip(cpu, len);
+    gate_deliver(cpu, &(struct event){.vec = VEC_DB});
+}
+
+void help_sysenter(struct cpu *cpu)
+{
+    far_sysenter(cpu);
+}
+
+void help_sysexit(struct cpu *cpu)
+{
+    far_sysexit(cpu);
+}

@@ -1,0 +1,266 @@
+/* Helpers of the integer instructions that IR does not express: faults, division, decimal adjustment,
+ * nested ENTER, PUSHF and POPF. A helper raises before it writes anything. SDM volume 2. */
+#include "cpu/excp.h"
+#include "cpu/helpers.h"
+#include "cpu/mem.h"
+
+void help_raise(struct cpu *cpu, u32 vec, u32 has_error, u32 error)
+{
+    if (has_error)
+        cpu_raise_err(cpu, (enum vector)vec, error);
+    cpu_raise(cpu, (enum vector)vec);
+}
+
+void help_align_check(struct cpu *cpu, u32 la, u32 size)
+{
+    if (la & (size - 1))
+        cpu_raise_err(cpu, VEC_AC, 0);
+}
+
+void help_check_eip(struct cpu *cpu, u32 eip)
+{
+    if (eip > cpu->seg[SEG_CS].limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
+{
+    if ((s32)index < (s32)lower || (s32)index > (s32)upper)
+        cpu_raise(cpu, VEC_BR);
+}
+
+/* -- division: #DE for a zero divisor or a quotient that does not fit -- */
+
+void help_div8(struct cpu *cpu, u32 divisor)
+{
+    u32 ax = cpu->gpr[EAX] & 0xffff, b = divisor & 0xff;
+
+    if (!b || ax / b > 0xff)
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | (ax % b) << 8 | ax / b;
+}
+
+void help_div16(struct cpu *cpu, u32 divisor)
+{
+    u32 a = (cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff), b = divisor & 0xffff;
+
+    if (!b || a / b > 0xffff)
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | a / b;
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | a % b;
+}
+
+void help_div32(struct cpu *cpu, u32 divisor)
+{
+    u64 a = (u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX];
+
+    /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of 0. */
+    if (cpu->gpr[EDX] >= divisor)
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (u32)(a / divisor);
+    cpu->gpr[EDX] = (u32)(a % divisor);
+}
+
+/* The signed quotient and remainder; false if the quotient does not fit in bits bits. */
+static bool signed_divide(s64 a, s64 b, unsigned bits, s64 *q, s64 *r)
+{
+    s64 max = (s64)((1ull << (bits - 1)) - 1);
+
+    if (!b || (a == INT64_MIN && b == -1))
+        return false;
+    *q = a / b;
+    *r = a % b;
+    return *q <= max && *q >= -max - 1;
+}
+
+void help_idiv8(struct cpu *cpu, u32 divisor)
+{
+    s64 q, r;
+
+    if (!signed_divide((s16)cpu->gpr[EAX], (s8)divisor, 8, &q, &r))
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)r & 0xff) << 8 | ((u32)q & 0xff);
+}
+
+void help_idiv16(struct cpu *cpu, u32 divisor)
+{
+    s64 q, r;
+
+    if (!signed_divide((s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor, 16, &q, &r))
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)q & 0xffff);
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | ((u32)r & 0xffff);
+}
+
+void help_idiv32(struct cpu *cpu, u32 divisor)
+{
+    s64 q, r;
+
+    if (!signed_divide((s64)((u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX]), (s32)divisor, 32, &q, &r))
+        cpu_raise(cpu, VEC_DE);
+    cpu->gpr[EAX] = (u32)q;
+    cpu->gpr[EDX] = (u32)r;
+}
+
+/* -- decimal adjustment -- */
+
+static u32 arith_flags(const struct cpu *cpu)
+{
+    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+}
+
+/* AL = al; CF and AF as given, ZF SF PF from AL, OF clear. Returns the new EAX. */
+static u32 adjusted(struct cpu *cpu, u32 eax, u32 al, bool cf, bool af)
+{
+    u32 f = flags_eval(FLAG_OP(FK_LOGIC, 0), al, 0, 0);
+
+    cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
+    cpu->cc_src = f | (cf ? FLAG_CF : 0) | (af ? FLAG_AF : 0);
+    return (eax & ~0xffu) | (al & 0xff);
+}
+
+static u32 decimal(struct cpu *cpu, u32 eax, bool subtract)
+{
+    u32 f = arith_flags(cpu), old = eax & 0xff, al = old;
+    bool cf = f & FLAG_CF, af = f & FLAG_AF;
+    bool high = cf || old > 0x99;
+    u32 six = subtract ? -6u : 6u, sixty = subtract ? -0x60u : 0x60u;
+
+    if ((old & 15) > 9 || af) {
+        /* Borrow or carry out of AL counts too: DAS of AL < 6 sets CF. */
+        cf = high || (subtract && old < 6);
+        af = true;
+        al += six;
+    } else {
+        cf = high;
+    }
+    if (high)
+        al += sixty;
+    return adjusted(cpu, eax, al, cf, af);
+}
+
+u32 help_daa(struct cpu *cpu, u32 eax)
+{
+    return decimal(cpu, eax, false);
+}
+
+u32 help_das(struct cpu *cpu, u32 eax)
+{
+    return decimal(cpu, eax, true);
+}
+
+static u32 ascii(struct cpu *cpu, u32 eax, u32 delta)
+{
+    bool adjust = (eax & 15) > 9 || (arith_flags(cpu) & FLAG_AF);
+    u32 ax = adjust ? eax + delta : eax;
+
+    return adjusted(cpu, (eax & 0xffff0000) | (ax & 0xff00), ax & 15, adjust, adjust);
+}
+
+/* AX changes as a whole: a carry out of AL reaches AH. */
+u32 help_aaa(struct cpu *cpu, u32 eax)
+{
+    return ascii(cpu, eax, 0x106);
+}
+
+u32 help_aas(struct cpu *cpu, u32 eax)
+{
+    return ascii(cpu, eax, -0x106u);
+}
+
+/* -- ENTER with a level -- */
+
+struct frame {
+    struct cpu *cpu;
+    unsigned size;
+    u32 mask; /* of stack addresses */
+};
+
+static laddr frame_address(const struct frame *f, u32 off, enum access acc)
+{
+    return seg_linear(f->cpu, SEG_SS, off & f->mask, f->size, acc);
+}
+
+static void frame_push(const struct frame *f, u32 *sp, u32 v)
+{
+    *sp -= f->size;
+    mem_slow_write(f->cpu, frame_address(f, *sp, ACCESS_WRITE), f->size, v);
+}
+
+void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
+{
+    struct frame f = { cpu, size, cpu->mode & MODE_STACK32 ? ~0u : 0xffff };
+    u32 sp = cpu->gpr[ESP], bp = cpu->gpr[EBP], frame;
+
+    frame_push(&f, &sp, bp);
+    frame = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
+    for (u32 i = 1; i < level; i++) {
+        bp -= size;
+        frame_push(&f, &sp, mem_slow_read(cpu, frame_address(&f, bp, ACCESS_READ), size));
+    }
+    frame_push(&f, &sp, frame);
+    sp -= locals;
+    mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_user(cpu));
+    cpu->gpr[ESP] = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
+    cpu->gpr[EBP] = size == 4 ? frame : (cpu->gpr[EBP] & 0xffff0000) | (frame & 0xffff);
+}
+
+/* -- PUSHF and POPF (SDM volume 2; virtual-8086 mode: volume 3B, 20.2.7 and 20.3) -- */
+
+static u32 iopl(const struct cpu *cpu)
+{
+    return (cpu->eflags & FLAG_IOPL) >> 12;
+}
+
+/* Virtual-8086 mode with IOPL below 3 has neither, except that VME gives the 16-bit forms VIF for IF. */
+static bool use_vif(struct cpu *cpu, u32 opsize)
+{
+    if (!(cpu->eflags & FLAG_VM) || iopl(cpu) == 3)
+        return false;
+    if (opsize == 4 || !(cpu->cr4 & CR4_VME))
+        cpu_raise_err(cpu, VEC_GP, 0);
+    return true;
+}
+
+u32 help_pushf(struct cpu *cpu, u32 opsize)
+{
+    u32 image = cpu_eflags(cpu) & ~(u32)(FLAG_VM | FLAG_RF);
+
+    if (use_vif(cpu, opsize)) {
+        image &= ~(u32)FLAG_IF;
+        image |= FLAG_IOPL | (cpu->eflags & FLAG_VIF ? FLAG_IF : 0);
+    }
+    return image;
+}
+
+void help_popf_check(struct cpu *cpu, u32 opsize)
+{
+    use_vif(cpu, opsize);
+}
+
+u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
+{
+    const u32 watched = FLAG_IF | FLAG_TF | FLAG_AC | FLAG_VIF;
+    u32 old = cpu_eflags(cpu), value;
+    u32 mask = FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_NT;
+
+    if (use_vif(cpu, opsize)) {
+        if ((image & FLAG_TF) || ((image & FLAG_IF) && (old & FLAG_VIP)))
+            cpu_raise_err(cpu, VEC_GP, 0);
+        mask |= FLAG_VIF;
+        image &= ~(u32)FLAG_VIF;
+        image |= image & FLAG_IF ? FLAG_VIF : 0;
+    } else {
+        if (opsize == 4)
+            mask |= FLAG_AC | FLAG_ID;
+        if (cpu->cpl == 0)
+            mask |= FLAG_IOPL | FLAG_IF;
+        else if (cpu->cpl <= iopl(cpu))
+            mask |= FLAG_IF;
+    }
+    value = (old & ~mask & ~(u32)FLAG_RF) | (image & mask);
+    cpu_set_eflags(cpu, value);
+    if ((old ^ value) & FLAG_AC)
+        cpu_update_mode(cpu);
+    return (old ^ value) & watched;
+}

@@ -1,0 +1,128 @@
+/* Port input and output: permission by IOPL and the TSS's bitmap (SDM 1, 18.5), single accesses, INS and OUTS.
+ *
+ * A repeated INS or OUTS runs in chunks: registers are exact after every element, so a fault, an interrupt or
+ * the end of a chunk leaves an instruction that goes on where it stopped when it is executed again. */
+#include "cpu/help_io.h"
+#include "cpu/helpers.h"
+#include "cpu/seg.h"
+
+enum { CHUNK = 1024, TSS_IO_BASE = 0x66 };
+
+/* #GP(0) unless all of the ports port .. port + size - 1 are allowed. */
+static void check_ports(struct cpu *cpu, u16 port, unsigned size)
+{
+    if (!(cpu->cr0 & CR0_PE) || (cpu->cpl <= cpu_iopl(cpu) && !(cpu->eflags & FLAG_VM)))
+        return;
+    if (!(cpu->tr.attr & SA_P) || !(cpu->tr.attr & 8) || cpu->tr.limit < TSS_IO_BASE + 1)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    u32 at = (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) + port / 8u;
+    if (at + 1 > cpu->tr.limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    u32 map = (u32)mem_read(cpu, cpu->tr.base + at, 2, false) >> (port & 7);
+    if (map & ((1u << size) - 1))
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+static u32 port_in(struct cpu *cpu, u16 port, unsigned size)
+{
+    cpu->io_done = 1;
+    return cpu->pins.in(cpu->pins.opaque, port, size);
+}
+
+static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value)
+{
+    u32 mask = size == 4 ? 0xffffffff : (1u << 8 * size) - 1;
+
+    cpu->io_done = 1;
+    cpu->pins.out(cpu->pins.opaque, port, size, value & mask);
+}
+
+u32 help_in(struct cpu *cpu, u32 port, u32 size)
+{
+    check_ports(cpu, (u16)port, size);
+    return port_in(cpu, (u16)port, size);
+}
+
+void help_out(struct cpu *cpu, u32 port, u32 size, u32 value)
+{
+    check_ports(cpu, (u16)port, size);
+    port_out(cpu, (u16)port, size, value);
+}
+
+struct io_string {
+    unsigned size;
+    u32 mask; /* of index and count, by the address size */
+    enum seg seg;
+    bool rep;
+};
+
+static struct io_string unpack(u32 a)
+{
+    return (struct io_string){.size = a & 0xff,
+                              .mask = (a >> 8 & 0xff) == 4 ? 0xffffffff : 0xffff,
+                              .seg = a >> 16 & 0xff,
+                              .rep = a >> 24};
+}
+
+static void add_masked(u32 *reg, u32 n, u32 mask)
+{
+    *reg = (*reg & ~mask) | ((*reg + n) & mask);
+}
+
+static void ins_one(struct cpu *cpu, const struct io_string *s)
+{
+    laddr la = seg_linear(cpu, SEG_ES, cpu->gpr[EDI] & s->mask, s->size, ACCESS_WRITE);
+
+    mem_probe_write(cpu, la, s->size, cpu_user(cpu)); /* before the device gives the datum away */
+    mem_write(cpu, la, s->size, port_in(cpu, (u16)cpu->gpr[EDX], s->size), cpu_user(cpu));
+    add_masked(&cpu->gpr[EDI], (u32)cpu->df * s->size, s->mask);
+}
+
+static void outs_one(struct cpu *cpu, const struct io_string *s)
+{
+    laddr la = seg_linear(cpu, s->seg, cpu->gpr[ESI] & s->mask, s->size, ACCESS_READ);
+    u32 value = (u32)mem_read(cpu, la, s->size, cpu_user(cpu));
+
+    port_out(cpu, (u16)cpu->gpr[EDX], s->size, value);
+    add_masked(&cpu->gpr[ESI], (u32)cpu->df * s->size, s->mask);
+}
+
+static bool interrupted(const struct cpu *cpu)
+{
+    return cpu->events || (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->eflags & FLAG_TF);
+}
+
+static void run_string(struct cpu *cpu, u32 a, u32 len,
+                       void (*one)(struct cpu *cpu, const struct io_string *s))
+{
+    struct io_string s = unpack(a);
+    u32 here = cpu_eip(cpu), next = here + len;
+
+    if (!(cpu->mode & MODE_CODE32))
+        next &= 0xffff;
+    if (!s.rep) {
+        check_ports(cpu, (u16)cpu->gpr[EDX], s.size);
+        one(cpu, &s);
+    } else if (cpu->gpr[ECX] & s.mask) {
+        check_ports(cpu, (u16)cpu->gpr[EDX], s.size);
+        for (unsigned n = 0; n < CHUNK; n++) {
+            one(cpu, &s);
+            add_masked(&cpu->gpr[ECX], (u32)-1, s.mask);
+            if (!(cpu->gpr[ECX] & s.mask) || interrupted(cpu))
+                break;
+        }
+        if (cpu->gpr[ECX] & s.mask)
+            next = here;
+    }
+    cpu->eip = next;
+}
+
+void help_ins(struct cpu *cpu, u32 a, u32 len)
+{
+    run_string(cpu, a, len, ins_one);
+}
+
+void help_outs(struct cpu *cpu, u32 a, u32 len)
+{
+    run_string(cpu, a, len, outs_one);
+}

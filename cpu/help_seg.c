@@ -1,0 +1,130 @@
+/* Helpers that read and test descriptors: segment loads, LAR, LSL, VERR, VERW, and the table registers GDTR, IDTR,
+ * LDTR, TR (SDM 3A 2.4, 3.4, 5.10). */
+#include "base/types.h"
+#include "cpu/helpers.h"
+#include "cpu/seg.h"
+
+void help_load_seg(struct cpu *cpu, u32 seg, u32 sel)
+{
+    seg_load(cpu, (enum seg)seg, (u16)sel);
+}
+
+void help_set_zf(struct cpu *cpu, u32 zf)
+{
+    u32 flags = flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+
+    cpu->cc_src = (flags & ~(u32)FLAG_ZF) | (zf ? (u32)FLAG_ZF : 0);
+    cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
+}
+
+/* Fetches sel's descriptor if a program at CPL may look at it; types: the system types that count. */
+static bool visible(struct cpu *cpu, u16 sel, struct desc *d, u32 types)
+{
+    if (sel_null(sel) || !desc_fetch(cpu, sel, d))
+        return false;
+    if (!(d->hi & DH_S) && !(types >> desc_type(*d) & 1))
+        return false;
+    if (desc_is_code(*d) && (d->hi & DH_CONFORM))
+        return true;
+    return desc_dpl(*d) >= cpu->cpl && desc_dpl(*d) >= (sel & 3u);
+}
+
+static void result(struct cpu *cpu, u32 reg, u32 size, bool ok, u32 value)
+{
+    if (ok)
+        cpu->gpr[reg] = size == 4 ? value : (cpu->gpr[reg] & 0xffff0000) | (value & 0xffff);
+    help_set_zf(cpu, ok);
+}
+
+/* LSL knows segments that have a limit, LAR also gates that can be called (SDM 2, tables of LAR and LSL). */
+#define LSL_TYPES                                                                                  \
+    (1u << SYS_TSS16 | 1u << SYS_LDT | 1u << SYS_TSS16_BUSY | 1u << SYS_TSS32 | 1u << SYS_TSS32_BUSY)
+#define LAR_TYPES (LSL_TYPES | 1u << SYS_CALL16 | 1u << SYS_TASK_GATE | 1u << SYS_CALL32)
+
+/* Real parts deliver the limit bits of the access rights too, which the manual leaves open. */
+void help_lar(struct cpu *cpu, u32 sel, u32 reg, u32 size)
+{
+    struct desc d = {0, 0};
+    bool ok = visible(cpu, (u16)sel, &d, LAR_TYPES);
+
+    result(cpu, reg, size, ok, d.hi & 0x00ffff00);
+}
+
+void help_lsl(struct cpu *cpu, u32 sel, u32 reg, u32 size)
+{
+    struct desc d = {0, 0};
+    bool ok = visible(cpu, (u16)sel, &d, LSL_TYPES);
+
+    result(cpu, reg, size, ok, desc_limit(d));
+}
+
+void help_verify(struct cpu *cpu, u32 sel, u32 write)
+{
+    struct desc d = {0, 0};
+    bool ok = visible(cpu, (u16)sel, &d, 0);
+
+    if (write)
+        ok = ok && desc_is_writable_data(d);
+    else
+        ok = ok && (d.hi & (DH_CODE | DH_RW)) != DH_CODE;
+    help_set_zf(cpu, ok);
+}
+
+/* The checks that LLDT and LTR share. */
+static struct desc fetch_system(struct cpu *cpu, u16 sel, u32 types)
+{
+    struct desc d;
+
+    if ((sel & 4) || !desc_fetch(cpu, sel, &d) || (d.hi & DH_S) || !(types >> desc_type(d) & 1))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if (!(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+    return d;
+}
+
+void help_lldt(struct cpu *cpu, u32 selector)
+{
+    u16 sel = (u16)selector;
+
+    if (sel_null(sel))
+        seg_null(&cpu->ldtr, sel);
+    else
+        seg_from_desc(&cpu->ldtr, sel, fetch_system(cpu, sel, 1u << SYS_LDT));
+}
+
+void help_ltr(struct cpu *cpu, u32 selector)
+{
+    u16 sel = (u16)selector;
+
+    if (sel_null(sel))
+        cpu_raise_err(cpu, VEC_GP, 0);
+    struct desc d = fetch_system(cpu, sel, 1u << SYS_TSS16 | 1u << SYS_TSS32);
+    desc_set(cpu, sel, &d, DH_BUSY);
+    seg_from_desc(&cpu->tr, sel, d);
+}
+
+void help_load_table(struct cpu *cpu, u32 idt, u32 seg, u32 off, u32 opsize)
+{
+    laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_READ);
+    u16 limit = (u16)mem_read(cpu, la, 2, cpu_user(cpu));
+    u32 base = (u32)mem_read(cpu, la + 2, 4, cpu_user(cpu));
+
+    if (opsize == 2)
+        base &= 0xffffff;
+    if (idt) {
+        cpu->idtr.base = base;
+        cpu->idtr.limit = limit;
+    } else {
+        cpu->gdtr.base = base;
+        cpu->gdtr.limit = limit;
+    }
+}
+
+void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
+{
+    laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_WRITE);
+
+    mem_probe_write(cpu, la, 6, cpu_user(cpu));
+    mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_user(cpu));
+    mem_write(cpu, la + 2, 4, idt ? cpu->idtr.base : cpu->gdtr.base, cpu_user(cpu));
+}

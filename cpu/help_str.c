@@ -1,0 +1,312 @@
+/* REP string instructions, one chunk a call. A chunk ends where the source's or the destination's page ends, and is
+ * one element where an element crosses a page, under the trap flag, and in segments with an exact check. So its
+ * length depends on architectural state alone, and all that can fault or reach a device is decided before its
+ * first element: the count of retired instructions is the same on every back end. SDM volume 2, REP. */
+#include "base/bytes.h"
+#include "cpu/excp.h"
+#include "cpu/help_str.h"
+#include "cpu/helpers.h"
+#include "cpu/mem.h"
+
+struct chunk {
+    struct cpu *cpu;
+    unsigned size;
+    s32 step;       /* size or -size */
+    u32 mask;       /* of addresses and the count */
+    enum seg seg;   /* of the source */
+    bool repne;
+    u32 n;          /* elements to do, at least 1 */
+};
+
+/* One side of the operation: n elements from linear address la on, in the direction of step. */
+struct side {
+    laddr la;
+    u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a page */
+};
+
+/* False if the count is 0. */
+static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
+{
+    c->cpu = cpu;
+    c->size = 1u << (info & REP_SIZE_LOG2);
+    c->step = (s32)c->size * cpu->df;
+    c->mask = info & REP_ADDR16 ? 0xffff : ~0u;
+    c->seg = (enum seg)(info >> REP_SEG_SHIFT);
+    c->repne = info & REP_REPNE;
+    c->n = cpu->gpr[ECX] & c->mask;
+    if (c->n > 1 && (cpu->eflags & FLAG_TF))
+        c->n = 1;
+    return c->n;
+}
+
+/* Done with the n elements: nonzero if some are left. */
+static u32 chunk_end(const struct chunk *c, bool source, bool dest)
+{
+    struct cpu *cpu = c->cpu;
+    u32 *ecx = &cpu->gpr[ECX], *esi = &cpu->gpr[ESI], *edi = &cpu->gpr[EDI];
+    u32 delta = c->n * (u32)c->step;
+
+    *ecx = (*ecx & ~c->mask) | ((*ecx - c->n) & c->mask);
+    if (source)
+        *esi = (*esi & ~c->mask) | ((*esi + delta) & c->mask);
+    if (dest)
+        *edi = (*edi & ~c->mask) | ((*edi + delta) & c->mask);
+    return *ecx & c->mask;
+}
+
+static void shorten(struct chunk *c, u64 n)
+{
+    if (n < c->n)
+        c->n = n ? (u32)n : 1;
+}
+
+/* Elements from off on before the 16-bit address wraps or the segment's limit is passed. */
+static void limit_offsets(struct chunk *c, enum seg seg, u32 off, enum access acc)
+{
+    const struct segment *s = &c->cpu->seg[seg];
+    s64 last = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
+    s64 top = c->mask == 0xffff ? 0xffff : UINT32_MAX;
+
+    if (mode_seg_class(c->cpu->mode, seg) == SEGC_CHECKED) {
+        if (last < 0)
+            shorten(c, 1);
+        else if (last < top)
+            top = last;
+    }
+    if (c->step < 0)
+        shorten(c, (u64)(off / c->size) + 1);
+    else if (top >= (s64)off)
+        shorten(c, (u64)(top - off + 1) / c->size);
+}
+
+static bool crosses(laddr la, unsigned size)
+{
+    return (la & PAGE_MASK) + size > PAGE_SIZE;
+}
+
+/* The linear address of the side at register reg, its first element checked and the chunk shortened to what lies in
+ * one page and in the segment. */
+static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum access acc)
+{
+    u32 off = c->cpu->gpr[reg] & c->mask;
+    laddr la = seg_linear(c->cpu, seg, off, c->size, acc);
+    u32 room = la & PAGE_MASK;
+
+    limit_offsets(c, seg, off, acc);
+    if (crosses(la, c->size))
+        c->n = 1;
+    else
+        shorten(c, c->step > 0 ? (PAGE_SIZE - room) / c->size : room / c->size + 1);
+    return la;
+}
+
+/* Resolves an element's page, raising #PF. */
+static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
+{
+    bool user = cpu_user(cpu);
+    struct mmu_walk w;
+
+    *pa = ~(paddr)0;
+    if (crosses(la, size))
+        return NULL;
+    if (tlb_has(cpu->mmu.tlb, la, user, acc))
+        return tlb_host(cpu->mmu.tlb, la, user, acc);
+    if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
+        cpu_raise_pf(cpu, la, w.pf_code);
+    *pa = w.pa;
+    return w.host;
+}
+
+static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
+{
+    struct side s = { .la = side_linear(c, seg, reg, ACCESS_READ) };
+    paddr pa;
+
+    s.host = resolve(c->cpu, s.la, c->size, ACCESS_READ, &pa);
+    return s;
+}
+
+/* Call it last: it reports the bytes that are going to be written to whoever holds translated code there. */
+static struct side dest_side(struct chunk *c)
+{
+    struct cpu *cpu = c->cpu;
+    struct side s = { .la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE) };
+    paddr pa;
+    u64 len;
+
+    s.host = resolve(cpu, s.la, c->size, ACCESS_WRITE, &pa);
+    if (!s.host || pa == ~(paddr)0)
+        return s;
+    len = (u64)c->n * c->size;
+    if (c->step < 0)
+        pa -= len - c->size;
+    if (phys_code_lines(cpu->mmu.phys, pa) & phys_lines_mask(pa, (unsigned)len)) {
+        if (cpu->in_block)
+            cpu->hooks->restart_single(cpu);
+        phys_code_written(cpu->mmu.phys, pa, len);
+        cpu->io_done = 1;
+    }
+    return s;
+}
+
+/* Element i of a side, by the slow path where there is no host address. A device restarts a native block at element 0,
+ * where nothing has been done. */
+static u32 get(const struct chunk *c, const struct side *s, u32 i)
+{
+    u32 delta = i * (u32)c->step;
+
+    if (s->host)
+        return (u32)load_le(s->host + (s32)delta, c->size);
+    return mem_slow_read(c->cpu, s->la + delta, c->size);
+}
+
+static void put(const struct chunk *c, const struct side *s, u32 i, u32 v)
+{
+    u32 delta = i * (u32)c->step;
+
+    if (s->host)
+        store_le(s->host + (s32)delta, c->size, v);
+    else
+        mem_slow_write(c->cpu, s->la + delta, c->size, v);
+}
+
+/* Lowest host byte of a side. */
+static u8 *low_end(const struct chunk *c, const struct side *s)
+{
+    return c->step > 0 ? s->host : s->host - (c->n - 1) * c->size;
+}
+
+u32 help_rep_movs(struct cpu *cpu, u32 info)
+{
+    struct chunk c;
+    struct side src, dst;
+    bool forward;
+    uintptr_t from, to;
+    u32 len;
+
+    if (!chunk_begin(&c, cpu, info))
+        return 0;
+    src = source_side(&c, c.seg, ESI);
+    dst = dest_side(&c);
+    len = c.n * c.size;
+    forward = c.step > 0;
+    from = src.host ? (uintptr_t)low_end(&c, &src) : 0;
+    to = dst.host ? (uintptr_t)low_end(&c, &dst) : 0;
+    /* Element by element where elements read what earlier ones wrote: a fill pattern. */
+    if (from && to && (forward ? to - from >= len : from - to >= len))
+        memmove((void *)to, (void *)from, len);
+    else
+        for (u32 i = 0; i < c.n; i++)
+            put(&c, &dst, i, get(&c, &src, i));
+    return chunk_end(&c, true, true);
+}
+
+static void fill(u8 *p, u32 len, u32 value, unsigned size)
+{
+    u32 done = size;
+
+    if (size == 1) {
+        memset(p, (int)(value & 0xff), len);
+        return;
+    }
+    store_le(p, size, value);
+    while (done < len) { /* what is there already, doubled */
+        u32 n = done < len - done ? done : len - done;
+
+        memcpy(p + done, p, n);
+        done += n;
+    }
+}
+
+u32 help_rep_stos(struct cpu *cpu, u32 info)
+{
+    struct chunk c;
+    struct side dst;
+
+    if (!chunk_begin(&c, cpu, info))
+        return 0;
+    dst = dest_side(&c);
+    if (dst.host)
+        fill(low_end(&c, &dst), c.n * c.size, cpu->gpr[EAX], c.size);
+    else
+        for (u32 i = 0; i < c.n; i++)
+            put(&c, &dst, i, cpu->gpr[EAX]);
+    return chunk_end(&c, false, true);
+}
+
+u32 help_rep_lods(struct cpu *cpu, u32 info)
+{
+    struct chunk c;
+    struct side src;
+    u32 v = 0, keep;
+
+    if (!chunk_begin(&c, cpu, info))
+        return 0;
+    src = source_side(&c, c.seg, ESI);
+    for (u32 i = src.host ? c.n - 1 : 0; i < c.n; i++) /* devices see every read */
+        v = get(&c, &src, i);
+    keep = c.size == 4 ? 0 : ~0u << (c.size * 8);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & keep) | v;
+    return chunk_end(&c, true, false);
+}
+
+/* Ends a compare whose last elements were a and b: sets the flags; nonzero if the repetition goes on. */
+static u32 compare_end(const struct chunk *c, u32 a, u32 b, bool source)
+{
+    struct cpu *cpu = c->cpu;
+    u32 left = chunk_end(c, source, true);
+
+    cpu->cc_op = FLAG_OP(FK_CMP, c->size >> 1);
+    cpu->cc_dst = a;
+    cpu->cc_src = b;
+    cpu->cc_aux = 0;
+    return (a == b) != c->repne ? left : 0;
+}
+
+u32 help_rep_cmps(struct cpu *cpu, u32 info)
+{
+    struct chunk c;
+    struct side src, dst;
+    u32 i = 0, a, b;
+
+    if (!chunk_begin(&c, cpu, info))
+        return 0;
+    src = source_side(&c, c.seg, ESI);
+    dst = source_side(&c, SEG_ES, EDI);
+    if (src.host && dst.host && c.step > 0 && !c.repne) { /* leap over what is equal */
+        u32 per = 16 / c.size;
+
+        while (c.n - i > per && !memcmp(src.host + i * c.size, dst.host + i * c.size, 16))
+            i += per;
+    }
+    do {
+        a = get(&c, &src, i);
+        b = get(&c, &dst, i);
+        i++;
+    } while (i < c.n && (a == b) != c.repne);
+    c.n = i;
+    return compare_end(&c, a, b, true);
+}
+
+u32 help_rep_scas(struct cpu *cpu, u32 info)
+{
+    struct chunk c;
+    struct side dst;
+    u32 i = 0, a, b;
+
+    if (!chunk_begin(&c, cpu, info))
+        return 0;
+    dst = source_side(&c, SEG_ES, EDI);
+    a = cpu->gpr[EAX] & (c.size == 4 ? ~0u : (1u << (c.size * 8)) - 1);
+    if (dst.host && c.size == 1 && c.step > 0 && c.repne) {
+        const u8 *hit = memchr(dst.host, (int)a, c.n);
+
+        i = hit ? (u32)(hit - dst.host) : c.n - 1;
+    }
+    do {
+        b = get(&c, &dst, i);
+        i++;
+    } while (i < c.n && (a == b) != c.repne);
+    c.n = i;
+    return compare_end(&c, a, b, false);
+}

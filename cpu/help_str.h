@@ -1,0 +1,19 @@
+/* What the lifted REP string instructions tell their helpers, in one constant. */
+#ifndef CPU_HELP_STR_H
+#define CPU_HELP_STR_H
+
+#include "base/types.h"
+
+enum {
+    REP_SIZE_LOG2 = 3,    /* bits 1:0 */
+    REP_ADDR16 = 1 << 2,
+    REP_REPNE = 1 << 3,
+    REP_SEG_SHIFT = 4, /* segment of the source, enum seg */
+};
+
+static inline u32 rep_info(unsigned size, unsigned addrsize, unsigned seg, bool repne)
+{
+    return size >> 1 | (addrsize == 2 ? REP_ADDR16 : 0) | (repne ? REP_REPNE : 0) | seg << REP_SEG_SHIFT;
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* Helpers for control and debug registers, MSRs, the time stamp counter, CPUID and WAIT. */
+#include "cpu/cpuid.h"
+#include "cpu/crs.h"
+#include "cpu/excp.h"
+#include "cpu/helpers.h"
+#include "cpu/msr.h"
+#include "cpu/seg.h"
+
+void help_check_iopl(struct cpu *cpu)
+{
+    if (cpu->cpl > cpu_iopl(cpu))
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
+{
+    switch (n) {
+    case 0: cr0_load(cpu, value); break;
+    case 2: cpu->cr2 = value; break;
+    case 3: cr3_load(cpu, value); break;
+    default: cr4_load(cpu, value); break;
+    }
+}
+
+void help_lmsw(struct cpu *cpu, u32 value)
+{
+    const u32 low = CR0_MP | CR0_EM | CR0_TS; /* PE can be set but not cleared */
+
+    cr0_load(cpu, (cpu->cr0 & ~low) | (value & (low | CR0_PE)));
+}
+
+void help_clts(struct cpu *cpu)
+{
+    cpu->cr0 &= ~(u32)CR0_TS;
+    cpu->mmu.cr0 = cpu->cr0;
+    cpu_update_mode(cpu);
+}
+
+/* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM 3A 17.2). */
+static unsigned debug_register(struct cpu *cpu, u32 n)
+{
+    if (n == 4 || n == 5) {
+        if (cpu->cr4 & CR4_DE)
+            cpu_raise(cpu, VEC_UD);
+        n += 2;
+    }
+    if (cpu->dr[7] & 1u << 13) {
+        cpu->dr[6] |= 1u << 13; /* BD */
+        cpu->dr[7] &= ~(1u << 13);
+        cpu_raise(cpu, VEC_DB);
+    }
+    return n;
+}
+
+u32 help_mov_from_dr(struct cpu *cpu, u32 n)
+{
+    return cpu->dr[debug_register(cpu, n)];
+}
+
+void help_mov_to_dr(struct cpu *cpu, u32 n, u32 value)
+{
+    dr_load(cpu, debug_register(cpu, n), value);
+}
+
+void help_invlpg(struct cpu *cpu, u32 la)
+{
+    mmu_flush_page(&cpu->mmu, la);
+    if (cpu->hooks)
+        cpu->hooks->flush_jumps(cpu);
+}
+
+static void set_edx_eax(struct cpu *cpu, u64 value)
+{
+    cpu->gpr[EAX] = (u32)value;
+    cpu->gpr[EDX] = (u32)(value >> 32);
+}
+
+void help_rdmsr(struct cpu *cpu)
+{
+    u64 value;
+
+    if (!msr_read(cpu, cpu->gpr[ECX], &value))
+        cpu_raise_err(cpu, VEC_GP, 0);
+    set_edx_eax(cpu, value);
+}
+
+void help_wrmsr(struct cpu *cpu)
+{
+    if (!msr_write(cpu, cpu->gpr[ECX], cpu->gpr[EAX] | (u64)cpu->gpr[EDX] << 32))
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+void help_rdtsc(struct cpu *cpu)
+{
+    if (!cpu_has(cpu, FEAT_TSC))
+        cpu_raise(cpu, VEC_UD);
+    if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    set_edx_eax(cpu, cpu_tsc(cpu));
+}
+
+/* Two counters that never count. */
+void help_rdpmc(struct cpu *cpu)
+{
+    if ((!(cpu->cr4 & CR4_PCE) && cpu->cpl != 0) || cpu->gpr[ECX] > 1)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    set_edx_eax(cpu, 0);
+}
+
+void help_cpuid(struct cpu *cpu)
+{
+    u32 out[4];
+
+    cpu_cpuid(cpu, cpu->gpr[EAX], cpu->gpr[ECX], out);
+    cpu->gpr[EAX] = out[0];
+    cpu->gpr[EBX] = out[1];
+    cpu->gpr[ECX] = out[2];
+    cpu->gpr[EDX] = out[3];
+}
+
+/* WAIT: #NM by MP and TS together, then the pending x87 exception: #MF, or FERR# the PC's way (SDM 1, 8.7). */
+void help_wait(struct cpu *cpu)
+{
+    if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
+        cpu_raise(cpu, VEC_NM);
+    if (!x87_pending(&cpu->fpu))
+        return;
+    if (cpu->cr0 & CR0_NE)
+        cpu_raise(cpu, VEC_MF);
+    if (cpu->pins.ferr)
+        cpu->pins.ferr(cpu->pins.opaque, true);
+}

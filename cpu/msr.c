@@ -1,0 +1,150 @@
+/* Model-specific registers: one table of ranges. A row is a field of struct cpu with the bits that may be set, or
+ * a constant; a few have functions. What is in no row is #GP(0), as on a real part (SDM 4, chapter 2).
+ *
+ * Memory types (MTRRs, PAT) are kept and checked but change nothing: guest memory has no caches to fool. */
+#include "cpu/msr.h"
+
+#include "cpu/cpuid.h"
+#include "cpu/crs.h"
+
+enum {
+    MSR_F_CONST = 1,   /* reads as mask */
+    MSR_F_IGNORE = 2,  /* bits outside mask are dropped; else they are #GP */
+    MSR_F_U32 = 4,     /* the field is 32 bits */
+    MSR_F_MEMTYPES = 8, /* eight bytes, each a memory type */
+};
+
+struct msr_row {
+    u32 first, last;
+    u8 flags;
+    u8 feature;    /* enum cpu_feature; FEAT_COUNT: always there */
+    u16 stride;    /* bytes from one register's field to the next's */
+    size_t offset; /* of the first one's field in struct cpu */
+    u64 mask;
+    u64 (*read)(struct cpu *cpu);
+    bool (*write)(struct cpu *cpu, u64 value);
+};
+
+static u64 read_tsc(struct cpu *cpu)
+{
+    return cpu_tsc(cpu);
+}
+
+static bool write_tsc(struct cpu *cpu, u64 value)
+{
+    cpu->tsc_offset = value - cpu_icount(cpu);
+    return true;
+}
+
+static bool write_efer(struct cpu *cpu, u64 value)
+{
+    if (value & ~(u64)EFER_NXE)
+        return false;
+    cpu->msr.efer = value;
+    efer_changed(cpu);
+    return true;
+}
+
+/* Fixed ranges and eight variable ones; write-combining exists. */
+#define MTRR_CAP (8 | 1 << 8 | 1 << 10)
+#define PHYS36 0xfffffffffull
+
+/* RDCL_NO, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO,
+ * GDS_NO, RFDS_NO (SDM 4, IA32_ARCH_CAPABILITIES): none of these flaws can be there without speculation. */
+#define ARCH_CAPS                                                                                  \
+    (1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 | 1ull << 8 | 1ull << 13 |          \
+     1ull << 14 | 1ull << 15 | 1ull << 20 | 1ull << 24 | 1ull << 26 | 1ull << 27)
+
+#define AT(field) offsetof(struct cpu, msr.field)
+#define CONST(index, value, feature)                                                               \
+    {index, index, MSR_F_CONST, feature, 0, 0, value, NULL, NULL}
+
+static const struct msr_row rows[] = {
+    {0x10, 0x10, 0, FEAT_TSC, 0, 0, 0, read_tsc, write_tsc},
+    CONST(0x17, 0, FEAT_COUNT), /* PLATFORM_ID */
+    {0x1b, 0x1b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(apic_base), 0xfffff900, NULL, NULL},
+    CONST(0x2a, 0, FEAT_COUNT), /* EBL_CR_POWERON */
+    {0x79, 0x79, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* update trigger */
+    {0x8b, 0x8b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* revision: none loaded */
+    CONST(0xfe, MTRR_CAP, FEAT_MTRR),
+    CONST(0x10a, ARCH_CAPS, FEAT_ARCHCAP),
+    {0x119, 0x119, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* BBL_CR_CTL */
+    {0x174, 0x174, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_cs), 0xffff, NULL, NULL},
+    {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
+    {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
+    {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1, NULL, NULL},
+    {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), 0, NULL, NULL},
+    {0x200, 0x20f, 0, FEAT_MTRR, 8, AT(mtrr_var), PHYS36, NULL, NULL},
+    {0x250, 0x250, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[0]), ~0ull, NULL, NULL},
+    {0x258, 0x259, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[1]), ~0ull, NULL, NULL},
+    {0x268, 0x26f, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[3]), ~0ull, NULL, NULL},
+    {0x277, 0x277, MSR_F_MEMTYPES, FEAT_PAT, 0, AT(pat), ~0ull, NULL, NULL},
+    {0x2ff, 0x2ff, 0, FEAT_MTRR, 0, AT(mtrr_def), 0xcff, NULL, NULL},
+    {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
+};
+
+static const struct msr_row *find(const struct cpu *cpu, u32 index)
+{
+    if (!cpu_has(cpu, FEAT_MSR))
+        return NULL;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct msr_row *r = &rows[i];
+
+        if (index >= r->first && index <= r->last)
+            return r->feature == FEAT_COUNT || cpu_has(cpu, r->feature) ? r : NULL;
+    }
+    return NULL;
+}
+
+static u8 *field(struct cpu *cpu, const struct msr_row *r, u32 index)
+{
+    return (u8 *)cpu + r->offset + (size_t)(index - r->first) * r->stride;
+}
+
+/* UC, WC, WT, WP, WB, and for PAT UC- */
+static bool memtypes_valid(u64 value, bool pat)
+{
+    for (unsigned i = 0; i < 64; i += 8) {
+        unsigned t = value >> i & 0xff;
+        if (t > 7 || t == 2 || t == 3 || (t == 7 && !pat))
+            return false;
+    }
+    return true;
+}
+
+bool msr_read(struct cpu *cpu, u32 index, u64 *value)
+{
+    const struct msr_row *r = find(cpu, index);
+
+    if (!r)
+        return false;
+    if (r->read)
+        *value = r->read(cpu);
+    else if (r->flags & MSR_F_CONST)
+        *value = r->mask;
+    else if (r->flags & MSR_F_U32)
+        *value = *(u32 *)(void *)field(cpu, r, index);
+    else
+        *value = *(u64 *)(void *)field(cpu, r, index);
+    return true;
+}
+
+bool msr_write(struct cpu *cpu, u32 index, u64 value)
+{
+    const struct msr_row *r = find(cpu, index);
+
+    if (!r || (r->flags & MSR_F_CONST))
+        return false;
+    if (r->write)
+        return r->write(cpu, value);
+    if ((value & ~r->mask) && !(r->flags & MSR_F_IGNORE))
+        return false;
+    value &= r->mask;
+    if ((r->flags & MSR_F_MEMTYPES) && !memtypes_valid(value, r->feature == FEAT_PAT))
+        return false;
+    if (r->flags & MSR_F_U32)
+        *(u32 *)(void *)field(cpu, r, index) = (u32)value;
+    else
+        *(u64 *)(void *)field(cpu, r, index) = value;
+    return true;
+}

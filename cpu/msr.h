@@ -1,0 +1,17 @@
+/* Model-specific registers, as RDMSR and WRMSR see them (SDM 4). */
+#ifndef CPU_MSR_H
+#define CPU_MSR_H
+
+#include "cpu/state.h"
+
+/* False: no such register, or the value is not allowed: #GP(0). Nothing has changed then. */
+bool msr_read(struct cpu *cpu, u32 index, u64 *value);
+bool msr_write(struct cpu *cpu, u32 index, u64 value);
+
+/* The time stamp counter: retired instructions plus an offset. */
+static inline u64 cpu_tsc(const struct cpu *cpu)
+{
+    return cpu_icount(cpu) + cpu->tsc_offset;
+}
+
+#endif

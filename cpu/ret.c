@@ -1,0 +1,159 @@
+/* RET far and IRET: same level, outer level, virtual-8086 mode, nested tasks (SDM 2, RET and IRET; SDM 3A 20.2).
+ * All is popped and checked before anything is committed. */
+#include "cpu/far.h"
+
+#include "cpu/task.h"
+
+/* What the instruction popped. */
+struct image {
+    u32 eip, cs, eflags;
+};
+
+static struct image pop_image(struct cpu *cpu, struct stack *st, unsigned size, bool iret)
+{
+    struct image im = {0};
+
+    im.eip = stack_pop(cpu, st, size);
+    im.cs = stack_pop(cpu, st, size);
+    if (iret)
+        im.eflags = stack_pop(cpu, st, size);
+    return im;
+}
+
+/* EFLAGS after IRET has popped value at privilege cpl; real mode counts as 0 (SDM 2, IRET). */
+static void load_eflags(struct cpu *cpu, u32 value, unsigned size, unsigned cpl)
+{
+    u32 may = FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_NT;
+
+    if (size == 4)
+        may |= FLAG_AC | FLAG_ID | (cpl == 0 ? (u32)(FLAG_VIF | FLAG_VIP) : 0);
+    if (cpl == 0)
+        may |= FLAG_IOPL;
+    if (cpl <= cpu_iopl(cpu))
+        may |= FLAG_IF;
+    /* RF matters to instruction breakpoints only, which clear it; kept otherwise it would show in frames. */
+    if (size == 4 && (cpu->dr[7] & 0xff))
+        may |= FLAG_RF;
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~may) | (value & may));
+}
+
+static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
+{
+    struct stack st = stack_current(cpu);
+    bool vm = cpu->eflags & FLAG_VM;
+    struct image im = pop_image(cpu, &st, size, iret);
+
+    if (im.eip > cpu->seg[SEG_CS].limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    cpu->gpr[ESP] = stack_sp_add(&st, release);
+    if (vm)
+        seg_set_v86(&cpu->seg[SEG_CS], (u16)im.cs);
+    else
+        seg_set_real(&cpu->seg[SEG_CS], (u16)im.cs);
+    cpu->eip = im.eip;
+    if (iret)
+        load_eflags(cpu, im.eflags, size, vm ? 3 : 0);
+    cpu_update_mode(cpu);
+}
+
+/* The code segment returned to. */
+static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs)
+{
+    u16 sel = (u16)im->cs;
+    unsigned rpl = sel & 3;
+    struct desc d;
+
+    if (sel_null(sel))
+        cpu_raise_err(cpu, VEC_GP, 0);
+    if (!desc_fetch(cpu, sel, &d) || !desc_is_code(d) || rpl < cpu->cpl ||
+        (d.hi & DH_CONFORM ? desc_dpl(d) > rpl : desc_dpl(d) != rpl))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if (!(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+    desc_set(cpu, sel, &d, DH_ACCESSED);
+    seg_from_desc(cs, sel, d);
+    if (im->eip > cs->limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, unsigned size, u32 release,
+                     bool iret)
+{
+    unsigned old = cpu->cpl, cpl = im->cs & 3;
+    struct segment cs, ss;
+    u32 esp;
+
+    check_cs(cpu, im, &cs);
+    st->sp = stack_sp_add(st, release);
+    if (cpl == old) {
+        cpu->gpr[ESP] = st->sp;
+    } else {
+        esp = stack_pop(cpu, st, size);
+        u16 sel = (u16)stack_pop(cpu, st, size);
+        seg_check_ss(cpu, &ss, sel, cpl, VEC_GP, 0);
+        /* On a 16-bit stack the upper half of ESP stays the inner level's, as on real parts. */
+        u32 mask = stack_mask(&ss);
+        cpu->gpr[ESP] = (cpu->gpr[ESP] & ~mask) | ((esp + release) & mask);
+        cpu->seg[SEG_SS] = ss;
+    }
+    if (iret)
+        load_eflags(cpu, im->eflags, size, old);
+    cs_commit(cpu, &cs, cpl);
+    cpu->eip = im->eip;
+    if (cpl != old)
+        seg_drop_inner(cpu);
+    cpu_update_mode(cpu);
+}
+
+/* From level 0 to virtual-8086 mode: six more words wait on the stack. */
+static void iret_to_v86(struct cpu *cpu, const struct image *im, struct stack *st)
+{
+    static const u8 order[] = {SEG_SS, SEG_ES, SEG_DS, SEG_FS, SEG_GS};
+    u32 sel[ARRAY_LEN(order)];
+    u32 esp = stack_pop(cpu, st, 4);
+
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++)
+        sel[i] = stack_pop(cpu, st, 4);
+    if ((im->eip & 0xffff) != im->eip)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    load_eflags(cpu, im->eflags, 4, 0);
+    cpu->eflags |= FLAG_VM;
+    seg_set_v86(&cpu->seg[SEG_CS], (u16)im->cs);
+    for (unsigned i = 0; i < ARRAY_LEN(order); i++)
+        seg_set_v86(&cpu->seg[order[i]], (u16)sel[i]);
+    cpu->cpl = 3;
+    cpu->eip = im->eip;
+    cpu->gpr[ESP] = esp;
+    cpu_update_mode(cpu);
+}
+
+void far_ret(struct cpu *cpu, unsigned opsize, u32 release)
+{
+    if (!cpu_prot(cpu)) {
+        ret_plain(cpu, opsize, release, false);
+        return;
+    }
+    struct stack st = stack_current(cpu);
+    struct image im = pop_image(cpu, &st, opsize, false);
+    ret_prot(cpu, &im, &st, opsize, release, false);
+}
+
+void far_iret(struct cpu *cpu, unsigned opsize, u32 next)
+{
+    if ((cpu->eflags & FLAG_VM) && cpu_iopl(cpu) < 3)
+        cpu_raise_err(cpu, VEC_GP, 0);
+    if (!cpu_prot(cpu)) {
+        ret_plain(cpu, opsize, 0, true);
+    } else if (cpu->eflags & FLAG_NT) {
+        u16 link = (u16)mem_read(cpu, cpu->tr.base, 2, false);
+        task_switch(cpu, link, TASK_IRET, next, NULL);
+    } else {
+        struct stack st = stack_current(cpu);
+        struct image im = pop_image(cpu, &st, opsize, true);
+        if (opsize == 4 && (im.eflags & FLAG_VM) && cpu->cpl == 0)
+            iret_to_v86(cpu, &im, &st);
+        else
+            ret_prot(cpu, &im, &st, opsize, 0, true);
+    }
+    cpu->nmi_masked = false;
+}

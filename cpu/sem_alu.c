@@ -1,0 +1,278 @@
+/* Arithmetic and logic: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, MUL IMUL DIV IDIV, XADD
+ * and CMPXCHG. 8- and 16-bit forms compute in 32 bits; what is above their size is garbage that the
+ * flags' evaluation and the partial register writes ignore. SDM volume 2. */
+#include "cpu/lift.h"
+
+enum { CC_B = 2 };
+
+/* Do both operands name the same general register? */
+static bool same_reg(const struct insn *in)
+{
+    return insn_row_has_modrm(insn_row_of(in)) && insn_mod(in) == 3 && insn_reg(in) == insn_rm(in) &&
+           insn_row_of(in)->reg < 0;
+}
+
+static void arith(struct lift *l, const struct insn *in, enum ir_op op, unsigned kind)
+{
+    struct irv b = opnd_read(l, in, 1);
+    struct irv a = opnd_read_rmw(l, in, 0);
+
+    opnd_write_flags(l, in, 0, ir_op2(l->ir, op, a, b), kind, b, IR_NONE);
+}
+
+static void with_carry(struct lift *l, const struct insn *in, enum ir_op op, unsigned kind)
+{
+    struct irv b = opnd_read(l, in, 1);
+    struct irv a = opnd_read_rmw(l, in, 0);
+    struct irv carry = ir_getcc(l->ir, CC_B);
+    struct irv t = ir_op2(l->ir, op, ir_op2(l->ir, op, a, b), carry);
+
+    opnd_write_flags(l, in, 0, t, kind, b, carry);
+}
+
+static void logic(struct lift *l, const struct insn *in, enum ir_op op)
+{
+    struct irv b = opnd_read(l, in, 1);
+    struct irv a = opnd_read_rmw(l, in, 0);
+
+    opnd_write_flags(l, in, 0, ir_op2(l->ir, op, a, b), FK_LOGIC, IR_NONE, IR_NONE);
+}
+
+/* AND r,r and OR r,r write nothing new. */
+static void logic_idempotent(struct lift *l, const struct insn *in, enum ir_op op)
+{
+    if (same_reg(in))
+        ir_flags(l->ir, FK_LOGIC, opnd_size(l, in, 0), opnd_read(l, in, 0), IR_NONE, IR_NONE);
+    else
+        logic(l, in, op);
+}
+
+void sem_add(struct lift *l, const struct insn *in)
+{
+    arith(l, in, IR_ADD, FK_ADD);
+}
+
+void sem_adc(struct lift *l, const struct insn *in)
+{
+    with_carry(l, in, IR_ADD, FK_ADC);
+}
+
+void sem_sub(struct lift *l, const struct insn *in)
+{
+    if (same_reg(in)) /* the flags of XOR r,r are the same */
+        opnd_write_flags(l, in, 0, ir_const(0), FK_LOGIC, IR_NONE, IR_NONE);
+    else
+        arith(l, in, IR_SUB, FK_SUB);
+}
+
+void sem_sbb(struct lift *l, const struct insn *in)
+{
+    if (same_reg(in)) {
+        struct irv b = opnd_read(l, in, 1), carry = ir_getcc(l->ir, CC_B);
+        opnd_write_flags(l, in, 0, ir_op1(l->ir, IR_NEG, carry), FK_SBB, b, carry);
+    } else {
+        with_carry(l, in, IR_SUB, FK_SBB);
+    }
+}
+
+void sem_and(struct lift *l, const struct insn *in)
+{
+    logic_idempotent(l, in, IR_AND);
+}
+
+void sem_or(struct lift *l, const struct insn *in)
+{
+    logic_idempotent(l, in, IR_OR);
+}
+
+void sem_xor(struct lift *l, const struct insn *in)
+{
+    if (same_reg(in))
+        opnd_write_flags(l, in, 0, ir_const(0), FK_LOGIC, IR_NONE, IR_NONE);
+    else
+        logic(l, in, IR_XOR);
+}
+
+void sem_cmp(struct lift *l, const struct insn *in)
+{
+    struct irv a = opnd_read(l, in, 0), b = opnd_read(l, in, 1);
+
+    ir_flags(l->ir, FK_CMP, opnd_size(l, in, 0), a, b, IR_NONE);
+}
+
+void sem_test(struct lift *l, const struct insn *in)
+{
+    struct irv a = opnd_read(l, in, 0);
+
+    if (!same_reg(in))
+        a = ir_op2(l->ir, IR_AND, a, opnd_read(l, in, 1));
+    ir_flags(l->ir, FK_LOGIC, opnd_size(l, in, 0), a, IR_NONE, IR_NONE);
+}
+
+static void step_by(struct lift *l, const struct insn *in, u32 delta, unsigned kind)
+{
+    struct irv a = opnd_read_rmw(l, in, 0);
+    struct irv carry = ir_getcc(l->ir, CC_B);
+
+    opnd_write_flags(l, in, 0, ir_op2(l->ir, IR_ADD, a, ir_const(delta)), kind, carry, IR_NONE);
+}
+
+void sem_inc(struct lift *l, const struct insn *in)
+{
+    step_by(l, in, 1, FK_INC);
+}
+
+void sem_dec(struct lift *l, const struct insn *in)
+{
+    step_by(l, in, ~0u, FK_DEC);
+}
+
+void sem_neg(struct lift *l, const struct insn *in)
+{
+    struct irv a = opnd_read_rmw(l, in, 0);
+
+    opnd_write_flags(l, in, 0, ir_op1(l->ir, IR_NEG, a), FK_SUB, a, IR_NONE);
+}
+
+void sem_not(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0, ir_op1(l->ir, IR_NOT, opnd_read_rmw(l, in, 0)));
+}
+
+/* -- multiplication -- */
+
+static struct irv extend(struct lift *l, struct irv v, unsigned size, bool is_signed)
+{
+    if (size == 1)
+        return ir_op1(l->ir, is_signed ? IR_EXT8S : IR_EXT8U, v);
+    if (size == 2)
+        return ir_op1(l->ir, is_signed ? IR_EXT16S : IR_EXT16U, v);
+    return v;
+}
+
+/* a * b of that size: the low half and something nonzero if the product does not fit in it. */
+static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned size, bool is_signed,
+                           struct irv *hi, struct irv *overflow)
+{
+    struct irv lo;
+
+    if (size == 4) {
+        ir_mul2(l->ir, is_signed ? IR_SMUL2 : IR_UMUL2, a, b, &lo, hi);
+        *overflow = *hi;
+        if (is_signed)
+            *overflow = ir_op2(l->ir, IR_XOR, *hi, ir_op2(l->ir, IR_SAR, lo, ir_const(31)));
+        return lo;
+    }
+    lo = ir_op2(l->ir, IR_MUL, extend(l, a, size, is_signed), extend(l, b, size, is_signed));
+    *hi = ir_op2(l->ir, IR_SHR, lo, ir_const(size * 8));
+    /* Of a signed product the bits above the sign must all be copies of it; they are shifted down into
+     * the part that FK_MUL looks at. */
+    *overflow = *hi;
+    if (is_signed)
+        *overflow = ir_op2(l->ir, IR_SHR, ir_op2(l->ir, IR_XOR, lo, extend(l, lo, size, true)),
+                           ir_const(size * 8));
+    return lo;
+}
+
+static void widening(struct lift *l, const struct insn *in, bool is_signed)
+{
+    unsigned size = opnd_size(l, in, 0);
+    struct irv hi, overflow;
+    struct irv lo = multiply(l, ir_reg(EAX), opnd_read(l, in, 0), size, is_signed, &hi, &overflow);
+
+    ir_flags(l->ir, FK_MUL, size, lo, overflow, IR_NONE);
+    lift_set_gpr(l, EAX, size == 1 ? 2 : size, lo);
+    if (size > 1)
+        lift_set_gpr(l, EDX, size, hi);
+}
+
+void sem_mul(struct lift *l, const struct insn *in)
+{
+    widening(l, in, false);
+}
+
+void sem_imul1(struct lift *l, const struct insn *in)
+{
+    widening(l, in, true);
+}
+
+/* Two and three operands. */
+void sem_imul(struct lift *l, const struct insn *in)
+{
+    bool three = l->row->op[2] != OP_NONE;
+    struct irv a = opnd_read(l, in, three ? 1 : 0), b = opnd_read(l, in, three ? 2 : 1);
+    struct irv hi, overflow;
+    struct irv lo = multiply(l, a, b, opnd_size(l, in, 0), true, &hi, &overflow);
+
+    opnd_write_flags(l, in, 0, lo, FK_MUL, overflow, IR_NONE);
+}
+
+void sem_div(struct lift *l, const struct insn *in)
+{
+    static const enum helper helpers[] = { HELPER_div8, HELPER_div16, HELPER_div32 };
+
+    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+}
+
+void sem_idiv(struct lift *l, const struct insn *in)
+{
+    static const enum helper helpers[] = { HELPER_idiv8, HELPER_idiv16, HELPER_idiv32 };
+
+    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+}
+
+/* -- exchanges with arithmetic -- */
+
+void sem_xadd(struct lift *l, const struct insn *in)
+{
+    unsigned size = opnd_size(l, in, 0);
+    struct irv b = opnd_read(l, in, 1);
+    struct irv a = opnd_read_rmw(l, in, 0);
+    struct irv sum = ir_op2(l->ir, IR_ADD, a, b);
+    bool mem = opnd_is_mem(l, in, 0);
+
+    if (mem)
+        opnd_write(l, in, 0, sum);
+    ir_flags(l->ir, FK_ADD, size, sum, b, IR_NONE);
+    opnd_write(l, in, 1, a); /* the source first: XADD r,r leaves the sum */
+    if (!mem)
+        opnd_write(l, in, 0, sum);
+}
+
+void sem_cmpxchg(struct lift *l, const struct insn *in)
+{
+    unsigned size = opnd_size(l, in, 0);
+    struct irv src = opnd_read(l, in, 1);
+    struct irv old = opnd_read_rmw(l, in, 0);
+    bool mem = opnd_is_mem(l, in, 0);
+    struct irv cur = mem ? old : ir_copy(l->ir, extend(l, old, size, false));
+    struct irv acc = extend(l, ir_reg(EAX), size, false);
+    /* Memory is written in any case, as the SDM says. */
+    struct irv result = ir_sel(l->ir, IRC_EQ, acc, cur, src, cur);
+
+    if (mem)
+        opnd_write(l, in, 0, result);
+    ir_flags(l->ir, FK_CMP, size, acc, cur, IR_NONE);
+    /* When they were equal the accumulator gets the value that it had. */
+    lift_set_gpr(l, EAX, size, cur);
+    if (!mem)
+        opnd_write(l, in, 0, result);
+}
+
+void sem_cmpxchg8b(struct lift *l, const struct insn *in)
+{
+    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 8, true);
+    struct irv lo = ir_ld(l->ir, IR_LDRMW, la, 0, 4);
+    struct irv hi = ir_ld(l->ir, IR_LDRMW, la, 4, 4);
+    struct irv diff = ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_XOR, lo, ir_reg(EAX)),
+                             ir_op2(l->ir, IR_XOR, hi, ir_reg(EDX)));
+    struct irv new_lo = ir_sel(l->ir, IRC_EQ, diff, ir_const(0), ir_reg(EBX), lo);
+    struct irv new_hi = ir_sel(l->ir, IRC_EQ, diff, ir_const(0), ir_reg(ECX), hi);
+    struct irv equal = ir_setc(l->ir, IRC_EQ, diff, ir_const(0));
+
+    ir_st(l->ir, la, 0, 4, new_lo);
+    ir_st(l->ir, la, 4, 4, new_hi);
+    lift_merge_flags(l, FLAG_ZF, ir_op2(l->ir, IR_SHL, equal, ir_const(6)));
+    ir_set_reg(l->ir, EAX, lo);
+    ir_set_reg(l->ir, EDX, hi);
+}

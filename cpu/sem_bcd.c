@@ -1,0 +1,56 @@
+/* Decimal adjustment: DAA, DAS, AAA, AAS by helpers, AAM and AAD inline. SDM volume 1, 7.3.4. */
+#include "cpu/lift.h"
+
+static void adjust(struct lift *l, enum helper h)
+{
+    ir_set_reg(l->ir, EAX, ir_call(l->ir, h, ir_reg(EAX), IR_NONE, IR_NONE, IR_NONE));
+}
+
+void sem_daa(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    adjust(l, HELPER_daa);
+}
+
+void sem_das(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    adjust(l, HELPER_das);
+}
+
+void sem_aaa(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    adjust(l, HELPER_aaa);
+}
+
+void sem_aas(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    adjust(l, HELPER_aas);
+}
+
+/* AL / base by multiplication: exact for all AL and bases of a byte, since 255 * 255 < 65536. */
+void sem_aam(struct lift *l, const struct insn *in)
+{
+    u32 base = in->imm & 0xff;
+    struct irv al = ir_op1(l->ir, IR_EXT8U, ir_reg(EAX)), q, r;
+
+    if (!base) {
+        lift_raise(l, VEC_DE, false, 0);
+        return;
+    }
+    q = ir_op2(l->ir, IR_SHR, ir_op2(l->ir, IR_MUL, al, ir_const(65536 / base + 1)), ir_const(16));
+    r = ir_op2(l->ir, IR_SUB, al, ir_op2(l->ir, IR_MUL, q, ir_const(base)));
+    ir_flags(l->ir, FK_LOGIC, 1, r, IR_NONE, IR_NONE);
+    lift_set_gpr(l, EAX, 2, ir_op2(l->ir, IR_OR, r, ir_op2(l->ir, IR_SHL, q, ir_const(8))));
+}
+
+void sem_aad(struct lift *l, const struct insn *in)
+{
+    struct irv high = ir_op2(l->ir, IR_MUL, ir_op1(l->ir, IR_EXTH8, ir_reg(EAX)), ir_const(in->imm & 0xff));
+    struct irv al = ir_op1(l->ir, IR_EXT8U, ir_op2(l->ir, IR_ADD, ir_reg(EAX), high));
+
+    ir_flags(l->ir, FK_LOGIC, 1, al, IR_NONE, IR_NONE);
+    lift_set_gpr(l, EAX, 2, al);
+}

@@ -1,0 +1,100 @@
+/* Bit tests and scans: BT, BTS, BTR, BTC, BSF, BSR. A bit string in memory is addressed by a signed bit
+ * offset in a register (SDM volume 1, 4.1.2 and figure 3-2). Of BT's flags all but CF stay. */
+#include "cpu/lift.h"
+
+enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
+
+/* Address of the operand-sized unit that holds the bit. */
+static struct irv unit_address(struct lift *l, const struct insn *in, struct irv offset)
+{
+    unsigned size = in->opsize;
+    struct irv ea = lift_ea(l, in), unit;
+
+    if (l->row->op[1] == OP_Ib)
+        return ea;
+    if (size == 2)
+        offset = ir_op1(l->ir, IR_EXT16S, offset);
+    unit = ir_op2(l->ir, IR_SAR, offset, ir_const(size == 2 ? 4 : 5));
+    ea = ir_lea(l->ir, ea, unit, size >> 1, 0);
+    return in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ea) : ea;
+}
+
+static struct irv apply(struct lift *l, enum bit_op op, struct irv v, struct irv mask)
+{
+    switch (op) {
+    case BIT_SET:
+        return ir_op2(l->ir, IR_OR, v, mask);
+    case BIT_RESET:
+        return ir_op2(l->ir, IR_AND, v, ir_op1(l->ir, IR_NOT, mask));
+    default:
+        return ir_op2(l->ir, IR_XOR, v, mask);
+    }
+}
+
+static void bit_test(struct lift *l, const struct insn *in, enum bit_op op)
+{
+    unsigned size = in->opsize;
+    struct irv offset = opnd_read(l, in, 1);
+    struct irv bit = ir_op2(l->ir, IR_AND, offset, ir_const(size * 8 - 1));
+    bool mem = opnd_is_mem(l, in, 0);
+    struct irv la = IR_NONE, v, cf, result = IR_NONE;
+
+    if (mem) {
+        la = lift_linear(l, in->seg, unit_address(l, in, offset), size, op != BIT_TEST);
+        v = ir_ld(l->ir, op == BIT_TEST ? IR_LD : IR_LDRMW, la, 0, size);
+    } else {
+        v = opnd_read(l, in, 0);
+    }
+    cf = ir_op2(l->ir, IR_AND, ir_op2(l->ir, IR_SHR, v, bit), ir_const(1));
+    if (op != BIT_TEST)
+        result = apply(l, op, v, ir_op2(l->ir, IR_SHL, ir_const(1), bit));
+    if (op != BIT_TEST && mem)
+        ir_st(l->ir, la, 0, size, result);
+    lift_merge_flags(l, FLAG_CF, cf);
+    if (op != BIT_TEST && !mem)
+        opnd_write(l, in, 0, result);
+}
+
+void sem_bt(struct lift *l, const struct insn *in)
+{
+    bit_test(l, in, BIT_TEST);
+}
+
+void sem_bts(struct lift *l, const struct insn *in)
+{
+    bit_test(l, in, BIT_SET);
+}
+
+void sem_btr(struct lift *l, const struct insn *in)
+{
+    bit_test(l, in, BIT_RESET);
+}
+
+void sem_btc(struct lift *l, const struct insn *in)
+{
+    bit_test(l, in, BIT_COMPLEMENT);
+}
+
+/* With a source of 0 ZF is set and the destination keeps its value, as on all processors. */
+static void scan(struct lift *l, const struct insn *in, enum ir_op op)
+{
+    struct irv src = opnd_read(l, in, 1);
+    struct irv index;
+
+    if (in->opsize == 2 && !opnd_is_mem(l, in, 1))
+        src = ir_op1(l->ir, IR_EXT16U, src);
+    index = ir_op1(l->ir, op, src);
+    index = ir_sel(l->ir, IRC_NE, src, ir_const(0), index, opnd_read(l, in, 0));
+    ir_flags(l->ir, FK_LOGIC, in->opsize, src, IR_NONE, IR_NONE);
+    opnd_write(l, in, 0, index);
+}
+
+void sem_bsf(struct lift *l, const struct insn *in)
+{
+    scan(l, in, IR_CTZ);
+}
+
+void sem_bsr(struct lift *l, const struct insn *in)
+{
+    scan(l, in, IR_BSR);
+}

@@ -1,0 +1,157 @@
+/* Near control flow: Jcc, JMP, CALL, RET, LOOP, JCXZ, and BOUND. A target that a page-relative exit
+ * cannot express (16-bit wrap, CS limit) is computed and checked before anything is committed.
+ * SDM volume 2; volume 1, 6.4. */
+#include "cpu/lift.h"
+
+enum { CC_E = 4, CC_NE = 5 };
+
+static s32 relative_target(const struct lift *l, const struct insn *in)
+{
+    return (s32)((u32)l->next + in->imm);
+}
+
+void sem_jcc(struct lift *l, const struct insn *in)
+{
+    unsigned cc = in->opcode & 15;
+    s32 target = relative_target(l, in);
+    struct irv eip;
+
+    if (lift_jump_direct(l, target, in->opsize)) {
+        ir_xcc(l->ir, cc, target); /* and the block goes on */
+        return;
+    }
+    eip = lift_jump_eip(l, target, in->opsize);
+    /* Only a jump that is taken can fault: else the instruction's own EIP is checked. */
+    lift_check_target(l, ir_selcc(l->ir, cc, eip, ir_pcrel(l->ir, (s32)l->off)));
+    lift_jump_ind(l, ir_selcc(l->ir, cc, eip, ir_pcrel(l->ir, l->next)));
+}
+
+void sem_jmp(struct lift *l, const struct insn *in)
+{
+    lift_jump(l, relative_target(l, in), in->opsize);
+}
+
+static void push_return(struct lift *l, const struct insn *in)
+{
+    lift_push(l, in->opsize, ir_pcrel(l->ir, l->next));
+}
+
+void sem_call(struct lift *l, const struct insn *in)
+{
+    s32 target = relative_target(l, in);
+    struct irv eip;
+
+    if (lift_jump_direct(l, target, in->opsize)) {
+        push_return(l, in);
+        lift_jump(l, target, in->opsize);
+        return;
+    }
+    eip = lift_jump_eip(l, target, in->opsize);
+    lift_check_target(l, eip);
+    push_return(l, in);
+    lift_jump_ind(l, eip);
+}
+
+/* The target of an indirect jump, truncated and checked. */
+static struct irv indirect_target(struct lift *l, const struct insn *in)
+{
+    struct irv eip = opnd_read(l, in, 0);
+
+    if (in->opsize == 2 && !opnd_is_mem(l, in, 0))
+        eip = ir_op1(l->ir, IR_EXT16U, eip);
+    lift_check_target(l, eip);
+    return eip;
+}
+
+void sem_jmp_ind(struct lift *l, const struct insn *in)
+{
+    lift_jump_ind(l, indirect_target(l, in));
+}
+
+void sem_call_ind(struct lift *l, const struct insn *in)
+{
+    struct irv eip = indirect_target(l, in);
+
+    if (irv_is(eip, IRV_REG) && eip.v == ESP) /* the push changes it */
+        eip = ir_copy(l->ir, eip);
+    push_return(l, in);
+    lift_jump_ind(l, eip);
+}
+
+void sem_ret(struct lift *l, const struct insn *in)
+{
+    struct irv eip = lift_pop(l, in->opsize);
+    u32 extra = l->row->op[0] == OP_Iw ? in->imm & 0xffff : 0;
+
+    lift_check_target(l, eip);
+    lift_pop_commit(l, in->opsize + extra);
+    lift_jump_ind(l, eip);
+}
+
+/* (E)CX as the address size says, zero-extended. */
+static struct irv counter(struct lift *l, const struct insn *in, struct irv ecx)
+{
+    return in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ecx) : ecx;
+}
+
+/* Jumps if v is not zero (or is, for IRC_EQ) after making (E)CX new_count, unless that is NONE. */
+static void branch_if(struct lift *l, const struct insn *in, enum ir_cond cond, struct irv v,
+                      struct irv new_count)
+{
+    s32 target = relative_target(l, in);
+    bool direct = lift_jump_direct(l, target, in->opsize);
+    struct irv eip = IR_NONE;
+
+    if (!direct) {
+        struct irv taken = lift_jump_eip(l, target, in->opsize), zero = ir_const(0);
+        lift_check_target(l, ir_sel(l->ir, cond, v, zero, taken, ir_pcrel(l->ir, (s32)l->off)));
+        eip = ir_sel(l->ir, cond, v, zero, taken, ir_pcrel(l->ir, l->next));
+    }
+    if (!irv_is(new_count, IRV_NONE))
+        lift_set_gpr(l, ECX, in->addrsize, new_count);
+    if (direct)
+        ir_xif(l->ir, cond, v, ir_const(0), target);
+    else
+        lift_jump_ind(l, eip);
+}
+
+void sem_loop(struct lift *l, const struct insn *in)
+{
+    struct irv left = ir_lea(l->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+
+    branch_if(l, in, IRC_NE, counter(l, in, left), left);
+}
+
+static void loop_while(struct lift *l, const struct insn *in, unsigned cc)
+{
+    struct irv left = ir_lea(l->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+    struct irv go = ir_selcc(l->ir, cc, counter(l, in, left), ir_const(0));
+
+    branch_if(l, in, IRC_NE, go, left);
+}
+
+void sem_loope(struct lift *l, const struct insn *in)
+{
+    loop_while(l, in, CC_E);
+}
+
+void sem_loopne(struct lift *l, const struct insn *in)
+{
+    loop_while(l, in, CC_NE);
+}
+
+void sem_jcxz(struct lift *l, const struct insn *in)
+{
+    branch_if(l, in, IRC_EQ, counter(l, in, ir_reg(ECX)), IR_NONE);
+}
+
+void sem_bound(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opsize;
+    enum ir_op ext = size == 2 ? IR_EXT16S : IR_MOV;
+    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * size, false);
+    struct irv lower = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, 0, size);
+    struct irv upper = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, size, size);
+
+    ir_call(l->ir, HELPER_bound, ir_op1(l->ir, ext, opnd_read(l, in, 0)), lower, upper, IR_NONE);
+}

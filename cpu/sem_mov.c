@@ -1,0 +1,166 @@
+/* Moves and conversions: MOV, MOVZX/MOVSX, LEA, XCHG, CMOVcc, SETcc, BSWAP, XLAT, CBW/CWD, LAHF/SAHF,
+ * the instructions that set or clear one flag, NOP and the undefined ones. SDM volume 2. */
+#include "cpu/lift.h"
+
+enum { CC_B = 2 };
+
+void sem_mov(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0, opnd_read(l, in, 1));
+}
+
+void sem_movzx(struct lift *l, const struct insn *in)
+{
+    struct irv v = opnd_read(l, in, 1);
+
+    if (!opnd_is_mem(l, in, 1)) /* loads zero-extend by themselves */
+        v = ir_op1(l->ir, opnd_size(l, in, 1) == 1 ? IR_EXT8U : IR_EXT16U, v);
+    opnd_write(l, in, 0, v);
+}
+
+void sem_movsx(struct lift *l, const struct insn *in)
+{
+    unsigned size = opnd_size(l, in, 1);
+    struct irv v;
+
+    if (opnd_is_mem(l, in, 1))
+        v = ir_ld(l->ir, IR_LDSX, lift_linear(l, in->seg, lift_ea(l, in), size, false), 0, size);
+    else
+        v = ir_op1(l->ir, size == 1 ? IR_EXT8S : IR_EXT16S, opnd_read(l, in, 1));
+    opnd_write(l, in, 0, v);
+}
+
+void sem_lea(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0, lift_ea(l, in));
+}
+
+void sem_xchg(struct lift *l, const struct insn *in)
+{
+    struct irv a = opnd_read_rmw(l, in, 0), b = opnd_read(l, in, 1);
+
+    if (opnd_is_mem(l, in, 0)) {
+        opnd_write(l, in, 0, b);
+        opnd_write(l, in, 1, a);
+    } else {
+        a = ir_copy(l->ir, a);
+        opnd_write(l, in, 0, b);
+        opnd_write(l, in, 1, a);
+    }
+}
+
+/* The source is read whether or not the condition holds. */
+void sem_cmovcc(struct lift *l, const struct insn *in)
+{
+    struct irv v = opnd_read(l, in, 1);
+
+    opnd_write(l, in, 0, ir_selcc(l->ir, in->opcode & 15, v, opnd_read(l, in, 0)));
+}
+
+void sem_setcc(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0, ir_getcc(l->ir, in->opcode & 15));
+}
+
+void sem_bswap(struct lift *l, const struct insn *in)
+{
+    /* With a 16-bit operand the SDM leaves it undefined; processors write zero. */
+    if (in->opsize == 2)
+        opnd_write(l, in, 0, ir_const(0));
+    else
+        opnd_write(l, in, 0, ir_op1(l->ir, IR_BSWAP, opnd_read(l, in, 0)));
+}
+
+void sem_xlat(struct lift *l, const struct insn *in)
+{
+    struct irv al = ir_op1(l->ir, IR_EXT8U, ir_reg(EAX));
+    struct irv off = ir_op2(l->ir, IR_ADD, ir_reg(EBX), al);
+
+    if (in->addrsize == 2)
+        off = ir_op1(l->ir, IR_EXT16U, off);
+    lift_set_gpr(l, EAX, 1, lift_ld(l, in->seg, off, 1));
+}
+
+/* CBW and CWDE */
+void sem_cbw(struct lift *l, const struct insn *in)
+{
+    enum ir_op op = in->opsize == 2 ? IR_EXT8S : IR_EXT16S;
+
+    lift_set_gpr(l, EAX, in->opsize, ir_op1(l->ir, op, ir_reg(EAX)));
+}
+
+/* CWD and CDQ */
+void sem_cwd(struct lift *l, const struct insn *in)
+{
+    struct irv a = ir_reg(EAX);
+
+    if (in->opsize == 2)
+        a = ir_op1(l->ir, IR_EXT16S, a);
+    lift_set_gpr(l, EDX, in->opsize, ir_op2(l->ir, IR_SAR, a, ir_const(31)));
+}
+
+void sem_lahf(struct lift *l, const struct insn *in)
+{
+    struct irv fl = ir_op2(l->ir, IR_OR, ir_getfl(l->ir), ir_const(2));
+
+    (void)in;
+    ir_set_reg(l->ir, EAX, ir_op2(l->ir, IR_DEPH8, ir_reg(EAX), fl));
+}
+
+void sem_sahf(struct lift *l, const struct insn *in)
+{
+    const u32 mask = FLAGS_ARITH & ~(u32)FLAG_OF;
+    struct irv ah = ir_op1(l->ir, IR_EXTH8, ir_reg(EAX));
+
+    (void)in;
+    lift_merge_flags(l, mask, ir_op2(l->ir, IR_AND, ah, ir_const(mask)));
+}
+
+void sem_salc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_set_gpr(l, EAX, 1, ir_op1(l->ir, IR_NEG, ir_getcc(l->ir, CC_B)));
+}
+
+void sem_clc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_merge_flags(l, FLAG_CF, ir_const(0));
+}
+
+void sem_stc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_merge_flags(l, FLAG_CF, ir_const(FLAG_CF));
+}
+
+void sem_cmc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_merge_flags(l, FLAG_CF, ir_getcc(l->ir, CC_B ^ 1));
+}
+
+void sem_cld(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    ir_sts(l->ir, offsetof(struct cpu, df), 4, ir_const(1));
+}
+
+void sem_std(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    ir_sts(l->ir, offsetof(struct cpu, df), 4, ir_const(~0u));
+}
+
+/* Hints and prefetches too: their operand is not accessed. */
+void sem_nop(struct lift *l, const struct insn *in)
+{
+    (void)l;
+    (void)in;
+}
+
+void sem_ud(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_raise(l, VEC_UD, false, 0);
+}

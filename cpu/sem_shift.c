@@ -1,0 +1,274 @@
+/* Shifts and rotates. Counts are masked to 5 bits also for 8- and 16-bit operands, so that a count may
+ * exceed the operand's width: SHL, SHR and SAR of the extended value come out right by themselves,
+ * ROL and ROR rotate a value repeated to 32 bits, RCL and RCR rotate width + 1 bits modulo that.
+ * Nothing, flags included, changes when the masked count is 0. SDM volume 2, SAL/SAR/SHL/SHR, RCL/RCR/
+ * ROL/ROR. Where OF is undefined (counts over 1) it follows the formula for 1. */
+#include "cpu/lift.h"
+
+enum { CC_B = 2 };
+
+/* A count: n is masked to 5 bits; raw may have more, for IR shifts, which mask by themselves. */
+struct count {
+    struct irv raw, n;
+};
+
+static struct count read_count(struct lift *l, const struct insn *in, unsigned opnd)
+{
+    struct irv raw = opnd_read(l, in, opnd);
+    struct count c = { raw, ir_op2(l->ir, IR_AND, raw, ir_const(31)) };
+
+    if (irv_is(raw, IRV_CONST))
+        c.raw = c.n;
+    return c;
+}
+
+static bool is_zero(struct irv v)
+{
+    return irv_is(v, IRV_CONST) && v.v == 0;
+}
+
+static struct irv op2c(struct lift *l, enum ir_op op, struct irv a, u32 b)
+{
+    return ir_op2(l->ir, op, a, ir_const(b));
+}
+
+static struct irv bit(struct lift *l, struct irv v, unsigned n)
+{
+    if (n)
+        v = op2c(l, IR_SHR, v, n);
+    return op2c(l, IR_AND, v, 1);
+}
+
+/* Operand 0, to be written later, extended to 32 bits. */
+static struct irv read_extended(struct lift *l, const struct insn *in, bool is_signed)
+{
+    unsigned size = opnd_size(l, in, 0);
+    struct irv v = opnd_read_rmw(l, in, 0);
+
+    if (size == 4 || (!is_signed && opnd_is_mem(l, in, 0))) /* loads zero-extend */
+        return v;
+    if (size == 1)
+        return ir_op1(l->ir, is_signed ? IR_EXT8S : IR_EXT8U, v);
+    return ir_op1(l->ir, is_signed ? IR_EXT16S : IR_EXT16U, v);
+}
+
+/* Writes operand 0 and, if the count is not 0, flags of the given kind, in the order that keeps faults first and
+ * the operands as they were. */
+static void finish(struct lift *l, const struct insn *in, struct irv n, struct irv result, unsigned kind,
+                   struct irv src)
+{
+    bool mem = opnd_is_mem(l, in, 0);
+
+    if (mem)
+        opnd_write(l, in, 0, result);
+    ir_flags_if(l->ir, n, kind, opnd_size(l, in, 0), result, src);
+    if (!mem)
+        opnd_write(l, in, 0, result);
+}
+
+static struct irv minus_one(struct lift *l, struct irv count)
+{
+    return ir_lea(l->ir, count, IR_NONE, 0, ~0u);
+}
+
+/* The flags' source is the value shifted by one less: its end bit is the last one shifted out. */
+static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct irv a, struct count c)
+{
+    struct irv result, before;
+
+    if (is_zero(c.n)) {
+        opnd_write(l, in, 0, a);
+        return;
+    }
+    result = ir_op2(l->ir, op, a, c.raw);
+    before = irv_is(c.n, IRV_CONST) && c.n.v == 1 ? a : ir_op2(l->ir, op, a, minus_one(l, c.raw));
+    finish(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
+}
+
+void sem_shl(struct lift *l, const struct insn *in)
+{
+    struct count c = read_count(l, in, 1);
+
+    shift(l, in, IR_SHL, opnd_read_rmw(l, in, 0), c);
+}
+
+void sem_shr(struct lift *l, const struct insn *in)
+{
+    struct count c = read_count(l, in, 1);
+
+    shift(l, in, IR_SHR, read_extended(l, in, false), c);
+}
+
+void sem_sar(struct lift *l, const struct insn *in)
+{
+    struct count c = read_count(l, in, 1);
+
+    shift(l, in, IR_SAR, read_extended(l, in, true), c);
+}
+
+/* -- rotates: only CF and OF change -- */
+
+static void finish_rotate(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+                          struct irv cf, struct irv of)
+{
+    const u32 keep = FLAGS_ARITH & ~(u32)(FLAG_CF | FLAG_OF);
+    struct irv fl = op2c(l, IR_AND, ir_getfl(l->ir), keep);
+
+    fl = ir_op2(l->ir, IR_OR, fl, cf);
+    fl = ir_op2(l->ir, IR_OR, fl, op2c(l, IR_SHL, of, 11));
+    finish(l, in, n, result, FK_EFLAGS, fl);
+}
+
+static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
+{
+    unsigned size = opnd_size(l, in, 0), top = size * 8 - 1;
+    struct count c = read_count(l, in, 1);
+    struct irv a = read_extended(l, in, false);
+    struct irv result, cf, msb;
+
+    if (is_zero(c.n)) {
+        opnd_write(l, in, 0, a);
+        return;
+    }
+    if (size != 4) /* the operand repeated to fill 32 bits */
+        a = op2c(l, IR_MUL, a, size == 1 ? 0x01010101 : 0x00010001);
+    result = ir_op2(l->ir, op, a, c.raw);
+    msb = bit(l, result, top);
+    if (op == IR_ROL) {
+        cf = bit(l, result, 0);
+        finish_rotate(l, in, c.n, result, cf, ir_op2(l->ir, IR_XOR, msb, cf));
+    } else {
+        finish_rotate(l, in, c.n, result, msb, ir_op2(l->ir, IR_XOR, msb, bit(l, result, top - 1)));
+    }
+}
+
+void sem_rol(struct lift *l, const struct insn *in)
+{
+    rotate(l, in, IR_ROL);
+}
+
+void sem_ror(struct lift *l, const struct insn *in)
+{
+    rotate(l, in, IR_ROR);
+}
+
+/* n modulo 9 or 17, for n up to 31. */
+static struct irv modulo(struct lift *l, struct irv n, unsigned m)
+{
+    struct irv q;
+
+    if (irv_is(n, IRV_CONST))
+        return ir_const(n.v % m);
+    q = m == 9 ? op2c(l, IR_SHR, op2c(l, IR_MUL, n, 57), 9) : op2c(l, IR_SHR, op2c(l, IR_MUL, n, 61), 10);
+    return ir_op2(l->ir, IR_SUB, n, op2c(l, IR_MUL, q, m));
+}
+
+/* 8 and 16 bits: carry and operand are one number of width + 1 bits. */
+static void rotate_carry_small(struct lift *l, const struct insn *in, struct irv n, bool left)
+{
+    unsigned size = opnd_size(l, in, 0), width = size * 8;
+    struct irv a = read_extended(l, in, false);
+    struct irv x = ir_op2(l->ir, IR_OR, a, op2c(l, IR_SHL, ir_getcc(l->ir, CC_B), width));
+    struct irv m = modulo(l, n, width + 1);
+    struct irv rest = ir_op2(l->ir, IR_SUB, ir_const(width + 1), m);
+    struct irv up = left ? m : rest, down = left ? rest : m;
+    struct irv result = ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_SHL, x, up), ir_op2(l->ir, IR_SHR, x, down));
+    struct irv cf = bit(l, result, width), msb = bit(l, result, width - 1);
+
+    finish_rotate(l, in, n, result, cf,
+                  ir_op2(l->ir, IR_XOR, msb, left ? cf : bit(l, result, width - 2)));
+}
+
+/* 32 bits: the carry enters n - 1 places from the end, and no shift may be by 32. */
+static void rotate_carry_32(struct lift *l, const struct insn *in, struct irv n, bool left)
+{
+    enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
+    struct irv a = opnd_read_rmw(l, in, 0);
+    struct irv carry = ir_getcc(l->ir, CC_B);
+    struct irv rest = ir_op1(l->ir, IR_NEG, n); /* 32 - n, as the IR masks it */
+    struct irv wrapped = ir_op2(l->ir, back, op2c(l, back, a, 1), rest);
+    struct irv in_bit = ir_op2(l->ir, IR_SHL, carry, left ? minus_one(l, n) : rest);
+    struct irv result = ir_op2(l->ir, IR_OR, ir_op2(l->ir, fwd, a, n), ir_op2(l->ir, IR_OR, wrapped, in_bit));
+    struct irv cf = op2c(l, IR_AND, ir_op2(l->ir, IR_SHR, a, left ? rest : minus_one(l, n)), 1);
+    struct irv msb;
+
+    result = ir_sel(l->ir, IRC_NE, n, ir_const(0), result, a);
+    msb = bit(l, result, 31);
+    finish_rotate(l, in, n, result, cf, ir_op2(l->ir, IR_XOR, msb, left ? cf : bit(l, result, 30)));
+}
+
+static void rotate_carry(struct lift *l, const struct insn *in, bool left)
+{
+    struct count c = read_count(l, in, 1);
+
+    if (is_zero(c.n))
+        opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
+    else if (opnd_size(l, in, 0) == 4)
+        rotate_carry_32(l, in, c.n, left);
+    else
+        rotate_carry_small(l, in, c.n, left);
+}
+
+void sem_rcl(struct lift *l, const struct insn *in)
+{
+    rotate_carry(l, in, true);
+}
+
+void sem_rcr(struct lift *l, const struct insn *in)
+{
+    rotate_carry(l, in, false);
+}
+
+/* -- double shifts -- */
+
+static void double_shift_32(struct lift *l, const struct insn *in, struct irv n, bool left)
+{
+    enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
+    struct irv b = opnd_read(l, in, 1), a = opnd_read_rmw(l, in, 0);
+    struct irv fill = ir_op2(l->ir, back, b, ir_op1(l->ir, IR_NEG, n));
+    struct irv result = ir_op2(l->ir, IR_OR, ir_op2(l->ir, fwd, a, n), fill);
+    struct irv before = ir_op2(l->ir, fwd, a, minus_one(l, n));
+
+    result = ir_sel(l->ir, IRC_NE, n, ir_const(0), result, a);
+    finish(l, in, n, result, left ? FK_SHL : FK_SHR, before);
+}
+
+/* 16 bits: a:b rotates, so that counts over 16, which the SDM leaves undefined, go round to a again as they
+ * do on processors. */
+static void double_shift_16(struct lift *l, const struct insn *in, struct irv n, bool left)
+{
+    struct irv b = opnd_read(l, in, 1), a = opnd_read_rmw(l, in, 0);
+    enum ir_op op = left ? IR_ROL : IR_ROR;
+    struct irv high = left ? a : b, low = left ? b : a;
+    struct irv pair = ir_op2(l->ir, IR_OR, op2c(l, IR_SHL, high, 16), ir_op1(l->ir, IR_EXT16U, low));
+    struct irv result = ir_op2(l->ir, op, pair, n);
+    struct irv before = ir_op2(l->ir, op, pair, minus_one(l, n));
+
+    if (left) {
+        result = op2c(l, IR_SHR, result, 16);
+        before = op2c(l, IR_SHR, before, 16);
+    }
+    finish(l, in, n, result, left ? FK_SHL : FK_SHR, before);
+}
+
+static void double_shift(struct lift *l, const struct insn *in, bool left)
+{
+    struct irv n = read_count(l, in, 2).n;
+
+    if (is_zero(n))
+        opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
+    else if (in->opsize == 4)
+        double_shift_32(l, in, n, left);
+    else
+        double_shift_16(l, in, n, left);
+}
+
+void sem_shld(struct lift *l, const struct insn *in)
+{
+    double_shift(l, in, true);
+}
+
+void sem_shrd(struct lift *l, const struct insn *in)
+{
+    double_shift(l, in, false);
+}

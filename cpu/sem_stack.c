@@ -1,0 +1,137 @@
+/* The stack: PUSH, POP, PUSHA, POPA, ENTER, LEAVE, PUSHF, POPF. Values go by the operand size, addresses
+ * by the stack's size (SS.B); SP wraps at 16 bits and the upper half of ESP stays. ESP is written after
+ * the last access that may fault. SDM volume 1, chapter 6. */
+#include "cpu/lift.h"
+
+static struct irv stack_load(struct lift *l, unsigned reg, s32 delta, unsigned size)
+{
+    struct mem_ref m = lift_stack(l, reg, delta, size, false);
+
+    return ir_ld(l->ir, IR_LD, m.addr, m.disp, size);
+}
+
+static void stack_store(struct lift *l, unsigned reg, s32 delta, unsigned size, struct irv v)
+{
+    struct mem_ref m = lift_stack(l, reg, delta, size, true);
+
+    ir_st(l->ir, m.addr, m.disp, size, v);
+}
+
+/* PUSH ESP stores the value from before. */
+void sem_push(struct lift *l, const struct insn *in)
+{
+    lift_push(l, in->opsize, opnd_read(l, in, 0));
+}
+
+/* A destination addressed by ESP uses ESP as it is after the increment. */
+static void pop_memory(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opsize;
+    struct irv v = lift_pop(l, size);
+    struct irv off;
+
+    if (in->base == ESP) {
+        struct irv esp = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, size);
+        if (!(l->mode & MODE_STACK32))
+            esp = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), esp);
+        off = lift_ea_base(l, in, esp);
+    } else {
+        off = lift_ea(l, in);
+    }
+    lift_st(l, in->seg, off, size, v);
+    lift_pop_commit(l, size);
+}
+
+void sem_pop(struct lift *l, const struct insn *in)
+{
+    if (opnd_is_mem(l, in, 0)) {
+        pop_memory(l, in);
+    } else {
+        struct irv v = lift_pop(l, in->opsize);
+        lift_pop_commit(l, in->opsize);
+        opnd_write(l, in, 0, v);
+    }
+}
+
+void sem_pusha(struct lift *l, const struct insn *in)
+{
+    s32 size = in->opsize;
+
+    for (unsigned reg = EAX; reg <= EDI; reg++)
+        stack_store(l, ESP, -size * (s32)(reg + 1), (unsigned)size, ir_reg(reg));
+    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, (u32)(-8 * size)));
+}
+
+static size_t scratch_field(unsigned i)
+{
+    return offsetof(struct cpu, scratch) + i * sizeof(u32);
+}
+
+/* All loads come before the first register is written; the values wait in cpu.scratch. */
+void sem_popa(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opsize;
+
+    for (unsigned i = 0; i < GPR_COUNT; i++) {
+        unsigned reg = EDI - i;
+        if (reg != ESP)
+            ir_sts(l->ir, scratch_field(reg), 4, stack_load(l, ESP, (s32)(i * size), size));
+    }
+    lift_pop_commit(l, 8 * size);
+    for (unsigned reg = EAX; reg <= EDI; reg++)
+        if (reg != ESP)
+            lift_set_gpr(l, reg, size, ir_lds(l->ir, scratch_field(reg), 4));
+}
+
+/* SDM volume 2, ENTER. Nested frames are left to a helper. */
+void sem_enter(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opsize;
+    u32 locals = in->imm & 0xffff;
+    struct irv frame;
+    struct mem_ref end;
+
+    if (in->sel & 31) {
+        ir_call(l->ir, HELPER_enter, ir_const(size), ir_const(locals), ir_const(in->sel & 31), IR_NONE);
+        return;
+    }
+    stack_store(l, ESP, -(s32)size, size, ir_reg(EBP));
+    /* A write at the final stack pointer has to be possible. */
+    end = lift_stack(l, ESP, -(s32)(size + locals), size, true);
+    ir_ld(l->ir, IR_LDRMW, end.addr, end.disp, size);
+    frame = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size);
+    if (!(l->mode & MODE_STACK32))
+        frame = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), frame);
+    lift_set_gpr(l, EBP, size, frame);
+    lift_set_sp(l, ir_lea(l->ir, frame, IR_NONE, 0, -locals));
+}
+
+void sem_leave(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opsize;
+    struct irv v = stack_load(l, EBP, 0, size);
+
+    lift_set_sp(l, ir_lea(l->ir, ir_reg(EBP), IR_NONE, 0, size));
+    lift_set_gpr(l, EBP, size, v);
+}
+
+void sem_pushf(struct lift *l, const struct insn *in)
+{
+    lift_push(l, in->opsize,
+              ir_call(l->ir, HELPER_pushf, ir_const(in->opsize), IR_NONE, IR_NONE, IR_NONE));
+}
+
+void sem_popf(struct lift *l, const struct insn *in)
+{
+    struct irv size = ir_const(in->opsize), v, changed;
+
+    if (l->mode & MODE_VM86)
+        ir_call(l->ir, HELPER_popf_check, size, IR_NONE, IR_NONE, IR_NONE);
+    v = lift_pop(l, in->opsize);
+    changed = ir_call(l->ir, HELPER_popf, v, size, IR_NONE, IR_NONE);
+    lift_pop_commit(l, in->opsize);
+    /* The run loop only has to look when interrupts, the trap flag or the mode may have changed. */
+    if (!(l->mode & MODE_EDGE))
+        ir_xif(l->ir, IRC_EQ, changed, ir_const(0), l->next);
+    lift_exit_next(l);
+}

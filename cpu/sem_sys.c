@@ -1,0 +1,121 @@
+/* Control and debug registers, caches and TLB, MSRs, the time stamp counter, CPUID, WAIT. What changes the mode word
+ * or mappings, or reads the clock, ends the block (SDM 2; SDM 3A 2.8). */
+#include "cpu/sem_sys.h"
+
+static void call(struct lift *l, enum helper helper)
+{
+    ir_call(l->ir, helper, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+}
+
+static void call_and_leave(struct lift *l, enum helper helper)
+{
+    call(l, helper);
+    lift_exit_next(l);
+}
+
+void sem_mov_from_cr(struct lift *l, const struct insn *in)
+{
+    static const u16 fields[] = {
+        [0] = offsetof(struct cpu, cr0),
+        [2] = offsetof(struct cpu, cr2),
+        [3] = offsetof(struct cpu, cr3),
+        [4] = offsetof(struct cpu, cr4),
+    };
+
+    opnd_write(l, in, 0, ir_lds(l->ir, fields[insn_reg(in)], 4));
+}
+
+void sem_mov_to_cr(struct lift *l, const struct insn *in)
+{
+    ir_call(l->ir, HELPER_mov_to_cr, ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    lift_exit_next(l);
+}
+
+void sem_mov_from_dr(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0,
+               ir_call(l->ir, HELPER_mov_from_dr, ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
+}
+
+void sem_mov_to_dr(struct lift *l, const struct insn *in)
+{
+    ir_call(l->ir, HELPER_mov_to_dr, ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    lift_exit_next(l);
+}
+
+void sem_smsw(struct lift *l, const struct insn *in)
+{
+    opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, cr0), 4));
+}
+
+void sem_lmsw(struct lift *l, const struct insn *in)
+{
+    ir_call(l->ir, HELPER_lmsw, opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+    lift_exit_next(l);
+}
+
+void sem_clts(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_clts);
+}
+
+/* The address is not accessed: no limit or type counts, only the base. */
+void sem_invlpg(struct lift *l, const struct insn *in)
+{
+    size_t base = offsetof(struct cpu, seg) + in->seg * sizeof(struct segment) +
+                  offsetof(struct segment, base);
+    struct irv la = ir_op2(l->ir, IR_ADD, lift_ea(l, in), ir_lds(l->ir, base, 4));
+
+    ir_call(l->ir, HELPER_invlpg, la, IR_NONE, IR_NONE, IR_NONE);
+    lift_exit_next(l);
+}
+
+/* Caches are not modelled, so there is nothing to write back or lose. */
+void sem_invd(struct lift *l, const struct insn *in)
+{
+    (void)l;
+    (void)in;
+}
+
+void sem_wbinvd(struct lift *l, const struct insn *in)
+{
+    (void)l;
+    (void)in;
+}
+
+void sem_rdmsr(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_rdmsr);
+}
+
+void sem_wrmsr(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_wrmsr);
+}
+
+void sem_rdtsc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_rdtsc);
+}
+
+void sem_rdpmc(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_rdpmc);
+}
+
+void sem_cpuid(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call(l, HELPER_cpuid);
+}
+
+void sem_wait(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call(l, HELPER_wait);
+}

@@ -1,0 +1,18 @@
+/* What the system semantics share. */
+#ifndef CPU_SEM_SYS_H
+#define CPU_SEM_SYS_H
+
+#include "cpu/lift.h"
+
+/* Reads the far pointer of an OP_Mp operand: offset of the operand size, and selector. */
+void lift_far_pointer(struct lift *l, const struct insn *in, struct irv *off, struct irv *sel);
+
+/* ORs bits into cpu.events. */
+static inline void lift_add_events(struct lift *l, struct irv bits)
+{
+    const size_t events = offsetof(struct cpu, events);
+
+    ir_sts(l->ir, events, 4, ir_op2(l->ir, IR_OR, ir_lds(l->ir, events, 4), bits));
+}
+
+#endif

@@ -1,0 +1,84 @@
+/* Code memory: a memfd mapped read-write and read-execute at two addresses (W^X without system calls when
+ * code is patched). Resident memory grows with what is used, and code_mem_reset() returns it. */
+#define _GNU_SOURCE
+#include "jit/code.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* Linux 6.3: say that the file is to be executed */
+#endif
+
+static int open_memory(void)
+{
+    int fd = memfd_create("orrery-code", MFD_CLOEXEC | MFD_EXEC);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("orrery-code", MFD_CLOEXEC);
+    return fd;
+}
+
+bool code_mem_init(struct code_mem *m, u64 size, const char **why)
+{
+    *m = (struct code_mem){.fd = open_memory()};
+    m->size = (size + PAGE_MASK) & ~(u64)PAGE_MASK;
+    if (m->fd < 0) {
+        *why = "the host has no memory files (memfd_create)";
+        return false;
+    }
+    if (ftruncate(m->fd, (off_t)m->size) < 0) {
+        close(m->fd);
+        *why = "the host refuses memory for translated code";
+        return false;
+    }
+    void *rw = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, m->fd, 0);
+    void *rx = mmap(NULL, m->size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_NORESERVE, m->fd, 0);
+    if (rw == MAP_FAILED || rx == MAP_FAILED) {
+        if (rw != MAP_FAILED)
+            munmap(rw, m->size);
+        if (rx != MAP_FAILED)
+            munmap(rx, m->size);
+        close(m->fd);
+        *why = "the host refuses executable memory";
+        return false;
+    }
+    m->rw = rw;
+    m->rx = rx;
+    return true;
+}
+
+void code_mem_free(struct code_mem *m)
+{
+    munmap(m->rw, m->size);
+    munmap(m->rx, m->size);
+    close(m->fd);
+}
+
+void code_mem_sync(struct code_mem *m, u64 offset, u64 n)
+{
+    /* The instruction cache is looked up by the executable address (nothing to do on x86). */
+    __builtin___clear_cache((char *)m->rx + offset, (char *)m->rx + offset + n);
+}
+
+void code_mem_commit(struct code_mem *m, u64 n)
+{
+    code_mem_sync(m, m->used, n);
+    m->used += n;
+}
+
+void code_mem_keep(struct code_mem *m)
+{
+    m->keep = m->used;
+}
+
+void code_mem_reset(struct code_mem *m)
+{
+    u64 first = (m->keep + PAGE_MASK) & ~(u64)PAGE_MASK;
+    u64 end = (m->used + PAGE_MASK) & ~(u64)PAGE_MASK;
+    /* A hole reads as zeros and costs nothing; if the host has no holes the pages just stay. */
+    if (end > first)
+        (void)!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first, (off_t)(end - first));
+    m->used = m->keep;
+}

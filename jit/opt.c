@@ -1,0 +1,389 @@
+/* The optimizer: four linear passes over a block, with tables by temporary and by register instead of
+ * searches, because translation time is part of what the guest feels.
+ *
+ *   forward   copy and constant propagation, folding, narrowing, address folding (opt_fold.c)
+ *   backward  dead code, liveness of flags and guest registers
+ *   coalesce  `t = op ...; MOV reg, t` becomes `reg = op ...`, by moving the write up or the op down
+ *   compact   renames what was coalesced and closes the gaps
+ *
+ * Invariants: registers and flags are exact wherever something may look (ops that may fault or leave,
+ * helpers that read them); temporaries are assigned once; op indices do not change before compact(). */
+#include "jit/opt.h"
+
+#include "cpu/state.h"
+
+#include <string.h>
+
+enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
+
+/* What an op does beyond its operands. */
+struct effects {
+    bool may_leave;   /* may fault, leave, or let a helper see and change registers */
+    bool all_regs;    /* a helper may write every register */
+    bool flags_lost;  /* the lazy flags are not known afterwards */
+    u8 observes;      /* FLO_* bits of the flags before it */
+};
+
+static bool touches_lazy_flags(const struct ir_insn *o)
+{
+    return o->imm < offsetof(struct cpu, cc_aux) + 4 &&
+           o->imm + o->size > offsetof(struct cpu, cc_op);
+}
+
+static struct effects call_effects(const struct ir_insn *o)
+{
+    u8 hf = helper_info[o->imm].flags;
+    return (struct effects){
+        .may_leave = hf & (HF_REGS | HF_FAULT),
+        .all_regs = hf & HF_REGS,
+        .flags_lost = hf & HF_FLAGS_W,
+        /* a helper may write flags on some paths only: it counts as a reader */
+        .observes = hf & (HF_FLAGS_R | HF_FLAGS_W | HF_FAULT) ? FLO_EXIT : 0,
+    };
+}
+
+static struct effects effects_of(const struct ir_insn *o)
+{
+    struct effects e = {0};
+    u8 flags = ir_op_info[o->op].flags;
+    if (o->op == IR_CALL)
+        return call_effects(o);
+    if (o->op == IR_LDS || o->op == IR_STS) {
+        e.observes = touches_lazy_flags(o) ? FLO_EXIT : 0;
+        e.flags_lost = o->op == IR_STS && e.observes;
+    }
+    if (flags & IRF_F) {
+        e.may_leave = true;
+        e.observes = flags & IRF_X ? FLO_EXIT : FLO_FAULT;
+    }
+    if (flags & IRF_FR)
+        e.observes |= FLO_USE;
+    if (flags & IRF_FW)
+        e.flags_lost = true;
+    if (o->op == IR_INSN && o->cc) { /* the interpreter may stop here */
+        e.may_leave = true;
+        e.observes = FLO_EXIT;
+    }
+    return e;
+}
+
+/* -- forward -- */
+
+static bool same_value(struct irv x, struct irv y)
+{
+    return x.kind == y.kind && x.v == y.v;
+}
+
+static struct irv holder_of(const struct opt *p, struct irv x)
+{
+    if (irv_is(x, IRV_TEMP)) {
+        u8 r = p->temp[x.v].holder;
+        if (r != NO_REG && same_value(p->held[r], x))
+            return ir_reg(r);
+    }
+    return x;
+}
+
+struct irv opt_resolve(const struct opt *p, struct irv x)
+{
+    if (irv_is(x, IRV_REG))
+        return irv_is(p->held[x.v], IRV_CONST) ? p->held[x.v] : x;
+    if (!irv_is(x, IRV_TEMP))
+        return x;
+    struct irv is = p->temp[x.v].is;
+    if (irv_is(is, IRV_REG))
+        return p->last_write[is.v] < p->temp[x.v].def ? is : holder_of(p, x);
+    return holder_of(p, is);
+}
+
+static void resolve_inputs(const struct opt *p, struct ir_insn *o)
+{
+    unsigned n = ir_op_info[o->op].ins;
+    if (n > 0)
+        o->a = opt_resolve(p, o->a);
+    if (n > 1)
+        o->b = opt_resolve(p, o->b);
+    if (n > 2) {
+        o->c = opt_resolve(p, o->c);
+        o->e = opt_resolve(p, o->e);
+    }
+}
+
+static void define(struct opt *p, struct irv d, struct irv value, s32 at)
+{
+    if (irv_is(d, IRV_TEMP)) {
+        p->temp[d.v] = (struct opt_temp){
+            .is = irv_is(value, IRV_NONE) ? d : value, .def = at, .last_use = -1, .holder = NO_REG,
+            .reg = NO_REG,
+        };
+    } else if (irv_is(d, IRV_REG)) {
+        if (irv_is(value, IRV_REG))
+            value = p->held[value.v];
+        p->held[d.v] = value;
+        p->last_write[d.v] = at;
+        if (irv_is(value, IRV_TEMP))
+            p->temp[value.v].holder = (u8)d.v;
+    }
+}
+
+/* MOV of what the register already holds */
+static bool is_idle_move(const struct opt *p, const struct ir_insn *o)
+{
+    if (o->op != IR_MOV || !irv_is(o->d, IRV_REG))
+        return false;
+    return same_value(o->d, o->a) ||
+           (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
+}
+
+static void forward(struct opt *p)
+{
+    bool called = false; /* the instruction at hand has called a helper that may have done I/O */
+    p->flags_def = -1;
+    for (u32 i = 0; i < p->ir->nops; i++) {
+        struct ir_insn *o = &p->ir->ops[i];
+        if (o->op == IR_INSN) {
+            o->cc = called;
+            called = false;
+            continue;
+        }
+        resolve_inputs(p, o);
+        opt_fold(p, o);
+        if (o->op == OPT_REMOVED)
+            continue;
+        if (is_idle_move(p, o)) {
+            o->op = OPT_REMOVED;
+            continue;
+        }
+        if (o->op == IR_CALL)
+            called |= (helper_info[o->imm].flags & HF_FAULT) != 0;
+        struct effects e = effects_of(o);
+        if (e.flags_lost)
+            p->flags_def = o->op == IR_FLAGS ? (s32)i : -1;
+        if (e.all_regs) {
+            for (unsigned r = 0; r < GPR_COUNT; r++)
+                define(p, ir_reg(r), IR_NONE, (s32)i);
+        }
+        define(p, o->d, o->op == IR_MOV ? o->a : IR_NONE, (s32)i);
+        define(p, o->d2, IR_NONE, (s32)i);
+    }
+}
+
+/* -- backward -- */
+
+struct liveness {
+    u8 flags; /* FLO_* */
+    u8 regs;  /* bit by register */
+};
+
+static bool is_dead(const struct opt *p, struct irv d, const struct liveness *l)
+{
+    switch ((enum irv_kind)d.kind) {
+    case IRV_TEMP: return p->temp[d.v].uses == 0;
+    case IRV_REG: return !(l->regs >> d.v & 1);
+    default: return true;
+    }
+}
+
+/* Does nothing need op o? Flags ops get their live field. */
+static bool is_useless(const struct opt *p, struct ir_insn *o, const struct liveness *l)
+{
+    u8 flags = ir_op_info[o->op].flags;
+    if (flags & IRF_FW) {
+        o->live = l->flags;
+        return l->flags == 0;
+    }
+    return flags & IRF_P && is_dead(p, o->d, l) && is_dead(p, o->d2, l);
+}
+
+static void use(struct opt *p, struct irv x, s32 at, struct liveness *l)
+{
+    if (irv_is(x, IRV_TEMP)) {
+        struct opt_temp *t = &p->temp[x.v];
+        t->uses++;
+        if (t->last_use < 0)
+            t->last_use = at;
+    } else if (irv_is(x, IRV_REG)) {
+        l->regs |= (u8)(1 << x.v);
+    }
+}
+
+static void kill_reg(struct irv d, struct liveness *l)
+{
+    if (irv_is(d, IRV_REG))
+        l->regs &= (u8)~(1 << d.v);
+}
+
+static void backward(struct opt *p)
+{
+    struct liveness l = {FLO_EXIT, ALL_REGS};
+    for (s32 i = (s32)p->ir->nops - 1; i >= 0; i--) {
+        struct ir_insn *o = &p->ir->ops[i];
+        if (o->op == OPT_REMOVED)
+            continue;
+        if (is_useless(p, o, &l)) {
+            o->op = OPT_REMOVED;
+            continue;
+        }
+        struct effects e = effects_of(o);
+        kill_reg(o->d, &l);
+        kill_reg(o->d2, &l);
+        if (e.may_leave)
+            l.regs = ALL_REGS;
+        if (o->op == IR_FLAGS)
+            l.flags = 0;
+        l.flags |= e.observes;
+        unsigned n = ir_op_info[o->op].ins;
+        if (n > 0)
+            use(p, o->a, i, &l);
+        if (n > 1)
+            use(p, o->b, i, &l);
+        if (n > 2) {
+            use(p, o->c, i, &l);
+            use(p, o->e, i, &l);
+        }
+        if (o->op == IR_CALL && irv_is(o->d, IRV_TEMP) && !p->temp[o->d.v].uses)
+            o->d = IR_NONE;
+    }
+}
+
+/* -- coalesce -- */
+
+struct progress {
+    s32 barrier; /* last op that may look at registers */
+    s32 read[GPR_COUNT], write[GPR_COUNT];
+};
+
+/* `t = op` at i, `MOV r, t` at m: may the op write r at once? */
+static bool can_hoist(const struct opt *p, const struct progress *g, u32 r,
+                      const struct opt_temp *t, s32 m)
+{
+    const struct ir_insn *def = &p->ir->ops[t->def];
+    return t->last_use == m && g->barrier <= t->def && g->read[r] <= t->def &&
+           g->write[r] < t->def && !effects_of(def).all_regs;
+}
+
+static bool unchanged(const struct opt *p, const struct progress *g, struct irv x, s32 since)
+{
+    if (irv_is(x, IRV_REG))
+        return g->write[x.v] < since;
+    return !irv_is(x, IRV_TEMP) || p->temp[x.v].reg == NO_REG;
+}
+
+/* May the op move down to the MOV? */
+static bool can_sink(const struct opt *p, const struct progress *g, const struct opt_temp *t)
+{
+    const struct ir_insn *def = &p->ir->ops[t->def];
+    return t->uses == 1 && (ir_op_info[def->op].flags & (IRF_P | IRF_FR)) == IRF_P &&
+           def->op != IR_LDS && irv_is(def->d2, IRV_NONE) && unchanged(p, g, def->a, t->def) &&
+           unchanged(p, g, def->b, t->def) && unchanged(p, g, def->c, t->def) &&
+           unchanged(p, g, def->e, t->def);
+}
+
+static void extend_use(struct opt *p, struct irv x, s32 m)
+{
+    if (irv_is(x, IRV_TEMP))
+        p->temp[x.v].last_use = p->temp[x.v].last_use > m ? p->temp[x.v].last_use : m;
+}
+
+/* MOV reg, t at m */
+static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov, s32 m)
+{
+    u32 r = mov->d.v, tn = mov->a.v;
+    struct opt_temp *t = &p->temp[tn];
+    struct ir_insn *def = &p->ir->ops[t->def];
+    if (t->reg != NO_REG)
+        return;
+    if (can_hoist(p, g, r, t, m)) {
+        if (irv_is(def->d, IRV_TEMP) && def->d.v == tn)
+            def->d = mov->d;
+        else
+            def->d2 = mov->d;
+        t->reg = (u8)r;
+        g->read[r] = g->write[r] = m;
+        mov->op = OPT_REMOVED;
+    } else if (can_sink(p, g, t)) {
+        *mov = *def;
+        mov->d = ir_reg(r);
+        def->op = OPT_REMOVED;
+        extend_use(p, mov->a, m);
+        extend_use(p, mov->b, m);
+        extend_use(p, mov->c, m);
+        extend_use(p, mov->e, m);
+    }
+}
+
+static void note_read(const struct opt *p, struct progress *g, struct irv x, s32 at)
+{
+    if (irv_is(x, IRV_REG))
+        g->read[x.v] = at;
+    else if (irv_is(x, IRV_TEMP) && p->temp[x.v].reg != NO_REG)
+        g->read[p->temp[x.v].reg] = at;
+}
+
+static void coalesce(struct opt *p)
+{
+    struct progress g = {.barrier = -1};
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        g.read[r] = g.write[r] = -1;
+    for (s32 i = 0; i < (s32)p->ir->nops; i++) {
+        struct ir_insn *o = &p->ir->ops[i];
+        if (o->op == IR_MOV && irv_is(o->d, IRV_REG) && irv_is(o->a, IRV_TEMP))
+            coalesce_move(p, &g, o, i);
+        if (o->op == OPT_REMOVED)
+            continue;
+        note_read(p, &g, o->a, i);
+        note_read(p, &g, o->b, i);
+        note_read(p, &g, o->c, i);
+        note_read(p, &g, o->e, i);
+        if (irv_is(o->d, IRV_REG))
+            g.write[o->d.v] = i;
+        if (irv_is(o->d2, IRV_REG))
+            g.write[o->d2.v] = i;
+        if (effects_of(o).may_leave)
+            g.barrier = i;
+        if (effects_of(o).all_regs) {
+            for (unsigned r = 0; r < GPR_COUNT; r++)
+                g.write[r] = i;
+        }
+    }
+}
+
+/* -- compact -- */
+
+static void rename_temp(const struct opt *p, struct irv *x)
+{
+    if (irv_is(*x, IRV_TEMP) && p->temp[x->v].reg != NO_REG)
+        *x = ir_reg(p->temp[x->v].reg);
+}
+
+static void compact(struct opt *p)
+{
+    u32 n = 0;
+    for (u32 i = 0; i < p->ir->nops; i++) {
+        struct ir_insn *o = &p->ir->ops[i];
+        if (o->op == OPT_REMOVED)
+            continue;
+        rename_temp(p, &o->a);
+        rename_temp(p, &o->b);
+        rename_temp(p, &o->c);
+        rename_temp(p, &o->e);
+        if (n != i)
+            p->ir->ops[n] = *o;
+        n++;
+    }
+    p->ir->nops = n;
+}
+
+void ir_optimize(struct ir *ir)
+{
+    struct opt p;
+    p.ir = ir;
+    for (unsigned r = 0; r < GPR_COUNT; r++) {
+        p.held[r] = IR_NONE;
+        p.last_write[r] = -1;
+    }
+    forward(&p);
+    backward(&p);
+    coalesce(&p);
+    compact(&p);
+}

@@ -1,0 +1,180 @@
+/* Lowering one block: the work area, and what its files offer one another. */
+#ifndef JIT_X64_LOWER_H
+#define JIT_X64_LOWER_H
+
+#include "jit/x64/x64.h"
+
+enum {
+    OWNER_FREE = -1,
+    OWNER_SCRATCH = -2, /* for the current op */
+    OWNER_CACHE = -3,   /* something worth keeping that may be dropped: see cache_dropped() */
+};
+
+enum { NO_SLOT = 0xffff };
+
+struct temp {
+    u16 last;   /* op index of the last need, flags included */
+    u16 strong; /* op index of the last op that names it */
+    u16 slot;   /* of its spilled value, or NO_SLOT */
+    u8 reg;     /* where it is, or HOST_NONE; a guest register's when it is a copy of that */
+};
+
+/* One operand of the lazy flags. */
+struct flag_part {
+    struct irv v;  /* where it is, unless only memory has it (NONE) */
+    bool needed;   /* this kind has it */
+    bool in_mem;   /* struct cpu has it */
+};
+
+/* What is known of the guest's flags: the operation that set them last and its operands, which go to memory
+ * only where somebody may look. */
+struct recipe {
+    bool known;     /* else only memory tells */
+    bool op_in_mem;
+    u8 kind, size;
+    u16 end;        /* op index of the last that needs it */
+    struct flag_part part[3];
+};
+
+/* Stores that complete the flags in memory, for code out of line. */
+struct flag_sync {
+    u32 op;
+    bool store_op;
+    u8 reg[3];   /* HOST_NONE: imm, if store is set */
+    bool store[3];
+    u32 imm[3];
+};
+
+/* Code out of line, emitted after the block. Positions are 0 where there is none. */
+enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY };
+
+struct ool {
+    u8 kind;
+    u8 size;
+    u8 access;  /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
+    u8 addr;    /* host register */
+    u8 value;   /* STORE: host register, or HOST_NONE: imm */
+    u8 dst;     /* LOAD, CARRY: host register */
+    u8 clear;   /* register to zero after the slow path, or HOST_NONE */
+    bool sx;
+    bool direct; /* EXIT: the jcc itself is patched */
+    bool user;
+    s8 slot;     /* EXIT: number, or -1 */
+    u32 imm;     /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
+    u32 from[2]; /* jumps that lead here */
+    u32 cross;   /* jump taken when the access is not aligned */
+    u32 back_fast; /* where an access that does not cross a page goes on */
+    u32 back;
+    u16 off;     /* of the instruction in its page */
+    u8 left;     /* instructions not retired, this one included */
+    struct flag_sync sync;
+};
+
+/* Host address of a read-modify-write in progress. */
+struct rmw {
+    u32 st;     /* op index of the ST; 0: none */
+    u8 addr, entry; /* linear address; TLB entry, 0 when the load took the slow path */
+    bool own_addr;
+};
+
+struct lower {
+    struct x64 *be;
+    const struct ir *ir;
+    struct block *b;
+    struct enc e;
+    u32 base;        /* position of e.base in the code memory */
+    u32 i;           /* op at hand */
+    u16 off;         /* of the instruction at hand */
+    u32 left;        /* instructions not retired, that one included */
+    u32 begun;
+    s8 nslots;       /* exit slots used */
+    bool ended;
+
+    /* registers */
+    s16 owner[HOST_REGS];
+    u16 locked;      /* by register: in use by the op at hand */
+    s16 alias[GPR_COUNT][2]; /* temps that are copies of a guest register */
+    u32 nspill;
+    u32 nfree_slots;
+
+    struct recipe fl;
+    u32 hf_gen;      /* e.flags_gen as long as the host flags are the guest's ... */
+    u8 hf_mask;      /* ... these of them, HF_* */
+    struct {         /* last arithmetic op in host flags */
+        u32 gen, at;
+        u8 op;
+        struct irv d, a, b;
+    } alu;
+    struct rmw rmw;
+    u32 nool;
+
+    struct temp temp[IR_MAX_TEMPS];
+    u16 free_slots[IR_MAX_TEMPS];
+    u16 flag_end[IR_MAX_OPS]; /* FLAGS: op index of the last that needs them */
+    bool flag_used[IR_MAX_OPS]; /* FLAGS: a condition of them is evaluated */
+    struct ool ool[IR_MAX_OPS];
+};
+
+enum { HF_C = 1, HF_P = 2, HF_Z = 4, HF_S = 8, HF_O = 16, HF_ALL = 31, HF_ZSP = HF_Z | HF_S | HF_P };
+
+/* -- regalloc.c -- */
+void ra_begin(struct lower *l);
+void ra_end_op(struct lower *l);
+/* The host register that holds x now; constants are loaded. It stays put until the op ends. */
+unsigned ra_use(struct lower *l, struct irv x);
+/* A register for d, to be written after all sources have been asked for. It may be one of theirs only if reuse is
+ * that source, dies here and is read no later than d is written. */
+unsigned ra_def(struct lower *l, struct irv d, struct irv reuse);
+unsigned ra_scratch(struct lower *l);
+void ra_unlock_all(struct lower *l);
+/* Turns a scratch register of this op into the home of temp d. */
+void ra_give(struct lower *l, struct irv d, unsigned reg);
+bool ra_alias(struct lower *l, u32 temp, unsigned gpr); /* temp becomes a copy of gpr without code */
+void ra_reg_written(struct lower *l, unsigned gpr);     /* before gpr changes */
+void ra_move(struct lower *l, unsigned reg, struct irv x); /* reg = x, whatever x is; keeps the flags */
+bool ra_is_wanted(const struct lower *l, struct irv d);    /* is output d ever read? */
+
+/* -- lower_flags.c -- */
+struct flag_sync flags_sync(const struct lower *l);      /* what is missing in memory now */
+void flags_store(struct lower *l, const struct flag_sync *s); /* emits the stores */
+void flags_sync_inline(struct lower *l);
+void flags_part_lost(struct lower *l, unsigned n);       /* part n's register is about to change */
+enum x_cc flags_to_host(struct lower *l, enum x_cc cc);  /* the host condition that is guest condition cc */
+bool flags_wanted_from(const struct lower *l);           /* will the op's own host flags be asked for? */
+void lower_flags(struct lower *l, const struct ir_insn *o);
+void lower_flagsif(struct lower *l, const struct ir_insn *o);
+void lower_getcc(struct lower *l, const struct ir_insn *o);
+void lower_selcc(struct lower *l, const struct ir_insn *o);
+void lower_getfl(struct lower *l, const struct ir_insn *o);
+void ool_carry(struct lower *l, const struct ool *q);
+
+/* -- lower_alu.c -- */
+bool lower_alu(struct lower *l, const struct ir_insn *o); /* false: not one of its ops */
+enum x_cc lower_compare(struct lower *l, const struct ir_insn *o); /* a <cc> b in host flags */
+
+/* -- lower_mem.c -- */
+void lower_load(struct lower *l, const struct ir_insn *o);
+void lower_store(struct lower *l, const struct ir_insn *o);
+void lower_vector(struct lower *l, const struct ir_insn *o);
+void lower_segchk(struct lower *l, const struct ir_insn *o);
+void lower_lds(struct lower *l, const struct ir_insn *o);
+void lower_sts(struct lower *l, const struct ir_insn *o);
+void cache_dropped(struct lower *l, unsigned reg);
+void ool_memory(struct lower *l, struct ool *q);
+
+/* -- lower_exit.c -- */
+void lower_call(struct lower *l, const struct ir_insn *o);
+void lower_vec(struct lower *l, const struct ir_insn *o);
+void lower_xcc(struct lower *l, const struct ir_insn *o);
+void lower_xif(struct lower *l, const struct ir_insn *o);
+void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
+void ool_exit(struct lower *l, struct ool *q);
+
+/* -- lower.c -- */
+struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with place and flags of now */
+void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
+void emit_call_stub(struct lower *l, u32 stub);
+void emit_jmp_stub(struct lower *l, u32 stub);
+bool next_is_end(const struct lower *l);
+
+#endif

@@ -1,0 +1,81 @@
+/* What the files of the x86-64 back end share.
+ *
+ * In translated code: guest EAX ECX EDX EBX EBP ESI EDI are in the host registers of the same name, zero-
+ * extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold temporaries. The host
+ * stack has the frame below, aligned to 16; nothing is ever pushed across operations. */
+#ifndef JIT_X64_X64_H
+#define JIT_X64_X64_H
+
+#include "jit/backend.h"
+#include "jit/code.h"
+#include "jit/x64/encode.h"
+
+enum { REG_CPU = R15, REG_BUDGET = R13, REG_ESP = R14 };
+
+/* The frame of translated code, from RSP: four words that carry arguments to stubs and results back, then
+ * slots for temporaries. */
+enum {
+    FRAME_ARGS = 0,
+    FRAME_SLOTS = 16,
+    FRAME_SIZE = FRAME_SLOTS + 8 * IR_MAX_TEMPS + 8, /* 8 modulo 16: see stub_enter() */
+};
+
+/* Code shared by all blocks, made once (stubs.c). Those marked r8 take a value there. */
+enum stub {
+    STUB_ENTER,
+    STUB_EXIT_SLOT,   /* r8 = struct block_exit: to its page offset, RUN_NEXT with it */
+    STUB_EXIT_OFF,    /* r8d = page offset: RUN_NEXT */
+    STUB_EXIT_EIP,    /* r8d = EIP: RUN_NEXT */
+    STUB_EXIT_BUDGET, /* r8d = page offset: RUN_BUDGET */
+    STUB_EXIT_EVENT,  /* cpu->eip is set: RUN_EVENT */
+    STUB_FLAGS,       /* host flags = guest flags as they are in memory, but AF */
+    STUB_GETFL,       /* argument word 0 = guest flags */
+    STUB_VEC,         /* vec_exec(cpu, four argument words) */
+    STUB_LDV,         /* vector access, slow: address, offset, size, user */
+    STUB_STV,
+    STUB_SEGCHK,      /* segment, offset, size, access */
+    STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
+    STUB_MEM_END = STUB_MEM + 18,
+    STUB_HELPER = STUB_MEM_END, /* + enum helper */
+    STUB_COUNT = STUB_HELPER + HELPER_COUNT,
+};
+
+enum slow_access { SLOW_READ, SLOW_RMW, SLOW_WRITE, SLOW_READ_SYS, SLOW_RMW_SYS, SLOW_WRITE_SYS };
+
+struct run_return {
+    u64 result; /* enum run_result */
+    struct block_exit *exit;
+};
+
+struct lower;
+
+struct x64 {
+    struct code_mem mem;
+    u32 stub[STUB_COUNT]; /* positions in the code memory */
+    bool bmi2;
+    struct run_return (*enter)(struct cpu *cpu, const void *code);
+    struct lower *lower; /* work area of compile() */
+};
+
+static inline unsigned host_of(unsigned gpr)
+{
+    return gpr == ESP ? (unsigned)REG_ESP : gpr;
+}
+
+#define CPU_OFF(field) ((s32)offsetof(struct cpu, field))
+static inline struct x_mem cpu_at(s32 offset)
+{
+    return x_at(REG_CPU, offset);
+}
+
+/* stubs.c: writes the stubs to the start of the code memory. */
+void stubs_make(struct x64 *be);
+
+/* lower.c: translates ir at the end of the code memory. False: no room. */
+bool lower_block(struct x64 *be, const struct ir *ir, struct block *b);
+struct lower *lower_new(void);
+
+/* Words before a block's entry: [-1] where its dead-block stub is, [-2 - k] where exit k's stub is. */
+u32 block_word(const struct x64 *be, const struct block *b, u32 n);
+
+#endif

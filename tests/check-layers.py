@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Checks that dependencies point one way: which folder may include which, and who may use which library."""
+import os
+import re
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# folder -> prefixes of project headers it may include
+MAY = {
+    "base": ["base/"],
+    "mmu": ["base/", "mmu/"],
+    "devices": ["base/", "mmu/phys.h", "devices/"],
+    "cpu": ["base/", "mmu/", "cpu/", "jit/ir.h", "jit/ir.def"],
+    "jit": ["base/", "mmu/", "cpu/", "jit/"],
+    "machine": ["base/", "mmu/", "cpu/", "jit/", "devices/", "machine/"],
+    "frontend": ["base/", "machine/orrery.h", "frontend/"],
+}
+# system header -> the only files that may include it
+LIBRARIES = {
+    "capstone": ["cpu/decode.c"],
+    "ffi.h": ["jit/interp/ffi.c"],
+    "SDL": ["frontend/sdl.c"],
+}
+
+
+def problems():
+    for folder, allowed in MAY.items():
+        for where, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in sorted(names):
+                if not name.endswith((".c", ".h", ".def")):
+                    continue
+                path = os.path.relpath(os.path.join(where, name), ROOT)
+                with open(os.path.join(ROOT, path)) as lines:
+                    for number, line in enumerate(lines, 1):
+                        own = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
+                        if own and not own.group(1).startswith(tuple(allowed)):
+                            yield f"{path}:{number}: {folder}/ must not include {own.group(1)}"
+                        system = re.match(r"\s*#\s*include\s+<([^>]+)>", line)
+                        for library, users in LIBRARIES.items():
+                            if system and system.group(1).startswith(library) and path not in users:
+                                yield f"{path}:{number}: only {', '.join(users)} may include {library}"
+
+
+def main():
+    found = list(problems())
+    for problem in found:
+        print(problem)
+    print("layering:", "clean" if not found else f"{len(found)} violations")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

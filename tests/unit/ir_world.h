@@ -1,0 +1,197 @@
+/* A small world around the IR for tests: guest memory that logs every access with the state that it saw,
+ * and fake helpers that do what their HF_ flags allow. Two runs that behave alike leave the same log.
+ * Linked with the IR and the interpreter only: memory and helpers are defined here. */
+#ifndef TESTS_IR_WORLD_H
+#define TESTS_IR_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "cpu/helpers.h"
+#include "cpu/mem.h"
+#include "cpu/vec.h"
+#include "jit/backend.h"
+#include "jit/ir.h"
+
+static u64 world_log;        /* hash of everything observed */
+static u32 world_fault_mask; /* accesses whose address hash & mask == 0 fault; 0: none */
+static bool world_faulted;
+static sigjmp_buf world_unwind;
+static bool world_io;        /* accesses count as device accesses */
+static u32 world_writes;
+static struct {
+    laddr la;
+    u32 value;
+    unsigned size;
+    bool user;
+} world_last;
+
+static inline u64 mix(u64 h, u64 v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15u;
+    return h ^ h >> 29;
+}
+
+static inline u32 world_flags(const struct cpu *cpu)
+{
+    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+}
+
+static inline u64 mix_regs(u64 h, const struct cpu *cpu)
+{
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        h = mix(h, cpu->gpr[r]);
+    return h;
+}
+
+/* Everything that must be exact where an op may fault */
+static inline void observe(const struct cpu *cpu, u64 what)
+{
+    world_log = mix(mix_regs(mix(world_log, what), cpu), world_flags(cpu));
+    world_log = mix(mix(world_log, cpu->insn_off), cpu->insn_left);
+    world_log = mix(world_log, cpu_icount(cpu));
+}
+
+static inline u64 access_memory(struct cpu *cpu, u64 what, laddr la, unsigned size, u64 value)
+{
+    u64 h = mix(mix(1, la), size);
+    observe(cpu, what);
+    world_log = mix(mix(mix(world_log, la), size), value);
+    if (world_fault_mask && !(h >> 40 & world_fault_mask)) {
+        world_faulted = true;
+        siglongjmp(world_unwind, 1);
+    }
+    if (world_io)
+        cpu->io_done = 1;
+    world_last.la = la;
+    world_last.size = size;
+    world_last.value = (u32)value;
+    return size < 8 ? mix(h, 7) & (((u64)1 << size * 8) - 1) : mix(h, 7);
+}
+
+u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user)
+{
+    world_last.user = user;
+    return access_memory(cpu, 1, la, size, user);
+}
+void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user)
+{
+    world_last.user = user;
+    world_writes++;
+    access_memory(cpu, 2, la, size, value);
+}
+void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user)
+{
+    access_memory(cpu, 3, la, size, user);
+}
+void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user)
+{
+    u64 v = access_memory(cpu, 4, la, len, user);
+    for (unsigned i = 0; i < len; i++)
+        ((u8 *)buf)[i] = (u8)(v >> i % 8 * 8);
+}
+void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user)
+{
+    u64 h = user;
+    for (unsigned i = 0; i < len; i++)
+        h = mix(h, ((const u8 *)buf)[i]);
+    access_memory(cpu, 5, la, len, h);
+}
+u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
+{
+    return (u32)access_memory(cpu, 6, la, size, 0);
+}
+void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value)
+{
+    world_writes++;
+    access_memory(cpu, 7, la, size, size == 4 ? value : value & ((1u << size * 8) - 1));
+}
+u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
+{
+    return (u32)access_memory(cpu, 8, la, size, 0);
+}
+laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
+{
+    access_memory(cpu, 9 + acc, off, size, seg);
+    return cpu->seg[seg].base + off;
+}
+void vec_exec(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm)
+{
+    world_log = mix(mix(mix(mix(mix(world_log, 20), op), dst_off), src_off), imm);
+    (void)cpu;
+}
+
+/* A helper that uses every right it has. */
+static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 c, u32 e)
+{
+    unsigned hf = helper_info[h].flags;
+    world_log = mix(mix(mix(mix(mix(world_log, h), a), b), c), e);
+    if (hf & HF_FAULT)
+        observe(cpu, 30);
+    if (hf & HF_REGS)
+        world_log = mix_regs(world_log, cpu);
+    if (hf & HF_FLAGS_R)
+        world_log = mix(world_log, world_flags(cpu));
+    u32 r = (u32)world_log;
+    if (hf & HF_REGS) {
+        for (unsigned i = 0; i < GPR_COUNT; i++)
+            if (r >> i & 1)
+                cpu->gpr[i] = r * (i + 3);
+    }
+    if ((hf & HF_FLAGS_W) && (r & 0x300)) { /* not on every path */
+        cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
+        cpu->cc_src = r >> 7;
+    }
+    return r;
+}
+
+#define FAKE_PASS_0 0, 0, 0, 0
+#define FAKE_PASS_1 a, 0, 0, 0
+#define FAKE_PASS_2 a, b, 0, 0
+#define FAKE_PASS_3 a, b, c, 0
+#define FAKE_PASS_4 a, b, c, e
+#define FAKE_RETURN_0 (void)
+#define FAKE_RETURN_1 return
+#define HELPER(name, ret, nargs, flags)                                                            \
+    static HELPER_RET_##ret fake_##name(struct cpu *cpu HELPER_ARGS_##nargs)                       \
+    {                                                                                              \
+        FAKE_RETURN_##ret fake_helper(cpu, HELPER_##name, FAKE_PASS_##nargs);                      \
+    }
+#include "cpu/helper.def"
+#undef HELPER
+
+const struct helper_info helper_info[HELPER_COUNT] = {
+#define HELPER(name, ret, nargs, flags)                                                            \
+    [HELPER_##name] = {#name, (void (*)(void))fake_##name, ret, nargs, flags},
+#include "cpu/helper.def"
+#undef HELPER
+};
+
+static inline struct cpu *world_cpu(void)
+{
+    void *p = mmap(NULL, sizeof(struct cpu), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_true(p != MAP_FAILED);
+    return p;
+}
+
+static inline void world_cpu_free(struct cpu *cpu)
+{
+    munmap(cpu, sizeof(*cpu));
+}
+
+static inline u32 rnd(u64 *state)
+{
+    *state += 0x9e3779b97f4a7c15u;
+    u64 z = *state;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    return (u32)(z >> 32);
+}
+
+#endif
