@@ -1,7 +1,7 @@
-/* The state hash. Four independent lanes take eight bytes each in turn, so that the multiplications of
- * one block overlap and memory is the limit; the lanes are mixed together at the end. Every step of a
- * lane is a bijection of the lane for a given input, so a single changed word always shows in its lane.
- * Words are read little end first on any host. */
+/* The state hash. Four independent lanes take eight bytes each in turn, so that the
+ * multiplications of one block overlap and memory is the limit; the lanes are mixed together at
+ * the end. Every step of a lane is a bijection of the lane for a given input, so a single
+ * changed word always shows in its lane. Words are read little end first on any host. */
 #include "base/hash.h"
 
 #include <string.h>

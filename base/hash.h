@@ -1,5 +1,5 @@
-/* The state hash: 64 bits over everything that makes up a machine (RAM, CPU, devices). Its value is the
- * same on every host. It guards against divergence and damage, not against an adversary. */
+/* The state hash: 64 bits over everything that makes up a machine (RAM, CPU, devices). Its value
+ * is the same on every host. It guards against divergence and damage, not against an adversary. */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

@@ -1,9 +1,10 @@
 /* CPUID and the table of CPU models (SDM 2, CPUID).
  *
- * A model lists what it would have; features.def says which of it Orrery completely has. Only what is in both is
- * reported, and everything that depends on a feature asks cpu_has(). The default model is a Pentium III with
- * what later operating systems look for. It reports the absence of the speculation flaws of real parts
- * (ARCH_CAPABILITIES), which spares guests their workarounds, and a TSC of constant rate, which it is. */
+ * A model lists what it would have; features.def says which of it Orrery completely has. Only what
+ * is in both is reported, and everything that depends on a feature asks cpu_has(). The default
+ * model is a Pentium III with what later operating systems look for. It reports the absence of the
+ * speculation flaws of real parts (ARCH_CAPABILITIES), which spares guests their workarounds, and a
+ * TSC of constant rate, which it is. */
 #include "cpu/cpuid.h"
 
 #include <string.h>
@@ -18,19 +19,26 @@ static const struct {
 };
 
 #define F_PENTIUM                                                                                  \
-    (FEAT_BIT(FPU) | FEAT_BIT(VME) | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) | FEAT_BIT(MSR) | \
-     FEAT_BIT(MCE) | FEAT_BIT(CX8))
+    (FEAT_BIT(FPU) | FEAT_BIT(VME) | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) |                \
+     FEAT_BIT(MSR) | FEAT_BIT(MCE) | FEAT_BIT(CX8))
 #define F_P6                                                                                       \
     (F_PENTIUM | FEAT_BIT(PAE) | FEAT_BIT(APIC) | FEAT_BIT(SEP) | FEAT_BIT(MTRR) | FEAT_BIT(PGE) | \
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
 #define F_PENTIUM3                                                                                 \
     (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR) | FEAT_BIT(SSE))
-#define F_ORRERY                                                                                   \
-    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
+#define F_ORRERY (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
 
-/* The first is the default. Cache descriptors: 16 KiB + 16 KiB first level, 256 KiB second level. */
+/* The first is the default. Cache descriptors: 16 KiB + 16 KiB first level, 256 KiB second level.
+ */
 static const struct cpu_model models[] = {
-    {"orrery", "Orrery virtual CPU", "GenuineIntel", 0x686, ISA_SSE2, 7, 0x80000008, F_ORRERY,
+    {"orrery",
+     "Orrery virtual CPU",
+     "GenuineIntel",
+     0x686,
+     ISA_SSE2,
+     7,
+     0x80000008,
+     F_ORRERY,
      {0x03020101, 0, 0x0c040882}},
     {"pentium3", "", "GenuineIntel", 0x686, ISA_SSE, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
     {"pentiumpro", "", "GenuineIntel", 0x619, ISA_P6, 2, 0, F_P6, {0x03020101, 0, 0x06040a42}},
@@ -72,8 +80,8 @@ u32 cpu_cr4_bits(const struct cpu *cpu)
         u8 feature;
         u32 bits;
     } rows[] = {
-        {FEAT_VME, CR4_VME | CR4_PVI}, {FEAT_TSC, CR4_TSD}, {FEAT_DE, CR4_DE},
-        {FEAT_PSE, CR4_PSE},           {FEAT_PAE, CR4_PAE}, {FEAT_MCE, CR4_MCE},
+        {FEAT_VME, CR4_VME | CR4_PVI}, {FEAT_TSC, CR4_TSD},  {FEAT_DE, CR4_DE},
+        {FEAT_PSE, CR4_PSE},           {FEAT_PAE, CR4_PAE},  {FEAT_MCE, CR4_MCE},
         {FEAT_PGE, CR4_PGE},           {FEAT_CMOV, CR4_PCE}, {FEAT_FXSR, CR4_OSFXSR},
         {FEAT_SSE, CR4_OSXMMEXCPT},
     };
@@ -118,9 +126,7 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         out[3] = letters(m->vendor + 4);
         out[2] = letters(m->vendor + 8);
         break;
-    case 1:
-        out[0] = m->signature;
-        break;
+    case 1: out[0] = m->signature; break;
     case 2:
         out[0] = m->cache_desc[0];
         out[1] = m->cache_desc[1];

@@ -21,10 +21,10 @@ struct cpu_model {
     const char *name; /* as in -cpu */
     const char *brand;
     const char *vendor; /* twelve characters */
-    u32 signature;    /* CPUID.1:EAX, and EDX at reset */
-    enum isa isa;     /* forms of later generations are #UD */
+    u32 signature;      /* CPUID.1:EAX, and EDX at reset */
+    enum isa isa;       /* forms of later generations are #UD */
     u32 max_leaf, max_ext;
-    u64 features;     /* FEAT_BIT()s; those that are not complete are not reported */
+    u64 features;      /* FEAT_BIT()s; those that are not complete are not reported */
     u32 cache_desc[3]; /* CPUID.2: EAX EBX EDX... as the part reports them: EAX, EBX, EDX */
 };
 

@@ -1,7 +1,8 @@
 /* Control and debug registers: legal combinations, what paging must forget, the mode word.
  *
- * struct mmu holds copies of CR0, CR3, CR4 and EFER.NXE that always equal the CPU's; they are changed here
- * only (and at reset). SDM 3A 2.5, 4.4.1 (PDPTEs), 4.10.4 (what invalidates translations), 17.2. */
+ * struct mmu holds copies of CR0, CR3, CR4 and EFER.NXE that always equal the CPU's; they are
+ * changed here only (and at reset). SDM 3A 2.5, 4.4.1 (PDPTEs), 4.10.4 (what invalidates
+ * translations), 17.2. */
 #include "cpu/crs.h"
 
 #include <string.h>
@@ -44,7 +45,8 @@ static void set_paging(struct cpu *cpu, u32 cr0, u32 cr3, u32 cr4)
     cpu->cr4 = cr4;
 }
 
-/* Protected mode has been left: CPL is 0, and CS can be written through (SDM 3A table 9-1 has it as data). */
+/* Protected mode has been left: CPL is 0, and CS can be written through (SDM 3A table 9-1 has it as
+ * data). */
 static void enter_real(struct cpu *cpu)
 {
     struct segment *cs = &cpu->seg[SEG_CS];

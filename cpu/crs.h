@@ -1,5 +1,5 @@
-/* Loading the control and debug registers, with their checks and what follows from a change (SDM 3A 2.5). All may
- * raise #GP(0) before anything has changed. */
+/* Loading the control and debug registers, with their checks and what follows from a change (SDM
+ * 3A 2.5). All may raise #GP(0) before anything has changed. */
 #ifndef CPU_CRS_H
 #define CPU_CRS_H
 

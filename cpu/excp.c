@@ -1,8 +1,10 @@
-/* Exceptions: recording and unwinding, delivery with double and triple faults (SDM 3A 6.15, table 6-5).
+/* Exceptions: recording and unwinding, delivery with double and triple faults (SDM 3A 6.15, table
+ * 6-5).
  *
- * cpu_raise*() never returns: it unwinds to cpu->unwind, which is the run loop's, or deliver()'s own while an
- * event is being delivered. Delivery commits nothing before it can no longer fail, so a fault inside it finds
- * the machine as the first event left it, and every try starts from the same state. */
+ * cpu_raise*() never returns: it unwinds to cpu->unwind, which is the run loop's, or deliver()'s
+ * own while an event is being delivered. Delivery commits nothing before it can no longer fail, so
+ * a fault inside it finds the machine as the first event left it, and every try starts from the
+ * same state. */
 #include "cpu/excp.h"
 
 #include <string.h>
@@ -76,16 +78,16 @@ static bool combine(struct event *ev, const struct pending_fault *next)
 {
     enum fault_class first = ev->fault ? classify(ev->vec) : BENIGN;
     enum fault_class second = classify(next->vector);
-    bool twice = first == CONTRIBUTORY ? second == CONTRIBUTORY
-                                       : first >= PAGE_FAULT && second != BENIGN;
+    bool twice =
+        first == CONTRIBUTORY ? second == CONTRIBUTORY : first >= PAGE_FAULT && second != BENIGN;
 
     if (twice && first == DOUBLE_FAULT)
         return false;
     if (twice)
         *ev = (struct event){.vec = VEC_DF, .fault = true, .has_error = true};
     else
-        *ev = (struct event){.vec = next->vector, .fault = true, .has_error = next->has_error,
-                             .error = next->error};
+        *ev = (struct event){
+            .vec = next->vector, .fault = true, .has_error = next->has_error, .error = next->error};
     return true;
 }
 
@@ -101,7 +103,8 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     return true;
 }
 
-/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown report. */
+/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown
+ * report. */
 static void deliver(struct cpu *cpu, struct event ev)
 {
     sigjmp_buf *outer = cpu->unwind;
@@ -113,7 +116,8 @@ static void deliver(struct cpu *cpu, struct event ev)
     cpu->fault_depth = 1;
     while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
-        struct event nested = {.vec = next.vector, .has_error = next.has_error, .error = next.error};
+        struct event nested = {
+            .vec = next.vector, .has_error = next.has_error, .error = next.error};
 
         memmove(chain, chain + 1, 2 * sizeof(*chain));
         chain[2] = *record(cpu, &nested);
@@ -132,8 +136,9 @@ void cpu_deliver_pending(struct cpu *cpu)
 {
     const struct pending_fault *p = &cpu->pending;
 
-    deliver(cpu, (struct event){.vec = p->vector, .fault = true, .has_error = p->has_error,
-                                .error = p->error});
+    deliver(cpu,
+            (struct event){
+                .vec = p->vector, .fault = true, .has_error = p->has_error, .error = p->error});
 }
 
 void cpu_interrupt(struct cpu *cpu, u8 vec)

@@ -1,5 +1,6 @@
-/* JMP and CALL far: real and virtual-8086 mode, code segments, call gates with stack switch and parameters, task
- * gates and TSSs; SYSENTER and SYSEXIT (SDM 3A 5.8, SDM 2). Checks and pushes first, registers last. */
+/* JMP and CALL far: real and virtual-8086 mode, code segments, call gates with stack switch and
+ * parameters, task gates and TSSs; SYSENTER and SYSEXIT (SDM 3A 5.8, SDM 2). Checks and pushes
+ * first, registers last. */
 #include "cpu/far.h"
 
 #include "cpu/task.h"

@@ -1,5 +1,6 @@
-/* Far control transfers: JMP, CALL, RET, IRET, SYSENTER, SYSEXIT. Each sets cpu->eip and all that goes with it, or
- * raises with nothing committed. opsize is 2 or 4; next is the EIP after the instruction. */
+/* Far control transfers: JMP, CALL, RET, IRET, SYSENTER, SYSEXIT. Each sets cpu->eip and all that
+ * goes with it, or raises with nothing committed. opsize is 2 or 4; next is the EIP after the
+ * instruction. */
 #ifndef CPU_FAR_H
 #define CPU_FAR_H
 
@@ -7,7 +8,8 @@
 
 void far_jmp(struct cpu *cpu, u16 sel, u32 off, u32 next);
 void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next);
-void far_ret(struct cpu *cpu, unsigned opsize, u32 release); /* release: bytes of parameters to drop */
+void far_ret(struct cpu *cpu, unsigned opsize,
+             u32 release); /* release: bytes of parameters to drop */
 void far_iret(struct cpu *cpu, unsigned opsize, u32 next);
 void far_sysenter(struct cpu *cpu);
 void far_sysexit(struct cpu *cpu);

@@ -15,6 +15,7 @@ struct big {
 };
 
 #define TOP ((u128)1 << 127)
+#define ONE f80_make(false, F80_BIAS, F80_INT_BIT)
 
 /* floor(2^128 / n) for n that is no power of two: coefficients of series in Q0.128. */
 #define INV(n) (~(u128)0 / (n))
@@ -48,7 +49,7 @@ static u64 div_digit(u128 *r, u128 b)
     u64 plow = (u64)low;
     while (high > *r || (high == *r && plow)) { /* q * b > r * 2^64: at most twice */
         q--;
-        high -= bh + (plow < bl);
+        high -= (u128)bh + (plow < bl);
         plow -= bl;
     }
     *r = (*r - high) * ((u128)1 << 64) - plow;
@@ -144,8 +145,9 @@ static unsigned reduce(struct big a, struct big *r, bool *neg)
         return 0;
     u128 v = a.m >> 64;
     for (int n = a.e + 2; n > 0; n -= 62) {
-        v <<= n < 62 ? n : 62;
-        q = (unsigned)(v / p) & 3;
+        int step = n < 62 ? n : 62;
+        v <<= step;
+        q = (step < 2 ? q << step : 0) + (unsigned)(v / p); /* modulo 4 */
         v %= p;
     }
     if (2 * v > p) {
@@ -187,6 +189,18 @@ static bool trig_special(struct fpctx *c, struct f80 a, enum f80_class k, struct
     return true;
 }
 
+/* Below 2^-34 the hardware returns sin x = tan x = x and cos x = 1, whatever the rounding. */
+#define TINY_EXP (-34)
+
+static struct f80 tiny_result(struct fpctx *c, struct f80 a)
+{
+    struct big x = unpack(a);
+    c->flags |= FP_PE;
+    if (x.e < 1 - F80_BIAS)
+        c->flags |= FP_UE;
+    return f80_round_slow(c, f80_sign(a), x.e + F80_BIAS, x.m, true);
+}
+
 static bool out_of_range(struct f80 a)
 {
     return f80_is_normal(a) && f80_exp(a) >= F80_BIAS + 63;
@@ -202,7 +216,15 @@ bool f80_sincos(struct fpctx *c, struct f80 a, struct f80 *sin, struct f80 *cos)
         if (sin)
             *sin = r;
         if (cos)
-            *cos = k == F80_ZERO ? f80_make(false, F80_BIAS, F80_INT_BIT) : r;
+            *cos = k == F80_ZERO ? ONE : r;
+        return true;
+    }
+    if (f80_exp(a) < F80_BIAS + TINY_EXP) {
+        c->flags |= FP_PE;
+        if (sin)
+            *sin = tiny_result(c, a);
+        if (cos)
+            *cos = ONE;
         return true;
     }
     struct big s, co;
@@ -221,6 +243,10 @@ bool f80_tan(struct fpctx *c, struct f80 a, struct f80 *tan)
         return false;
     if (trig_special(c, a, f80_class(a), tan))
         return true;
+    if (f80_exp(a) < F80_BIAS + TINY_EXP) {
+        *tan = tiny_result(c, a);
+        return true;
+    }
     struct big s, co;
     bool s_neg, c_neg;
     sincos_abs(unpack(a), &s, &co, &s_neg, &c_neg);
@@ -282,8 +308,10 @@ struct f80 f80_2xm1(struct fpctx *c, struct f80 a)
     if (k == F80_ZERO || fp_raise_denormal(c, k))
         return a;
     struct big x = unpack(a);
-    if (x.e >= 0) /* 1 and -1 are exact; beyond, the result is undefined (SDM): the operand */
+    if (x.e >= 0) { /* 1 and -1 are exact; beyond, where SDM leaves it undefined, the operand */
+        c->flags |= FP_PE; /* in any case */
         return x.e == 0 && x.m == TOP && neg ? f80_make(true, F80_BIAS - 1, F80_INT_BIT) : a;
+    }
     return finish(c, neg, exp2m1(neg, x));
 }
 
@@ -331,11 +359,13 @@ static struct big log2_abs(u128 m, int e, bool *neg, bool *exact)
     return normalize((u128)(v < 0 ? -v : v), 127 - scale);
 }
 
-/* y * l, for finite nonzero y. */
+/* y * l, for finite nonzero y. The hardware takes exact results too for inexact. */
 static struct f80 times_log(struct fpctx *c, struct f80 y, struct big l, bool neg, bool exact)
 {
     struct big p = big_mul(unpack(y), l);
-    return f80_round_slow(c, f80_sign(y) != neg, p.e + F80_BIAS, p.m | !exact, true);
+    struct f80 r = f80_round_slow(c, f80_sign(y) != neg, p.e + F80_BIAS, p.m | !exact, true);
+    c->flags |= f80_class(r) == F80_DENORMAL ? FP_PE | FP_UE : FP_PE;
+    return r;
 }
 
 static struct f80 signed_inf(bool sign)
@@ -361,9 +391,8 @@ struct f80 f80_yl2x(struct fpctx *c, struct f80 y, struct f80 x)
     if (f80_sign(x) && kx != F80_ZERO)
         return f80_invalid(c);
     if (kx == F80_ZERO && ky != F80_INF && ky != F80_ZERO) {
-        c->flags |= FP_ZE;
-        if (!(c->masks & FP_ZE))
-            return y;
+        c->flags |= FP_ZE; /* and no DE */
+        return signed_inf(!f80_sign(y));
     }
     if (fp_raise_denormal(c, kx) || fp_raise_denormal(c, ky))
         return y;
@@ -404,12 +433,16 @@ struct f80 f80_yl2xp1(struct fpctx *c, struct f80 y, struct f80 x)
     bool neg = f80_sign(x), exact;
     if (kx <= F80_QNAN || ky <= F80_QNAN)
         return f80_nan(c, y, x);
-    if (neg && kx != F80_ZERO && f80_exp(x) >= F80_BIAS) /* -1 and below */
+    if (neg && kx == F80_INF)
         return f80_invalid(c);
     if (fp_raise_denormal(c, kx) || fp_raise_denormal(c, ky))
         return y;
     if (kx == F80_ZERO || kx == F80_INF || ky == F80_ZERO || ky == F80_INF)
         return log_limit(c, y, kx == F80_ZERO, kx == F80_INF, neg);
+    if (neg && f80_exp(x) >= F80_BIAS) { /* outside the domain: Intel's processors return x */
+        c->flags |= FP_PE;
+        return x;
+    }
     struct big l = log2_1p(neg, unpack(x), &neg, &exact);
     return times_log(c, y, l, neg, exact);
 }

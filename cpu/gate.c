@@ -1,7 +1,9 @@
-/* Delivery of interrupts and exceptions: the real-mode vector table, and the IDT's interrupt, trap and task
- * gates of 16 and 32 bits, from protected and virtual-8086 mode (SDM 3A 6.12, 20.3; SDM 2, INT n).
+/* Delivery of interrupts and exceptions: the real-mode vector table, and the IDT's interrupt, trap
+ * and task gates of 16 and 32 bits, from protected and virtual-8086 mode (SDM 3A 6.12, 20.3; SDM 2,
+ * INT n).
  *
- * Everything that may fault comes first: descriptors, accessed bits, the pushes. Registers change last. */
+ * Everything that may fault comes first: descriptors, accessed bits, the pushes. Registers change
+ * last. */
 #include "cpu/gate.h"
 
 #include "cpu/task.h"

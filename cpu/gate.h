@@ -8,22 +8,23 @@
 /* What is being delivered. */
 struct event {
     u8 vec;
-    bool soft;      /* INT n, INT3, INTO: the gate's DPL counts, and errors do not set EXT */
-    bool fault;     /* the return address is that of an instruction to be restarted: RF is pushed as 1 */
+    bool soft; /* INT n, INT3, INTO: the gate's DPL counts, and errors do not set EXT */
+    bool
+        fault; /* the return address is that of an instruction to be restarted: RF is pushed as 1 */
     bool has_error; /* push error (protected mode) */
     u32 error;
 };
 
-/* Delivers with cpu->eip as the return address; may raise, and then nothing has been committed (but for a
- * task switch that failed half-way, which raises in the new task). */
+/* Delivers with cpu->eip as the return address; may raise, and then nothing has been committed (but
+ * for a task switch that failed half-way, which raises in the new task). */
 void gate_deliver(struct cpu *cpu, const struct event *ev);
 
-/* The stack that the current TSS holds for privilege level cpl: checked SS in *ss, and ESP. Raises #TS or #SS
- * with error codes ORed with ext. */
+/* The stack that the current TSS holds for privilege level cpl: checked SS in *ss, and ESP. Raises
+ * #TS or #SS with error codes ORed with ext. */
 void tss_stack(struct cpu *cpu, unsigned cpl, u32 ext, struct segment *ss, u32 *esp);
 
-/* The checks of the code segment that a gate leads to: *out is it as to be loaded (RPL not yet CPL). errors
- * are ORed with ext. Returns the privilege level it will run at. */
+/* The checks of the code segment that a gate leads to: *out is it as to be loaded (RPL not yet
+ * CPL). errors are ORed with ext. Returns the privilege level it will run at. */
 unsigned gate_code(struct cpu *cpu, u16 sel, u32 ext, struct segment *out);
 
 /* Loads CS with its RPL set to cpl, and CPL. The caller updates the mode word. */

@@ -1,4 +1,5 @@
-/* Helpers for far transfers and software interrupts. Each sets cpu->eip; the block leaves to the run loop next. */
+/* Helpers for far transfers and software interrupts. Each sets cpu->eip; the block leaves to the
+ * run loop next. */
 #include "cpu/far.h"
 #include "cpu/gate.h"
 #include "cpu/helpers.h"

@@ -1,7 +1,9 @@
-/* Port input and output: permission by IOPL and the TSS's bitmap (SDM 1, 18.5), single accesses, INS and OUTS.
+/* Port input and output: permission by IOPL and the TSS's bitmap (SDM 1, 18.5), single accesses,
+ * INS and OUTS.
  *
- * A repeated INS or OUTS runs in chunks: registers are exact after every element, so a fault, an interrupt or
- * the end of a chunk leaves an instruction that goes on where it stopped when it is executed again. */
+ * A repeated INS or OUTS runs in chunks: registers are exact after every element, so a fault, an
+ * interrupt or the end of a chunk leaves an instruction that goes on where it stopped when it is
+ * executed again. */
 #include "cpu/help_io.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"

@@ -1,5 +1,5 @@
-/* Helpers that read and test descriptors: segment loads, LAR, LSL, VERR, VERW, and the table registers GDTR, IDTR,
- * LDTR, TR (SDM 3A 2.4, 3.4, 5.10). */
+/* Helpers that read and test descriptors: segment loads, LAR, LSL, VERR, VERW, and the table
+ * registers GDTR, IDTR, LDTR, TR (SDM 3A 2.4, 3.4, 5.10). */
 #include "base/types.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
@@ -17,7 +17,8 @@ void help_set_zf(struct cpu *cpu, u32 zf)
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
 }
 
-/* Fetches sel's descriptor if a program at CPL may look at it; types: the system types that count. */
+/* Fetches sel's descriptor if a program at CPL may look at it; types: the system types that count.
+ */
 static bool visible(struct cpu *cpu, u16 sel, struct desc *d, u32 types)
 {
     if (sel_null(sel) || !desc_fetch(cpu, sel, d))
@@ -36,9 +37,11 @@ static void result(struct cpu *cpu, u32 reg, u32 size, bool ok, u32 value)
     help_set_zf(cpu, ok);
 }
 
-/* LSL knows segments that have a limit, LAR also gates that can be called (SDM 2, tables of LAR and LSL). */
+/* LSL knows segments that have a limit, LAR also gates that can be called (SDM 2, tables of LAR and
+ * LSL). */
 #define LSL_TYPES                                                                                  \
-    (1u << SYS_TSS16 | 1u << SYS_LDT | 1u << SYS_TSS16_BUSY | 1u << SYS_TSS32 | 1u << SYS_TSS32_BUSY)
+    (1u << SYS_TSS16 | 1u << SYS_LDT | 1u << SYS_TSS16_BUSY | 1u << SYS_TSS32 |                    \
+     1u << SYS_TSS32_BUSY)
 #define LAR_TYPES (LSL_TYPES | 1u << SYS_CALL16 | 1u << SYS_TASK_GATE | 1u << SYS_CALL32)
 
 /* Real parts deliver the limit bits of the access rights too, which the manual leaves open. */

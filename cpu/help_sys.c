@@ -36,7 +36,8 @@ void help_clts(struct cpu *cpu)
     cpu_update_mode(cpu);
 }
 
-/* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM 3A 17.2). */
+/* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM
+ * 3A 17.2). */
 static unsigned debug_register(struct cpu *cpu, u32 n)
 {
     if (n == 4 || n == 5) {
@@ -118,7 +119,8 @@ void help_cpuid(struct cpu *cpu)
     cpu->gpr[EDX] = out[3];
 }
 
-/* WAIT: #NM by MP and TS together, then the pending x87 exception: #MF, or FERR# the PC's way (SDM 1, 8.7). */
+/* WAIT: #NM by MP and TS together, then the pending x87 exception: #MF, or FERR# the PC's way (SDM
+ * 1, 8.7). */
 void help_wait(struct cpu *cpu)
 {
     if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))

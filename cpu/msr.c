@@ -1,16 +1,18 @@
-/* Model-specific registers: one table of ranges. A row is a field of struct cpu with the bits that may be set, or
- * a constant; a few have functions. What is in no row is #GP(0), as on a real part (SDM 4, chapter 2).
+/* Model-specific registers: one table of ranges. A row is a field of struct cpu with the bits that
+ * may be set, or a constant; a few have functions. What is in no row is #GP(0), as on a real part
+ * (SDM 4, chapter 2).
  *
- * Memory types (MTRRs, PAT) are kept and checked but change nothing: guest memory has no caches to fool. */
+ * Memory types (MTRRs, PAT) are kept and checked but change nothing: guest memory has no caches to
+ * fool. */
 #include "cpu/msr.h"
 
 #include "cpu/cpuid.h"
 #include "cpu/crs.h"
 
 enum {
-    MSR_F_CONST = 1,   /* reads as mask */
-    MSR_F_IGNORE = 2,  /* bits outside mask are dropped; else they are #GP */
-    MSR_F_U32 = 4,     /* the field is 32 bits */
+    MSR_F_CONST = 1,    /* reads as mask */
+    MSR_F_IGNORE = 2,   /* bits outside mask are dropped; else they are #GP */
+    MSR_F_U32 = 4,      /* the field is 32 bits */
     MSR_F_MEMTYPES = 8, /* eight bytes, each a memory type */
 };
 
@@ -47,25 +49,29 @@ static bool write_efer(struct cpu *cpu, u64 value)
 
 /* Fixed ranges and eight variable ones; write-combining exists. */
 #define MTRR_CAP (8 | 1 << 8 | 1 << 10)
-#define PHYS36 0xfffffffffull
+#define PHYS36   0xfffffffffull
 
-/* RDCL_NO, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO,
- * GDS_NO, RFDS_NO (SDM 4, IA32_ARCH_CAPABILITIES): none of these flaws can be there without speculation. */
+/* RDCL_NO, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO,
+ * BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO (SDM 4, IA32_ARCH_CAPABILITIES): none of these flaws can be
+ * there without speculation. */
 #define ARCH_CAPS                                                                                  \
     (1ull << 0 | 1ull << 3 | 1ull << 4 | 1ull << 5 | 1ull << 6 | 1ull << 8 | 1ull << 13 |          \
      1ull << 14 | 1ull << 15 | 1ull << 20 | 1ull << 24 | 1ull << 26 | 1ull << 27)
 
 #define AT(field) offsetof(struct cpu, msr.field)
 #define CONST(index, value, feature)                                                               \
-    {index, index, MSR_F_CONST, feature, 0, 0, value, NULL, NULL}
+    {                                                                                              \
+        index, index, MSR_F_CONST, feature, 0, 0, value, NULL, NULL                                \
+    }
 
 static const struct msr_row rows[] = {
     {0x10, 0x10, 0, FEAT_TSC, 0, 0, 0, read_tsc, write_tsc},
     CONST(0x17, 0, FEAT_COUNT), /* PLATFORM_ID */
     {0x1b, 0x1b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(apic_base), 0xfffff900, NULL, NULL},
-    CONST(0x2a, 0, FEAT_COUNT), /* EBL_CR_POWERON */
+    CONST(0x2a, 0, FEAT_COUNT),                                              /* EBL_CR_POWERON */
     {0x79, 0x79, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* update trigger */
-    {0x8b, 0x8b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* revision: none loaded */
+    {0x8b, 0x8b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL,
+     NULL}, /* revision: none loaded */
     CONST(0xfe, MTRR_CAP, FEAT_MTRR),
     CONST(0x10a, ARCH_CAPS, FEAT_ARCHCAP),
     {0x119, 0x119, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* BBL_CR_CTL */

@@ -1,5 +1,5 @@
-/* RET far and IRET: same level, outer level, virtual-8086 mode, nested tasks (SDM 2, RET and IRET; SDM 3A 20.2).
- * All is popped and checked before anything is committed. */
+/* RET far and IRET: same level, outer level, virtual-8086 mode, nested tasks (SDM 2, RET and IRET;
+ * SDM 3A 20.2). All is popped and checked before anything is committed. */
 #include "cpu/far.h"
 
 #include "cpu/task.h"
@@ -31,7 +31,8 @@ static void load_eflags(struct cpu *cpu, u32 value, unsigned size, unsigned cpl)
         may |= FLAG_IOPL;
     if (cpl <= cpu_iopl(cpu))
         may |= FLAG_IF;
-    /* RF matters to instruction breakpoints only, which clear it; kept otherwise it would show in frames. */
+    /* RF matters to instruction breakpoints only, which clear it; kept otherwise it would show in
+     * frames. */
     if (size == 4 && (cpu->dr[7] & 0xff))
         may |= FLAG_RF;
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~may) | (value & may));
@@ -76,8 +77,8 @@ static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs
         cpu_raise_err(cpu, VEC_GP, 0);
 }
 
-static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, unsigned size, u32 release,
-                     bool iret)
+static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, unsigned size,
+                     u32 release, bool iret)
 {
     unsigned old = cpu->cpl, cpl = im->cs & 3;
     struct segment cs, ss;

@@ -1,7 +1,7 @@
 /* Descriptor fetches, segment register loads and the exact segment check.
  *
- * Everything is checked before anything is committed; the accessed bit is written last of what may fault.
- * SDM 3A 3.4 (registers and descriptors), 5.3 to 5.6 (limit, type and privilege checks). */
+ * Everything is checked before anything is committed; the accessed bit is written last of what may
+ * fault. SDM 3A 3.4 (registers and descriptors), 5.3 to 5.6 (limit, type and privilege checks). */
 #include "cpu/seg.h"
 
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
@@ -104,7 +104,8 @@ bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc
         if (s->attr & SA_DC) /* expand-down: the limit is the last offset that is not valid */
             return off > s->limit && last <= stack_mask(s);
     }
-    /* A 4 GiB segment has no end: offsets wrap, as where segments are flat and nothing is checked. */
+    /* A 4 GiB segment has no end: offsets wrap, as where segments are flat and nothing is checked.
+     */
     return last <= s->limit || s->limit == 0xffffffff;
 }
 
@@ -121,13 +122,15 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     return la;
 }
 
-void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec, u32 ext)
+void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
+                  u32 ext)
 {
     struct desc d;
 
     if (sel_null(sel))
         cpu_raise_err(cpu, vec, ext);
-    if (!desc_fetch(cpu, sel, &d) || (sel & 3) != cpl || desc_dpl(d) != cpl || !desc_is_writable_data(d))
+    if (!desc_fetch(cpu, sel, &d) || (sel & 3) != cpl || desc_dpl(d) != cpl ||
+        !desc_is_writable_data(d))
         cpu_raise_err(cpu, vec, sel_err(sel) | ext);
     if (!(d.hi & DH_P))
         cpu_raise_err(cpu, VEC_SS, sel_err(sel) | ext);

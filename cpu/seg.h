@@ -1,5 +1,5 @@
-/* Segmentation: descriptors, the cached form in struct cpu, loads with all checks, and stacks that are
- * pushed to before anything is committed (SDM 3A chapters 3 and 5). */
+/* Segmentation: descriptors, the cached form in struct cpu, loads with all checks, and stacks that
+ * are pushed to before anything is committed (SDM 3A chapters 3 and 5). */
 #ifndef CPU_SEG_H
 #define CPU_SEG_H
 
@@ -15,20 +15,30 @@ struct desc {
 /* Bits of desc.hi */
 enum {
     DH_ACCESSED = 1u << 8,
-    DH_RW = 1u << 9,      /* readable code, writable data */
+    DH_RW = 1u << 9, /* readable code, writable data */
     DH_CONFORM = 1u << 10,
     DH_CODE = 1u << 11,
     DH_S = 1u << 12,
     DH_P = 1u << 15,
     DH_DB = 1u << 22,
     DH_G = 1u << 23,
-    DH_BUSY = 1u << 9,    /* of a TSS */
+    DH_BUSY = 1u << 9, /* of a TSS */
 };
 
 /* Types of system descriptors, and of segment.attr with S clear (SDM 3A table 3-2). */
 enum sys_type {
-    SYS_TSS16 = 1, SYS_LDT = 2, SYS_TSS16_BUSY = 3, SYS_CALL16 = 4, SYS_TASK_GATE = 5, SYS_INT16 = 6,
-    SYS_TRAP16 = 7, SYS_TSS32 = 9, SYS_TSS32_BUSY = 11, SYS_CALL32 = 12, SYS_INT32 = 14, SYS_TRAP32 = 15,
+    SYS_TSS16 = 1,
+    SYS_LDT = 2,
+    SYS_TSS16_BUSY = 3,
+    SYS_CALL16 = 4,
+    SYS_TASK_GATE = 5,
+    SYS_INT16 = 6,
+    SYS_TRAP16 = 7,
+    SYS_TSS32 = 9,
+    SYS_TSS32_BUSY = 11,
+    SYS_CALL32 = 12,
+    SYS_INT32 = 14,
+    SYS_TRAP32 = 15,
 };
 
 static inline unsigned desc_dpl(struct desc d)
@@ -87,9 +97,11 @@ static inline unsigned cpu_iopl(const struct cpu *cpu)
 
 /* Linear address of sel's descriptor in the GDT or LDT; false if it is beyond the table. */
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la);
-/* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the caller's. */
+/* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the
+ * caller's. */
 bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d);
-/* Sets bits in the second dword of sel's descriptor, in memory and in *d, if they are not set yet. */
+/* Sets bits in the second dword of sel's descriptor, in memory and in *d, if they are not set yet.
+ */
 void desc_set(struct cpu *cpu, u16 sel, struct desc *d, u32 bits);
 
 /* limit_r and limit_w from attr and limit; after any change of those. */
@@ -105,9 +117,10 @@ bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc
 
 /* MOV, POP and LxS to ES, SS, DS, FS, GS: checks by mode, commits, updates the mode word. */
 void seg_load(struct cpu *cpu, enum seg seg, u16 sel);
-/* The checks of SS for a given CPL, raising vec (#GP or #TS) for what is wrong and #SS if not present, error
- * codes ORed with ext. Sets the accessed bit; fills *out. */
-void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec, u32 ext);
+/* The checks of SS for a given CPL, raising vec (#GP or #TS) for what is wrong and #SS if not
+ * present, error codes ORed with ext. Sets the accessed bit; fills *out. */
+void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
+                  u32 ext);
 /* ES, DS, FS, GS that CPL may no longer use become null (after a return to an outer level). */
 void seg_drop_inner(struct cpu *cpu);
 

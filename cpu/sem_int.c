@@ -1,5 +1,6 @@
-/* Control transfers that the helpers do: far JMP, CALL and RET, IRET, software interrupts, SYSENTER and SYSEXIT;
- * the interrupt flag, HLT, and undefined instructions. All of them leave to the run loop. */
+/* Control transfers that the helpers do: far JMP, CALL and RET, IRET, software interrupts, SYSENTER
+ * and SYSEXIT; the interrupt flag, HLT, and undefined instructions. All of them leave to the run
+ * loop. */
 #include "cpu/lift.h"
 #include "cpu/sem_sys.h"
 

@@ -1,5 +1,5 @@
-/* IN, OUT, INS, OUTS. What a device does may change anything that the run loop watches, so a port access
- * ends its block. */
+/* IN, OUT, INS, OUTS. What a device does may change anything that the run loop watches, so a port
+ * access ends its block. */
 #include "cpu/help_io.h"
 #include "cpu/lift.h"
 

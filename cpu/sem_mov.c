@@ -1,5 +1,5 @@
 /* Moves and conversions: MOV, MOVZX/MOVSX, LEA, XCHG, CMOVcc, SETcc, BSWAP, XLAT, CBW/CWD, LAHF/SAHF,
- * the instructions that set or clear one flag, NOP and the undefined ones. SDM volume 2. */
+ * the instructions that set or clear one flag, NOP. SDM volume 2. */
 #include "cpu/lift.h"
 
 enum { CC_B = 2 };
@@ -157,10 +157,4 @@ void sem_nop(struct lift *l, const struct insn *in)
 {
     (void)l;
     (void)in;
-}
-
-void sem_ud(struct lift *l, const struct insn *in)
-{
-    (void)in;
-    lift_raise(l, VEC_UD, false, 0);
 }

@@ -1,6 +1,7 @@
-/* Segment registers and descriptor tables: MOV, PUSH, POP, LxS of segment registers, LAR, LSL, VERR, VERW, ARPL,
- * and the table registers. A load may change the segment's class in the mode word, so it ends the block.
- * A selector is loaded before anything else of its instruction is committed. */
+/* Segment registers and descriptor tables: MOV, PUSH, POP, LxS of segment registers, LAR, LSL,
+ * VERR, VERW, ARPL, and the table registers. A load may change the segment's class in the mode
+ * word, so it ends the block. A selector is loaded before anything else of its instruction is
+ * committed. */
 #include "cpu/lift.h"
 #include "cpu/sem_sys.h"
 

@@ -1,5 +1,5 @@
-/* Control and debug registers, caches and TLB, MSRs, the time stamp counter, CPUID, WAIT. What changes the mode word
- * or mappings, or reads the clock, ends the block (SDM 2; SDM 3A 2.8). */
+/* Control and debug registers, caches and TLB, MSRs, the time stamp counter, CPUID, WAIT. What
+ * changes the mode word or mappings, or reads the clock, ends the block (SDM 2; SDM 3A 2.8). */
 #include "cpu/sem_sys.h"
 
 static void call(struct lift *l, enum helper helper)
@@ -33,8 +33,9 @@ void sem_mov_to_cr(struct lift *l, const struct insn *in)
 
 void sem_mov_from_dr(struct lift *l, const struct insn *in)
 {
-    opnd_write(l, in, 0,
-               ir_call(l->ir, HELPER_mov_from_dr, ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
+    opnd_write(
+        l, in, 0,
+        ir_call(l->ir, HELPER_mov_from_dr, ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
 }
 
 void sem_mov_to_dr(struct lift *l, const struct insn *in)

@@ -280,6 +280,13 @@ struct f80 f80_rint(struct fpctx *c, struct f80 a)
     return f80_make(f80_sign(a), r.exp - n, r.sig << n);
 }
 
+/* a as a result that is not computed: no UE, even unmasked, but a pseudo-denormal becomes normal. */
+static struct f80 unchanged(struct f80 a)
+{
+    a.se += !f80_exp(a) && a.sig >> 63;
+    return a;
+}
+
 struct f80 f80_scale(struct fpctx *c, struct f80 a, struct f80 b)
 {
     enum f80_class ka = f80_class(a), kb = f80_class(b);
@@ -291,10 +298,8 @@ struct f80 f80_scale(struct fpctx *c, struct f80 a, struct f80 b)
         return a;
     if (ka == F80_ZERO || ka == F80_INF)
         return a;
-    if (kb == F80_ZERO) { /* no UE, even unmasked; but a pseudo-denormal becomes normal */
-        a.se += !f80_exp(a) && a.sig >> 63;
-        return a;
-    }
+    if (kb == F80_ZERO)
+        return unchanged(a);
     if (kb == F80_INF)
         return f80_sign(b) ? zero(f80_sign(a)) : infinity(f80_sign(a));
 
@@ -345,7 +350,7 @@ struct f80 f80_rem(struct fpctx *c, struct f80 a, struct f80 b, bool nearest, un
     u64 siga, sigb;
     int ea = f80_normalize(a, &siga);
     if (kb == F80_INF)
-        return f80_round_slow(c, f80_sign(a), ea, (u128)siga << 64, true);
+        return unchanged(a);
     int eb = f80_normalize(b, &sigb), d = ea - eb;
     if (d < -1 || (d < 0 && !nearest))
         return f80_round_slow(c, f80_sign(a), ea, (u128)siga << 64, true);

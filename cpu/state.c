@@ -1,7 +1,9 @@
-/* Making, resetting and classifying a CPU: memory, the power-up state (SDM 3A 9.1.1), the mode word.
+/* Making, resetting and classifying a CPU: memory, the power-up state (SDM 3A 9.1.1), the mode
+ * word.
  *
- * struct cpu holds the TLB, so it is mapped rather than allocated: only pages that are touched exist.
- * cpu->mode is a pure function of seg[], cr0, cr4, cpl and eflags; cpu_update_mode() recomputes it. */
+ * struct cpu holds the TLB, so it is mapped rather than allocated: only pages that are touched
+ * exist. cpu->mode is a pure function of seg[], cr0, cr4, cpl and eflags; cpu_update_mode()
+ * recomputes it. */
 #include "cpu/state.h"
 
 #include <stdlib.h>

@@ -1,22 +1,30 @@
-/* Hardware task switches by JMP, CALL, IRET and task gates, between TSSs of 16 and 32 bits (SDM 3A 7.2, 7.3).
+/* Hardware task switches by JMP, CALL, IRET and task gates, between TSSs of 16 and 32 bits (SDM
+ * 3A 7.2, 7.3).
  *
- * The order is the manual's: what can fault in the old task first (both TSSs are read or probed whole), then the
- * old state is saved, the new one loaded; from there faults (#TS, #NP, #SS, #GP, #PF) belong to the new task,
- * whose first instruction has not run. */
+ * The order is the manual's: what can fault in the old task first (both TSSs are read or probed
+ * whole), then the old state is saved, the new one loaded; from there faults (#TS, #NP, #SS, #GP,
+ * #PF) belong to the new task, whose first instruction has not run. */
 #include "cpu/task.h"
 
 #include "cpu/crs.h"
 
 /* The state that a TSS holds, and its layout (SDM 3A figures 7-2 and 7-10). */
-enum tss_field { TF_EIP, TF_EFLAGS, TF_GPR, TF_SEG = TF_GPR + GPR_COUNT, TF_LDT = TF_SEG + SEG_COUNT, TF_CR3,
-                 TF_COUNT };
+enum tss_field {
+    TF_EIP,
+    TF_EFLAGS,
+    TF_GPR,
+    TF_SEG = TF_GPR + GPR_COUNT,
+    TF_LDT = TF_SEG + SEG_COUNT,
+    TF_CR3,
+    TF_COUNT
+};
 
 struct tss_layout {
-    u8 width;       /* of EIP, EFLAGS and general registers, in bytes */
-    u8 eip;         /* offset of EIP; EFLAGS, general and segment registers follow, width apart */
-    u8 nsegs;       /* segment registers it has */
-    u8 ldt;         /* offset of the LDT selector */
-    u8 min_limit;   /* #TS if the limit is less */
+    u8 width;     /* of EIP, EFLAGS and general registers, in bytes */
+    u8 eip;       /* offset of EIP; EFLAGS, general and segment registers follow, width apart */
+    u8 nsegs;     /* segment registers it has */
+    u8 ldt;       /* offset of the LDT selector */
+    u8 min_limit; /* #TS if the limit is less */
 };
 
 static const struct tss_layout layout16 = {2, 0x0e, 4, 0x2a, 0x2b};
@@ -37,7 +45,9 @@ static laddr field_addr(const struct tss_layout *t, laddr base, unsigned field)
 static void read_state(struct cpu *cpu, const struct tss_layout *t, laddr base, u32 *v)
 {
     for (unsigned i = 0; i < TF_LDT; i++)
-        v[i] = i < (unsigned)TF_SEG + t->nsegs ? (u32)mem_read(cpu, field_addr(t, base, i), t->width, false) : 0;
+        v[i] = i < (unsigned)TF_SEG + t->nsegs
+                   ? (u32)mem_read(cpu, field_addr(t, base, i), t->width, false)
+                   : 0;
     v[TF_LDT] = (u32)mem_read(cpu, base + t->ldt, 2, false);
     v[TF_CR3] = t == &layout32 ? (u32)mem_read(cpu, base + TSS_CR3, 4, false) : 0;
     if (t == &layout16)
@@ -69,7 +79,8 @@ static void set_busy(struct cpu *cpu, u16 sel, bool busy)
 }
 
 /* Raises what writing both TSSs and both descriptors may raise. */
-static void probe_writes(struct cpu *cpu, u16 sel, laddr to, bool nested, const struct tss_layout *from)
+static void probe_writes(struct cpu *cpu, u16 sel, laddr to, bool nested,
+                         const struct tss_layout *from)
 {
     laddr la;
 
@@ -183,7 +194,8 @@ static void enter(struct cpu *cpu, const struct tss_layout *t, const u32 *v, con
         cpu_debug_trap(cpu, 1u << 15);
 }
 
-void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_eip, const struct event *ev)
+void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_eip,
+                 const struct event *ev)
 {
     u32 ext = ev && !ev->soft;
     bool nested = reason == TASK_CALL || reason == TASK_EVENT;
@@ -194,12 +206,13 @@ void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_e
     struct desc d;
     struct segment tr;
 
-    if (sel_null(sel) || (sel & 4) || !desc_fetch(cpu, sel, &d) || (desc_type(d) & ~0xau) != SYS_TSS16 ||
-        (d.hi & DH_BUSY) != want)
+    if (sel_null(sel) || (sel & 4) || !desc_fetch(cpu, sel, &d) ||
+        (desc_type(d) & ~0xau) != SYS_TSS16 || (d.hi & DH_BUSY) != want)
         cpu_raise_err(cpu, vec, sel_err(sel) | ext);
     if (!(d.hi & DH_P))
         cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
-    const struct tss_layout *to = layout_of(desc_type(d)), *from = layout_of(cpu->tr.attr & SA_TYPE);
+    const struct tss_layout *to = layout_of(desc_type(d)),
+                            *from = layout_of(cpu->tr.attr & SA_TYPE);
     if (desc_limit(d) < to->min_limit)
         cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     seg_from_desc(&tr, sel, d);
@@ -224,7 +237,8 @@ void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_e
     if (to == &layout16)
         v[TF_EFLAGS] &= 0xffff;
 
-    /* Inside a block: this instruction retires now, and what faults from here on is at the new EIP. */
+    /* Inside a block: this instruction retires now, and what faults from here on is at the new EIP.
+     */
     u32 left = cpu->insn_left;
     if (left) {
         cpu->budget += left - 1;

@@ -1,17 +1,19 @@
-/* The keyboard controller of the PC/AT and PS/2 at 60h and 64h, with an AT keyboard on its first port
- * and a PS/2 mouse on the second. IBM PS/2 Hardware Interface Technical Reference, "Keyboard and
- * Auxiliary Device Controller".
+/* The keyboard controller of the PC/AT and PS/2 at 60h and 64h, with an AT keyboard on its first
+ * port and a PS/2 mouse on the second. IBM PS/2 Hardware Interface Technical Reference,
+ * "Keyboard and Auxiliary Device Controller".
  *
- * There is one output buffer. It is filled, from the controller's own answers, the keyboard or the mouse
- * in this order, a short time after it is free and there is something to send: software that writes
- * a command and at once reads the status finds the buffer empty, as on the real thing. */
+ * There is one output buffer. It is filled, from the controller's own answers, the keyboard or
+ * the mouse in this order, a short time after it is free and there is something to send:
+ * software that writes a command and at once reads the status finds the buffer empty, as on the
+ * real thing. */
 #include "devices/i8042.h"
 
 #include "devices/core/journal.h"
 #include "devices/ps2.h"
 
 enum { ST_OUTPUT_FULL = 1, ST_SYSTEM = 4, ST_COMMAND = 8, ST_UNLOCKED = 0x10, ST_AUX = 0x20 };
-enum { CB_IRQ1 = 1, CB_IRQ12 = 2, CB_SYSTEM = 4, CB_NO_KBD = 0x10, CB_NO_AUX = 0x20, CB_XLATE = 0x40 };
+enum { CB_IRQ1 = 1, CB_IRQ12 = 2, CB_SYSTEM = 4 };
+enum { CB_NO_KBD = 0x10, CB_NO_AUX = 0x20, CB_XLATE = 0x40 };
 enum { OP_NO_RESET = 1, OP_A20 = 2, OP_IRQ1 = 0x10, OP_IRQ12 = 0x20 };
 
 enum source { FROM_NONE, FROM_CONTROLLER, FROM_KEYBOARD, FROM_MOUSE };
@@ -106,7 +108,8 @@ static void update_irqs(struct i8042 *s)
     irq_set(&s->irq12, aux && (s->ram[0] & CB_IRQ12));
 }
 
-/* A keyboard byte on its way to the buffer; false: it was the F0 of a break code and stays behind. */
+/* A keyboard byte on its way to the buffer; false: it was the F0 of a break code and stays
+ * behind. */
 static bool translate(struct i8042 *s, u8 *byte)
 {
     if (!(s->ram[0] & CB_XLATE))
@@ -153,7 +156,8 @@ static void on_timer(void *opaque)
     update_irqs(s);
 }
 
-/* An answer of the controller overtakes whatever was about to be sent, and what waits in the buffer. */
+/* An answer of the controller overtakes whatever was about to be sent, and what waits in the
+ * buffer. */
 static void answer(struct i8042 *s, u8 byte, bool aux)
 {
     s->answer = byte;

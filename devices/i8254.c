@@ -1,9 +1,10 @@
-/* The 8254 interval timer at 40h-43h and system control port B at 61h, which holds the gate of channel
- * 2. Intel 8254 data sheet (231164).
+/* The 8254 interval timer at 40h-43h and system control port B at 61h, which holds the gate of
+ * channel 2. Intel 8254 data sheet (231164).
  *
- * Nothing counts: a channel remembers the clock at which its count was loaded, and every output level
- * and count is computed from virtual time, in whole clocks of 1.193182 MHz since time 0. A count is
- * loaded one clock after it was written. Only channel 0 has a timer, for the edges of its output. */
+ * Nothing counts: a channel remembers the clock at which its count was loaded, and every output
+ * level and count is computed from virtual time, in whole clocks of 1.193182 MHz since time 0. A
+ * count is loaded one clock after it was written. Only channel 0 has a timer, for the edges of
+ * its output. */
 #include "devices/core/dev.h"
 
 #define PIT_HZ         1193182u
@@ -82,8 +83,8 @@ static bool not_yet(u64 clock, u64 now)
     return (s64)(now - clock) < 0;
 }
 
-/* Clocks counted since the load; start may be "before time 0" after a change of period, so differences
- * are modulo 2^64. */
+/* Clocks counted since the load; start may be "before time 0" after a change of period, so
+ * differences are modulo 2^64. */
 static u64 elapsed(const struct channel *c, u64 now)
 {
     if (!c->gate && c->mode != 1 && c->mode != 5)
@@ -156,7 +157,8 @@ static u16 to_bcd(u32 value)
 
 static u32 from_bcd(u32 value)
 {
-    return (value & 15) + (value >> 4 & 15) * 10 + (value >> 8 & 15) * 100 + (value >> 12 & 15) * 1000;
+    return (value & 15) + (value >> 4 & 15) * 10 + (value >> 8 & 15) * 100 +
+           (value >> 12 & 15) * 1000;
 }
 
 /* The counting element, as a read shows it. */

@@ -1,8 +1,9 @@
-/* The pair of 8259A interrupt controllers of a PC/AT: master at 20h, slave at A0h on the master's input
- * 2, edge/level control (ELCR) at 4D0h. Intel 8259A data sheet (231468); ELCR as in the PIIX3.
+/* The pair of 8259A interrupt controllers of a PC/AT: master at 20h, slave at A0h on the
+ * master's input 2, edge/level control (ELCR) at 4D0h. Intel 8259A data sheet (231468); ELCR as
+ * in the PIIX3.
  *
- * A request is its latch and its line: an edge that goes away before it is acknowledged leaves nothing
- * in IRR, and the acknowledge that finds nothing answers with the spurious level 7. */
+ * A request is its latch and its line: an edge that goes away before it is acknowledged leaves
+ * nothing in IRR, and the acknowledge that finds nothing answers with the spurious level 7. */
 #include "devices/core/dev.h"
 
 enum { MASTER, SLAVE };

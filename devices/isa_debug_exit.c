@@ -1,5 +1,5 @@
-/* QEMU's isa-debug-exit: a write of v ends the run with exit status (v << 1) | 1, so that a test guest
- * can tell its host how it went and never with 0. */
+/* QEMU's isa-debug-exit: a write of v ends the run with exit status (v << 1) | 1, so that a test
+ * guest can tell its host how it went and never with 0. */
 #include "devices/core/dev.h"
 
 struct debug_exit {

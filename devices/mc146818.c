@@ -1,10 +1,11 @@
-/* The real time clock and CMOS RAM of the PC/AT at 70h/71h: Motorola MC146818 (data sheet ADI-856) with
- * the PC's conventions: IRQ 8, NMI mask in bit 7 of port 70h, century at 32h, memory sizes.
+/* The real time clock and CMOS RAM of the PC/AT at 70h/71h: Motorola MC146818 (data sheet
+ * ADI-856) with the PC's conventions: IRQ 8, NMI mask in bit 7 of port 70h, century at 32h,
+ * memory sizes.
  *
- * The divider chain starts at phase_ns; second k begins at phase_ns + k seconds. While the clock runs
- * the date is base_sec + k and reg[0..9] is stale; while it is stopped (SET, or the divider held in
- * reset) the date is reg[]. Flags of register C are brought up to date when someone looks, or by the
- * timer if an enabled interrupt waits for one: an unused RTC costs nothing. */
+ * The divider chain starts at phase_ns; second k begins at phase_ns + k seconds. While the clock
+ * runs the date is base_sec + k and reg[0..9] is stale; while it is stopped (SET, or the divider
+ * held in reset) the date is reg[]. Flags of register C are brought up to date when someone
+ * looks, or by the timer if an enabled interrupt waits for one: an unused RTC costs nothing. */
 #include "devices/mc146818.h"
 
 #include <stdio.h>
@@ -38,7 +39,7 @@ struct mc146818 {
     s64 phase_ns;     /* when the divider's second 0 began */
     s64 seen_sec;     /* flags of register C are up to date up to this second ... */
     u64 seen_periods; /* ... and to this period of the periodic interrupt */
-    u8 day_shift;     /* the day of week counts on its own: what the guest set, minus the calendar */
+    u8 day_shift;     /* the day of week counts on its own: the guest's minus the calendar's */
     bool irq_level;
     struct timer timer;
     struct irq_line irq;
@@ -119,7 +120,8 @@ static bool parse_date(const char *text, s64 *seconds)
                    &d.hour, &d.min, &d.sec, &used);
 
     if ((n != 3 && n != 6) || text[used] || d.month < 1 || d.month > 12 || d.date < 1 ||
-        d.date > 31 || d.hour > 23 || d.min > 59 || d.sec > 59 || d.hour < 0 || d.min < 0 || d.sec < 0)
+        d.date > 31 || d.hour > 23 || d.min > 59 || d.sec > 59 || d.hour < 0 ||
+        d.min < 0 || d.sec < 0)
         return false;
     *seconds = seconds_from_date(&d);
     return true;
@@ -205,8 +207,8 @@ static void regs_to_date(struct mc146818 *s, s64 second)
 
 /* ---- flags and interrupts ---- */
 
-/* log2 of the periodic interrupt's period in crystal cycles, or -1 if it is off. Rates 1 and 2 are 8 and
- * 9 with this crystal. */
+/* log2 of the periodic interrupt's period in crystal cycles, or -1 if it is off. Rates 1 and 2
+ * are 8 and 9 with this crystal. */
 static int period_shift(const struct mc146818 *s)
 {
     int rate = s->reg[REG_A] & 15;
@@ -238,7 +240,8 @@ static bool alarm_matches(const struct mc146818 *s, s64 second_of_day)
            alarm_field_matches(r[REG_HOUR_ALARM], decode_hour(s, r[REG_HOUR_ALARM]), hour);
 }
 
-/* Does the alarm go off in the seconds after `from`, up to `to`? At most a day has to be looked at. */
+/* Does the alarm go off in the seconds after `from`, up to `to`? At most a day has to be looked
+ * at. */
 static bool alarm_between(const struct mc146818 *s, s64 from, s64 to)
 {
     if (to - from > DAY_SECONDS)
@@ -433,7 +436,8 @@ static void put_cmos16(struct mc146818 *s, u8 index, u32 value)
     put_cmos(s, (u8)(index + 1), value >> 8);
 }
 
-/* Base memory in KiB at 15h, memory above 1 MiB in KiB at 17h and 30h, above 16 MiB in 64 KiB at 34h. */
+/* Base memory in KiB at 15h, memory above 1 MiB in KiB at 17h and 30h, above 16 MiB in 64 KiB at
+ * 34h. */
 static void put_memory_sizes(struct mc146818 *s)
 {
     u32 kib = s->ram >> 10;

@@ -4,8 +4,8 @@
 
 #include "devices/core/dev.h"
 
-/* The journal channel that sets the date: 8 bytes, little-endian seconds since 1970-01-01 (signed). For
- * a machine that starts at the host's date: send it before the first instruction. */
+/* The journal channel that sets the date: 8 bytes, little-endian seconds since 1970-01-01
+ * (signed). For a machine that starts at the host's date: send it before the first instruction. */
 #define RTC_CHANNEL "rtc"
 
 /* Sets a byte of CMOS RAM (10h..7Fh) as a setup program would, and the checksum over 10h..2Dh. The

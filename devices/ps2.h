@@ -1,6 +1,6 @@
 /* The two PS/2 devices behind the i8042: the AT keyboard and the mouse. They are parts of the
- * controller's state, not devices on the bus: bytes go in with _write(), bytes come out with _take().
- * `changed` tells the controller that there may be something to take. */
+ * controller's state, not devices on the bus: bytes go in with _write(), bytes come out with
+ * _take(). `changed` tells the controller that there may be something to take. */
 #ifndef DEVICES_PS2_H
 #define DEVICES_PS2_H
 
@@ -56,8 +56,8 @@ u8 ps2_take(struct ps2_port *port);
 /* A key goes down or up; key numbers as in devices/i8042.h. */
 void ps2_keyboard_key(struct ps2_keyboard *k, u8 key, bool down);
 
-/* Relative movement (dy counts downwards, as on screens), wheel clicks (positive: towards the user),
- * and the buttons as they now are. */
+/* Relative movement (dy counts downwards, as on screens), wheel clicks (positive: towards the
+ * user), and the buttons as they now are. */
 void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, u8 buttons);
 
 /* For the two implementations. */

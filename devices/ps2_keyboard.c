@@ -1,7 +1,7 @@
-/* The AT keyboard: commands, and key numbers to the scan codes of sets 1, 2 and 3 (IBM PS/2 Hardware
- * Interface Technical Reference, "Keyboards (101- and 102-Key)"). A key number is a set 1 code; set 2
- * follows from it through the controller's own translation table read backwards, set 3 is set 2 but for
- * the keys in a table of exceptions. */
+/* The AT keyboard: commands, and key numbers to the scan codes of sets 1, 2 and 3 (IBM PS/2
+ * Hardware Interface Technical Reference, "Keyboards (101- and 102-Key)"). A key number is a set
+ * 1 code; set 2 follows from it through the controller's own translation table read backwards,
+ * set 3 is set 2 but for the keys in a table of exceptions. */
 #include "devices/i8042.h"
 #include "devices/ps2.h"
 

@@ -1,6 +1,7 @@
-/* The PS/2 mouse, with the wheel and five-button extensions that the usual knocks (sample rates 200,
- * 100, 80 and 200, 200, 80) switch on. IBM PS/2 Hardware Interface Technical Reference, "Mouse";
- * Microsoft's IntelliMouse protocol. Movement is summed up until the queue has room for a packet. */
+/* The PS/2 mouse, with the wheel and five-button extensions that the usual knocks (sample rates
+ * 200, 100, 80 and 200, 200, 80) switch on. IBM PS/2 Hardware Interface Technical Reference,
+ * "Mouse"; Microsoft's IntelliMouse protocol. Movement is summed up until the queue has room for
+ * a packet. */
 #include "devices/ps2.h"
 
 enum { ACK = 0xfa, NAK = 0xfe, BAT_OK = 0xaa };
@@ -40,7 +41,8 @@ static void put_packet(struct ps2_mouse *m, struct ps2_queue *q, bool scale)
 {
     s32 dx = clamp(m->dx, -255, 255), dy = clamp(m->dy, -255, 255);
     s32 dz = m->id == ID_FIVE_BUTTONS ? clamp(m->dz, -8, 7) : clamp(m->dz, -128, 127);
-    s32 x = clamp(scale ? scaled(dx) : dx, -256, 255), y = clamp(scale ? scaled(dy) : dy, -256, 255);
+    s32 x = clamp(scale ? scaled(dx) : dx, -256, 255);
+    s32 y = clamp(scale ? scaled(dy) : dy, -256, 255);
 
     ps2_put(q, (u8)(8 | (m->buttons & 7) | (x < 0) << 4 | (y < 0) << 5));
     ps2_put(q, (u8)x);

@@ -1,9 +1,9 @@
 /* The serial port: a National PC16550D with its FIFOs. (PC16550D data sheet.)
  *
- * Received characters come from the chardev's ring at the line's speed in virtual time, and wait in the
- * ring while the FIFO is full, so none are lost however slow the guest. Sent characters leave at once;
- * with pace=on the transmitter takes the time of the line as well. As on the PC, OUT2 gates the
- * interrupt. */
+ * Received characters come from the chardev's ring at the line's speed in virtual time, and wait
+ * in the ring while the FIFO is full, so none are lost however slow the guest. Sent characters
+ * leave at once; with pace=on the transmitter takes the time of the line as well. As on the PC,
+ * OUT2 gates the interrupt. */
 #include "devices/core/chardev.h"
 
 #define FIFO    16 /* a power of two */

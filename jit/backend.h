@@ -45,7 +45,8 @@ extern const struct backend backend_x64;
 
 /* Runs exactly n instructions (fewer if something must leave the block: an exception, an exit, a device access)
  * of ir from its start by interpretation, boundary-exact; used for single steps in any mode. cpu->eip_page must be
- * set; on return cpu->eip is exact. MMIO and port accesses are performed. Always retires what it ran from cpu->budget. */
+ * set; on return cpu->eip is exact. MMIO and port accesses are performed. Always retires what it ran from
+ * cpu->budget. Unless n covers all of ir, it must not have been optimized. */
 enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n);
 
 #endif

@@ -1,5 +1,6 @@
-/* Building IR: one function for each shape of operation, folding what is constant at once. Overflow is
- * sticky and harmless: further ops land in the last slot and the translator retries with a shorter block. */
+/* Building IR: one function for each shape of operation, folding what is constant at once.
+ * Overflow is sticky and harmless: further ops land in the last slot and the translator retries
+ * with a shorter block. */
 #include "jit/ir.h"
 
 #include "base/check.h"

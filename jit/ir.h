@@ -140,7 +140,10 @@ void ir_xind(struct ir *ir, struct irv eip);
 void ir_xnext(struct ir *ir, s32 page_off);
 void ir_xloop(struct ir *ir);
 
-/* Copy and constant propagation, dead code, flag liveness (drops unobserved FLAGS, fills live). */
+/* Copy and constant propagation, dead code, flag liveness (drops unobserved FLAGS, fills live),
+ * coalescing. Afterwards any op may have registers as its outputs, also ones that it reads. Registers and
+ * flags are then exact only where something may look: at F and X ops, and at INSN ops whose cc is 1 (the
+ * instruction before has called a helper that may have done I/O). */
 void ir_optimize(struct ir *ir);
 /* Checks the rules (arity, defined before use, single assignment, block ends with an exit). NULL or what is wrong. */
 const char *ir_verify(const struct ir *ir);

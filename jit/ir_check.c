@@ -1,5 +1,5 @@
-/* The verifier: the rules of the IR that lifters, the optimizer and back ends rely on. For tests and for
- * builds that check every block; it never looks at values. */
+/* The verifier: the rules of the IR that lifters, the optimizer and back ends rely on. For tests
+ * and for builds that check every block; it never looks at values. */
 #include "cpu/flags.h"
 #include "cpu/state.h"
 #include "cpu/vec.h"
@@ -77,8 +77,9 @@ enum { S1 = 1 << 1, S2 = 1 << 2, S4 = 1 << 4, S8 = 1 << 8, S16 = 1 << 16 };
 
 static const char *check_field(u32 offset, u32 size)
 {
-    if (offset < sizeof(((struct cpu *)0)->gpr))
-        return "guest registers are not accessed as fields";
+    if (offset < offsetof(struct cpu, insn_off) && offset + size > offsetof(struct cpu, gpr) &&
+        !(offset >= offsetof(struct cpu, eip_page) && offset + size <= offsetof(struct cpu, cc_op)))
+        return "guest registers and lazy flags are not accessed as fields";
     return (u64)offset + size <= offsetof(struct cpu, tlb) ? NULL : "no such field of struct cpu";
 }
 

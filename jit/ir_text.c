@@ -1,4 +1,5 @@
-/* IR as text, for logs and tests: `t3 = add eax, 0x4`, `st.4 [t3+0x8], ebx`, `flags.4 sub t3, 0x4`. */
+/* IR as text, for logs and tests: `t3 = add eax, 0x4`, `st.4 [t3+0x8], ebx`, `flags.4 sub t3,
+ * 0x4`. */
 #include "jit/ir.h"
 
 #include <stdarg.h>

@@ -1,18 +1,15 @@
-/* The optimizer: four linear passes over a block, with tables by temporary and by register instead of
- * searches, because translation time is part of what the guest feels.
+/* The optimizer: four linear passes over a block, with tables by temporary and by register instead
+ * of searches, because translation time is part of what the guest feels.
  *
  *   forward   copy and constant propagation, folding, narrowing, address folding (opt_fold.c)
  *   backward  dead code, liveness of flags and guest registers
- *   coalesce  `t = op ...; MOV reg, t` becomes `reg = op ...`, by moving the write up or the op down
+ *   coalesce  `t = op ...; MOV reg, t` becomes `reg = op ...`: the write moves up or the op down
  *   compact   renames what was coalesced and closes the gaps
  *
- * Invariants: registers and flags are exact wherever something may look (ops that may fault or leave,
- * helpers that read them); temporaries are assigned once; op indices do not change before compact(). */
+ * Invariants: registers and flags are exact wherever something may look (ops that may fault or
+ * leave, helpers that read them); temporaries are assigned once; op indices do not change before
+ * compact(). */
 #include "jit/opt.h"
-
-#include "cpu/state.h"
-
-#include <string.h>
 
 enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
 
@@ -23,12 +20,6 @@ struct effects {
     bool flags_lost;  /* the lazy flags are not known afterwards */
     u8 observes;      /* FLO_* bits of the flags before it */
 };
-
-static bool touches_lazy_flags(const struct ir_insn *o)
-{
-    return o->imm < offsetof(struct cpu, cc_aux) + 4 &&
-           o->imm + o->size > offsetof(struct cpu, cc_op);
-}
 
 static struct effects call_effects(const struct ir_insn *o)
 {
@@ -48,10 +39,6 @@ static struct effects effects_of(const struct ir_insn *o)
     u8 flags = ir_op_info[o->op].flags;
     if (o->op == IR_CALL)
         return call_effects(o);
-    if (o->op == IR_LDS || o->op == IR_STS) {
-        e.observes = touches_lazy_flags(o) ? FLO_EXIT : 0;
-        e.flags_lost = o->op == IR_STS && e.observes;
-    }
     if (flags & IRF_F) {
         e.may_leave = true;
         e.observes = flags & IRF_X ? FLO_EXIT : FLO_FAULT;
@@ -279,12 +266,6 @@ static bool can_sink(const struct opt *p, const struct progress *g, const struct
            unchanged(p, g, def->e, t->def);
 }
 
-static void extend_use(struct opt *p, struct irv x, s32 m)
-{
-    if (irv_is(x, IRV_TEMP))
-        p->temp[x.v].last_use = p->temp[x.v].last_use > m ? p->temp[x.v].last_use : m;
-}
-
 /* MOV reg, t at m */
 static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov, s32 m)
 {
@@ -301,14 +282,10 @@ static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov
         t->reg = (u8)r;
         g->read[r] = g->write[r] = m;
         mov->op = OPT_REMOVED;
-    } else if (can_sink(p, g, t)) {
+    } else if (can_sink(p, g, t)) { /* its temporaries have no MOV of their own in between */
         *mov = *def;
         mov->d = ir_reg(r);
         def->op = OPT_REMOVED;
-        extend_use(p, mov->a, m);
-        extend_use(p, mov->b, m);
-        extend_use(p, mov->c, m);
-        extend_use(p, mov->e, m);
     }
 }
 

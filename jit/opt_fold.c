@@ -1,5 +1,6 @@
-/* What a single operation folds to, given what the forward pass knows: constants, identities, input bits
- * that nobody looks at, displacements, and conditions of flags whose definition is at hand. */
+/* What a single operation folds to, given what the forward pass knows: constants, identities,
+ * input bits that nobody looks at, displacements, and conditions of flags whose definition is at
+ * hand. */
 #include "jit/opt.h"
 
 #include "cpu/flags.h"

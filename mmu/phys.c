@@ -403,7 +403,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
 
 void phys_set_code_listener(struct phys *p, const struct code_listener *l)
 {
-    p->listener = *l;
+    p->listener = l ? *l : (struct code_listener){0};
 }
 
 u64 phys_lines_mask(paddr pa, u64 len)

@@ -56,7 +56,7 @@ struct code_listener {
     void (*write)(void *opaque, paddr pa, u64 len); /* must unmark what it invalidates */
     void *opaque;
 };
-void phys_set_code_listener(struct phys *p, const struct code_listener *l);
+void phys_set_code_listener(struct phys *p, const struct code_listener *l); /* NULL: none */
 void phys_mark_code(struct phys *p, paddr pa, unsigned len);
 void phys_set_code_lines(struct phys *p, paddr page, u64 lines); /* replaces the page's mask */
 u64 phys_code_lines(const struct phys *p, paddr pa);              /* mask of the page, bit n: line n */

@@ -1,6 +1,7 @@
-/* The board as devices see it: dispatch of ports, wires, A20 and NMI gating, the list of devices.
- * One 16-bit slot number per port makes dispatch a single load; claims may overlap, the latest wins,
- * and a release rebuilds the map of its range, so that BARs can move over fixed ports and back. */
+/* The board as devices see it: dispatch of ports, wires, A20 and NMI gating, the list of
+ * devices. One 16-bit slot number per port makes dispatch a single load; claims may overlap, the
+ * latest wins, and a release rebuilds the map of its range, so that BARs can move over fixed
+ * ports and back. */
 #include "devices/core/bus.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* What a device sees of the board: ports, memory, wires, the clock, the journal, requests to the
- * machine. A device holds a struct bus pointer and needs nothing else of the world; it never includes
- * cpu/ or jit/. The machine owns the bus and plugs the CPU's side (`pins`, `hooks`, `phys`) into it. */
+ * machine. A device holds a struct bus pointer and needs nothing else of the world; it never
+ * includes cpu/ or jit/. The machine owns the bus and plugs the CPU's side (`pins`, `hooks`,
+ * `phys`) into it. */
 #ifndef DEVICES_CORE_BUS_H
 #define DEVICES_CORE_BUS_H
 
@@ -18,9 +19,9 @@ struct dev;
 
 #define BUS_IRQS 16 /* the ISA interrupt lines */
 
-/* Handlers of a range of ports. `size` is 1, 2 or 4 and lies within [min_size, max_size] (0, 0 means
- * 1, 1). A wider access arrives as several of max_size, low port first, each looked up by its own
- * port, as an ISA bridge splits it; a narrower one reads ones and writes nowhere. */
+/* Handlers of a range of ports. `size` is 1, 2 or 4 and lies within [min_size, max_size] (0, 0
+ * means 1, 1). A wider access arrives as several of max_size, low port first, each looked up by
+ * its own port, as an ISA bridge splits it; a narrower one reads ones and writes nowhere. */
 struct io_ops {
     u32 (*read)(void *opaque, u16 port, unsigned size);
     void (*write)(void *opaque, u16 port, unsigned size, u32 value);
@@ -88,8 +89,8 @@ struct bus *bus_create(struct clock *clk, struct journal *journal, struct phys *
 /* Destroys the devices, last created first, and the bus. */
 void bus_destroy(struct bus *bus);
 
-/* Ports. A claim made later hides earlier ones where they overlap, until it is released; release takes
- * the same base, ops and opaque as the claim did. ops must outlive the claim. */
+/* Ports. A claim made later hides earlier ones where they overlap, until it is released; release
+ * takes the same base, ops and opaque as the claim did. ops must outlive the claim. */
 void bus_claim_io(struct bus *bus, u16 base, u32 count, const struct io_ops *ops, void *opaque);
 void bus_release_io(struct bus *bus, u16 base, const struct io_ops *ops, void *opaque);
 
@@ -99,21 +100,23 @@ u32 bus_in(struct bus *bus, u16 port, unsigned size);
 void bus_out(struct bus *bus, u16 port, unsigned size, u32 value);
 
 /* Memory mapped registers: passed on to phys_add_mmio() and phys_remove() (page multiples). */
-void bus_claim_mmio(struct bus *bus, paddr base, u64 size, const struct mmio_ops *ops, void *opaque);
+void bus_claim_mmio(struct bus *bus, paddr base, u64 size, const struct mmio_ops *ops,
+                    void *opaque);
 void bus_release_mmio(struct bus *bus, paddr base);
 
-/* Bus mastering. Reaches RAM only, never a device's registers, so a device cannot be entered again by
- * its own transfer. False if any byte lay outside RAM: those read as ones and are not written. */
+/* Bus mastering. Reaches RAM only, never a device's registers, so a device cannot be entered
+ * again by its own transfer. False if any byte lay outside RAM: those read as ones and are not
+ * written. */
 bool bus_dma_read(struct bus *bus, paddr addr, void *buf, size_t len);
 bool bus_dma_write(struct bus *bus, paddr addr, const void *buf, size_t len);
 
-/* Interrupt lines 0..15. bus_irq() gives the sender's end: valid at once, even before a controller has
- * plugged its inputs in with bus_set_irq(). */
+/* Interrupt lines 0..15. bus_irq() gives the sender's end: valid at once, even before a
+ * controller has plugged its inputs in with bus_set_irq(). */
 struct irq_line bus_irq(struct bus *bus, unsigned n);
 void bus_set_irq(struct bus *bus, unsigned n, struct irq_line line);
 
-/* Interrupt acknowledge: the controller registers, the CPU calls and gets the vector (0..255), or -1
- * if there is no controller. */
+/* Interrupt acknowledge: the controller registers, the CPU calls and gets the vector (0..255),
+ * or -1 if there is no controller. */
 void bus_set_intack(struct bus *bus, int (*fn)(void *opaque), void *opaque);
 int bus_intack(struct bus *bus);
 
@@ -127,8 +130,8 @@ void bus_set_a20(struct bus *bus, u8 source, bool open);
 /* Asks the machine; without a hook nothing happens. */
 void bus_request(struct bus *bus, enum bus_request what, u32 arg);
 
-/* Named host-side objects that devices refer to in options (chardev=serial0, drive=hd0). `kind` tells
- * chardevs from drives; name and object must outlive the bus; the bus does not own them. */
+/* Named host-side objects that devices refer to in options (chardev=serial0, drive=hd0). `kind`
+ * tells chardevs from drives; name and object must outlive the bus; the bus does not own them. */
 void bus_add_object(struct bus *bus, const char *kind, const char *name, void *object);
 void *bus_find_object(struct bus *bus, const char *kind, const char *name);
 

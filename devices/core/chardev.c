@@ -1,5 +1,6 @@
-/* Byte streams between devices and the host. Input is delivered by the journal into the ring; the ring
- * belongs to the device's state, so a snapshot holds what has arrived but was not yet read. */
+/* Byte streams between devices and the host. Input is delivered by the journal into the ring;
+ * the ring belongs to the device's state, so a snapshot holds what has arrived but was not yet
+ * read. */
 #include "devices/core/chardev.h"
 
 #include <string.h>

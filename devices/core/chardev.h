@@ -1,6 +1,6 @@
-/* A byte stream between a device (serial port, debug console) and the host. Output goes straight to a
- * callback. Input arrives through the journal only, in a ring that is part of the machine's state: the
- * device takes bytes out at its own pace in virtual time.
+/* A byte stream between a device (serial port, debug console) and the host. Output goes straight
+ * to a callback. Input arrives through the journal only, in a ring that is part of the machine's
+ * state: the device takes bytes out at its own pace in virtual time.
  *
  * The frontend owns the chardev, creates it before the device and names it on the bus with
  * bus_add_object(bus, CHARDEV_KIND, name, chardev). One device attaches to it. */

@@ -1,6 +1,6 @@
-/* Virtual time and its timers. The armed timers are a list sorted by (deadline, order of timer_init),
- * so that what fires, and in which order, depends on nothing but the guest. A machine has a dozen
- * timers: a list beats a heap, and its order is the contract itself. */
+/* Virtual time and its timers. The armed timers are a list sorted by (deadline, order of
+ * timer_init), so that what fires, and in which order, depends on nothing but the guest. A
+ * machine has a dozen timers: a list beats a heap, and its order is the contract itself. */
 #include "devices/core/clock.h"
 
 #include <string.h>

@@ -1,9 +1,11 @@
-/* Virtual time. It is counted in ticks: one for every retired guest instruction, and one for every
- * instruction that could have retired while the CPU was halted. Devices see nanoseconds, computed from
- * ticks by a scale (1:1 at first). Host time never enters, so a run repeats exactly.
+/* Virtual time. It is counted in ticks: one for every retired guest instruction, and one for
+ * every instruction that could have retired while the CPU was halted. Devices see nanoseconds,
+ * computed from ticks by a scale (1:1 at first). Host time never enters, so a run repeats
+ * exactly.
  *
  * The machine loop owns progress: it runs the CPU until clock_next_ticks() at most, then calls
- * clock_run(). Devices own timers, embedded in their state. Everything is on the machine's thread. */
+ * clock_run(). Devices own timers, embedded in their state. Everything is on the machine's
+ * thread. */
 #ifndef DEVICES_CORE_CLOCK_H
 #define DEVICES_CORE_CLOCK_H
 
@@ -14,8 +16,8 @@ struct hash;
 #define CLOCK_NEVER UINT64_MAX
 #define NS_PER_SEC  1000000000ull
 
-/* What the CPU loop supplies. `ticks` must be exact at any instruction boundary and during an I/O or
- * MMIO access (the count of instructions retired before the one that accesses). */
+/* What the CPU loop supplies. `ticks` must be exact at any instruction boundary and during an
+ * I/O or MMIO access (the count of instructions retired before the one that accesses). */
 struct clock_hooks {
     u64 (*ticks)(void *opaque);
     void (*deadline_changed)(void *opaque); /* the next deadline moved nearer: shorten the budget */
@@ -41,7 +43,8 @@ struct clock {
     u32 timers;   /* made so far */
 };
 
-/* Time starts at 0 with a 1:1 scale and no hooks: until there are some, it stands still at base_ticks. */
+/* Time starts at 0 with a 1:1 scale and no hooks: until there are some, it stands still at
+ * base_ticks. */
 void clock_init(struct clock *clk);
 void clock_set_hooks(struct clock *clk, const struct clock_hooks *hooks);
 
@@ -66,10 +69,12 @@ void clock_run(struct clock *clk, u64 now);
 void clock_hash(struct clock *clk, struct hash *h);
 
 /* Ties a timer to its clock and action; call once, in the device's init. fn runs with the timer
- * disarmed and may arm it again; a periodic one adds to its last deadline (timer->deadline stays). */
+ * disarmed and may arm it again; a periodic one adds to its last deadline (timer->deadline
+ * stays). */
 void timer_init(struct timer *timer, struct clock *clk, void (*fn)(void *opaque), void *opaque);
 
-/* Arms or re-arms for an absolute time in ns. A deadline already past fires at the next clock_run(). */
+/* Arms or re-arms for an absolute time in ns. A deadline already past fires at the next
+ * clock_run(). */
 void timer_arm(struct timer *timer, u64 deadline);
 void timer_cancel(struct timer *timer);
 

@@ -1,17 +1,18 @@
 /* A device: one file, one struct dev_type, one line in devices/devices.def.
  *
  * The type's `fields` table declares every member that makes up the guest visible state, timers
- * included, once: hash, dump, snapshot and comparison all walk it. A member that is not in the table
- * must be configuration (set by init, constant afterwards) or derived (rebuilt by `loaded`).
+ * included, once: hash, dump, snapshot and comparison all walk it. A member that is not in the
+ * table must be configuration (set by init, constant afterwards) or derived (rebuilt by
+ * `loaded`).
  *
  *     struct foo { struct dev dev; u32 iobase; u8 reg[4]; struct timer tick; };
- *     static const struct field foo_fields[] = { FIELD_ARRAY(struct foo, reg), FIELD(struct foo, tick), FIELD_END };
+ *     static const struct field foo_fields[] = {
+ *         FIELD_ARRAY(struct foo, reg), FIELD(struct foo, tick), FIELD_END };
  *     static const struct prop foo_props[] = { PROP_U32(struct foo, iobase, "0x300"), PROP_END };
  *     const struct dev_type dev_foo = { .name = "foo", .size = sizeof(struct foo), .version = 1,
  *         .fields = foo_fields, .props = foo_props, .init = foo_init, .reset = foo_reset };
  *     ...
- *     dev_create(bus, &dev_foo, "iobase=0x310,id=foo1", err, sizeof(err));
- */
+ *     dev_create(bus, &dev_foo, "iobase=0x310,id=foo1", err, sizeof(err)); */
 #ifndef DEVICES_CORE_DEV_H
 #define DEVICES_CORE_DEV_H
 
@@ -57,7 +58,8 @@ struct field {
 
 #define FIELD_MEMBER(s, f) (((s *)0)->f)
 
-/* An integer, bool, enum or timer; anything else does not compile. _V: new in version v of the type. */
+/* An integer, bool, enum or timer; anything else does not compile. _V: new in version v of the
+ * type. */
 #define FIELD_V(s, f, v)                                                                           \
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
@@ -115,9 +117,10 @@ struct prop {
     const char *object_kind; /* PROP_KIND_OBJECT: as given to bus_add_object() */
 };
 
-#define PROP_U32(s, f, d)  { .name = #f, .kind = PROP_KIND_U32, .offset = offsetof(s, f), .def = d }
-#define PROP_BOOL(s, f, d) { .name = #f, .kind = PROP_KIND_BOOL, .offset = offsetof(s, f), .def = d }
-#define PROP_STR(s, f, d)  { .name = #f, .kind = PROP_KIND_STR, .offset = offsetof(s, f), .def = d }
+#define PROP_AS(s, f, d, k) { .name = #f, .kind = k, .offset = offsetof(s, f), .def = d }
+#define PROP_U32(s, f, d)   PROP_AS(s, f, d, PROP_KIND_U32)
+#define PROP_BOOL(s, f, d)  PROP_AS(s, f, d, PROP_KIND_BOOL)
+#define PROP_STR(s, f, d)   PROP_AS(s, f, d, PROP_KIND_STR)
 #define PROP_OBJECT(s, f, what)                                                                    \
     { .name = #f, .kind = PROP_KIND_OBJECT, .offset = offsetof(s, f), .object_kind = what }
 #define PROP_END { .name = NULL }
@@ -149,8 +152,9 @@ struct dev {
     char *options; /* as given, or "" */
 };
 
-/* Makes a device from its type and options "name=value,name=value" (NULL: none), calls init and reset,
- * and appends it to the bus, which owns it. On failure: NULL, and one line of explanation in err. */
+/* Makes a device from its type and options "name=value,name=value" (NULL: none), calls init and
+ * reset, and appends it to the bus, which owns it. On failure: NULL, and one line of explanation
+ * in err. */
 struct dev *dev_create(struct bus *bus, const struct dev_type *type, const char *options, char *err,
                        size_t err_size);
 

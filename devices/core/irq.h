@@ -1,5 +1,5 @@
-/* A wire: anything that can be driven high or low. Interrupt requests, INTR, NMI and A20 are all wires.
- * The receiver makes the line and hands out copies; lines own nothing. */
+/* A wire: anything that can be driven high or low. Interrupt requests, INTR, NMI and A20 are all
+ * wires. The receiver makes the line and hands out copies; lines own nothing. */
 #ifndef DEVICES_CORE_IRQ_H
 #define DEVICES_CORE_IRQ_H
 

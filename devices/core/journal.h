@@ -1,18 +1,18 @@
-/* The input journal: everything that comes from outside (serial bytes, keys, packets, the host's date)
- * passes through here, is stamped with the tick count and only then reaches a device. A run is a pure
- * function of its initial state and its journal.
+/* The input journal: everything that comes from outside (serial bytes, keys, packets, the host's
+ * date) passes through here, is stamped with the tick count and only then reaches a device. A
+ * run is a pure function of its initial state and its journal.
  *
- * Any thread may call journal_input(). The machine loop, on its own thread at an instruction boundary,
- * calls clock_run() first and journal_run() second, always in that order, and never runs beyond
- * journal_next(). Live: input is delivered by the next journal_run(). Record: the same, and written to
- * a file. Replay: live input is ignored; entries are delivered at exactly their tick. That repeats the
- * run only if whatever the CPU does advances the tick count, taking an interrupt included: otherwise an
- * input recorded after it would be replayed before it.
+ * Any thread may call journal_input(). The machine loop, on its own thread at an instruction
+ * boundary, calls clock_run() first and journal_run() second, always in that order, and never
+ * runs beyond journal_next(). Live: input is delivered by the next journal_run(). Record: the
+ * same, and written to a file. Replay: live input is ignored; entries are delivered at exactly
+ * their tick. That repeats the run only if whatever the CPU does advances the tick count, taking
+ * an interrupt included: otherwise an input recorded after it would be replayed before it.
  *
- * File, all little-endian: "ORRERYJ\n", u32 version, u32 length + configuration text, u32 number of
- * channels, each u32 length + name; then records { u64 tick, u32 channel, u32 length, bytes };
- * channel JOURNAL_CHECK and JOURNAL_END carry a u64 state hash; after the end record a u64 hash of
- * everything before it. */
+ * File, all little-endian: "ORRERYJ\n", u32 version, u32 length + configuration text, u32 number
+ * of channels, each u32 length + name; then records { u64 tick, u32 channel, u32 length, bytes
+ * }; channel JOURNAL_CHECK and JOURNAL_END carry a u64 state hash; after the end record a u64
+ * hash of everything before it. */
 #ifndef DEVICES_CORE_JOURNAL_H
 #define DEVICES_CORE_JOURNAL_H
 
@@ -41,8 +41,8 @@ struct journal_hooks {
 };
 void journal_set_hooks(struct journal *j, const struct journal_hooks *hooks);
 
-/* Names a channel and the function that takes its input in the guest; done while the board is built,
- * in the same order in every run. Returns its number. The name is copied. */
+/* Names a channel and the function that takes its input in the guest; done while the board is
+ * built, in the same order in every run. Returns its number. The name is copied. */
 int journal_add_channel(struct journal *j, const char *name,
                         void (*sink)(void *opaque, const void *data, size_t len), void *opaque);
 
@@ -52,16 +52,17 @@ int journal_find_channel(struct journal *j, const char *name);
 /* Outside input. Copies the data. len is at most 1 MiB. */
 void journal_input(struct journal *j, int channel, const void *data, size_t len);
 
-/* Starts recording or replaying; before the first instruction, after all channels were added. `config`
- * describes the machine; replay refuses a journal of another one and says what differs.
- * `check_ticks`: write a state hash every so many ticks (0: only at the end).
- * Return true, or false with one line of explanation in err. */
+/* Starts recording or replaying; before the first instruction, after all channels were added.
+ * `config` describes the machine; replay refuses a journal of another one and says what differs.
+ * `check_ticks`: write a state hash every so many ticks (0: only at the end). Return true, or
+ * false with one line of explanation in err. */
 bool journal_record(struct journal *j, const char *path, const char *config, u64 check_ticks,
                     char *err, size_t err_size);
 bool journal_replay(struct journal *j, const char *path, const char *config, char *err,
                     size_t err_size);
 
-/* Reads only the configuration text, so that a machine can be built from it: malloc'ed, or NULL and err. */
+/* Reads only the configuration text, so that a machine can be built from it: malloc'ed, or NULL
+ * and err. */
 char *journal_read_config(const char *path, char *err, size_t err_size);
 
 enum journal_mode journal_mode(const struct journal *j);
@@ -75,11 +76,12 @@ void journal_run(struct journal *j);
 /* Replay has reached the end record: the machine should stop here. */
 bool journal_ended(const struct journal *j);
 
-/* Replay found a state that differs from the recorded one, or recording could not write: one line that
- * says where; NULL while all is well. */
+/* Replay found a state that differs from the recorded one, or recording could not write: one
+ * line that says where; NULL while all is well. */
 const char *journal_error(const struct journal *j);
 
-/* Record: writes the end record (current tick, state hash) and closes. Returns journal_error() == NULL. */
+/* Record: writes the end record (current tick, state hash) and closes. Returns journal_error()
+ * == NULL. */
 bool journal_finish(struct journal *j);
 
 #endif

@@ -1,6 +1,6 @@
-/* The interpreter proper: executes icode. Operation by operation it does what jit/ir.def says; helpers are
- * called through libffi. Before anything that may leave, struct cpu is exact: registers and flags always
- * live there, and every INSN sets insn_off and insn_left. */
+/* The interpreter proper: executes icode. Operation by operation it does what jit/ir.def says;
+ * helpers are called through libffi. Before anything that may leave, struct cpu is exact:
+ * registers and flags always live there, and every INSN sets insn_off and insn_left. */
 #include "jit/interp/icode.h"
 
 #include "base/check.h"

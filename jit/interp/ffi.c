@@ -1,5 +1,6 @@
-/* Helper calls through libffi, the only place that knows it. All helpers share ten signatures (a value or
- * none, zero to four u32 after the CPU), so a call interface for each is prepared once and kept. */
+/* Helper calls through libffi, the only place that knows it. All helpers share ten signatures (a
+ * value or none, zero to four u32 after the CPU), so a call interface for each is prepared once
+ * and kept. */
 #include "jit/interp/ffi.h"
 
 #include "base/check.h"

@@ -1,4 +1,5 @@
-/* The interpreter's form of a block: 20-byte operations whose operands are indices, ready to run. */
+/* The interpreter's form of a block: 20-byte operations whose operands are indices, ready to run.
+ * */
 #ifndef JIT_INTERP_ICODE_H
 #define JIT_INTERP_ICODE_H
 

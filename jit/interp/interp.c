@@ -1,6 +1,7 @@
-/* The portable back end: runs the IR itself, on any host with a C compiler, and steps single instructions
- * for every other back end. Dead code is kept until nothing can be running it (discard() may be called
- * from a helper of the very block), that is, until the next run() begins. */
+/* The portable back end: runs the IR itself, on any host with a C compiler, and steps single
+ * instructions for every other back end. Dead code is kept until nothing can be running it
+ * (discard() may be called from a helper of the very block), that is, until the next run()
+ * begins. */
 #include "jit/backend.h"
 
 #include "base/check.h"

@@ -53,6 +53,7 @@ struct ool {
     u8 size;
     u8 access;  /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
     u8 addr;    /* host register */
+    u8 entry;   /* register to be of the TLB entry */
     u8 value;   /* STORE: host register, or HOST_NONE: imm */
     u8 dst;     /* LOAD, CARRY: host register */
     u8 clear;   /* register to zero after the slow path, or HOST_NONE */
@@ -88,6 +89,8 @@ struct lower {
     u32 left;        /* instructions not retired, that one included */
     u32 begun;
     s8 nslots;       /* exit slots used */
+    u32 exit_stub[BLOCK_MAX_EXITS]; /* positions in the code memory */
+    u32 dead_stub;
     bool ended;
 
     /* registers */
@@ -138,7 +141,9 @@ bool ra_is_wanted(const struct lower *l, struct irv d);    /* is output d ever r
 struct flag_sync flags_sync(const struct lower *l);      /* what is missing in memory now */
 void flags_store(struct lower *l, const struct flag_sync *s); /* emits the stores */
 void flags_sync_inline(struct lower *l);
-void flags_part_lost(struct lower *l, unsigned n);       /* part n's register is about to change */
+void flags_resync(const struct lower *l, struct flag_sync *s); /* s from before ra_def(), which may have stored parts */
+/* Part n's register is about to change: before the op at hand is done with it (now), or by its result. */
+void flags_part_lost(struct lower *l, unsigned n, bool now);
 enum x_cc flags_to_host(struct lower *l, enum x_cc cc);  /* the host condition that is guest condition cc */
 bool flags_wanted_from(const struct lower *l);           /* will the op's own host flags be asked for? */
 void lower_flags(struct lower *l, const struct ir_insn *o);
@@ -171,7 +176,7 @@ void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLO
 void ool_exit(struct lower *l, struct ool *q);
 
 /* -- lower.c -- */
-struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with place and flags of now */
+struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of now */
 void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
 void emit_call_stub(struct lower *l, u32 stub);
 void emit_jmp_stub(struct lower *l, u32 stub);

@@ -31,10 +31,10 @@ static void store_part(struct lower *l, unsigned n)
         x_store(&l->e, 4, cpu_at(part_at[n]), ra_use(l, p->v));
 }
 
-void flags_part_lost(struct lower *l, unsigned n)
+void flags_part_lost(struct lower *l, unsigned n, bool now)
 {
     struct flag_part *p = &l->fl.part[n];
-    if (l->fl.end > l->i && p->needed && !p->in_mem) {
+    if (l->fl.end + (now ? 1u : 0u) > l->i && p->needed && !p->in_mem) {
         store_part(l, n);
         p->in_mem = true;
     }
@@ -52,6 +52,7 @@ struct flag_sync flags_sync(const struct lower *l)
         const struct flag_part *p = &l->fl.part[n];
         if (!p->needed || p->in_mem)
             continue;
+        CHECK(!irv_is(p->v, IRV_NONE), "flags part %u is lost", n);
         s.store[n] = true;
         if (irv_is(p->v, IRV_CONST))
             s.imm[n] = p->v.v;
@@ -59,8 +60,15 @@ struct flag_sync flags_sync(const struct lower *l)
             s.reg[n] = (u8)host_of(p->v.v);
         else
             s.reg[n] = l->temp[p->v.v].reg;
+        CHECK(irv_is(p->v, IRV_CONST) || s.reg[n] != HOST_NONE, "flags part %u is nowhere", n);
     }
     return s;
+}
+
+void flags_resync(const struct lower *l, struct flag_sync *s)
+{
+    for (unsigned n = 0; n < 3; n++)
+        s->store[n] &= s->reg[n] < R8 || s->reg[n] > R12 || !l->fl.part[n].in_mem;
 }
 
 void flags_store(struct lower *l, const struct flag_sync *s)

@@ -101,12 +101,12 @@ static void lock(struct lower *l, unsigned reg)
 }
 
 /* Parts of the lazy flags that are in temp t go to memory; true if that is all it was kept for. */
-static bool give_to_flags(struct lower *l, u32 t)
+static bool give_to_flags(struct lower *l, u32 t, bool now)
 {
     for (unsigned n = 0; n < 3; n++) {
         const struct flag_part *p = &l->fl.part[n];
         if (l->fl.known && irv_is(p->v, IRV_TEMP) && p->v.v == t)
-            flags_part_lost(l, n);
+            flags_part_lost(l, n, now);
     }
     return l->temp[t].strong < l->i;
 }
@@ -120,7 +120,7 @@ static void evict(struct lower *l, unsigned reg)
         return;
     }
     struct temp *temp = &l->temp[t];
-    bool done = give_to_flags(l, (u32)t); /* while temp->reg still tells where it is */
+    bool done = give_to_flags(l, (u32)t, true); /* while temp->reg still tells where it is */
     temp->reg = HOST_NONE;
     if (done) {
         temp->last = 0;
@@ -270,7 +270,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
     for (unsigned n = 0; n < 3; n++) {
         const struct flag_part *p = &l->fl.part[n];
         if (l->fl.known && irv_is(p->v, IRV_REG) && p->v.v == gpr)
-            flags_part_lost(l, n);
+            flags_part_lost(l, n, false);
     }
     for (unsigned n = 0; n < 2; n++) {
         s16 t = l->alias[gpr][n];
@@ -280,7 +280,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
         struct temp *temp = &l->temp[t];
         if (temp->last <= l->i)
             continue; /* read by this op at most: the register it asked for is still good */
-        if (temp->strong < l->i && give_to_flags(l, (u32)t)) {
+        if (temp->strong < l->i && give_to_flags(l, (u32)t, false)) {
             temp->reg = HOST_NONE;
             continue;
         }

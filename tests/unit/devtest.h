@@ -1,6 +1,6 @@
-/* A fake board for device tests: a bus, a clock that the test moves by hand, and a journal. Tests talk to
- * it in C or in a "bus script", one command per line or semicolon; a fuzzer's finding pasted into one is a
- * regression test.
+/* A fake board for device tests: a bus, a clock that the test moves by hand, and a journal.
+ * Tests talk to it in C or in a "bus script", one command per line or semicolon; a fuzzer's
+ * finding pasted into one is a regression test.
  *
  *     out PORT VALUE        also outw, outl; hexadecimal
  *     in PORT [VALUE[&M]]   also inw, inl; checks the value (under mask M)
@@ -11,8 +11,7 @@
  *     intr LEVEL            checks the controller's request
  *     ack VECTOR            interrupt acknowledge; hexadecimal
  *     a20 LEVEL
- *     # comment
- */
+ *     # comment */
 #ifndef TESTS_UNIT_DEVTEST_H
 #define TESTS_UNIT_DEVTEST_H
 
@@ -146,7 +145,8 @@ DT_UNUSED static void dt_chardev(struct devtest *t, struct chardev *c, const cha
     bus_add_object(t->bus, CHARDEV_KIND, name, c);
 }
 
-/* Moves time to a tick, stopping wherever a timer or the journal is due, as the machine loop does. */
+/* Moves time to a tick, stopping wherever a timer or the journal is due, as the machine loop
+ * does. */
 DT_UNUSED static void dt_run_to(struct devtest *t, u64 target)
 {
     for (;;) {

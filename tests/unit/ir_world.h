@@ -1,6 +1,7 @@
-/* A small world around the IR for tests: guest memory that logs every access with the state that it saw,
- * and fake helpers that do what their HF_ flags allow. Two runs that behave alike leave the same log.
- * Linked with the IR and the interpreter only: memory and helpers are defined here. */
+/* A small world around the IR for tests: guest memory that logs every access with the state that
+ * it saw, and fake helpers that do what their HF_ flags allow. Two runs that behave alike leave
+ * the same log. Linked with the IR and the interpreter only: memory and helpers are defined here.
+ * */
 #ifndef TESTS_IR_WORLD_H
 #define TESTS_IR_WORLD_H
 
@@ -20,6 +21,7 @@
 
 static u64 world_log;        /* hash of everything observed */
 static u32 world_fault_mask; /* accesses whose address hash & mask == 0 fault; 0: none */
+static laddr world_fault_at; /* this address faults; 0: none */
 static bool world_faulted;
 static sigjmp_buf world_unwind;
 static bool world_io;        /* accesses count as device accesses */
@@ -62,7 +64,7 @@ static inline u64 access_memory(struct cpu *cpu, u64 what, laddr la, unsigned si
     u64 h = mix(mix(1, la), size);
     observe(cpu, what);
     world_log = mix(mix(mix(world_log, la), size), value);
-    if (world_fault_mask && !(h >> 40 & world_fault_mask)) {
+    if ((world_fault_mask && !(h >> 40 & world_fault_mask)) || (la && la == world_fault_at)) {
         world_faulted = true;
         siglongjmp(world_unwind, 1);
     }

@@ -1,5 +1,6 @@
-/* flags_eval() against the flags of the host's own instructions, where the host is an x86; and on every
- * host against the identities between kinds. Flags that the manual leaves undefined are masked. */
+/* flags_eval() against the flags of the host's own instructions, where the host is an x86; and on
+ * every host against the identities between kinds. Flags that the manual leaves undefined are
+ * masked. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -16,7 +16,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Reads what the controller sends until it is silent, as hexadecimal text; mouse bytes in brackets. */
+/* Reads what the controller sends until it is silent, as hexadecimal text; mouse bytes in
+ * brackets. */
 static const char *drain(struct devtest *t)
 {
     static char text[512];
@@ -49,13 +50,16 @@ static const char *typed(struct devtest *t, u8 key)
 static void test_controller(void **state)
 {
     struct devtest *t = *state;
-    dt_script(t, "in 64 18; out 64 aa; in 64 1c; step 10000; in 64 1d; irq 1 1; in 60 55; in 64 1c; irq 1 0"
+    dt_script(t, "in 64 18; out 64 aa; in 64 1c; step 10000; in 64 1d; irq 1 1; in 60 55"
+                 "; in 64 1c; irq 1 0"
                  "; out 64 ab; step 10000; in 60 0; out 64 a9; step 10000; in 60 0"
                  "; out 64 60; out 60 47; out 64 20; step 10000; in 60 47"
                  "; out 64 65; out 60 99; out 64 25; step 10000; in 60 99"
-                 "; out 64 a8; out 64 20; step 10000; in 60 47; out 64 a7; out 64 20; step 10000; in 60 67"
+                 "; out 64 a8; out 64 20; step 10000; in 60 47; out 64 a7; out 64 20"
+                 "; step 10000; in 60 67"
                  "; out 64 d2; out 60 77; step 10000; in 64 15; irq 1 1; in 60 77"
-                 "; out 64 d3; out 60 78; step 10000; in 64 35; irq 12 1; in 60 78; irq 12 0; irq 1 0");
+                 "; out 64 d3; out 60 78; step 10000; in 64 35; irq 12 1; in 60 78; irq 12 0"
+                 "; irq 1 0");
 }
 
 static void test_translated_keys(void **state)
@@ -147,7 +151,8 @@ static void test_irq1(void **state)
 {
     struct devtest *t = *state;
     i8042_send_key(t->journal, 0x1e, true);
-    dt_script(t, "step 0; irq 1 0; step 99999; irq 1 0; step 1; irq 1 1; in 60 1e; irq 1 0; in 60 1e");
+    dt_script(t, "step 0; irq 1 0; step 99999; irq 1 0; step 1; irq 1 1; in 60 1e; irq 1 0"
+                 "; in 60 1e");
     dt_script(t, "out 64 60; out 60 60");
     i8042_send_key(t->journal, 0x1e, false);
     dt_script(t, "step 1000000; irq 1 0; in 64 11&1; in 60 9e");
@@ -195,14 +200,15 @@ static void test_mouse(void **state)
 static void test_mouse_irq12(void **state)
 {
     struct devtest *t = *state;
-    dt_script(t, "out 64 60; out 60 47; out 64 d4; out 60 f4; step 200000; irq 12 1; irq 1 0; in 60 fa; irq 12 0");
+    dt_script(t, "out 64 60; out 60 47; out 64 d4; out 60 f4; step 200000; irq 12 1; irq 1 0"
+                 "; in 60 fa; irq 12 0");
 }
 
 static void test_a20_and_reset(void **state)
 {
     struct devtest *t = *state;
     dt_script(t, "a20 1; out 64 d1; out 60 dd; a20 0; out 64 d1; out 60 df; a20 1"
-                 "; out 64 d0; step 10000; in 60 df");
+                 "; out 64 d0; step 10000; in 60 cf");
     dt_dev(t, &dev_port92, NULL);
     dt_script(t, "in 92 0; out 64 d1; out 60 dd; a20 0; out 92 2; in 92 2; a20 1; out 92 0; a20 0");
     assert_int_equal(t->requests[BUS_RESET], 0);

@@ -1,4 +1,5 @@
-/* The interval timer: every mode's output and counter at known clocks, BCD, latches, read-back, gate. */
+/* The interval timer: every mode's output and counter at known clocks, BCD, latches, read-back,
+ * gate. */
 #include "tests/unit/devtest.h"
 
 #define PIT_HZ 1193182u

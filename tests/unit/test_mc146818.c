@@ -1,4 +1,5 @@
-/* The RTC: date and its encodings, setting it, the three interrupts, UIP, CMOS contents, NMI mask. */
+/* The RTC: date and its encodings, setting it, the three interrupts, UIP, CMOS contents, NMI
+ * mask. */
 #include "devices/mc146818.h"
 #include "tests/unit/devtest.h"
 

@@ -1,6 +1,6 @@
-/* The optimizer: random blocks must behave the same before and after (every access, helper call, fault and
- * exit sees the same registers, flags and position), and the patterns that matter for code quality must
- * come out as the native back ends want them. */
+/* The optimizer: random blocks must behave the same before and after (every access, helper call,
+ * fault and exit sees the same registers, flags and position), and the patterns that matter for
+ * code quality must come out as the native back ends want them. */
 #include "tests/unit/ir_world.h"
 
 #include <stdio.h>
@@ -53,8 +53,6 @@ static unsigned size124(struct gen *g)
 
 static size_t field(struct gen *g)
 {
-    if (pick(g, 12) == 0) /* the lazy flags themselves */
-        return offsetof(struct cpu, cc_dst);
     return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
 }
 
@@ -93,6 +91,8 @@ static void emit_flags(struct gen *g)
     unsigned kind = pick(g, FK_COUNT);
     struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
     struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
+    if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
+        src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
     if (pick(g, 4))
         ir_flags(g->ir, kind, size124(g), value(g), src, aux);
     else if (kind != FK_ADC && kind != FK_SBB)

@@ -1,0 +1,339 @@
+/* Raw disk images by pread and pwrite, with an optional overlay in memory.
+ *
+ * Nothing is written to a file before its format was looked at: an image of another format that is
+ * taken for a raw one is an image lost. Sizes never change while a disk is open. */
+#include "devices/core/blk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/hash.h"
+
+#define CLUSTER         65536u
+#define CLUSTER_SECTORS (CLUSTER / BLK_SECTOR)
+
+struct blk {
+    int fd;
+    u64 sectors;
+    bool snapshot;
+    u8 **cluster; /* snapshot: the overlay, NULL where the file still shows */
+    struct blk_log *log;
+};
+
+const struct field blk_log_fields[] = {
+    FIELD(struct blk_log, writes),
+    FIELD(struct blk_log, digest),
+    FIELD_END,
+};
+
+/* ---- opening ---- */
+
+/* What other formats begin with. */
+static const struct {
+    const char *format;
+    u32 offset, size;
+    const char *magic;
+} other_formats[] = {
+    {"qcow2", 0, 4, "QFI\xfb"},
+    {"QED", 0, 4, "QED\0"},
+    {"VMDK", 0, 4, "KDMV"},
+    {"VMDK", 0, 4, "COWD"},
+    {"VMDK", 0, 21, "# Disk DescriptorFile"},
+    {"VDI", 64, 4, "\x7f\x10\xda\xbe"},
+    {"VHD", 0, 8, "conectix"},
+    {"VHDX", 0, 8, "vhdxfile"},
+};
+
+/* The format that the file is in if it is none of raw sectors, or NULL. */
+static const char *other_format(int fd)
+{
+    u8 head[128] = {0};
+
+    if (pread(fd, head, sizeof(head), 0) < 0)
+        return NULL;
+    for (size_t i = 0; i < ARRAY_LEN(other_formats); i++) {
+        if (!memcmp(head + other_formats[i].offset, other_formats[i].magic, other_formats[i].size))
+            return other_formats[i].format;
+    }
+    return NULL;
+}
+
+static bool refuse(const char *path, const char *why, char *err, size_t err_size)
+{
+    snprintf(err, err_size, "disk image '%s': %s", path, why);
+    return false;
+}
+
+/* Looks at an open file; sets *size. */
+static bool check_file(int fd, const char *path, u64 *size, char *err, size_t err_size)
+{
+    struct stat st;
+    const char *format;
+    char why[64];
+
+    if (fstat(fd, &st))
+        return refuse(path, strerror(errno), err, err_size);
+    if (S_ISDIR(st.st_mode))
+        return refuse(path, "is a directory", err, err_size);
+    if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+        return refuse(path, "is neither a file nor a block device", err, err_size);
+    off_t end = lseek(fd, 0, SEEK_END);
+    if (end < 0)
+        return refuse(path, strerror(errno), err, err_size);
+    if (!end)
+        return refuse(path, "is empty", err, err_size);
+    format = other_format(fd);
+    if (format) {
+        snprintf(why, sizeof(why), "not a raw image (it is %s)", format);
+        return refuse(path, why, err, err_size);
+    }
+    if (end % BLK_SECTOR)
+        return refuse(path, "its size is not a multiple of 512 bytes", err, err_size);
+    *size = (u64)end;
+    return true;
+}
+
+static bool same_file(int a, int b)
+{
+    struct stat sa, sb;
+    return !fstat(a, &sa) && !fstat(b, &sb) && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* Replaces a descriptor for reading by one for writing, of the same file. Returns -1 with errno. */
+static int reopen_for_writing(int fd, const char *path)
+{
+    int rw = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+    if (rw >= 0 && !same_file(fd, rw)) {
+        close(rw);
+        rw = -1;
+        errno = ESTALE;
+    }
+    close(fd);
+    return rw;
+}
+
+/* A descriptor for the checked and locked file, or -1 and err. */
+static int open_image(const char *path, bool snapshot, u64 *size, char *err, size_t err_size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not stop us */
+
+    if (fd < 0) {
+        refuse(path, strerror(errno), err, err_size);
+        return -1;
+    }
+    if (!check_file(fd, path, size, err, err_size)) {
+        close(fd);
+        return -1;
+    }
+    if (!snapshot) {
+        fd = reopen_for_writing(fd, path);
+        if (fd < 0) {
+            snprintf(err, err_size, "disk image '%s': cannot be opened for writing: %s", path,
+                     strerror(errno));
+            return -1;
+        }
+    }
+    if (flock(fd, (snapshot ? LOCK_SH : LOCK_EX) | LOCK_NB) && errno == EWOULDBLOCK) {
+        refuse(path, "is in use by another machine or drive", err, err_size);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static u64 cluster_count(const struct blk *b)
+{
+    return (b->sectors + CLUSTER_SECTORS - 1) / CLUSTER_SECTORS;
+}
+
+struct blk *blk_open(const char *path, bool snapshot, char *err, size_t err_size)
+{
+    u64 size = 0;
+    int fd = open_image(path, snapshot, &size, err, err_size);
+    struct blk *b;
+
+    if (fd < 0)
+        return NULL;
+    b = calloc(1, sizeof(*b));
+    CHECK(b, "out of memory");
+    b->fd = fd;
+    b->sectors = size / BLK_SECTOR;
+    b->snapshot = snapshot;
+    if (snapshot) {
+        b->cluster = calloc(cluster_count(b), sizeof(*b->cluster));
+        CHECK(b->cluster, "out of memory");
+    }
+    return b;
+}
+
+void blk_close(struct blk *b)
+{
+    if (!b)
+        return;
+    for (u64 i = 0; b->cluster && i < cluster_count(b); i++)
+        free(b->cluster[i]);
+    free(b->cluster);
+    close(b->fd);
+    free(b);
+}
+
+void blk_attach(struct blk *b, struct blk_log *log)
+{
+    b->log = log;
+}
+
+u64 blk_sectors(const struct blk *b)
+{
+    return b->sectors;
+}
+
+/* ---- transfers ---- */
+
+static bool in_range(const struct blk *b, u64 sector, u32 count)
+{
+    return sector <= b->sectors && count <= b->sectors - sector;
+}
+
+static bool file_read(int fd, u64 offset, u8 *buf, size_t len)
+{
+    while (len) {
+        ssize_t n = pread(fd, buf, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) /* 0: somebody cut the file short */
+            return false;
+        buf += n;
+        offset += (u64)n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool file_write(int fd, u64 offset, const u8 *buf, size_t len)
+{
+    while (len) {
+        ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        buf += n;
+        offset += (u64)n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+/* The part of a transfer that lies in the cluster of its first sector. */
+static u32 within_cluster(u64 sector, u32 count)
+{
+    u32 room = CLUSTER_SECTORS - (u32)(sector % CLUSTER_SECTORS);
+    return count < room ? count : room;
+}
+
+/* How many of `count` sectors from `sector` on come from the file in one piece. */
+static u32 file_run(const struct blk *b, u64 sector, u32 count)
+{
+    u32 run = 0;
+
+    if (!b->cluster)
+        return count;
+    while (run < count && !b->cluster[(sector + run) / CLUSTER_SECTORS])
+        run += within_cluster(sector + run, count - run);
+    return run;
+}
+
+bool blk_read(struct blk *b, u64 sector, void *buf, u32 count)
+{
+    u8 *out = buf;
+
+    if (!in_range(b, sector, count))
+        return false;
+    while (count) {
+        u32 n = file_run(b, sector, count);
+        if (n) {
+            if (!file_read(b->fd, sector * BLK_SECTOR, out, (size_t)n * BLK_SECTOR))
+                return false;
+        } else {
+            n = within_cluster(sector, count);
+            memcpy(out,
+                   b->cluster[sector / CLUSTER_SECTORS] + sector % CLUSTER_SECTORS * BLK_SECTOR,
+                   (size_t)n * BLK_SECTOR);
+        }
+        sector += n;
+        count -= n;
+        out += (size_t)n * BLK_SECTOR;
+    }
+    return true;
+}
+
+/* The overlay's cluster with this number, made from the file's contents on the first write. */
+static u8 *own_cluster(struct blk *b, u64 number)
+{
+    u64 first = number * CLUSTER_SECTORS, left = b->sectors - first;
+    size_t size = (size_t)(left < CLUSTER_SECTORS ? left : CLUSTER_SECTORS) * BLK_SECTOR;
+    u8 *data = b->cluster[number];
+
+    if (data)
+        return data;
+    data = malloc(CLUSTER);
+    if (!data || !file_read(b->fd, first * BLK_SECTOR, data, size)) {
+        free(data);
+        return NULL;
+    }
+    b->cluster[number] = data;
+    return data;
+}
+
+static bool overlay_write(struct blk *b, u64 sector, const u8 *buf, u32 count)
+{
+    while (count) {
+        u32 n = within_cluster(sector, count);
+        u8 *data = own_cluster(b, sector / CLUSTER_SECTORS);
+        if (!data)
+            return false;
+        memcpy(data + sector % CLUSTER_SECTORS * BLK_SECTOR, buf, (size_t)n * BLK_SECTOR);
+        sector += n;
+        count -= n;
+        buf += (size_t)n * BLK_SECTOR;
+    }
+    return true;
+}
+
+static void log_write(struct blk_log *log, u64 sector, const void *buf, size_t len)
+{
+    struct hash h;
+
+    hash_init(&h);
+    hash_u64(&h, log->digest);
+    hash_u64(&h, sector);
+    hash_bytes(&h, buf, len);
+    log->digest = hash_value(&h);
+    log->writes++;
+}
+
+bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
+{
+    size_t len = (size_t)count * BLK_SECTOR;
+
+    if (!in_range(b, sector, count))
+        return false;
+    if (b->snapshot ? !overlay_write(b, sector, buf, count)
+                    : !file_write(b->fd, sector * BLK_SECTOR, buf, len))
+        return false;
+    if (b->log)
+        log_write(b->log, sector, buf, len);
+    return true;
+}
+
+bool blk_flush(struct blk *b)
+{
+    return b->snapshot || !fdatasync(b->fd);
+}

@@ -1,0 +1,100 @@
+/* The 440FX host bridge (82441FX, 290549): owner of the PCI bus, reached by configuration mechanism #1
+ * at CF8h and CFCh.
+ *
+ * CF8h takes dwords only: other accesses there pass on to the ports below it, one of which (CF9h) is
+ * the ISA bridge's reset control. */
+#include "devices/core/dev.h"
+#include "devices/pci.h"
+
+#define ADDRESS_ENABLE 0x80000000u
+
+struct i440fx {
+    struct dev dev;
+    struct pci_func pci;
+    u32 address; /* CF8h */
+    struct pci_bus pci_bus;
+};
+
+static const struct field i440fx_fields[] = {
+    FIELD_SUB(struct i440fx, pci, pci_func_fields),
+    FIELD(struct i440fx, address),
+    FIELD_END,
+};
+
+static u32 address_read(void *opaque, u16 port, unsigned size)
+{
+    struct i440fx *s = opaque;
+    (void)port;
+    (void)size;
+    return s->address;
+}
+
+static void address_write(void *opaque, u16 port, unsigned size, u32 value)
+{
+    struct i440fx *s = opaque;
+    (void)port;
+    (void)size;
+    s->address = value & 0x80fffffc;
+}
+
+/* Only bus 0 exists. */
+static bool answers(const struct i440fx *s)
+{
+    return (s->address & (ADDRESS_ENABLE | 0xff0000)) == ADDRESS_ENABLE;
+}
+
+static u32 data_read(void *opaque, u16 port, unsigned size)
+{
+    struct i440fx *s = opaque;
+    if (!answers(s))
+        return 0xffffffff;
+    return pci_config_read(&s->pci_bus, (u8)(s->address >> 8), (s->address & 0xfc) | (port & 3), size);
+}
+
+static void data_write(void *opaque, u16 port, unsigned size, u32 value)
+{
+    struct i440fx *s = opaque;
+    if (answers(s))
+        pci_config_write(&s->pci_bus, (u8)(s->address >> 8), (s->address & 0xfc) | (port & 3), size,
+                         value);
+}
+
+static void i440fx_reset(struct dev *dev)
+{
+    struct i440fx *s = (struct i440fx *)dev;
+    s->address = 0;
+    pci_func_reset(&s->pci);
+}
+
+static const char *i440fx_init(struct dev *dev, struct bus *bus)
+{
+    static const struct io_ops address_ops = {address_read, address_write, 4, 4};
+    static const struct io_ops data_ops = {data_read, data_write, 1, 4};
+    static const struct pci_id id = {
+        .vendor = 0x8086, .device = 0x1237, .class_code = 0x060000, .revision = 2};
+    struct i440fx *s = (struct i440fx *)dev;
+    const char *refusal;
+
+    if (pci_find(bus))
+        return "there is a host bridge already";
+    s->pci_bus.bus = bus;
+    bus_add_object(bus, PCI_KIND, "pci.0", &s->pci_bus);
+    refusal = pci_func_init(&s->pci, bus, PCI_DEVFN(0, 0), &id);
+    if (refusal)
+        return refusal;
+    /* The bridge always answers for memory and is always a master. */
+    s->pci.wmask[PCI_COMMAND] = 0;
+    s->pci.config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+    bus_claim_io(bus, 0xcf8, 4, &address_ops, s);
+    bus_claim_io(bus, 0xcfc, 4, &data_ops, s);
+    return NULL;
+}
+
+const struct dev_type dev_i440fx = {
+    .name = "i440FX",
+    .size = sizeof(struct i440fx),
+    .version = 1,
+    .fields = i440fx_fields,
+    .init = i440fx_init,
+    .reset = i440fx_reset,
+};

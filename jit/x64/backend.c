@@ -1,0 +1,128 @@
+/* The x86-64 back end as the run loop sees it: its data, entering code, and patching jumps between blocks.
+ * Patches go through the writable view of the code memory; the processor notices by physical address. */
+#include "jit/x64/x64.h"
+
+#include <cpuid.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIN_CACHE = 1 << 20, MAX_CACHE = 1 << 30 }; /* bytes; jumps reach 2 GiB */
+
+static bool host_has_bmi2(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2);
+}
+
+static void *x64_init(struct jit *jit, u64 cache_bytes, const char **why)
+{
+    struct x64 *be = calloc(1, sizeof(*be));
+    struct lower *lower = lower_new();
+    (void)jit;
+    if (cache_bytes < MIN_CACHE)
+        cache_bytes = MIN_CACHE;
+    if (cache_bytes > MAX_CACHE)
+        cache_bytes = MAX_CACHE;
+    if (!be || !lower)
+        *why = "out of memory";
+    else if (code_mem_init(&be->mem, cache_bytes, why)) {
+        be->lower = lower;
+        be->bmi2 = host_has_bmi2();
+        stubs_make(be);
+        return be;
+    }
+    free(be);
+    free(lower);
+    return NULL;
+}
+
+static void x64_free(void *opaque)
+{
+    struct x64 *be = opaque;
+    code_mem_free(&be->mem);
+    free(be->lower);
+    free(be);
+}
+
+static bool x64_compile(void *opaque, struct cpu *cpu, const struct ir *ir, struct block *b)
+{
+    (void)cpu;
+    if (!block_alloc_exits(b, ir))
+        return false;
+    if (lower_block(opaque, ir, b))
+        return true;
+    free(b->exits);
+    b->exits = NULL;
+    b->nexits = 0;
+    return false;
+}
+
+/* -- patching -- */
+
+static void patch_jump(struct x64 *be, u32 disp_at, u32 target)
+{
+    u32 disp = target - disp_at - 4;
+    memcpy(be->mem.rw + disp_at, &disp, sizeof(disp));
+    code_mem_sync(&be->mem, disp_at, sizeof(disp));
+}
+
+static void x64_chain(void *opaque, struct block_exit *e, struct block *to)
+{
+    struct x64 *be = opaque;
+    patch_jump(be, e->patch, (u32)((u8 *)to->code - be->mem.rx));
+}
+
+static void x64_unchain(void *opaque, struct block_exit *e)
+{
+    struct x64 *be = opaque;
+    patch_jump(be, e->patch, block_word(be, e->from, 1 + (u32)(e - e->from->exits)));
+}
+
+/* Whoever still has the entry, in a jump cache or on its way there, is sent back to the run loop. */
+static void x64_discard(void *opaque, struct block *b)
+{
+    struct x64 *be = opaque;
+    u32 entry = (u32)((u8 *)b->code - be->mem.rx);
+    be->mem.rw[entry] = 0xe9; /* JMP */
+    patch_jump(be, entry + 1, block_word(be, b, 0));
+}
+
+static void x64_discard_all(void *opaque)
+{
+    struct x64 *be = opaque;
+    code_mem_reset(&be->mem);
+}
+
+/* -- running -- */
+
+static enum run_result x64_run(void *opaque, struct cpu *cpu, struct block *b,
+                               struct block_exit **exit)
+{
+    struct x64 *be = opaque;
+    cpu->io_done = 0;
+    cpu->in_block = 1;
+    cpu->eip_page = cpu->eip - ((u32)b->pa & PAGE_MASK);
+    struct run_return r = be->enter(cpu, b->code);
+    cpu->in_block = 0;
+    cpu->io_done = 0;
+    *exit = r.exit;
+    return (enum run_result)r.result;
+}
+
+static u64 x64_code_used(void *opaque)
+{
+    return ((struct x64 *)opaque)->mem.used;
+}
+
+const struct backend backend_x64 = {
+    .name = "x64",
+    .init = x64_init,
+    .free = x64_free,
+    .compile = x64_compile,
+    .discard = x64_discard,
+    .discard_all = x64_discard_all,
+    .run = x64_run,
+    .chain = x64_chain,
+    .unchain = x64_unchain,
+    .code_used = x64_code_used,
+};

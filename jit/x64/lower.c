@@ -1,0 +1,195 @@
+/* One block from IR to code: entry with the budget check, the ops in order, then what is out of line.
+ * Before the entry lie words that say where the stubs are which the block's patched jumps go back to. */
+#include "jit/x64/lower.h"
+
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { OP_ROOM = 1024 }; /* bytes that no single op, in line or out of line, exceeds */
+
+struct lower *lower_new(void)
+{
+    return malloc(sizeof(struct lower));
+}
+
+struct ool *ool_new(struct lower *l, enum ool_kind kind)
+{
+    CHECK(l->nool < IR_MAX_OPS, "too much code out of line");
+    struct ool *q = &l->ool[l->nool++];
+    *q = (struct ool){
+        .kind = (u8)kind, .off = l->off, .left = (u8)l->left, .clear = HOST_NONE, .slot = -1,
+    };
+    return q;
+}
+
+void emit_place(struct lower *l, u32 off, u32 left)
+{
+    x_store_i(&l->e, 4, cpu_at(CPU_OFF(insn_off)), off);
+    x_store_i(&l->e, 4, cpu_at(CPU_OFF(insn_left)), left);
+}
+
+void emit_call_stub(struct lower *l, u32 stub)
+{
+    x_call_to(&l->e, (s64)l->be->stub[stub] - l->base);
+    l->e.flags_gen++;
+}
+
+void emit_jmp_stub(struct lower *l, u32 stub)
+{
+    x_jmp_to(&l->e, (s64)l->be->stub[stub] - l->base);
+}
+
+bool next_is_end(const struct lower *l)
+{
+    u8 op = l->ir->ops[l->i + 1].op;
+    return op == IR_XJMP || op == IR_XIND || op == IR_XNEXT || op == IR_XLOOP;
+}
+
+static void begin_insn(struct lower *l, const struct ir_insn *o)
+{
+    l->off = (u16)o->imm;
+    l->left = l->ir->ninsns - l->begun++;
+}
+
+static void lower_op(struct lower *l, const struct ir_insn *o)
+{
+    if (lower_alu(l, o))
+        return;
+    switch ((enum ir_op)o->op) {
+    case IR_INSN: begin_insn(l, o); break;
+    case IR_LDS: lower_lds(l, o); break;
+    case IR_STS: lower_sts(l, o); break;
+    case IR_LD:
+    case IR_LDSX:
+    case IR_LDRMW: lower_load(l, o); break;
+    case IR_ST: lower_store(l, o); break;
+    case IR_LDV:
+    case IR_STV: lower_vector(l, o); break;
+    case IR_SEGCHK: lower_segchk(l, o); break;
+    case IR_FLAGS: lower_flags(l, o); break;
+    case IR_FLAGSIF: lower_flagsif(l, o); break;
+    case IR_GETCC: lower_getcc(l, o); break;
+    case IR_SELCC: lower_selcc(l, o); break;
+    case IR_GETFL: lower_getfl(l, o); break;
+    case IR_VEC: lower_vec(l, o); break;
+    case IR_CALL: lower_call(l, o); break;
+    case IR_XCC: lower_xcc(l, o); break;
+    case IR_XIF: lower_xif(l, o); break;
+    case IR_XJMP:
+    case IR_XIND:
+    case IR_XNEXT:
+    case IR_XLOOP: lower_end(l, o); break;
+    default: CHECK(false, "no lowering for IR op %u", o->op);
+    }
+}
+
+static void lower_ool(struct lower *l, struct ool *q)
+{
+    if (q->kind == OOL_EXIT)
+        ool_exit(l, q);
+    else if (q->kind == OOL_CARRY)
+        ool_carry(l, q);
+    else
+        ool_memory(l, q);
+}
+
+static u32 first_offset(const struct ir *ir)
+{
+    for (u32 i = 0; i < ir->nops; i++) {
+        if (ir->ops[i].op == IR_INSN)
+            return ir->ops[i].imm;
+    }
+    return 0;
+}
+
+/* Takes the block's instructions from the budget; returns the jump taken when there are too few left. */
+static u32 emit_entry(struct lower *l)
+{
+    x_alu_ri(&l->e, X_SUB, 8, REG_BUDGET, (s32)l->ir->ninsns);
+    return x_jcc(&l->e, CC_L);
+}
+
+static void emit_entry_ool(struct lower *l, u32 too_few)
+{
+    u32 off = first_offset(l->ir);
+    x_bind(&l->e, too_few);
+    x_alu_ri(&l->e, X_ADD, 8, REG_BUDGET, (s32)l->ir->ninsns);
+    x_mov_ri(&l->e, R8, off);
+    emit_jmp_stub(l, STUB_EXIT_BUDGET);
+    l->dead_stub = l->base + enc_pos(&l->e);
+    x_mov_ri(&l->e, R8, off);
+    emit_jmp_stub(l, STUB_EXIT_OFF);
+}
+
+static bool lower_ops(struct lower *l)
+{
+    for (l->i = 0; l->i < l->ir->nops && !l->ended; l->i++) {
+        if (enc_room(&l->e) < OP_ROOM)
+            return false;
+        lower_op(l, &l->ir->ops[l->i]);
+        ra_end_op(l);
+    }
+    for (u32 n = 0; n < l->nool; n++) {
+        if (enc_room(&l->e) < OP_ROOM)
+            return false;
+        lower_ool(l, &l->ool[n]);
+    }
+    return enc_room(&l->e) >= OP_ROOM;
+}
+
+static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct block *b)
+{
+    u32 start = (u32)(be->mem.used + 4 * (1 + b->nexits) + 15) & ~15u;
+    l->be = be;
+    l->ir = ir;
+    l->b = b;
+    l->base = start;
+    enc_init(&l->e, be->mem.rw + start, be->mem.rw + be->mem.size);
+    l->off = 0;
+    l->left = l->begun = 0;
+    l->nslots = 0;
+    l->nool = 0;
+    l->ended = false;
+    l->fl = (struct recipe){0};
+    l->hf_mask = 0;
+    l->hf_gen = 0;
+    l->alu.gen = 0;
+    l->rmw.st = 0;
+    ra_begin(l);
+}
+
+/* Word n before the entry is at entry - 4 * (n + 1). */
+static void write_words(struct lower *l)
+{
+    u8 *entry = l->be->mem.rw + l->base;
+    memcpy(entry - 4, &l->dead_stub, 4);
+    for (s32 n = 0; n < l->nslots; n++)
+        memcpy(entry - 4 * (n + 2), &l->exit_stub[n], 4);
+}
+
+u32 block_word(const struct x64 *be, const struct block *b, u32 n)
+{
+    u32 v;
+    memcpy(&v, be->mem.rw + ((const u8 *)b->code - be->mem.rx) - 4 * (n + 1), 4);
+    return v;
+}
+
+bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
+{
+    struct lower *l = be->lower;
+    if (code_mem_room(&be->mem) < 2 * OP_ROOM)
+        return false;
+    begin(l, be, ir, b);
+    u32 too_few = emit_entry(l);
+    if (!lower_ops(l))
+        return false;
+    CHECK(l->ended, "a block without an end");
+    emit_entry_ool(l, too_few);
+    write_words(l);
+    b->code = be->mem.rx + l->base;
+    b->code_size = enc_pos(&l->e);
+    code_mem_commit(&be->mem, l->base + b->code_size - be->mem.used);
+    return true;
+}

@@ -1,0 +1,181 @@
+/* Calls of helpers and ways out of a block. A direct exit within the page is one jump, which chain() lets lead
+ * straight to the next block; until then it leads to a stub that returns to the run loop. Any other exit
+ * looks its EIP up in the jump cache and goes on from there, or returns.
+ * At every exit memory has the guest's flags; the budget gets back the instructions that were not run. */
+#include "jit/x64/lower.h"
+
+static void put_arg(struct lower *l, unsigned n, struct irv x)
+{
+    struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
+    if (irv_is(x, IRV_CONST))
+        x_store_i(&l->e, 4, word, x.v);
+    else
+        x_store(&l->e, 4, word, ra_use(l, x));
+}
+
+void lower_call(struct lower *l, const struct ir_insn *o)
+{
+    const struct helper_info *h = &helper_info[o->imm];
+    const struct irv args[4] = {o->a, o->b, o->c, o->e};
+    if (h->flags & (HF_FAULT | HF_FLAGS_R | HF_FLAGS_W | HF_REGS))
+        flags_sync_inline(l);
+    for (unsigned n = 0; n < h->nargs; n++)
+        put_arg(l, n, args[n]);
+    ra_unlock_all(l);
+    if (h->flags & HF_FAULT)
+        emit_place(l, l->off, l->left);
+    if (h->flags & HF_REGS) {
+        for (unsigned g = 0; g < GPR_COUNT; g++)
+            ra_reg_written(l, g);
+    }
+    emit_call_stub(l, STUB_HELPER + o->imm);
+    if (h->returns && ra_is_wanted(l, o->d))
+        x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
+    if (h->flags & HF_FLAGS_W) {
+        l->fl.known = false;
+        l->hf_mask = 0;
+    }
+}
+
+void lower_vec(struct lower *l, const struct ir_insn *o)
+{
+    put_arg(l, 0, ir_const(o->cc | (u32)o->size << 8));
+    put_arg(l, 1, ir_const(o->imm));
+    put_arg(l, 2, o->a);
+    put_arg(l, 3, o->b);
+    emit_call_stub(l, STUB_VEC);
+}
+
+/* -- leaving, everything stored -- */
+
+/* r8d = EIP. Goes on with the block that the jump cache has for it. */
+static void emit_look_up(struct lower *l)
+{
+    struct enc *e = &l->e;
+    s32 cache = CPU_OFF(jump_cache);
+    x_mov_rr(e, 4, R9, R8);
+    x_shift_ri(e, X_SHR, 4, R9, JUMP_CACHE_BITS);
+    x_alu_rr(e, X_XOR, 4, R9, R8);
+    x_alu_ri(e, X_AND, 4, R9, (1 << JUMP_CACHE_BITS) - 1);
+    x_shift_ri(e, X_SHL, 4, R9, 4);
+    x_load(e, 8, R10, cpu_at(CPU_OFF(jump_tag)));
+    x_alu_rr(e, X_OR, 8, R10, R8);
+    x_alu_rm(e, X_CMP, 8, R10, x_idx(REG_CPU, R9, 0, cache));
+    x_jcc_to(e, CC_NE, (s64)l->be->stub[STUB_EXIT_EIP] - l->base);
+    if (l->ir->mode & MODE_CS_FLAT) {
+        x_alu_ri(e, X_AND, 4, R8, -(s32)PAGE_SIZE);
+    } else {
+        x_mov_rr(e, 4, R10, R8);
+        x_alu_rm(e, X_ADD, 4, R10, cpu_at(CPU_OFF(seg[SEG_CS].base)));
+        x_alu_ri(e, X_AND, 4, R10, PAGE_MASK);
+        x_alu_rr(e, X_SUB, 4, R8, R10);
+    }
+    x_store(e, 4, cpu_at(CPU_OFF(eip_page)), R8);
+    x_rm(e, 0xff, 4, x_idx(REG_CPU, R9, 0, cache + (s32)offsetof(struct jump_cache_entry, code)));
+}
+_Static_assert(sizeof(struct jump_cache_entry) == 16, "the look-up scales by it");
+
+/* To page offset imm; slot is the exit's number or -1. The stub of a slot begins right after its jump. */
+static void emit_direct(struct lower *l, u32 imm, s8 slot)
+{
+    struct enc *e = &l->e;
+    if (slot >= 0) {
+        struct block_exit *x = &l->b->exits[slot];
+        x_jmp(e);
+        x->patch = l->base + enc_pos(e) - 4;
+        l->exit_stub[slot] = l->base + enc_pos(e);
+        x_mov_ri64(e, R8, (u64)(uintptr_t)x);
+        emit_jmp_stub(l, STUB_EXIT_SLOT);
+    } else if (imm < PAGE_SIZE) {
+        x_mov_ri(e, R8, imm);
+        emit_jmp_stub(l, STUB_EXIT_OFF);
+    } else {
+        x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+        x_alu_ri(e, X_ADD, 4, R8, (s32)imm);
+        emit_look_up(l);
+    }
+}
+
+static void emit_give_back(struct lower *l, u32 insns)
+{
+    if (insns)
+        x_alu_ri(&l->e, X_ADD, 8, REG_BUDGET, (s32)insns);
+}
+
+static s8 take_slot(struct lower *l, const struct ir_insn *o)
+{
+    if (!block_exit_chainable(o) || l->nslots == l->b->nexits)
+        return -1;
+    return l->nslots++;
+}
+
+/* -- conditional -- */
+
+static void side_exit(struct lower *l, const struct ir_insn *o, enum x_cc cc)
+{
+    struct ool *q = ool_new(l, OOL_EXIT);
+    if (next_is_end(l)) /* both ways need the flags in memory */
+        flags_sync_inline(l);
+    q->sync = flags_sync(l);
+    q->slot = take_slot(l, o);
+    q->imm = o->imm;
+    q->from[0] = x_jcc(&l->e, cc);
+    bool idle = l->left <= 1 && !q->sync.store_op && !q->sync.store[0] && !q->sync.store[1] &&
+                !q->sync.store[2];
+    if (idle && q->slot >= 0) {
+        q->direct = true;
+        l->b->exits[q->slot].patch = l->base + q->from[0];
+    }
+}
+
+void lower_xcc(struct lower *l, const struct ir_insn *o)
+{
+    side_exit(l, o, flags_to_host(l, (enum x_cc)o->cc));
+}
+
+void lower_xif(struct lower *l, const struct ir_insn *o)
+{
+    side_exit(l, o, lower_compare(l, o));
+}
+
+void ool_exit(struct lower *l, struct ool *q)
+{
+    x_bind(&l->e, q->from[0]);
+    flags_store(l, &q->sync);
+    if (q->left)
+        emit_give_back(l, q->left - 1u);
+    if (q->direct) {
+        l->exit_stub[q->slot] = l->base + enc_pos(&l->e);
+        x_mov_ri64(&l->e, R8, (u64)(uintptr_t)&l->b->exits[q->slot]);
+        emit_jmp_stub(l, STUB_EXIT_SLOT);
+    } else {
+        emit_direct(l, q->imm, q->slot);
+    }
+}
+
+/* -- final -- */
+
+void lower_end(struct lower *l, const struct ir_insn *o)
+{
+    struct enc *e = &l->e;
+    flags_sync_inline(l);
+    unsigned eip = o->op == IR_XIND ? ra_use(l, o->a) : 0;
+    if (l->left)
+        emit_give_back(l, l->left - 1);
+    switch ((enum ir_op)o->op) {
+    case IR_XJMP: emit_direct(l, o->imm, take_slot(l, o)); break;
+    case IR_XIND:
+        if (eip != R8)
+            x_mov_rr(e, 4, R8, eip);
+        emit_look_up(l);
+        break;
+    case IR_XNEXT:
+        x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+        x_alu_ri(e, X_ADD, 4, R8, (s32)o->imm);
+        x_store(e, 4, cpu_at(CPU_OFF(eip)), R8);
+        emit_jmp_stub(l, STUB_EXIT_EVENT);
+        break;
+    default: emit_jmp_stub(l, STUB_EXIT_EVENT); break; /* XLOOP */
+    }
+    l->ended = true;
+}

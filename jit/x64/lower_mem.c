@@ -1,0 +1,304 @@
+/* Guest memory and the fields of struct cpu. An access looks its page up in the flat TLB (mmu/tlb.h) inline;
+ * what the TLB does not grant, and what crosses a page, goes out of line to a stub that calls C. Accesses
+ * are usually aligned, so that the low address bits are tested first and the exact test is out of line.
+ *
+ * A read-modify-write looks up once: the ST that follows its LDRMW at the same address uses the entry
+ * that the load has found, or goes the slow way if the load did. */
+#include "jit/x64/lower.h"
+
+static s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
+{
+    bool user = (l->ir->mode & MODE_USER) && !(o->cc & 1);
+    return (s32)(offsetof(struct cpu, tlb.e) +
+                 sizeof(struct tlb_entry) * TLB_PAGES * ((user ? ACCESS_COUNT : 0) + (unsigned)acc));
+}
+
+/* The linear address in a register; *own tells that it is a scratch register. */
+static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, bool *own)
+{
+    *own = true;
+    if (irv_is(o->a, IRV_CONST))
+        return ra_use(l, ir_const(o->a.v + disp));
+    unsigned base = ra_use(l, o->a);
+    *own = disp != 0;
+    if (!disp)
+        return base;
+    unsigned r = ra_scratch(l);
+    x_lea(&l->e, 4, r, x_at(base, (s32)disp));
+    return r;
+}
+
+/* Emits the look-up; returns the register with the TLB entry. The guest byte is at addr + entry - 1. */
+static unsigned look_up(struct lower *l, const struct ir_insn *o, unsigned addr, enum access acc,
+                        struct ool *q)
+{
+    unsigned entry = ra_scratch(l);
+    q->entry = (u8)entry;
+    s32 table = tlb_at(l, o, acc);
+    if (o->size > 1) {
+        x_test_ri(&l->e, 1, addr, o->size - 1u);
+        q->cross = x_jcc(&l->e, CC_NE);
+        q->back_fast = enc_pos(&l->e);
+    }
+    x_mov_rr(&l->e, 4, entry, addr);
+    x_shift_ri(&l->e, X_SHR, 4, entry, PAGE_BITS);
+    x_load(&l->e, 8, entry, x_idx(REG_CPU, entry, 3, table));
+    x_test_ri(&l->e, 1, entry, TLB_VALID);
+    q->from[0] = x_jcc(&l->e, CC_E);
+    return entry;
+}
+
+static struct x_mem guest_at(unsigned addr, unsigned entry)
+{
+    return x_idx(addr, entry, 0, -(s32)TLB_VALID);
+}
+
+/* -- loads -- */
+
+static bool same(struct irv x, struct irv y)
+{
+    return x.kind == y.kind && x.v == y.v;
+}
+
+/* The ST that ends the read-modify-write begun by o; 0 if there is none that can share its look-up. */
+static u32 find_store(const struct lower *l, const struct ir_insn *o)
+{
+    for (u32 i = l->i + 1; i < l->ir->nops; i++) {
+        const struct ir_insn *s = &l->ir->ops[i];
+        if (s->op == IR_ST && same(s->a, o->a) && s->imm == o->imm && s->size == o->size &&
+            s->cc == o->cc)
+            return i;
+        if ((ir_op_info[s->op].flags & (IRF_F | IRF_X)) || s->op == IR_INSN)
+            return 0;
+        if (irv_is(o->a, IRV_REG) && (same(s->d, o->a) || same(s->d2, o->a)))
+            return 0;
+    }
+    return 0;
+}
+
+static void keep_for_store(struct lower *l, u32 st, unsigned addr, unsigned entry, bool own_addr)
+{
+    l->rmw = (struct rmw){.st = st, .addr = (u8)addr, .entry = (u8)entry, .own_addr = own_addr};
+    l->owner[entry] = OWNER_CACHE;
+    if (own_addr)
+        l->owner[addr] = OWNER_CACHE;
+}
+
+void cache_dropped(struct lower *l, unsigned reg)
+{
+    struct rmw *r = &l->rmw;
+    if (l->owner[r->entry] == OWNER_CACHE && r->entry != reg)
+        l->owner[r->entry] = OWNER_FREE;
+    if (r->own_addr && l->owner[r->addr] == OWNER_CACHE && r->addr != reg)
+        l->owner[r->addr] = OWNER_FREE;
+    r->st = 0;
+}
+
+void lower_load(struct lower *l, const struct ir_insn *o)
+{
+    bool rmw = o->op == IR_LDRMW, own;
+    struct ool *q = ool_new(l, OOL_LOAD);
+    u32 st = rmw ? find_store(l, o) : 0;
+    unsigned addr = address(l, o, o->imm, &own);
+    unsigned entry = look_up(l, o, addr, rmw ? ACCESS_WRITE : ACCESS_READ, q);
+    q->sync = flags_sync(l);
+    unsigned d = ra_def(l, o->d, st ? IR_NONE : o->a);
+    flags_resync(l, &q->sync);
+    q->size = o->size;
+    q->access = (u8)((rmw ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
+    q->addr = (u8)addr;
+    q->dst = (u8)d;
+    q->sx = o->op == IR_LDSX;
+    if (q->sx)
+        x_load_sx(&l->e, o->size, d, guest_at(addr, entry));
+    else
+        x_load(&l->e, o->size, d, guest_at(addr, entry));
+    q->back = enc_pos(&l->e);
+    if (st) {
+        q->clear = (u8)entry;
+        keep_for_store(l, st, addr, entry, own);
+    }
+}
+
+/* -- stores -- */
+
+void lower_store(struct lower *l, const struct ir_insn *o)
+{
+    struct ool *q = ool_new(l, OOL_STORE);
+    unsigned value = irv_is(o->b, IRV_CONST) ? (unsigned)HOST_NONE : ra_use(l, o->b);
+    unsigned addr, entry;
+    bool own;
+    if (l->rmw.st == l->i && l->rmw.st) {
+        entry = l->rmw.entry;
+        l->locked |= (u16)(1u << entry);
+        addr = l->rmw.own_addr ? l->rmw.addr : ra_use(l, o->a);
+        x_test_ri(&l->e, 1, entry, TLB_VALID);
+        q->from[0] = x_jcc(&l->e, CC_E);
+        l->owner[entry] = OWNER_FREE;
+        if (l->rmw.own_addr)
+            l->owner[addr] = OWNER_FREE;
+        l->rmw.st = 0;
+    } else {
+        addr = address(l, o, o->imm, &own);
+        entry = look_up(l, o, addr, ACCESS_WRITE, q);
+    }
+    q->sync = flags_sync(l);
+    q->size = o->size;
+    q->access = o->cc & 1 ? SLOW_WRITE_SYS : SLOW_WRITE;
+    q->addr = (u8)addr;
+    q->value = (u8)value;
+    q->imm = o->b.v;
+    if (value == HOST_NONE)
+        x_store_i(&l->e, o->size, guest_at(addr, entry), o->b.v);
+    else
+        x_store(&l->e, o->size, guest_at(addr, entry), value);
+    q->back = enc_pos(&l->e);
+}
+
+/* -- vectors, by way of XMM0 -- */
+
+enum { XMM0 = 0 };
+
+static const struct vector_move {
+    u8 size;
+    u32 load, store;
+} vector_moves[] = {
+    {4, 0x6e | XO_0F | XO_66, 0x7e | XO_0F | XO_66},  /* MOVD */
+    {8, 0x7e | XO_0F | XO_F3, 0xd6 | XO_0F | XO_66},  /* MOVQ */
+    {16, 0x6f | XO_0F | XO_F3, 0x7f | XO_0F | XO_F3}, /* MOVDQU */
+};
+
+void lower_vector(struct lower *l, const struct ir_insn *o)
+{
+    const struct vector_move *v = &vector_moves[o->size == 4 ? 0 : o->size == 8 ? 1 : 2];
+    bool load = o->op == IR_LDV, own;
+    struct ool *q = ool_new(l, OOL_VECTOR);
+    unsigned addr = address(l, o, 0, &own);
+    unsigned entry = look_up(l, o, addr, load ? ACCESS_READ : ACCESS_WRITE, q);
+    q->sync = flags_sync(l);
+    struct x_mem field = cpu_at((s32)o->imm), guest = guest_at(addr, entry);
+    x_rm(&l->e, v->load, XMM0, load ? guest : field);
+    x_rm(&l->e, v->store, XMM0, load ? field : guest);
+    q->back = enc_pos(&l->e);
+    q->size = o->size;
+    q->access = load ? STUB_LDV : STUB_STV;
+    q->addr = (u8)addr;
+    q->imm = o->imm;
+    q->user = (l->ir->mode & MODE_USER) && !(o->cc & 1);
+}
+
+/* -- segments and fields -- */
+
+void lower_segchk(struct lower *l, const struct ir_insn *o)
+{
+    struct ool *q = ool_new(l, OOL_SEGCHK);
+    unsigned a = ra_use(l, o->a), last = a;
+    s32 limit = (s32)(offsetof(struct cpu, seg) + o->imm * sizeof(struct segment) +
+                      (o->cc ? offsetof(struct segment, limit_w) : offsetof(struct segment, limit_r)));
+    if (o->size > 1) {
+        last = ra_scratch(l);
+        x_lea(&l->e, 8, last, x_at(a, o->size - 1));
+    }
+    q->sync = flags_sync(l);
+    x_alu_rm(&l->e, X_CMP, 8, last, cpu_at(limit));
+    q->from[0] = x_jcc(&l->e, CC_G);
+    q->back = enc_pos(&l->e);
+    q->size = o->size;
+    q->access = o->cc ? ACCESS_WRITE : ACCESS_READ;
+    q->addr = (u8)a;
+    q->imm = o->imm;
+}
+
+static bool is_lazy_flag_field(const struct ir_insn *o)
+{
+    return o->imm < offsetof(struct cpu, cc_aux) + 4 &&
+           o->imm + o->size > offsetof(struct cpu, cc_op);
+}
+
+void lower_lds(struct lower *l, const struct ir_insn *o)
+{
+    if (is_lazy_flag_field(o))
+        flags_sync_inline(l);
+    x_load(&l->e, o->size, ra_def(l, o->d, IR_NONE), cpu_at((s32)o->imm));
+}
+
+void lower_sts(struct lower *l, const struct ir_insn *o)
+{
+    if (is_lazy_flag_field(o)) {
+        flags_sync_inline(l);
+        l->fl.known = false;
+        l->hf_mask = 0;
+    }
+    if (irv_is(o->a, IRV_CONST))
+        x_store_i(&l->e, o->size, cpu_at((s32)o->imm), o->a.v);
+    else
+        x_store(&l->e, o->size, cpu_at((s32)o->imm), ra_use(l, o->a));
+}
+
+/* -- out of line -- */
+
+static void put_arg(struct lower *l, unsigned n, unsigned reg, u32 imm)
+{
+    struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
+    if (reg == HOST_NONE)
+        x_store_i(&l->e, 4, word, imm);
+    else
+        x_store(&l->e, 4, word, reg);
+}
+
+/* An access that is not aligned: does it cross the page? The register of the TLB entry is still free. */
+static void cross_test(struct lower *l, struct ool *q)
+{
+    x_bind(&l->e, q->cross);
+    x_mov_rr(&l->e, 4, q->entry, q->addr);
+    x_alu_ri(&l->e, X_AND, 4, q->entry, PAGE_MASK);
+    x_alu_ri(&l->e, X_CMP, 4, q->entry, (s32)PAGE_SIZE - q->size);
+    x_jcc_to(&l->e, CC_BE, q->back_fast);
+}
+
+static void load_result(struct lower *l, const struct ool *q)
+{
+    struct x_mem word = x_at(RSP, FRAME_ARGS);
+    if (q->sx)
+        x_load_sx(&l->e, q->size, q->dst, word);
+    else
+        x_load(&l->e, q->size, q->dst, word);
+    if (q->clear != HOST_NONE)
+        x_alu_rr(&l->e, X_XOR, 4, q->clear, q->clear);
+}
+
+void ool_memory(struct lower *l, struct ool *q)
+{
+    if (q->cross)
+        cross_test(l, q);
+    if (q->from[0])
+        x_bind(&l->e, q->from[0]);
+    emit_place(l, q->off, q->left);
+    flags_store(l, &q->sync);
+    switch (q->kind) {
+    case OOL_LOAD:
+    case OOL_STORE:
+        put_arg(l, 0, q->addr, 0);
+        if (q->kind == OOL_STORE)
+            put_arg(l, 1, q->value, q->imm);
+        emit_call_stub(l, STUB_MEM + q->access * 3u + (u32)__builtin_ctz(q->size));
+        if (q->kind == OOL_LOAD)
+            load_result(l, q);
+        break;
+    case OOL_VECTOR:
+        put_arg(l, 0, q->addr, 0);
+        put_arg(l, 1, HOST_NONE, q->imm);
+        put_arg(l, 2, HOST_NONE, q->size);
+        put_arg(l, 3, HOST_NONE, q->user);
+        emit_call_stub(l, q->access);
+        break;
+    default: /* OOL_SEGCHK */
+        put_arg(l, 0, HOST_NONE, q->imm);
+        put_arg(l, 1, q->addr, 0);
+        put_arg(l, 2, HOST_NONE, q->size);
+        put_arg(l, 3, HOST_NONE, q->access);
+        emit_call_stub(l, STUB_SEGCHK);
+        break;
+    }
+    x_jmp_to(&l->e, q->back);
+}

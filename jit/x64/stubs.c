@@ -1,0 +1,359 @@
+/* Code that all blocks share: into and out of translated code, and calls of C. A stub that calls C stores
+ * the guest's registers first; those that may fault store the budget too, so that C finds the machine's
+ * state exact and may leave by siglongjmp(). All keep R8-R11 (the compiler's temporaries).
+ * System V calling convention: arguments in RDI RSI RDX RCX R8; RBX RBP R12-R15 survive. */
+#include "jit/x64/x64.h"
+
+#include "base/check.h"
+#include "cpu/mem.h"
+#include "cpu/vec.h"
+
+#include <string.h>
+
+/* -- what the stubs call -- */
+
+static u32 read_sys(struct cpu *cpu, laddr la, unsigned size)
+{
+    return (u32)mem_read(cpu, la, size, false);
+}
+
+static u32 rmw_sys(struct cpu *cpu, laddr la, unsigned size)
+{
+    mem_probe_write(cpu, la, size, false);
+    return (u32)mem_read(cpu, la, size, false);
+}
+
+static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
+{
+    mem_write(cpu, la, size, value, false);
+}
+
+static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
+{
+    u8 buf[16];
+    mem_read_block(cpu, la, buf, size, user);
+    memcpy((u8 *)cpu + offset, buf, size);
+}
+
+static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
+{
+    mem_write_block(cpu, la, (u8 *)cpu + offset, size, user);
+}
+
+static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
+{
+    seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
+}
+
+static u32 current_flags(struct cpu *cpu)
+{
+    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+}
+
+static void run_vec(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
+{
+    vec_exec(cpu, (enum vec_op)op, dst, src, imm);
+}
+
+/* -- guest registers -- */
+
+static struct x_mem gpr_at(unsigned g)
+{
+    return cpu_at(CPU_OFF(gpr) + 4 * (s32)g);
+}
+
+/* Does C keep the host register of g? */
+static bool survives(unsigned g)
+{
+    return g == EBX || g == EBP || g == ESP;
+}
+
+static void store_gprs(struct enc *e, bool all)
+{
+    for (unsigned g = 0; g < GPR_COUNT; g++) {
+        if (all || !survives(g))
+            x_store(e, 4, gpr_at(g), host_of(g));
+    }
+}
+
+static void load_gprs(struct enc *e, bool all)
+{
+    for (unsigned g = 0; g < GPR_COUNT; g++) {
+        if (all || !survives(g))
+            x_load(e, 4, host_of(g), gpr_at(g));
+    }
+}
+
+static struct x_mem budget(void)
+{
+    return cpu_at(CPU_OFF(budget));
+}
+
+/* -- calls of C -- */
+
+struct c_call {
+    void (*fn)(void);
+    u8 nargs;     /* words of FRAME_ARGS that are arguments after cpu */
+    bool returns; /* into word 0 */
+    u8 flags;     /* HF_REGS, HF_FAULT */
+    u32 size;     /* not 0: the second argument after cpu is this, the others follow */
+};
+
+static void save_temps(struct enc *e)
+{
+    for (unsigned r = R8; r <= R11; r++)
+        x_push(e, r);
+    x_alu_ri(e, X_SUB, 8, RSP, 8); /* with the return address: a multiple of 16 */
+}
+
+static void restore_temps(struct enc *e)
+{
+    x_lea(e, 8, RSP, x_at(RSP, 8));
+    for (unsigned r = R11; r >= R8; r--)
+        x_pop(e, r);
+}
+
+enum { SAVED_BYTES = 8 + 4 * 8 + 8 };
+
+static void emit_c_call(struct enc *e, const struct c_call *c)
+{
+    static const u8 arg_regs[] = {RSI, RDX, RCX, R8};
+    unsigned n = 0;
+    store_gprs(e, c->flags & (HF_REGS | HF_FAULT));
+    if (c->flags & HF_FAULT)
+        x_store(e, 8, budget(), REG_BUDGET);
+    save_temps(e);
+    x_mov_rr(e, 8, RDI, REG_CPU);
+    for (unsigned word = 0; word < c->nargs; word++) {
+        x_load(e, 4, arg_regs[n++], x_at(RSP, (s32)(SAVED_BYTES + FRAME_ARGS + 4 * word)));
+        if (word == 0 && c->size)
+            x_mov_ri(e, arg_regs[n++], c->size);
+    }
+    x_mov_ri64(e, RAX, (u64)(uintptr_t)c->fn);
+    x_rr(e, 0xff, 2, RAX); /* CALL */
+    if (c->returns)
+        x_store(e, 4, x_at(RSP, SAVED_BYTES + FRAME_ARGS), RAX);
+    restore_temps(e);
+    load_gprs(e, c->flags & HF_REGS);
+    if (c->flags & HF_FAULT)
+        x_load(e, 8, REG_BUDGET, budget());
+    x_byte(e, 0xc3);
+}
+
+typedef void (*c_fn)(void);
+
+static void make_memory_stubs(struct x64 *be, struct enc *e)
+{
+    static const struct {
+        c_fn fn;
+        u8 nargs;
+    } access[] = {
+        [SLOW_READ] = {(c_fn)mem_slow_read, 1},       [SLOW_RMW] = {(c_fn)mem_slow_read_rmw, 1},
+        [SLOW_WRITE] = {(c_fn)mem_slow_write, 2},     [SLOW_READ_SYS] = {(c_fn)read_sys, 1},
+        [SLOW_RMW_SYS] = {(c_fn)rmw_sys, 1},          [SLOW_WRITE_SYS] = {(c_fn)write_sys, 2},
+    };
+    for (unsigned a = 0; a < ARRAY_LEN(access); a++) {
+        for (unsigned s = 0; s < 3; s++) {
+            struct c_call c = {.fn = access[a].fn, .nargs = access[a].nargs,
+                               .returns = access[a].nargs == 1, .flags = HF_FAULT, .size = 1u << s};
+            x_align(e, 16);
+            be->stub[STUB_MEM + a * 3 + s] = enc_pos(e);
+            emit_c_call(e, &c);
+        }
+    }
+}
+
+static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c)
+{
+    x_align(e, 16);
+    be->stub[stub] = enc_pos(e);
+    emit_c_call(e, &c);
+}
+
+static void make_call_stubs(struct x64 *be, struct enc *e)
+{
+    make_memory_stubs(be, e);
+    make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, 0});
+    make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, 0});
+    make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, 0});
+    make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, 0});
+    make_c_stub(be, e, STUB_SEGCHK, (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, 0});
+    for (u32 h = 0; h < HELPER_COUNT; h++) {
+        const struct helper_info *i = &helper_info[h];
+        make_c_stub(be, e, STUB_HELPER + h,
+                    (struct c_call){i->fn, i->nargs, i->returns, i->flags, 0});
+    }
+}
+
+/* -- flags -- */
+
+static struct x_mem cc_at(s32 offset)
+{
+    return cpu_at(offset);
+}
+
+/* Makes the flags of one kind and size anew in the host, with R8 to work with; the stub's tail follows. False:
+ * there is no short way. */
+static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
+{
+    struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
+    struct x_mem aux = cc_at(CPU_OFF(cc_aux));
+    bool add = kind == FK_ADD || kind == FK_ADC;
+    switch ((enum flag_kind)kind) {
+    case FK_CMP:
+        x_load(e, 4, R8, dst);
+        x_alu_rm(e, X_CMP, size, R8, src);
+        return true;
+    case FK_LOGIC:
+        x_load(e, 4, R8, dst);
+        x_test_rr(e, size, R8, R8);
+        return true;
+    case FK_ADD:
+    case FK_SUB:
+        x_load(e, 4, R8, dst);
+        x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, src);
+        x_alu_rm(e, add ? X_ADD : X_SUB, size, R8, src);
+        return true;
+    case FK_ADC:
+    case FK_SBB:
+        x_load(e, 4, R8, dst);
+        x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, src);
+        x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, aux);
+        x_bt_mi(e, aux, 0);
+        x_alu_rm(e, add ? X_ADC : X_SBB, size, R8, src);
+        return true;
+    case FK_INC:
+    case FK_DEC:
+        x_load(e, 4, R8, dst);
+        x_incdec(e, kind == FK_INC, size, R8);
+        x_bt_mi(e, src, 0);
+        x_incdec(e, kind == FK_DEC, size, R8);
+        return true;
+    default: return false;
+    }
+}
+
+/* flags_eval() and POPF: for the kinds that are rarely asked. */
+static void emit_flags_by_c(struct enc *e)
+{
+    store_gprs(e, false);
+    save_temps(e);
+    x_mov_rr(e, 8, RDI, REG_CPU);
+    x_mov_ri64(e, RAX, (u64)(uintptr_t)current_flags);
+    x_rr(e, 0xff, 2, RAX);
+    restore_temps(e);
+    x_push(e, RAX);
+    x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but TF and DF, 0 */
+    load_gprs(e, false);
+    x_byte(e, 0xc3);
+}
+
+/* Dispatches on cc_op through a table of addresses. */
+static void make_flags_stub(struct x64 *be, struct enc *e)
+{
+    u32 at[FK_COUNT * 4], by_c = enc_pos(e);
+    emit_flags_by_c(e);
+    for (unsigned op = 0; op < FK_COUNT * 4; op++) {
+        u32 pos = enc_pos(e);
+        bool made = (op & 3) < 3 && emit_kind(e, op >> 2, 1u << (op & 3));
+        if (made)
+            x_pop(e, R9);
+        if (made)
+            x_pop(e, R8);
+        if (made)
+            x_byte(e, 0xc3);
+        at[op] = made ? pos : 0;
+    }
+    u32 popped = enc_pos(e);
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_jmp_to(e, by_c);
+    x_align(e, 16);
+    u32 table = enc_pos(e);
+    for (unsigned op = 0; op < FK_COUNT * 4; op++)
+        x_u64(e, (u64)(uintptr_t)(be->mem.rx + (at[op] ? at[op] : popped)));
+    x_align(e, 16);
+    be->stub[STUB_FLAGS] = enc_pos(e);
+    x_push(e, R8);
+    x_push(e, R9);
+    x_load(e, 4, R8, cc_at(CPU_OFF(cc_op)));
+    x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
+    x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
+}
+
+/* -- in and out -- */
+
+static const u8 callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+/* struct run_return enter(struct cpu *cpu, const void *code) */
+static void make_enter(struct x64 *be, struct enc *e)
+{
+    x_align(e, 16);
+    be->stub[STUB_ENTER] = enc_pos(e);
+    for (unsigned n = 0; n < ARRAY_LEN(callee_saved); n++)
+        x_push(e, callee_saved[n]);
+    x_alu_ri(e, X_SUB, 8, RSP, FRAME_SIZE);
+    x_mov_rr(e, 8, REG_CPU, RDI);
+    x_mov_rr(e, 8, R8, RSI);
+    load_gprs(e, true);
+    x_load(e, 8, REG_BUDGET, budget());
+    x_rr(e, 0xff, 4, R8);
+}
+
+/* r9d = result, r10 = exit */
+static u32 make_leave(struct enc *e)
+{
+    x_align(e, 16);
+    u32 pos = enc_pos(e);
+    store_gprs(e, true);
+    x_store(e, 8, budget(), REG_BUDGET);
+    x_store_i(e, 4, cpu_at(CPU_OFF(insn_left)), 0);
+    x_mov_rr(e, 4, RAX, R9);
+    x_mov_rr(e, 8, RDX, R10);
+    x_alu_ri(e, X_ADD, 8, RSP, FRAME_SIZE);
+    for (unsigned n = ARRAY_LEN(callee_saved); n-- > 0;)
+        x_pop(e, callee_saved[n]);
+    x_byte(e, 0xc3);
+    return pos;
+}
+
+enum leave_eip { EIP_SET, EIP_R8, EIP_PAGE_R8 };
+
+static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_eip how,
+                      enum run_result result, u32 leave)
+{
+    x_align(e, 16);
+    be->stub[stub] = enc_pos(e);
+    if (stub == STUB_EXIT_SLOT) {
+        x_mov_rr(e, 8, R10, R8);
+        x_load(e, 4, R8, x_at(R10, offsetof(struct block_exit, page_off)));
+    } else {
+        x_mov_ri(e, R10, 0);
+    }
+    if (how == EIP_PAGE_R8)
+        x_alu_rm(e, X_ADD, 4, R8, cpu_at(CPU_OFF(eip_page)));
+    if (how != EIP_SET)
+        x_store(e, 4, cpu_at(CPU_OFF(eip)), R8);
+    x_mov_ri(e, R9, result);
+    x_jmp_to(e, leave);
+}
+
+void stubs_make(struct x64 *be)
+{
+    struct enc enc, *e = &enc;
+    enc_init(e, be->mem.rw, be->mem.rw + be->mem.size);
+    make_enter(be, e);
+    u32 leave = make_leave(e);
+    make_exit(be, e, STUB_EXIT_SLOT, EIP_PAGE_R8, RUN_NEXT, leave);
+    make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_R8, RUN_NEXT, leave);
+    make_exit(be, e, STUB_EXIT_EIP, EIP_R8, RUN_NEXT, leave);
+    make_exit(be, e, STUB_EXIT_BUDGET, EIP_PAGE_R8, RUN_BUDGET, leave);
+    make_exit(be, e, STUB_EXIT_EVENT, EIP_SET, RUN_EVENT, leave);
+    make_call_stubs(be, e);
+    make_flags_stub(be, e);
+    CHECK(e->p <= e->end, "the stubs do not fit into the code memory");
+    code_mem_commit(&be->mem, enc_pos(e));
+    code_mem_keep(&be->mem);
+    u64 enter = (u64)(uintptr_t)(be->mem.rx + be->stub[STUB_ENTER]);
+    memcpy(&be->enter, &enter, sizeof(be->enter));
+}
