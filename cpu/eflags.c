@@ -1,5 +1,5 @@
-/* EFLAGS as one number, from the parts that struct cpu keeps: the lazy arithmetic flags, DF and the rest.
- * SDM volume 1, 3.4.3. */
+/* EFLAGS as one number, from the parts that struct cpu keeps: the lazy arithmetic flags, DF and the
+ * rest. SDM volume 1, 3.4.3. */
 #include "cpu/state.h"
 
 /* Bits that exist in EFLAGS; bit 1 is always set. */

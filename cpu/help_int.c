@@ -1,5 +1,7 @@
-/* Helpers of the integer instructions that IR does not express: faults, division, decimal adjustment,
- * nested ENTER, PUSHF and POPF. A helper raises before it writes anything. SDM volume 2. */
+/* Helpers of the integer instructions that IR does not express: faults, division, decimal
+ * adjustment, nested ENTER, PUSHF and POPF. A helper raises before it writes anything. SDM
+ * volume 2. */
+#include "cpu/cpuid.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
@@ -54,7 +56,8 @@ void help_div32(struct cpu *cpu, u32 divisor)
 {
     u64 a = (u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX];
 
-    /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of 0. */
+    /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of
+     * 0. */
     if (cpu->gpr[EDX] >= divisor)
         cpu_raise(cpu, VEC_DE);
     cpu->gpr[EAX] = (u32)(a / divisor);
@@ -86,7 +89,8 @@ void help_idiv16(struct cpu *cpu, u32 divisor)
 {
     s64 q, r;
 
-    if (!signed_divide((s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor, 16, &q, &r))
+    if (!signed_divide((s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor, 16,
+                       &q, &r))
         cpu_raise(cpu, VEC_DE);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)q & 0xffff);
     cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | ((u32)r & 0xffff);
@@ -189,7 +193,7 @@ static void frame_push(const struct frame *f, u32 *sp, u32 v)
 
 void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
 {
-    struct frame f = { cpu, size, cpu->mode & MODE_STACK32 ? ~0u : 0xffff };
+    struct frame f = {cpu, size, cpu->mode & MODE_STACK32 ? ~0u : 0xffff};
     u32 sp = cpu->gpr[ESP], bp = cpu->gpr[EBP], frame;
 
     frame_push(&f, &sp, bp);
@@ -212,7 +216,8 @@ static u32 iopl(const struct cpu *cpu)
     return (cpu->eflags & FLAG_IOPL) >> 12;
 }
 
-/* Virtual-8086 mode with IOPL below 3 has neither, except that VME gives the 16-bit forms VIF for IF. */
+/* Virtual-8086 mode with IOPL below 3 has neither, except that VME gives the 16-bit forms VIF for
+ * IF. */
 static bool use_vif(struct cpu *cpu, u32 opsize)
 {
     if (!(cpu->eflags & FLAG_VM) || iopl(cpu) == 3)
@@ -238,6 +243,12 @@ void help_popf_check(struct cpu *cpu, u32 opsize)
     use_vif(cpu, opsize);
 }
 
+/* Guests tell processor generations apart by the bits of EFLAGS that stay clear. */
+static u32 model_flags(const struct cpu *cpu)
+{
+    return (cpu->model->isa >= ISA_486 ? FLAG_AC : 0) | (cpu->model->max_leaf ? FLAG_ID : 0);
+}
+
 u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
 {
     const u32 watched = FLAG_IF | FLAG_TF | FLAG_AC | FLAG_VIF;
@@ -252,7 +263,7 @@ u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
         image |= image & FLAG_IF ? FLAG_VIF : 0;
     } else {
         if (opsize == 4)
-            mask |= FLAG_AC | FLAG_ID;
+            mask |= model_flags(cpu);
         if (cpu->cpl == 0)
             mask |= FLAG_IOPL | FLAG_IF;
         else if (cpu->cpl <= iopl(cpu))

@@ -1,7 +1,8 @@
-/* REP string instructions, one chunk a call. A chunk ends where the source's or the destination's page ends, and is
- * one element where an element crosses a page, under the trap flag, and in segments with an exact check. So its
- * length depends on architectural state alone, and all that can fault or reach a device is decided before its
- * first element: the count of retired instructions is the same on every back end. SDM volume 2, REP. */
+/* REP string instructions, one chunk a call. A chunk ends where the source's or the destination's
+ * page ends, and is one element where an element crosses a page, under the trap flag, and in
+ * segments with an exact check. So its length depends on architectural state alone, and all that
+ * can fault or reach a device is decided before its first element: the count of retired
+ * instructions is the same on every back end. SDM volume 2, REP. */
 #include "base/bytes.h"
 #include "cpu/excp.h"
 #include "cpu/help_str.h"
@@ -11,17 +12,18 @@
 struct chunk {
     struct cpu *cpu;
     unsigned size;
-    s32 step;       /* size or -size */
-    u32 mask;       /* of addresses and the count */
-    enum seg seg;   /* of the source */
+    s32 step;     /* size or -size */
+    u32 mask;     /* of addresses and the count */
+    enum seg seg; /* of the source */
     bool repne;
-    u32 n;          /* elements to do, at least 1 */
+    u32 n; /* elements to do, at least 1 */
 };
 
 /* One side of the operation: n elements from linear address la on, in the direction of step. */
 struct side {
     laddr la;
-    u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a page */
+    u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a
+                 page */
 };
 
 /* False if the count is 0. */
@@ -84,8 +86,8 @@ static bool crosses(laddr la, unsigned size)
     return (la & PAGE_MASK) + size > PAGE_SIZE;
 }
 
-/* The linear address of the side at register reg, its first element checked and the chunk shortened to what lies in
- * one page and in the segment. */
+/* The linear address of the side at register reg, its first element checked and the chunk shortened
+ * to what lies in one page and in the segment. */
 static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum access acc)
 {
     u32 off = c->cpu->gpr[reg] & c->mask;
@@ -119,18 +121,19 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
 
 static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 {
-    struct side s = { .la = side_linear(c, seg, reg, ACCESS_READ) };
+    struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ)};
     paddr pa;
 
     s.host = resolve(c->cpu, s.la, c->size, ACCESS_READ, &pa);
     return s;
 }
 
-/* Call it last: it reports the bytes that are going to be written to whoever holds translated code there. */
+/* Call it last: it reports the bytes that are going to be written to whoever holds translated code
+ * there. */
 static struct side dest_side(struct chunk *c)
 {
     struct cpu *cpu = c->cpu;
-    struct side s = { .la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE) };
+    struct side s = {.la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE)};
     paddr pa;
     u64 len;
 
@@ -149,8 +152,8 @@ static struct side dest_side(struct chunk *c)
     return s;
 }
 
-/* Element i of a side, by the slow path where there is no host address. A device restarts a native block at element 0,
- * where nothing has been done. */
+/* Element i of a side, by the slow path where there is no host address. A device restarts a native
+ * block at element 0, where nothing has been done. */
 static u32 get(const struct chunk *c, const struct side *s, u32 i)
 {
     u32 delta = i * (u32)c->step;
@@ -250,7 +253,8 @@ u32 help_rep_lods(struct cpu *cpu, u32 info)
     return chunk_end(&c, true, false);
 }
 
-/* Ends a compare whose last elements were a and b: sets the flags; nonzero if the repetition goes on. */
+/* Ends a compare whose last elements were a and b: sets the flags; nonzero if the repetition goes
+ * on. */
 static u32 compare_end(const struct chunk *c, u32 a, u32 b, bool source)
 {
     struct cpu *cpu = c->cpu;

@@ -5,7 +5,7 @@
 #include "base/types.h"
 
 enum {
-    REP_SIZE_LOG2 = 3,    /* bits 1:0 */
+    REP_SIZE_LOG2 = 3, /* bits 1:0 */
     REP_ADDR16 = 1 << 2,
     REP_REPNE = 1 << 3,
     REP_SEG_SHIFT = 4, /* segment of the source, enum seg */
@@ -13,7 +13,8 @@ enum {
 
 static inline u32 rep_info(unsigned size, unsigned addrsize, unsigned seg, bool repne)
 {
-    return size >> 1 | (addrsize == 2 ? REP_ADDR16 : 0) | (repne ? REP_REPNE : 0) | seg << REP_SEG_SHIFT;
+    return size >> 1 | (addrsize == 2 ? REP_ADDR16 : 0) | (repne ? REP_REPNE : 0) |
+           seg << REP_SEG_SHIFT;
 }
 
 #endif

@@ -1,13 +1,13 @@
-/* Lifting of one instruction to IR: legality, operands, effective addresses, segments, the stack and
- * the ways to end a block. The sem_*.c files are written with what is here.
- * Invariant: nothing here writes a guest register or the flags before the last op that may fault,
- * except where lift.h says so. Addresses: SDM volume 1, 3.7.5; segment checks: SDM volume 3A, 5.3. */
+/* Lifting of one instruction to IR: legality, operands, effective addresses, segments, the stack
+ * and the ways to end a block. The sem_*.c files are written with what is here. Invariant: nothing
+ * here writes a guest register or the flags before the last op that may fault, except where lift.h
+ * says so. Addresses: SDM volume 1, 3.7.5; segment checks: SDM volume 3A, 5.3. */
 #include "cpu/lift.h"
 
 #include "base/check.h"
 
-#define SEG_FIELD(seg, field) (offsetof(struct cpu, seg) + (seg) * sizeof(struct segment) + \
-                               offsetof(struct segment, field))
+#define SEG_FIELD(seg, field)                                                                      \
+    (offsetof(struct cpu, seg) + (seg) * sizeof(struct segment) + offsetof(struct segment, field))
 
 void lift_insn(struct lift *l, const struct insn *in)
 {
@@ -50,11 +50,11 @@ void lift_set_gpr(struct lift *l, unsigned reg, unsigned size, struct irv v)
 /* -- operands -- */
 
 enum opnd_class {
-    OC_OTHER, /* for the semantics to know */
-    OC_RM,    /* ModRM.rm: register or memory */
+    OC_OTHER,  /* for the semantics to know */
+    OC_RM,     /* ModRM.rm: register or memory */
     OC_RM_REG, /* ModRM.rm: register, whatever mod says */
-    OC_REG,   /* ModRM.reg */
-    OC_LOW,   /* register in the low opcode bits */
+    OC_REG,    /* ModRM.reg */
+    OC_LOW,    /* register in the low opcode bits */
     OC_MOFFS,
     OC_FIXED, /* register .reg */
     OC_IMM,
@@ -63,6 +63,7 @@ enum opnd_class {
 
 enum { SIZE_V = 0xff }; /* the operand size */
 
+/* clang-format off */
 static const struct opnd_info {
     u8 class, size, reg;
 } opnds[] = {
@@ -78,15 +79,17 @@ static const struct opnd_info {
     [OP_AL] = { OC_FIXED, 1, EAX }, [OP_CL] = { OC_FIXED, 1, ECX }, [OP_DX] = { OC_FIXED, 2, EDX },
     [OP_eAX] = { OC_FIXED, SIZE_V, EAX },
     [OP_Zb] = { OC_LOW, 1, 0 },     [OP_Zv] = { OC_LOW, SIZE_V, 0 },
-    [OP_1] = { OC_ONE, 1, 0 },      [OP_Xb] = { OC_OTHER, 1, 0 },   [OP_Xv] = { OC_OTHER, SIZE_V, 0 },
+    [OP_1] = { OC_ONE, 1, 0 },
+    [OP_Xb] = { OC_OTHER, 1, 0 },   [OP_Xv] = { OC_OTHER, SIZE_V, 0 },
     [OP_Yb] = { OC_OTHER, 1, 0 },   [OP_Yv] = { OC_OTHER, SIZE_V, 0 }, [OP_Sw] = { OC_OTHER, 2, 0 },
     [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_Mx] = { OC_RM, 16, 0 },
     [OP_Rd] = { OC_RM_REG, 4, 0 },
 };
+/* clang-format on */
 
 static struct opnd_info opnd_info(const struct lift *l, unsigned n)
 {
-    const struct opnd_info none = { OC_OTHER, 0, 0 };
+    const struct opnd_info none = {OC_OTHER, 0, 0};
     unsigned kind = l->row->op[n];
 
     return kind < ARRAY_LEN(opnds) ? opnds[kind] : none;
@@ -115,12 +118,9 @@ static unsigned opnd_reg(const struct lift *l, const struct insn *in, unsigned n
 
     switch (o.class) {
     case OC_RM:
-    case OC_RM_REG:
-        return insn_rm(in);
-    case OC_REG:
-        return insn_reg(in);
-    case OC_LOW:
-        return in->opcode & 7;
+    case OC_RM_REG: return insn_rm(in);
+    case OC_REG: return insn_reg(in);
+    case OC_LOW: return in->opcode & 7;
     default:
         CHECK(o.class == OC_FIXED, "%s: operand %u is no register", l->row->name, n);
         return o.reg;
@@ -141,12 +141,9 @@ struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
     if (opnd_is_mem(l, in, n))
         return load(l, IR_LD, operand_ref(l, in, size, false), size);
     switch (opnd_info(l, n).class) {
-    case OC_IMM:
-        return ir_const(in->imm);
-    case OC_ONE:
-        return ir_const(1);
-    default:
-        return lift_gpr(l, opnd_reg(l, in, n), size);
+    case OC_IMM: return ir_const(in->imm);
+    case OC_ONE: return ir_const(1);
+    default: return lift_gpr(l, opnd_reg(l, in, n), size);
     }
 }
 
@@ -173,8 +170,8 @@ void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
     }
 }
 
-void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v, unsigned kind,
-                      struct irv src, struct irv aux)
+void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v,
+                      unsigned kind, struct irv src, struct irv aux)
 {
     bool mem = opnd_is_mem(l, in, n);
 
@@ -192,7 +189,7 @@ static struct mem_ref effective(struct lift *l, const struct insn *in, struct ir
 {
     bool has_base = !irv_is(base, IRV_NONE), has_index = in->index != GPR_NONE;
     struct irv index = has_index ? ir_reg(in->index) : IR_NONE;
-    struct mem_ref m = { base, (u32)in->disp };
+    struct mem_ref m = {base, (u32)in->disp};
 
     if (!has_base && !has_index) {
         m.addr = ir_const(in->addrsize == 2 ? m.disp & 0xffff : m.disp);
@@ -223,7 +220,8 @@ static struct irv join(struct lift *l, struct mem_ref m)
 }
 
 /* Makes a segment offset a linear address, with the checks that the segment's class asks for. */
-static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, unsigned size, bool write)
+static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, unsigned size,
+                             bool write)
 {
     enum seg_class class = mode_seg_class(l->mode, seg);
     /* CS's class tells of reads: a code segment is never writable in protected mode. */
@@ -261,9 +259,10 @@ struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base)
     return join(l, effective(l, in, base));
 }
 
-static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
+static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size,
+                                 bool write)
 {
-    return linear(l, seg, (struct mem_ref){ off, 0 }, size, write);
+    return linear(l, seg, (struct mem_ref){off, 0}, size, write);
 }
 
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
@@ -287,7 +286,7 @@ void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct
 
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write)
 {
-    struct mem_ref m = { ir_reg(reg), (u32)delta };
+    struct mem_ref m = {ir_reg(reg), (u32)delta};
 
     if (!(l->mode & MODE_STACK32)) {
         m.addr = ir_op1(l->ir, IR_EXT16U, join(l, m));
@@ -340,7 +339,8 @@ bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize)
 {
     if (l->mode & MODE_CS_FLAT)
         return opsize == 4;
-    /* Without MODE_EDGE every EIP of the page is within the limit, and 16 bits wide in 16-bit code. */
+    /* Without MODE_EDGE every EIP of the page is within the limit, and 16 bits wide in 16-bit code.
+     */
     return !(l->mode & MODE_EDGE) && page_off >= 0 && page_off < (s32)PAGE_SIZE &&
            (opsize == 4 || !(l->mode & MODE_CODE32));
 }

@@ -1,5 +1,6 @@
-/* Lifting one decoded guest instruction to IR: what the sem_*.c files are written with. One function
- * sem_<mnemonic> for each, named by its row in insn.def. See docs/adding-an-instruction.md. */
+/* Lifting one decoded guest instruction to IR: what the sem_*.c files are written with. One
+ * function sem_<mnemonic> for each, named by its row in insn.def. See
+ * docs/adding-an-instruction.md. */
 #ifndef CPU_LIFT_H
 #define CPU_LIFT_H
 
@@ -13,22 +14,23 @@ struct mem_ref {
     u32 disp;
 };
 
-/* The lifter's view of the block being built. The translator sets ir, mode, isa and, before each lift_insn(), off;
- * the rest starts as zero and is lift.c's. */
+/* The lifter's view of the block being built. The translator sets ir, mode, isa and, before each
+ * lift_insn(), off; the rest starts as zero and is lift.c's. */
 struct lift {
     struct ir *ir;
-    u32 mode;      /* mode word */
-    u32 off;       /* page offset of the current instruction */
-    s32 next;      /* page offset of the next one: off + len; set by lift_insn() */
-    bool ended;    /* the block has got its final exit */
+    u32 mode;   /* mode word */
+    u32 off;    /* page offset of the current instruction */
+    s32 next;   /* page offset of the next one: off + len; set by lift_insn() */
+    bool ended; /* the block has got its final exit */
     const struct insn_row *row;
-    enum isa isa;  /* CPU model's generation: forms beyond it are #UD */
-    bool has_rmw;  /* opnd_read_rmw() has left the operand's address in rmw */
+    enum isa isa; /* CPU model's generation: forms beyond it are #UD */
+    bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
 };
 
-/* Lifts one instruction (emits INSN first): legality by row (mode, privilege, isa), then row->sem. Sets l->ended when
- * the block cannot go on. in == NULL with result DECODE_UD/DECODE_LONG style faults goes through lift_raise(). */
+/* Lifts one instruction (emits INSN first): legality by row (mode, privilege, isa), then row->sem.
+ * Sets l->ended when the block cannot go on. What does not decode goes through lift_raise()
+ * instead, after an INSN of its own. */
 void lift_insn(struct lift *l, const struct insn *in);
 
 /* -- registers: size 1, 2, 4; byte registers 4..7 are AH CH DH BH -- */
@@ -38,17 +40,18 @@ void lift_set_gpr(struct lift *l, unsigned reg, unsigned size, struct irv v);
 /* -- operands by number, as the row says -- */
 unsigned opnd_size(const struct lift *l, const struct insn *in, unsigned n);
 bool opnd_is_mem(const struct lift *l, const struct insn *in, unsigned n);
-struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n); /* may have garbage above its size for registers */
+/* Of a register the value may have garbage above its size. */
+struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n);
 /* Read of an operand that will be written: keeps the address so that opnd_write() reuses it. */
 struct irv opnd_read_rmw(struct lift *l, const struct insn *in, unsigned n);
 void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v);
-/* Writes v to operand n and sets the flags FLAG_OP(kind, its size) with dst v, src and aux, in the order that lets a
- * store fault first and a source operand be the destination register. */
-void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v, unsigned kind,
-                      struct irv src, struct irv aux);
+/* Writes v to operand n and sets the flags FLAG_OP(kind, its size) with dst v, src and aux, in the
+ * order that lets a store fault first and a source operand be the destination register. */
+void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v,
+                      unsigned kind, struct irv src, struct irv aux);
 
 /* -- memory -- */
-/* Effective address (offset in the segment) of the ModRM or moffs operand, truncated to addrsize. */
+/* Effective address (offset in its segment) of the ModRM or moffs operand, wrapped to addrsize. */
 struct irv lift_ea(struct lift *l, const struct insn *in);
 /* The same with base instead of the base register's value. */
 struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base);
@@ -56,13 +59,14 @@ struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base);
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write);
 struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size);
 void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct irv v);
-/* Push commits ESP after the store; pop returns the value and leaves ESP for lift_pop_commit(), so that a later fault in
- * the same instruction finds ESP unchanged. */
+/* Push commits ESP after the store; pop returns the value and leaves ESP for lift_pop_commit(), so
+ * that a later fault in the same instruction finds ESP unchanged. */
 void lift_push(struct lift *l, unsigned size, struct irv v);
 struct irv lift_pop(struct lift *l, unsigned size);
 void lift_pop_commit(struct lift *l, u32 bytes);
 
-/* Linear address reg + delta on the stack (reg is ESP or EBP), wrapped to the stack's address size and checked. */
+/* Linear address reg + delta on the stack (reg is ESP or EBP), wrapped to the stack's address size
+ * and checked. */
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write);
 /* ESP, or SP on a 16-bit stack, = v. */
 void lift_set_sp(struct lift *l, struct irv v);
@@ -72,18 +76,23 @@ void lift_set_sp(struct lift *l, struct irv v);
 void lift_merge_flags(struct lift *l, u32 mask, struct irv set);
 
 /* -- ending -- */
-void lift_raise(struct lift *l, enum vector vec, bool has_error, u32 error); /* unconditionally; ends the block */
-void lift_jump(struct lift *l, s32 page_off, unsigned opsize);  /* direct, with CS limit check and 16-bit wrap as needed */
-void lift_jump_ind(struct lift *l, struct irv eip);             /* indirect, CS limit checked before anything commits by caller */
-void lift_exit_loop(struct lift *l);  /* a helper has set cpu.eip, mode or events */
-void lift_exit_next(struct lift *l);  /* go to the run loop before the next instruction */
+/* Raises unconditionally; ends the block. */
+void lift_raise(struct lift *l, enum vector vec, bool has_error, u32 error);
+/* Direct jump, with CS limit check and 16-bit wrap as needed; ends the block. */
+void lift_jump(struct lift *l, s32 page_off, unsigned opsize);
+/* Indirect jump; the caller has called lift_check_target() before it committed anything. */
+void lift_jump_ind(struct lift *l, struct irv eip);
+void lift_exit_loop(struct lift *l); /* a helper has set cpu.eip, mode or events */
+void lift_exit_next(struct lift *l); /* go to the run loop before the next instruction */
 
-/* Can a jump to page_off be a direct exit (no wrap to 16 bits, no limit to check)? If not: lift_jump_eip() gives the
- * target, to be checked by lift_check_target(), then jumped to by lift_jump_ind(). */
+/* Can a jump to page_off be a direct exit (no wrap to 16 bits, no limit to check)? If not:
+ * lift_jump_eip() gives the target, to be checked by lift_check_target(), then jumped to by
+ * lift_jump_ind(). */
 bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize);
 struct irv lift_jump_eip(struct lift *l, s32 page_off, unsigned opsize);
 
-/* Raises #GP(0) unless eip is within the CS limit; nothing when CS is flat. Call before committing a jump. */
+/* Raises #GP(0) unless eip is within the CS limit; nothing when CS is flat. Call before committing
+ * a jump. */
 void lift_check_target(struct lift *l, struct irv eip);
 
 #endif

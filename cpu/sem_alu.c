@@ -1,6 +1,6 @@
-/* Arithmetic and logic: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, MUL IMUL DIV IDIV, XADD
- * and CMPXCHG. 8- and 16-bit forms compute in 32 bits; what is above their size is garbage that the
- * flags' evaluation and the partial register writes ignore. SDM volume 2. */
+/* Arithmetic and logic: ADD OR ADC SBB AND SUB XOR CMP TEST, INC DEC NEG NOT, MUL IMUL DIV IDIV,
+ * XADD and CMPXCHG. 8- and 16-bit forms compute in 32 bits; what is above their size is garbage
+ * that the flags' evaluation and the partial register writes ignore. SDM volume 2. */
 #include "cpu/lift.h"
 
 enum { CC_B = 2 };
@@ -8,8 +8,8 @@ enum { CC_B = 2 };
 /* Do both operands name the same general register? */
 static bool same_reg(const struct insn *in)
 {
-    return insn_row_has_modrm(insn_row_of(in)) && insn_mod(in) == 3 && insn_reg(in) == insn_rm(in) &&
-           insn_row_of(in)->reg < 0;
+    return insn_row_has_modrm(insn_row_of(in)) && insn_mod(in) == 3 &&
+           insn_reg(in) == insn_rm(in) && insn_row_of(in)->reg < 0;
 }
 
 static void arith(struct lift *l, const struct insn *in, enum ir_op op, unsigned kind)
@@ -151,8 +151,8 @@ static struct irv extend(struct lift *l, struct irv v, unsigned size, bool is_si
 }
 
 /* a * b of that size: the low half and something nonzero if the product does not fit in it. */
-static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned size, bool is_signed,
-                           struct irv *hi, struct irv *overflow)
+static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned size,
+                           bool is_signed, struct irv *hi, struct irv *overflow)
 {
     struct irv lo;
 
@@ -165,8 +165,8 @@ static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned 
     }
     lo = ir_op2(l->ir, IR_MUL, extend(l, a, size, is_signed), extend(l, b, size, is_signed));
     *hi = ir_op2(l->ir, IR_SHR, lo, ir_const(size * 8));
-    /* Of a signed product the bits above the sign must all be copies of it; they are shifted down into
-     * the part that FK_MUL looks at. */
+    /* Of a signed product the bits above the sign must all be copies of it; they are shifted down
+     * into the part that FK_MUL looks at. */
     *overflow = *hi;
     if (is_signed)
         *overflow = ir_op2(l->ir, IR_SHR, ir_op2(l->ir, IR_XOR, lo, extend(l, lo, size, true)),
@@ -209,16 +209,18 @@ void sem_imul(struct lift *l, const struct insn *in)
 
 void sem_div(struct lift *l, const struct insn *in)
 {
-    static const enum helper helpers[] = { HELPER_div8, HELPER_div16, HELPER_div32 };
+    static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
+            IR_NONE);
 }
 
 void sem_idiv(struct lift *l, const struct insn *in)
 {
-    static const enum helper helpers[] = { HELPER_idiv8, HELPER_idiv16, HELPER_idiv32 };
+    static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
+            IR_NONE);
 }
 
 /* -- exchanges with arithmetic -- */

@@ -49,7 +49,8 @@ void sem_aam(struct lift *l, const struct insn *in)
 /* The flags that the SDM leaves undefined are those of the addition. */
 void sem_aad(struct lift *l, const struct insn *in)
 {
-    struct irv high = ir_op2(l->ir, IR_MUL, ir_op1(l->ir, IR_EXTH8, ir_reg(EAX)), ir_const(in->imm & 0xff));
+    struct irv high =
+        ir_op2(l->ir, IR_MUL, ir_op1(l->ir, IR_EXTH8, ir_reg(EAX)), ir_const(in->imm & 0xff));
     struct irv al = ir_op1(l->ir, IR_EXT8U, ir_op2(l->ir, IR_ADD, ir_reg(EAX), high));
 
     ir_flags(l->ir, FK_ADD, 1, al, high, IR_NONE);

@@ -1,5 +1,5 @@
-/* Bit tests and scans: BT, BTS, BTR, BTC, BSF, BSR. A bit string in memory is addressed by a signed bit
- * offset in a register (SDM volume 1, 4.1.2 and figure 3-2). Of BT's flags all but CF stay. */
+/* Bit tests and scans: BT, BTS, BTR, BTC, BSF, BSR. A bit string in memory is addressed by a signed
+ * bit offset in a register (SDM volume 1, 4.1.2 and figure 3-2). Of BT's flags all but CF stay. */
 #include "cpu/lift.h"
 
 enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
@@ -22,12 +22,9 @@ static struct irv unit_address(struct lift *l, const struct insn *in, struct irv
 static struct irv apply(struct lift *l, enum bit_op op, struct irv v, struct irv mask)
 {
     switch (op) {
-    case BIT_SET:
-        return ir_op2(l->ir, IR_OR, v, mask);
-    case BIT_RESET:
-        return ir_op2(l->ir, IR_AND, v, ir_op1(l->ir, IR_NOT, mask));
-    default:
-        return ir_op2(l->ir, IR_XOR, v, mask);
+    case BIT_SET: return ir_op2(l->ir, IR_OR, v, mask);
+    case BIT_RESET: return ir_op2(l->ir, IR_AND, v, ir_op1(l->ir, IR_NOT, mask));
+    default: return ir_op2(l->ir, IR_XOR, v, mask);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Moves and conversions: MOV, MOVZX/MOVSX, LEA, XCHG, CMOVcc, SETcc, BSWAP, XLAT, CBW/CWD, LAHF/SAHF,
- * the instructions that set or clear one flag, NOP. SDM volume 2. */
+/* Moves and conversions: MOV, MOVZX/MOVSX, LEA, XCHG, CMOVcc, SETcc, BSWAP, XLAT, CBW/CWD,
+ * LAHF/SAHF, the instructions that set or clear one flag, NOP. SDM volume 2. */
 #include "cpu/lift.h"
 
 enum { CC_B = 2 };

@@ -1,8 +1,9 @@
-/* Shifts and rotates. Counts are masked to 5 bits also for 8- and 16-bit operands, so that a count may
- * exceed the operand's width: SHL, SHR and SAR of the extended value come out right by themselves,
- * ROL and ROR rotate a value repeated to 32 bits, RCL and RCR rotate width + 1 bits modulo that.
- * Nothing, flags included, changes when the masked count is 0. SDM volume 2, SAL/SAR/SHL/SHR, RCL/RCR/
- * ROL/ROR. Where OF is undefined (counts over 1) it follows the formula for 1. */
+/* Shifts and rotates. Counts are masked to 5 bits also for 8- and 16-bit operands, so that a count
+ * may exceed the operand's width: SHL, SHR and SAR of the extended value come out right by
+ * themselves, ROL and ROR rotate a value repeated to 32 bits, RCL and RCR rotate width + 1 bits
+ * modulo that. Nothing, flags included, changes when the masked count is 0. SDM volume 2,
+ * SAL/SAR/SHL/SHR, RCL/RCR/ ROL/ROR. Where OF is undefined (counts over 1) it follows the formula
+ * for 1. */
 #include "cpu/lift.h"
 
 enum { CC_B = 2 };
@@ -15,7 +16,7 @@ struct count {
 static struct count read_count(struct lift *l, const struct insn *in, unsigned opnd)
 {
     struct irv raw = opnd_read(l, in, opnd);
-    struct count c = { raw, ir_op2(l->ir, IR_AND, raw, ir_const(31)) };
+    struct count c = {raw, ir_op2(l->ir, IR_AND, raw, ir_const(31))};
 
     if (irv_is(raw, IRV_CONST))
         c.raw = c.n;
@@ -52,10 +53,10 @@ static struct irv read_extended(struct lift *l, const struct insn *in, bool is_s
     return ir_op1(l->ir, is_signed ? IR_EXT16S : IR_EXT16U, v);
 }
 
-/* Writes operand 0 and, if the count is not 0, flags of the given kind, in the order that keeps faults first and
- * the operands as they were. */
-static void finish(struct lift *l, const struct insn *in, struct irv n, struct irv result, unsigned kind,
-                   struct irv src)
+/* Writes operand 0 and, if the count is not 0, flags of the given kind, in the order that keeps
+ * faults first and the operands as they were. */
+static void finish(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+                   unsigned kind, struct irv src)
 {
     bool mem = opnd_is_mem(l, in, 0);
 
@@ -72,7 +73,8 @@ static struct irv minus_one(struct lift *l, struct irv count)
 }
 
 /* The flags' source is the value shifted by one less: its end bit is the last one shifted out. */
-static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct irv a, struct count c)
+static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct irv a,
+                  struct count c)
 {
     struct irv result, before;
 
@@ -159,7 +161,8 @@ static struct irv modulo(struct lift *l, struct irv n, unsigned m)
 
     if (irv_is(n, IRV_CONST))
         return ir_const(n.v % m);
-    q = m == 9 ? op2c(l, IR_SHR, op2c(l, IR_MUL, n, 57), 9) : op2c(l, IR_SHR, op2c(l, IR_MUL, n, 61), 10);
+    q = m == 9 ? op2c(l, IR_SHR, op2c(l, IR_MUL, n, 57), 9)
+               : op2c(l, IR_SHR, op2c(l, IR_MUL, n, 61), 10);
     return ir_op2(l->ir, IR_SUB, n, op2c(l, IR_MUL, q, m));
 }
 
@@ -172,7 +175,8 @@ static void rotate_carry_small(struct lift *l, const struct insn *in, struct irv
     struct irv m = modulo(l, n, width + 1);
     struct irv rest = ir_op2(l->ir, IR_SUB, ir_const(width + 1), m);
     struct irv up = left ? m : rest, down = left ? rest : m;
-    struct irv result = ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_SHL, x, up), ir_op2(l->ir, IR_SHR, x, down));
+    struct irv result =
+        ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_SHL, x, up), ir_op2(l->ir, IR_SHR, x, down));
     struct irv cf = bit(l, result, width), msb = bit(l, result, width - 1);
 
     finish_rotate(l, in, n, result, cf,
@@ -188,7 +192,8 @@ static void rotate_carry_32(struct lift *l, const struct insn *in, struct irv n,
     struct irv rest = ir_op1(l->ir, IR_NEG, n); /* 32 - n, as the IR masks it */
     struct irv wrapped = ir_op2(l->ir, back, op2c(l, back, a, 1), rest);
     struct irv in_bit = ir_op2(l->ir, IR_SHL, carry, left ? minus_one(l, n) : rest);
-    struct irv result = ir_op2(l->ir, IR_OR, ir_op2(l->ir, fwd, a, n), ir_op2(l->ir, IR_OR, wrapped, in_bit));
+    struct irv result =
+        ir_op2(l->ir, IR_OR, ir_op2(l->ir, fwd, a, n), ir_op2(l->ir, IR_OR, wrapped, in_bit));
     struct irv cf = op2c(l, IR_AND, ir_op2(l->ir, IR_SHR, a, left ? rest : minus_one(l, n)), 1);
     struct irv msb;
 
@@ -233,14 +238,15 @@ static void double_shift_32(struct lift *l, const struct insn *in, struct irv n,
     finish(l, in, n, result, left ? FK_SHL : FK_SHR, before);
 }
 
-/* 16 bits: a:b rotates, so that counts over 16, which the SDM leaves undefined, go round to a again as they
- * do on processors. */
+/* 16 bits: a:b rotates, so that counts over 16, which the SDM leaves undefined, go round to a again
+ * as they do on processors. */
 static void double_shift_16(struct lift *l, const struct insn *in, struct irv n, bool left)
 {
     struct irv b = opnd_read(l, in, 1), a = opnd_read_rmw(l, in, 0);
     enum ir_op op = left ? IR_ROL : IR_ROR;
     struct irv high = left ? a : b, low = left ? b : a;
-    struct irv pair = ir_op2(l->ir, IR_OR, op2c(l, IR_SHL, high, 16), ir_op1(l->ir, IR_EXT16U, low));
+    struct irv pair =
+        ir_op2(l->ir, IR_OR, op2c(l, IR_SHL, high, 16), ir_op1(l->ir, IR_EXT16U, low));
     struct irv result = ir_op2(l->ir, op, pair, n);
     struct irv before = ir_op2(l->ir, op, pair, minus_one(l, n));
 

@@ -1,6 +1,6 @@
-/* The stack: PUSH, POP, PUSHA, POPA, ENTER, LEAVE, PUSHF, POPF. Values go by the operand size, addresses
- * by the stack's size (SS.B); SP wraps at 16 bits and the upper half of ESP stays. ESP is written after
- * the last access that may fault. SDM volume 1, chapter 6. */
+/* The stack: PUSH, POP, PUSHA, POPA, ENTER, LEAVE, PUSHF, POPF. Values go by the operand size,
+ * addresses by the stack's size (SS.B); SP wraps at 16 bits and the upper half of ESP stays. ESP is
+ * written after the last access that may fault. SDM volume 1, chapter 6. */
 #include "cpu/lift.h"
 
 static struct irv stack_load(struct lift *l, unsigned reg, s32 delta, unsigned size)
@@ -92,7 +92,8 @@ void sem_enter(struct lift *l, const struct insn *in)
     struct mem_ref end;
 
     if (in->sel & 31) {
-        ir_call(l->ir, HELPER_enter, ir_const(size), ir_const(locals), ir_const(in->sel & 31), IR_NONE);
+        ir_call(l->ir, HELPER_enter, ir_const(size), ir_const(locals), ir_const(in->sel & 31),
+                IR_NONE);
         return;
     }
     stack_store(l, ESP, -(s32)size, size, ir_reg(EBP));

@@ -1,6 +1,6 @@
-/* String instructions: MOVS, STOS, LODS, CMPS, SCAS. One iteration is lifted inline; with a REP prefix a
- * helper does as many as fit in one page and the instruction leaves to itself until it is done, so that
- * interrupts fall between. SDM volume 2, REP/REPE/REPNE. */
+/* String instructions: MOVS, STOS, LODS, CMPS, SCAS. One iteration is lifted inline; with a REP
+ * prefix a helper does as many as fit in one page and the instruction leaves to itself until it is
+ * done, so that interrupts fall between. SDM volume 2, REP/REPE/REPNE. */
 #include "cpu/help_str.h"
 #include "cpu/lift.h"
 
@@ -40,7 +40,8 @@ static bool repeated(const struct insn *in)
 /* One chunk; if there is more to do, back to the instruction itself. */
 static void repeat(struct lift *l, const struct insn *in, enum helper h, unsigned size)
 {
-    u32 info = rep_info(size, in->addrsize, in->seg < SEG_COUNT ? in->seg : SEG_DS, in->prefixes & PFX_REPNE);
+    u32 info = rep_info(size, in->addrsize, in->seg < SEG_COUNT ? in->seg : SEG_DS,
+                        in->prefixes & PFX_REPNE);
     struct irv more = ir_call(l->ir, h, ir_const(info), IR_NONE, IR_NONE, IR_NONE);
 
     if (l->mode & MODE_EDGE) {

@@ -83,14 +83,39 @@ static u64 to_format(struct fpctx *c, struct f80 a, unsigned mant, int maxexp)
     return field << mant | (r.sig << 1 >> (64 - mant));
 }
 
+/* True if a, rounded to nearest, surely is a normal number of the format; then *out is what
+ * to_format() would return. */
+static inline bool to_format_fast(struct fpctx *c, struct f80 a, unsigned mant, int maxexp, u64 *out)
+{
+    int exp = f80_exp(a) - F80_BIAS + (maxexp >> 1);
+    u64 half = 1ull << (62 - mant), rest = a.sig & (2 * half - 1);
+
+    if (c->rc != FP_NEAREST || !(a.sig >> 63) || exp < 1 || exp >= maxexp - 1)
+        return false;
+    u64 v = a.sig >> (63 - mant); /* with the integer bit, which adds one to the exponent field */
+    bool up = rest > half || (rest == half && (v & 1));
+    if (rest) {
+        c->flags |= FP_PE;
+        c->c1 = up;
+    }
+    *out = ((u64)(exp - 1) << mant) + v + up;
+    return true;
+}
+
 u32 f80_to_f32(struct fpctx *c, struct f80 a)
 {
+    u64 fast;
+    if (to_format_fast(c, a, 23, 0xff, &fast))
+        return (u32)f80_sign(a) << 31 | (u32)fast;
     bool sign = f80_sign(a) || f80_class(a) == F80_UNSUPPORTED;
     return (u32)sign << 31 | (u32)to_format(c, a, 23, 0xff);
 }
 
 u64 f80_to_f64(struct fpctx *c, struct f80 a)
 {
+    u64 fast;
+    if (to_format_fast(c, a, 52, 0x7ff, &fast))
+        return (u64)f80_sign(a) << 63 | fast;
     bool sign = f80_sign(a) || f80_class(a) == F80_UNSUPPORTED;
     return (u64)sign << 63 | to_format(c, a, 52, 0x7ff);
 }

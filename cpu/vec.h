@@ -6,13 +6,93 @@
 #include "cpu/state.h"
 
 enum vec_op {
-#define VEC_OP(name) VEC_OP_##name,
+#define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr) VEC_OP_##name,
 #include "cpu/vec_op.def"
 #undef VEC_OP
     VEC_OP_COUNT
 };
 
-/* Executes op on the registers at byte offsets dst_off (read and written) and src_off of struct cpu. */
+/* What an operation reads (at src_off, and mostly at dst_off too) and writes (at dst_off), in bytes. */
+enum vec_shape {
+    VS_X,  /* XMM op= XMM: 16, 16 */
+    VS_M,  /* MMX op= MMX: 8, 8 */
+    VS_XM, /* XMM from MMX: 16, 8 */
+    VS_MX, /* MMX from XMM: 8, 16 */
+    VS_XR, /* XMM from a u32: 16, 4 */
+    VS_RX, /* u32 from XMM: 4, 16 */
+    VS_RM, /* u32 from MMX: 4, 8 */
+    VS_F,  /* compares XMM with XMM and writes neither: ZF, PF, CF as in EFLAGS, other bits 0, to scratch[0] */
+};
+
+enum {
+    VA_IMM = 1,  /* uses the immediate; the host's instruction has an imm8 */
+    VA_FP = 2,   /* obeys MXCSR and sets its flags */
+    VA_SOFT = 4, /* the host's instruction must not be used */
+};
+
+/* A row. The host's instruction is [mand] 0F [38/3A] opcode ModRM [imm8] with registers: ModRM.reg = dst,
+ * ModRM.rm = src (a general register for VS_XR; dst is one for VS_RX), or with ext >= 0 ModRM.reg = ext,
+ * ModRM.rm = dst. It may stand in for vec_exec() unless VA_SOFT, where VA_FP rows need a host MXCSR with the
+ * guest's DAZ, FTZ and rounding, all exceptions masked, whose flags reach cpu.mxcsr before anyone looks. */
+struct vec_op_info {
+    const char *name;
+    u8 mand, map, opcode; /* enum mand, enum insn_map */
+    s8 ext;
+    u8 shape, attr;
+};
+extern const struct vec_op_info vec_op_info[VEC_OP_COUNT];
+
+/* Executes op on the registers at byte offsets dst_off (read and written) and src_off of struct cpu. VA_FP
+ * operations set flags in cpu->mxcsr and give the masked response, so that nothing ever faults: lifted code uses
+ * them only where MODE_SSE_XM is clear, and calls the helper vec_trap elsewhere. */
 void vec_exec(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm);
+
+/* Computes as vec_exec() does, but if an exception of the result is unmasked in MXCSR, stores its flags only and
+ * returns false (SDM 1, 11.5.2). */
+bool vec_exec_checked(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm);
+
+/* Registers are kept as two host-order quadwords: on a big-endian host lanes are numbered backwards within each. */
+enum {
+    VEC_B = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 7 : 0,
+    VEC_W = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0,
+    VEC_D = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 1 : 0,
+};
+#define VB(x, i) ((x).b[(i) ^ VEC_B])
+#define VW(x, i) ((x).w[(i) ^ VEC_W])
+#define VD(x, i) ((x).d[(i) ^ VEC_D])
+
+/* Byte offset in struct cpu of lane i of XMM register n. */
+static inline size_t xmm_offset(unsigned n)
+{
+    return offsetof(struct cpu, xmm) + n * sizeof(union xmm);
+}
+static inline size_t mmx_offset(unsigned n)
+{
+    return offsetof(struct cpu, fpu.st) + n * sizeof(struct f80) + offsetof(struct f80, sig);
+}
+/* Within a register at that offset (or xmm_scratch): its quadword, doubleword or word i. */
+static inline size_t vec_q(size_t reg, unsigned i)
+{
+    return reg + i * 8;
+}
+static inline size_t vec_d(size_t reg, unsigned i)
+{
+    return reg + (i ^ VEC_D) * 4;
+}
+static inline size_t vec_w(size_t reg, unsigned i)
+{
+    return reg + (i ^ VEC_W) * 2;
+}
+
+/* MXCSR (SDM 1, 10.2.3); flags FP_IE to FP_PE in bits 5:0, their masks in 12:7. */
+enum {
+    MXCSR_FLAGS = 0x3f,
+    MXCSR_DAZ = 1 << 6,
+    MXCSR_MASK_SHIFT = 7,
+    MXCSR_MASKS = 0x3f << MXCSR_MASK_SHIFT,
+    MXCSR_RC_SHIFT = 13,
+    MXCSR_FTZ = 1 << 15,
+    MXCSR_RESET = 0x1f80,
+};
 
 #endif

@@ -69,7 +69,8 @@ void x87_arith_m64(struct x87_exec *x)
 
 void x87_arith_int(struct x87_exec *x)
 {
-    arith_mem(x, f80_from_s64(x->arg == 2 ? (s16)mem16(x) : (s32)mem32(x)), false);
+    s32 v = x->arg == 2 ? (s16)mem16(x) : (s32)mem32(x);
+    arith_mem(x, f80_from_s64(v), false);
 }
 
 /* D8, DC, DE register forms: arg bit 0: the destination is ST(i); bit 1: pop. */

@@ -4,40 +4,37 @@
  * store linear addresses in place of selector and offset; loaded again, all of it becomes the offset. */
 #include <string.h>
 
-#include "cpu/x87_ops.h"
+#include "cpu/x87_int.h"
 
 static void put16(u8 *p, unsigned v)
 {
-    p[0] = (u8)v;
-    p[1] = (u8)(v >> 8);
+    store_le(p, 2, v);
 }
 
 static void put32(u8 *p, u32 v)
 {
-    put16(p, v & 0xffff);
-    put16(p + 2, v >> 16);
+    store_le(p, 4, v);
 }
 
 static u16 get16(const u8 *p)
 {
-    return (u16)(p[0] | p[1] << 8);
+    return (u16)load_le(p, 2);
 }
 
 static u32 get32(const u8 *p)
 {
-    return get16(p) | (u32)get16(p + 2) << 16;
+    return (u32)load_le(p, 4);
 }
 
 static void put80(u8 *p, struct f80 v)
 {
-    put32(p, (u32)v.sig);
-    put32(p + 4, (u32)(v.sig >> 32));
+    store_le(p, 8, v.sig);
     put16(p + 8, v.se);
 }
 
 static struct f80 get80(const u8 *p)
 {
-    return (struct f80){.sig = get32(p) | (u64)get32(p + 4) << 32, .se = get16(p + 8)};
+    return (struct f80){.sig = load_le(p, 8), .se = get16(p + 8)};
 }
 
 u16 x87_full_tags(const struct x87 *f)

@@ -87,24 +87,17 @@ static inline bool overflow(struct x87_exec *x)
 
 static inline u16 mem16(const struct x87_exec *x)
 {
-    return (u16)(x->mem[0] | x->mem[1] << 8);
+    return (u16)load_le(x->mem, 2);
 }
 
 static inline u32 mem32(const struct x87_exec *x)
 {
-    return mem16(x) | (u32)x->mem[2] << 16 | (u32)x->mem[3] << 24;
+    return (u32)load_le(x->mem, 4);
 }
 
 static inline u64 mem64(const struct x87_exec *x)
 {
-    u64 hi = x->mem[4] | (u32)x->mem[5] << 8 | (u32)x->mem[6] << 16 | (u32)x->mem[7] << 24;
-    return hi << 32 | mem32(x);
-}
-
-static inline void mem_put(struct x87_exec *x, u64 v, unsigned bytes)
-{
-    for (unsigned i = 0; i < bytes; i++)
-        x->mem[i] = (u8)(v >> 8 * i);
+    return load_le(x->mem, 8);
 }
 
 /* Instructions, by the table in x87_ops.c. */

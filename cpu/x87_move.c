@@ -14,8 +14,9 @@ static void push_checked(struct x87_exec *x, struct f80 v)
 /* FLD m32, m64: arg is the size. */
 void x87_fld_real(struct x87_exec *x)
 {
-    bool denormal = x->arg == 4 ? f32_is_denormal(mem32(x)) : f64_is_denormal(mem64(x));
-    struct f80 v = x->arg == 4 ? f80_from_f32(mem32(x)) : f80_from_f64(mem64(x));
+    bool single = x->arg == 4;
+    bool denormal = single ? f32_is_denormal(mem32(x)) : f64_is_denormal(mem64(x));
+    struct f80 v = single ? f80_from_f32(mem32(x)) : f80_from_f64(mem64(x));
 
     if (overflow(x))
         v = F80_INDEFINITE;
@@ -30,13 +31,13 @@ void x87_fld_real(struct x87_exec *x)
 
 void x87_fld_m80(struct x87_exec *x)
 {
-    push_checked(x, (struct f80){.sig = mem64(x), .se = (u16)(x->mem[8] | x->mem[9] << 8)});
+    push_checked(x, (struct f80){.sig = mem64(x), .se = (u16)load_le(x->mem + 8, 2)});
 }
 
 void x87_fild(struct x87_exec *x)
 {
-    s64 v = x->arg == 2 ? (s16)mem16(x) : x->arg == 4 ? (s32)mem32(x) : (s64)mem64(x);
-    push_checked(x, f80_from_s64(v));
+    unsigned shift = 64 - 8 * x->arg;
+    push_checked(x, f80_from_s64((s64)(mem64(x) << shift) >> shift));
 }
 
 void x87_fbld(struct x87_exec *x)
@@ -89,18 +90,17 @@ void x87_fst_real(struct x87_exec *x)
 {
     struct f80 v = underflow(x, 0) ? F80_INDEFINITE : *reg(x, 0);
     if ((x->arg & 0x7f) == 4)
-        mem_put(x, f80_to_f32(&x->c, v), 4);
+        store_le(x->mem, 4, f80_to_f32(&x->c, v));
     else
-        mem_put(x, f80_to_f64(&x->c, v), 8);
+        store_le(x->mem, 8, f80_to_f64(&x->c, v));
     store_done(x);
 }
 
 void x87_fst_m80(struct x87_exec *x)
 {
     struct f80 v = underflow(x, 0) ? F80_INDEFINITE : *reg(x, 0);
-    mem_put(x, v.sig, 8);
-    x->mem[8] = (u8)v.se;
-    x->mem[9] = (u8)(v.se >> 8);
+    store_le(x->mem, 8, v.sig);
+    store_le(x->mem + 8, 2, v.se);
     store_done(x);
 }
 
@@ -108,7 +108,7 @@ void x87_fist(struct x87_exec *x)
 {
     unsigned bytes = x->arg & 0x7f;
     struct f80 v = underflow(x, 0) ? F80_INDEFINITE : *reg(x, 0);
-    mem_put(x, (u64)f80_to_int(&x->c, v, 8 * bytes), bytes);
+    store_le(x->mem, bytes, (u64)f80_to_int(&x->c, v, 8 * bytes));
     store_done(x);
 }
 
@@ -196,11 +196,11 @@ void x87_fldcw(struct x87_exec *x)
 
 void x87_fnstcw(struct x87_exec *x)
 {
-    mem_put(x, x->fpu->fcw, 2);
+    store_le(x->mem, 2, x->fpu->fcw);
 }
 
 void x87_fnstsw(struct x87_exec *x)
 {
     x->ax = x->fpu->fsw;
-    mem_put(x, x->fpu->fsw, 2);
+    store_le(x->mem, 2, x->fpu->fsw);
 }

@@ -1,99 +1,103 @@
-/* The table of x87 instructions, and what is common to running each of them: pointers before, status
- * word after. SDM vol. 2, appendix B.17, and for the undocumented aliases vol. 3A, 23.18.6.6. */
+/* The tables of x87 instructions (SDM vol. 2, tables A-7 to A-22), and what is common to running each
+ * of them: pointers before, status word after. */
 #include "cpu/x87_int.h"
 
-#define POP 0x80
+#define POP 0x80 /* in arg of a store */
+
 #define MEM(f, n, at, a)  {.fn = (f), .size = (n), .size16 = (n), .attr = (at), .arg = (a)}
 #define LOAD(f, n)        MEM(f, n, X87_LOAD, n)
 #define STORE(f, n, p)    MEM(f, n, X87_STORE, (n) | (p))
-#define TTP(n)            MEM(x87_fisttp, n, X87_STORE | X87_SSE3, (n) | POP)
+#define FISTTP(n)         MEM(x87_fisttp, n, X87_STORE | X87_SSE3, (n) | POP)
 #define ENV(f, a, n16, n) {.fn = (f), .size = (n), .size16 = (n16), .attr = (a) | X87_CONTROL}
-#define REG(f, a)         {.fn = (f), .arg = (a)}
-#define CTL(f, at)        {.fn = (f), .attr = (at) | X87_CONTROL}
+#define ENV_STORE(f, n16, n) ENV(f, X87_STORE | X87_NOWAIT, n16, n)
 #define ALL8(m)           {m, m, m, m, m, m, m, m}
 
+/* By the low bits of the opcode and the reg field. */
 static const struct x87_form mem_forms[8][8] = {
     ALL8(LOAD(x87_arith_m32, 4)),
     {LOAD(x87_fld_real, 4), {0}, STORE(x87_fst_real, 4, 0), STORE(x87_fst_real, 4, POP),
      ENV(x87_fldenv, X87_LOAD, 14, 28), ENV(x87_fldcw, X87_LOAD, 2, 2),
-     ENV(x87_fnstenv, X87_STORE | X87_NOWAIT, 14, 28), ENV(x87_fnstcw, X87_STORE | X87_NOWAIT, 2, 2)},
+     ENV_STORE(x87_fnstenv, 14, 28), ENV_STORE(x87_fnstcw, 2, 2)},
     ALL8(LOAD(x87_arith_int, 4)),
-    {LOAD(x87_fild, 4), TTP(4), STORE(x87_fist, 4, 0), STORE(x87_fist, 4, POP), {0}, LOAD(x87_fld_m80, 10), {0},
-     STORE(x87_fst_m80, 10, POP)},
+    {LOAD(x87_fild, 4), FISTTP(4), STORE(x87_fist, 4, 0), STORE(x87_fist, 4, POP), {0},
+     LOAD(x87_fld_m80, 10), {0}, STORE(x87_fst_m80, 10, POP)},
     ALL8(LOAD(x87_arith_m64, 8)),
-    {LOAD(x87_fld_real, 8), TTP(8), STORE(x87_fst_real, 8, 0), STORE(x87_fst_real, 8, POP),
-     ENV(x87_frstor, X87_LOAD, 94, 108), {0}, ENV(x87_fnsave, X87_STORE | X87_NOWAIT, 94, 108),
-     ENV(x87_fnstsw, X87_STORE | X87_NOWAIT, 2, 2)},
+    {LOAD(x87_fld_real, 8), FISTTP(8), STORE(x87_fst_real, 8, 0), STORE(x87_fst_real, 8, POP),
+     ENV(x87_frstor, X87_LOAD, 94, 108), {0}, ENV_STORE(x87_fnsave, 94, 108),
+     ENV_STORE(x87_fnstsw, 2, 2)},
     ALL8(LOAD(x87_arith_int, 2)),
-    {LOAD(x87_fild, 2), TTP(2), STORE(x87_fist, 2, 0), STORE(x87_fist, 2, POP), LOAD(x87_fbld, 10), LOAD(x87_fild, 8),
-     STORE(x87_fbstp, 10, POP), STORE(x87_fist, 8, POP)},
+    {LOAD(x87_fild, 2), FISTTP(2), STORE(x87_fist, 2, 0), STORE(x87_fist, 2, POP),
+     LOAD(x87_fbld, 10), LOAD(x87_fild, 8), STORE(x87_fbstp, 10, POP), STORE(x87_fist, 8, POP)},
 };
 
+#define REG(f, a)    {.fn = (f), .arg = (a)}
+#define CTL(f, at)   {.fn = (f), .attr = (at) | X87_CONTROL}
+#define P6(f, a)     {.fn = (f), .attr = X87_P6 | X87_EFLAGS | X87_KEEP_C1, .arg = (a)}
 #define ARITH(a)     REG(x87_arith_reg, a)
 #define COM(a)       REG(x87_fcom_reg, a)
-#define COMI(a)      {.fn = x87_fcom_reg, .attr = X87_P6 | X87_EFLAGS | X87_KEEP_C1, .arg = (a) | 8}
-#define CMOV(on)     {.fn = x87_fcmov, .attr = X87_P6 | X87_EFLAGS | X87_KEEP_C1, .arg = (on)}
+#define COMI(a)      P6(x87_fcom_reg, (a) | 8)
+#define CMOV(on)     P6(x87_fcmov, on)
+#define CONST        REG(x87_fld_const, 0)
 
-/* Register forms by opcode and reg; rows left empty are in single_forms or #UD. The undocumented
- * aliases: D9/3 FSTP1, DC/2 FCOM2, DC/3 FCOMP3, DD/1 FXCH4, DE/2 FCOMP5, DF/1 FXCH7, DF/2 FSTP8,
- * DF/3 FSTP9, DF/0 FFREEP. */
-static const struct x87_form reg_forms[8][8] = {
-    {ARITH(0), ARITH(0), COM(0), COM(1), ARITH(0), ARITH(0), ARITH(0), ARITH(0)},
-    {REG(x87_fld_sti, 0), REG(x87_fxch, 0), {0}, REG(x87_fstp1, 0)},
-    {CMOV(0), CMOV(0), CMOV(0), CMOV(0)},
-    {CMOV(1), CMOV(1), CMOV(1), CMOV(1), {0}, COMI(4), COMI(0)},
-    {ARITH(1), ARITH(1), COM(0), COM(1), ARITH(1), ARITH(1), ARITH(1), ARITH(1)},
-    {REG(x87_ffree, 0), REG(x87_fxch, 0), REG(x87_fst_sti, 0), REG(x87_fst_sti, 1), COM(4), COM(5)},
-    {ARITH(3), ARITH(3), COM(1), {0}, ARITH(3), ARITH(3), ARITH(3), ARITH(3)},
-    {REG(x87_ffree, 1), REG(x87_fxch, 0), REG(x87_fst_sti, 1), REG(x87_fst_sti, 1), {0}, COMI(5), COMI(1)},
+/* Rows whose instructions use all of ModRM: by the rm field. */
+static const struct x87_form row_d9_2[8] = {{.fn = x87_fnop, .attr = X87_KEEP_C1}};
+static const struct x87_form row_d9_4[8] = {REG(x87_fchs, 0), REG(x87_fabs, 0), {0}, {0},
+                                            REG(x87_ftst, 0), REG(x87_fxam, 0)};
+static const struct x87_form row_d9_5[8] = {CONST, CONST, CONST, CONST, CONST, CONST, CONST};
+static const struct x87_form row_d9_6[8] = {
+    REG(x87_f2xm1, 0),   REG(x87_fyl2x, 0), REG(x87_fptan, 0),   REG(x87_fpatan, 0),
+    REG(x87_fxtract, 0), REG(x87_fprem, 1), REG(x87_fincstp, 7), REG(x87_fincstp, 1)};
+static const struct x87_form row_d9_7[8] = {
+    REG(x87_fprem, 0),   REG(x87_fyl2xp1, 0), REG(x87_fsqrt, 0), REG(x87_fsincos, 0),
+    REG(x87_frndint, 0), REG(x87_fscale, 0),  REG(x87_fsin, 0),  REG(x87_fsin, 1)};
+static const struct x87_form row_da_5[8] = {{0}, COM(6)};
+static const struct x87_form row_db_4[8] = {
+    CTL(x87_fnop, X87_NOWAIT), /* FENI and FDISI of the 8087 */
+    CTL(x87_fnop, X87_NOWAIT),
+    CTL(x87_fnclex, X87_NOWAIT),
+    CTL(x87_fninit, X87_NOWAIT),
+    CTL(x87_fnop, X87_NOWAIT), /* FSETPM of the 287 */
 };
+static const struct x87_form row_de_3[8] = {{0}, COM(2)};
+static const struct x87_form row_df_4[8] = {CTL(x87_fnstsw, X87_NOWAIT | X87_AX)};
 
-/* Instructions that use all of ModRM. */
-static const struct {
-    u8 opcode, modrm;
-    struct x87_form form;
-} single_forms[] = {
-    {0xd9, 0xd0, {.fn = x87_fnop, .attr = X87_KEEP_C1}},
-    {0xda, 0xe9, COM(6)},
-    {0xdb, 0xe0, CTL(x87_fnop, X87_NOWAIT)}, /* FENI, FDISI of the 8087 */
-    {0xdb, 0xe1, CTL(x87_fnop, X87_NOWAIT)},
-    {0xdb, 0xe2, CTL(x87_fnclex, X87_NOWAIT)},
-    {0xdb, 0xe3, CTL(x87_fninit, X87_NOWAIT)},
-    {0xdb, 0xe4, CTL(x87_fnop, X87_NOWAIT)}, /* FSETPM of the 287 */
-    {0xde, 0xd9, COM(2)},
-    {0xdf, 0xe0, CTL(x87_fnstsw, X87_NOWAIT | X87_AX)},
-};
+#define ALL(f)  {.all = f}
+#define ROW(r)  {.each = (r)}
+#define UD      {.each = NULL}
 
-/* D9 E0 to D9 FF. */
-static const struct x87_form d9_forms[32] = {
-    REG(x87_fchs, 0), REG(x87_fabs, 0), {0}, {0}, REG(x87_ftst, 0), REG(x87_fxam, 0), {0}, {0},
-    REG(x87_fld_const, 0), REG(x87_fld_const, 0), REG(x87_fld_const, 0), REG(x87_fld_const, 0),
-    REG(x87_fld_const, 0), REG(x87_fld_const, 0), REG(x87_fld_const, 0), {0},
-    REG(x87_f2xm1, 0), REG(x87_fyl2x, 0), REG(x87_fptan, 0), REG(x87_fpatan, 0),
-    REG(x87_fxtract, 0), REG(x87_fprem, 1), REG(x87_fincstp, 7), REG(x87_fincstp, 1),
-    REG(x87_fprem, 0), REG(x87_fyl2xp1, 0), REG(x87_fsqrt, 0), REG(x87_fsincos, 0),
-    REG(x87_frndint, 0), REG(x87_fscale, 0), REG(x87_fsin, 0), REG(x87_fsin, 1),
+/* By opcode and reg field. The undocumented aliases: D9/3 FSTP1, DC/2 FCOM2, DC/3 FCOMP3, DD/1 FXCH4,
+ * DE/2 FCOMP5, DF/0 FFREEP, DF/1 FXCH7, DF/2 FSTP8, DF/3 FSTP9. */
+static const struct row {
+    struct x87_form all;         /* the same for every rm, */
+    const struct x87_form *each; /* unless this is set */
+} reg_forms[8][8] = {
+    {ALL(ARITH(0)), ALL(ARITH(0)), ALL(COM(0)), ALL(COM(1)), ALL(ARITH(0)), ALL(ARITH(0)),
+     ALL(ARITH(0)), ALL(ARITH(0))},
+    {ALL(REG(x87_fld_sti, 0)), ALL(REG(x87_fxch, 0)), ROW(row_d9_2), ALL(REG(x87_fstp1, 0)),
+     ROW(row_d9_4), ROW(row_d9_5), ROW(row_d9_6), ROW(row_d9_7)},
+    {ALL(CMOV(0)), ALL(CMOV(0)), ALL(CMOV(0)), ALL(CMOV(0)), UD, ROW(row_da_5)},
+    {ALL(CMOV(1)), ALL(CMOV(1)), ALL(CMOV(1)), ALL(CMOV(1)), ROW(row_db_4), ALL(COMI(4)),
+     ALL(COMI(0))},
+    {ALL(ARITH(1)), ALL(ARITH(1)), ALL(COM(0)), ALL(COM(1)), ALL(ARITH(1)), ALL(ARITH(1)),
+     ALL(ARITH(1)), ALL(ARITH(1))},
+    {ALL(REG(x87_ffree, 0)), ALL(REG(x87_fxch, 0)), ALL(REG(x87_fst_sti, 0)),
+     ALL(REG(x87_fst_sti, 1)), ALL(COM(4)), ALL(COM(5))},
+    {ALL(ARITH(3)), ALL(ARITH(3)), ALL(COM(1)), ROW(row_de_3), ALL(ARITH(3)), ALL(ARITH(3)),
+     ALL(ARITH(3)), ALL(ARITH(3))},
+    {ALL(REG(x87_ffree, 1)), ALL(REG(x87_fxch, 0)), ALL(REG(x87_fst_sti, 1)),
+     ALL(REG(x87_fst_sti, 1)), ROW(row_df_4), ALL(COMI(5)), ALL(COMI(1))},
 };
 
 const struct x87_form *x87_lookup(unsigned opcode, unsigned modrm)
 {
-    const struct x87_form *f;
     unsigned op = opcode & 7, r = modrm >> 3 & 7;
+    const struct x87_form *f = &mem_forms[op][r];
 
-    if (modrm < 0xc0) {
-        f = &mem_forms[op][r];
-        return f->fn ? f : NULL;
+    if (modrm >= 0xc0) {
+        const struct row *row = &reg_forms[op][r];
+        f = row->each ? &row->each[modrm & 7] : &row->all;
     }
-    if (opcode == 0xd9 && modrm >= 0xe0) {
-        f = &d9_forms[modrm & 31];
-        return f->fn ? f : NULL;
-    }
-    if (reg_forms[op][r].fn)
-        return &reg_forms[op][r];
-    for (size_t i = 0; i < ARRAY_LEN(single_forms); i++)
-        if (single_forms[i].opcode == opcode && single_forms[i].modrm == modrm)
-            return &single_forms[i].form;
-    return NULL;
+    return f->fn ? f : NULL;
 }
 
 void x87_run(const struct x87_form *form, struct x87_exec *x)

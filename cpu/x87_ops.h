@@ -74,10 +74,4 @@ u16 x87_full_tags(const struct x87 *f);
 void x87_fxsave(const struct x87 *f, u8 image[160]);
 void x87_fxrstor(struct x87 *f, const u8 image[160]);
 
-/* For x87_env.c and x87_ops.c, which share the table. */
-void x87_fnstenv(struct x87_exec *x);
-void x87_fldenv(struct x87_exec *x);
-void x87_fnsave(struct x87_exec *x);
-void x87_frstor(struct x87_exec *x);
-
 #endif

@@ -300,6 +300,7 @@ static bool intr_pending(const struct cpu *cpu)
     return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
 }
 
+/* Takes what is pending and allowed; costs one tick. */
 static void take_interrupt(struct cpu *cpu)
 {
     if (cpu->events & EV_SHADOW)
@@ -308,8 +309,10 @@ static void take_interrupt(struct cpu *cpu)
         cpu->events &= ~(u32)EV_NMI;
         cpu->nmi_masked = true;
         cpu_interrupt(cpu, VEC_NMI);
+        cpu->budget--;
     } else if (cpu->irq_line && (cpu->eflags & FLAG_IF)) {
         cpu_interrupt(cpu, (u8)cpu->pins.intack(cpu->pins.opaque));
+        cpu->budget--;
     }
 }
 
@@ -346,6 +349,8 @@ static void run_loop(struct jit *jit)
         if (cpu->irq_line | (cpu->events & EV_NMI))
             take_interrupt(cpu);
         refresh_tag(jit);
+        if (cpu->budget <= 0)
+            break;
         if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW))
             step_one(jit);
         else
@@ -371,6 +376,7 @@ void jit_run(struct jit *jit, u64 until)
         leave_block(cpu);
         log_fault(jit);
         cpu_deliver_pending(cpu);
+        cpu->budget--; /* a tick for each delivery: a handler that faults at once cannot stop time */
         break;
     case UNWIND_SINGLE:
         leave_block(cpu);

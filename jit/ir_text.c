@@ -49,7 +49,8 @@ static void put_inputs(struct out *o, const struct ir_insn *i)
 
 static const char *cond_name(unsigned cond)
 {
-    static const char *const names[] = {"eq", "ne", "ltu", "geu", "leu", "gtu", "lts", "ges", "les", "gts"};
+    static const char *const names[] = {"eq", "ne", "ltu", "geu", "leu",
+                                        "gtu", "lts", "ges", "les", "gts"};
     return cond < sizeof(names) / sizeof(names[0]) ? names[cond] : "?";
 }
 

@@ -40,7 +40,7 @@ static u32 low_mask(unsigned bits)
     return bits >= 32 ? ~0u : (1u << bits) - 1;
 }
 
-/* An operand with the same low `bits` bits as x, found by looking through extensions and the like. */
+/* An operand with the same low bits as x, found by looking through extensions and the like. */
 static struct irv narrow(const struct opt *p, struct irv x, unsigned bits)
 {
     for (int n = 0; n < MAX_CHAIN; n++) {
@@ -272,7 +272,7 @@ static int known_condition(const struct ir_insn *f, u8 *cc)
     return -1;
 }
 
-/* CF as a value, if the definition has it as an operand (CF of INC and DEC is what it was before) */
+/* CF as a value, if the definition has it as an operand: INC and DEC keep it. */
 static bool fold_carry(const struct opt *p, struct ir_insn *o, const struct ir_insn *f)
 {
     if ((f->cc != FK_INC && f->cc != FK_DEC) || (o->cc & ~1) != CC_B || o->op != IR_GETCC ||

@@ -4,6 +4,7 @@
  * and the block goes on. */
 #include "jit/jit_internal.h"
 
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/lift.h"
 
@@ -52,7 +53,7 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
               bool *needs_more)
 {
     struct ir *ir = &jit->ir;
-    struct lift l = {.ir = ir, .mode = mode, .isa = ISA_COUNT - 1};
+    struct lift l = {.ir = ir, .mode = mode, .isa = jit->cpu->model->isa};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)

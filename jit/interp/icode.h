@@ -31,7 +31,8 @@ struct icode {
 };
 
 #define ICODE_MAX_BYTES                                                                            \
-    (sizeof(struct icode) + 8 + IR_MAX_OPS * sizeof(struct iop) + (4 * IR_MAX_OPS + 1) * sizeof(u32))
+    (sizeof(struct icode) + 8 + IR_MAX_OPS * sizeof(struct iop) +                                  \
+     (4 * IR_MAX_OPS + 1) * sizeof(u32))
 
 /* Bytes for the code of ir; and the code, made in such memory (aligned for pointers). */
 size_t icode_size(const struct ir *ir);
@@ -46,8 +47,9 @@ enum icode_end {
     ICODE_LOOP,   /* XLOOP */
 };
 
-/* Runs c from its start, at most limit instructions. The caller has taken limit or c->ninsns, whichever is less, from
- * cpu->budget; what did not run is given back. cpu->eip is exact afterwards and insn_left 0. */
+/* Runs c from its start, at most limit instructions. The caller has taken limit or c->ninsns,
+ * whichever is less, from cpu->budget; what did not run is given back. cpu->eip is exact afterwards,
+ * insn_left 0. */
 enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct icode *c, u32 limit,
                          u8 *exit);
 

@@ -28,11 +28,11 @@ static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, bool
     return r;
 }
 
-/* Emits the look-up; returns the register with the TLB entry. The guest byte is at addr + entry - 1. */
-static unsigned look_up(struct lower *l, const struct ir_insn *o, unsigned addr, enum access acc,
-                        struct ool *q)
+/* Emits the look-up of addr's TLB entry. The guest byte is then at addr + entry - 1. From here to q->back no
+ * register may be allocated: code out of line skips what that emits. */
+static void look_up(struct lower *l, const struct ir_insn *o, unsigned addr, unsigned entry,
+                    enum access acc, struct ool *q)
 {
-    unsigned entry = ra_scratch(l);
     q->entry = (u8)entry;
     s32 table = tlb_at(l, o, acc);
     if (o->size > 1) {
@@ -45,7 +45,6 @@ static unsigned look_up(struct lower *l, const struct ir_insn *o, unsigned addr,
     x_load(&l->e, 8, entry, x_idx(REG_CPU, entry, 3, table));
     x_test_ri(&l->e, 1, entry, TLB_VALID);
     q->from[0] = x_jcc(&l->e, CC_E);
-    return entry;
 }
 
 static struct x_mem guest_at(unsigned addr, unsigned entry)
@@ -100,10 +99,11 @@ void lower_load(struct lower *l, const struct ir_insn *o)
     struct ool *q = ool_new(l, OOL_LOAD);
     u32 st = rmw ? find_store(l, o) : 0;
     unsigned addr = address(l, o, o->imm, &own);
-    unsigned entry = look_up(l, o, addr, rmw ? ACCESS_WRITE : ACCESS_READ, q);
+    unsigned entry = ra_scratch(l);
     q->sync = flags_sync(l);
     unsigned d = ra_def(l, o->d, st ? IR_NONE : o->a);
     flags_resync(l, &q->sync);
+    look_up(l, o, addr, entry, rmw ? ACCESS_WRITE : ACCESS_READ, q);
     q->size = o->size;
     q->access = (u8)((rmw ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
     q->addr = (u8)addr;
@@ -140,7 +140,8 @@ void lower_store(struct lower *l, const struct ir_insn *o)
         l->rmw.st = 0;
     } else {
         addr = address(l, o, o->imm, &own);
-        entry = look_up(l, o, addr, ACCESS_WRITE, q);
+        entry = ra_scratch(l);
+        look_up(l, o, addr, entry, ACCESS_WRITE, q);
     }
     q->sync = flags_sync(l);
     q->size = o->size;
@@ -174,7 +175,8 @@ void lower_vector(struct lower *l, const struct ir_insn *o)
     bool load = o->op == IR_LDV, own;
     struct ool *q = ool_new(l, OOL_VECTOR);
     unsigned addr = address(l, o, 0, &own);
-    unsigned entry = look_up(l, o, addr, load ? ACCESS_READ : ACCESS_WRITE, q);
+    unsigned entry = ra_scratch(l);
+    look_up(l, o, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
     q->sync = flags_sync(l);
     struct x_mem field = cpu_at((s32)o->imm), guest = guest_at(addr, entry);
     x_rm(&l->e, v->load, XMM0, load ? guest : field);
@@ -209,26 +211,13 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
     q->imm = o->imm;
 }
 
-static bool is_lazy_flag_field(const struct ir_insn *o)
-{
-    return o->imm < offsetof(struct cpu, cc_aux) + 4 &&
-           o->imm + o->size > offsetof(struct cpu, cc_op);
-}
-
 void lower_lds(struct lower *l, const struct ir_insn *o)
 {
-    if (is_lazy_flag_field(o))
-        flags_sync_inline(l);
     x_load(&l->e, o->size, ra_def(l, o->d, IR_NONE), cpu_at((s32)o->imm));
 }
 
 void lower_sts(struct lower *l, const struct ir_insn *o)
 {
-    if (is_lazy_flag_field(o)) {
-        flags_sync_inline(l);
-        l->fl.known = false;
-        l->hf_mask = 0;
-    }
     if (irv_is(o->a, IRV_CONST))
         x_store_i(&l->e, o->size, cpu_at((s32)o->imm), o->a.v);
     else

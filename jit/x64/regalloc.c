@@ -16,23 +16,17 @@ static struct x_mem slot_at(u32 slot)
 
 /* -- lifetimes -- */
 
-static bool touches_lazy_flags(const struct ir_insn *o)
-{
-    return (o->op == IR_LDS || o->op == IR_STS) && o->imm < offsetof(struct cpu, cc_aux) + 4 &&
-           o->imm + o->size > offsetof(struct cpu, cc_op);
-}
-
 /* Must the flags be exact at o, or evaluated? */
 static bool needs_flags(const struct ir_insn *o)
 {
     if (o->op == IR_CALL)
         return helper_info[o->imm].flags & (HF_FAULT | HF_FLAGS_R | HF_FLAGS_W);
-    return (ir_op_info[o->op].flags & (IRF_F | IRF_X | IRF_FR)) || touches_lazy_flags(o);
+    return ir_op_info[o->op].flags & (IRF_F | IRF_X | IRF_FR);
 }
 
 static bool flags_unknown_after(const struct ir_insn *o)
 {
-    return o->op == IR_FLAGSIF || (o->op == IR_STS && touches_lazy_flags(o)) ||
+    return o->op == IR_FLAGSIF ||
            (o->op == IR_CALL && (helper_info[o->imm].flags & HF_FLAGS_W));
 }
 

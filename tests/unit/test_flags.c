@@ -79,7 +79,7 @@ static void expect(u32 op, u32 dst, u32 src, u32 aux, unsigned long ax, u32 mask
     {                                                                                              \
         unsigned long f;                                                                           \
         type d = *dst;                                                                             \
-        __asm__("btl $0, %k3\n\t" insn " %" reg "2, %" reg "1\n\tlahf\n\tseto %%al"                 \
+        __asm__("btl $0, %k3\n\t" insn " %" reg "2, %" reg "1\n\tlahf\n\tseto %%al"                \
                 : "=&a"(f), "+&q"(d)                                                               \
                 : "q"(src), "r"(carry)                                                             \
                 : "cc", "memory");                                                                 \
@@ -91,7 +91,7 @@ static void expect(u32 op, u32 dst, u32 src, u32 aux, unsigned long ax, u32 mask
     {                                                                                              \
         unsigned long f;                                                                           \
         type d = *dst;                                                                             \
-        __asm__("btl $0, %k2\n\t" insn " %" reg "1\n\tlahf\n\tseto %%al"                            \
+        __asm__("btl $0, %k2\n\t" insn " %" reg "1\n\tlahf\n\tseto %%al"                           \
                 : "=&a"(f), "+&q"(d)                                                               \
                 : "r"(carry)                                                                       \
                 : "cc", "memory");                                                                 \
@@ -104,7 +104,7 @@ static void expect(u32 op, u32 dst, u32 src, u32 aux, unsigned long ax, u32 mask
     {                                                                                              \
         unsigned long f;                                                                           \
         type d = *dst;                                                                             \
-        __asm__("btl $0, %k3\n\t" insn " %%cl, %" reg "1\n\tlahf\n\tseto %%al"                      \
+        __asm__("btl $0, %k3\n\t" insn " %%cl, %" reg "1\n\tlahf\n\tseto %%al"                     \
                 : "=&a"(f), "+&q"(d)                                                               \
                 : "c"((u8)src), "r"(carry)                                                         \
                 : "cc", "memory");                                                                 \

@@ -52,7 +52,8 @@ static void results_are_snapshots(void **state)
     (void)state;
     assert_int_equal(ir_copy(ir, ir_reg(EAX)).kind, IRV_TEMP);
     assert_int_equal(ir_lea(ir, ir_reg(EAX), IR_NONE, 0, 0).kind, IRV_TEMP);
-    assert_int_equal(ir_sel(ir, IRC_EQ, ir_const(1), ir_const(1), ir_reg(EAX), ir_reg(ECX)).kind, IRV_TEMP);
+    struct irv one = ir_const(1);
+    assert_int_equal(ir_sel(ir, IRC_EQ, one, one, ir_reg(EAX), ir_reg(ECX)).kind, IRV_TEMP);
     assert_int_equal(ir_op2(ir, IR_ADD, ir_reg(EAX), ir_const(0)).kind, IRV_TEMP);
     free(ir);
 }

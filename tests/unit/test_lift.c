@@ -11,6 +11,8 @@
 #include "base/bytes.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
+#include "cpu/help_str.h"
+#include "cpu/helpers.h"
 #include "cpu/lift.h"
 #include "cpu/seg.h"
 #include "jit/backend.h"
@@ -38,7 +40,7 @@ enum env {
 };
 
 struct test {
-    const char *code; /* bytes in hexadecimal; text after a ; is for the reader */
+    const char *code;     /* bytes in hexadecimal; text after a ; is for the reader */
     const char *in, *out; /* name=value ..., in hexadecimal; see parse() */
     enum env env;
 };
@@ -85,15 +87,15 @@ static int teardown(void **state)
 
 /* -- states as text -- */
 
-static const char *const reg_names[] = { "eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi" };
+static const char *const reg_names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 
 static const struct {
     const char *name;
     u32 mask;
 } flag_names[] = {
-    { "cf", FLAG_CF }, { "pf", FLAG_PF }, { "af", FLAG_AF }, { "zf", FLAG_ZF },
-    { "sf", FLAG_SF }, { "of", FLAG_OF }, { "df", FLAG_DF }, { "if", FLAG_IF }, { "tf", FLAG_TF },
-    { "iopl", FLAG_IOPL }, { "nt", FLAG_NT }, { "ac", FLAG_AC }, { "id", FLAG_ID },
+    {"cf", FLAG_CF}, {"pf", FLAG_PF}, {"af", FLAG_AF}, {"zf", FLAG_ZF}, {"sf", FLAG_SF},
+    {"of", FLAG_OF}, {"df", FLAG_DF}, {"if", FLAG_IF}, {"tf", FLAG_TF}, {"iopl", FLAG_IOPL},
+    {"nt", FLAG_NT}, {"ac", FLAG_AC}, {"id", FLAG_ID},
 };
 
 static void parse_one(struct state *s, const char *name, u32 v)
@@ -142,8 +144,8 @@ static void parse(struct state *s, const char *text)
 
 static void default_state(struct state *s)
 {
-    static const u32 gpr[] = { 0x11223344, 0x55667788, 0x99aabbcc, 0xddeeff00,
-                               STACK, STACK + 0x100, DATA, DATA + 0x100 };
+    static const u32 gpr[] = {0x11223344, 0x55667788,    0x99aabbcc, 0xddeeff00,
+                              STACK,      STACK + 0x100, DATA,       DATA + 0x100};
 
     memset(s, 0, sizeof(*s));
     memcpy(s->gpr, gpr, sizeof(gpr));
@@ -179,7 +181,8 @@ static void load_environment(struct cpu *cpu, enum env env)
     cpu->cr4 = 0;
     cpu->cpl = dpl ? 3 : 0;
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        set_seg(cpu, (enum seg)i, real ? 0x10000 : 0, limit, SA_P | SA_S | SA_RW | dpl | big | SA_ACCESSED);
+        set_seg(cpu, (enum seg)i, real ? 0x10000 : 0, limit,
+                SA_P | SA_S | SA_RW | dpl | big | SA_ACCESSED);
     set_seg(cpu, SEG_CS, real ? 0x10000 : 0, limit,
             SA_P | SA_S | SA_RW | SA_ACCESSED | big | dpl | (real ? 0 : SA_CODE));
     if (real)
@@ -236,7 +239,8 @@ static void load_state(struct rig *r, const struct state *s, enum env env)
 /* Lifts the code at CODE; true if its last instruction repeats itself. */
 static bool lift_code(struct rig *r, unsigned len, enum env env, bool optimize)
 {
-    struct lift l = { .ir = r->ir, .mode = r->cpu->mode, .isa = env == OLD ? ISA_386 : ISA_COUNT - 1 };
+    struct lift l = {
+        .ir = r->ir, .mode = r->cpu->mode, .isa = env == OLD ? ISA_386 : ISA_COUNT - 1};
     bool repeats = false;
     const char *wrong;
     unsigned pos = 0;
@@ -246,7 +250,8 @@ static bool lift_code(struct rig *r, unsigned len, enum env env, bool optimize)
         struct insn in;
         l.off = (CODE & PAGE_MASK) + pos;
         assert_int_equal(decode(r->cpu->decoder, phys_ram(r->phys) + CODE + pos, len - pos,
-                                l.mode & MODE_CODE32, &in), DECODE_OK);
+                                l.mode & MODE_CODE32, &in),
+                         DECODE_OK);
         lift_insn(&l, &in);
         repeats = insn_row_of(&in)->attr & IA_STRING;
         pos += in.len;
@@ -303,11 +308,13 @@ static void compare(const struct test *t, const struct state *want, const struct
         if (want->gpr[i] != got->gpr[i])
             fail_msg("%s: %s is %x, not %x", t->code, reg_names[i], got->gpr[i], want->gpr[i]);
     if (changed)
-        fail_msg("%s: flags are %x, not %x (%x differ)", t->code, got->eflags, want->eflags, changed);
+        fail_msg("%s: flags are %x, not %x (%x differ)", t->code, got->eflags, want->eflags,
+                 changed);
     if (want->eip != got->eip)
         fail_msg("%s: eip is %x, not %x", t->code, got->eip, want->eip);
     if (want->fault != got->fault || want->err != got->err)
-        fail_msg("%s: fault %x(%x), not %x(%x)", t->code, got->fault, got->err, want->fault, want->err);
+        fail_msg("%s: fault %x(%x), not %x(%x)", t->code, got->fault, got->err, want->fault,
+                 want->err);
     for (unsigned i = 0; i < sizeof(got->mem); i++)
         if (want->mem[i] != got->mem[i])
             fail_msg("%s: byte %x is %02x, not %02x", t->code, DATA + i, got->mem[i], want->mem[i]);
@@ -346,11 +353,13 @@ static void check_all(void **state, const struct test *t, unsigned n)
 #define CASES(name, ...)                                                                           \
     static void name(void **state)                                                                 \
     {                                                                                              \
-        static const struct test tests[] = { __VA_ARGS__ };                                        \
+        static const struct test tests[] = {__VA_ARGS__};                                          \
         check_all(state, tests, ARRAY_LEN(tests));                                                 \
     }
 
 /* -- cases -- */
+
+/* clang-format off */
 
 CASES(test_add_sub,
     { "01 d8 ; add eax, ebx", "eax=ffffffff ebx=1", "eax=0 flags=55", 0 },
@@ -698,16 +707,110 @@ CASES(test_legality,
     { "8a 46 01 ; a byte is never misaligned", "[20000]=900", "eax=11223309", ALIGN },
 )
 
+/* clang-format on */
+
+/* -- REP STOS into a page that holds translated code -- */
+
+static sigjmp_buf restart_point;
+
+static _Noreturn void restart(struct cpu *cpu)
+{
+    (void)cpu;
+    siglongjmp(restart_point, 1);
+}
+
+struct written {
+    paddr pa;
+    u64 len;
+    unsigned calls;
+};
+
+static void on_code_write(void *opaque, paddr pa, u64 len)
+{
+    struct written *w = opaque;
+
+    w->pa = pa;
+    w->len = len;
+    w->calls++;
+}
+
+static void test_rep_over_code(void **state)
+{
+    static const struct cpu_hooks hooks = {.restart_single = restart};
+    static struct state in, out;
+    struct rig *r = *state;
+    struct written w = {0, 0, 0};
+    const struct code_listener listener = {on_code_write, &w};
+    u8 *ram = phys_ram(r->phys);
+    unsigned len;
+
+    default_state(&in);
+    parse(&in, "edi=2011c ecx=8 df=1 eax=0");
+    load_tables(ram);
+    len = load_code(ram, "f3 ab");
+    phys_set_code_listener(r->phys, &listener);
+    phys_mark_code(r->phys, DATA + 0x104, 1);
+    load_state(r, &in, FLAT);
+    lift_code(r, len, FLAT, true);
+
+    /* Native code leaves before anything is written... */
+    r->cpu->hooks = &hooks;
+    r->cpu->in_block = 1;
+    if (!sigsetjmp(restart_point, 0)) {
+        help_rep_stos(r->cpu, rep_info(4, 4, SEG_DS, false));
+        fail_msg("no restart");
+    }
+    r->cpu->in_block = 0;
+    r->cpu->hooks = NULL;
+    assert_int_equal(r->cpu->gpr[ECX], 8);
+    assert_memory_equal(ram + DATA, in.mem, sizeof(in.mem));
+    assert_int_equal(w.calls, 0);
+
+    /* ... and the interpreter reports just the bytes that it writes. */
+    run(r, true, &out);
+    assert_int_equal(w.calls, 1);
+    assert_int_equal(w.pa, DATA + 0x100);
+    assert_int_equal(w.len, 32);
+    assert_int_equal(out.gpr[ECX], 0);
+    assert_int_equal(out.gpr[EDI], DATA + 0xfc);
+    assert_int_equal(load_le(ram + DATA + 0x100, 8), 0);
+    phys_set_code_listener(r->phys, NULL);
+    phys_set_code_lines(r->phys, DATA, 0);
+}
+
+/* One chunk a call, whatever the TLB holds: the count of retired instructions follows from the
+ * addresses. */
+static void test_rep_retires(void **state)
+{
+    static struct state in, out;
+    struct rig *r = *state;
+    unsigned len;
+
+    for (unsigned warm = 0; warm < 2; warm++) {
+        default_state(&in);
+        parse(&in, "esi=20ff0 edi=22000 ecx=1800");
+        load_tables(phys_ram(r->phys));
+        len = load_code(phys_ram(r->phys), "f3 a4");
+        load_state(r, &in, FLAT);
+        if (warm)
+            mem_read(r->cpu, 0x21000, 4, true);
+        run(r, lift_code(r, len, FLAT, true), &out);
+        assert_int_equal(out.gpr[ECX], 0);
+        assert_int_equal(1000 - r->cpu->budget, 4); /* 10, ff0, 10, 7f0 bytes */
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_add_sub),   cmocka_unit_test(test_logic),
-        cmocka_unit_test(test_mul_div),   cmocka_unit_test(test_shift),
-        cmocka_unit_test(test_rotate),    cmocka_unit_test(test_move),
-        cmocka_unit_test(test_flag_insns), cmocka_unit_test(test_exchange),
-        cmocka_unit_test(test_bits),      cmocka_unit_test(test_bcd),
-        cmocka_unit_test(test_stack),     cmocka_unit_test(test_branch),
-        cmocka_unit_test(test_string),    cmocka_unit_test(test_legality),
+        cmocka_unit_test(test_add_sub),       cmocka_unit_test(test_logic),
+        cmocka_unit_test(test_mul_div),       cmocka_unit_test(test_shift),
+        cmocka_unit_test(test_rotate),        cmocka_unit_test(test_move),
+        cmocka_unit_test(test_flag_insns),    cmocka_unit_test(test_exchange),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_bcd),
+        cmocka_unit_test(test_stack),         cmocka_unit_test(test_branch),
+        cmocka_unit_test(test_string),        cmocka_unit_test(test_legality),
+        cmocka_unit_test(test_rep_over_code), cmocka_unit_test(test_rep_retires),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -254,8 +254,8 @@ static void random_blocks_behave_the_same(void **state)
             if (memcmp(&oa, &ob, sizeof(oa))) {
                 print_ir("before:", a);
                 print_ir("after:", b);
-                fail_msg("seed %u: the optimized block behaves differently: log %d regs %d flags %x %x "
-                         "eip %x %x scratch %d", (unsigned)seed, oa.log != ob.log,
+                fail_msg("seed %u: the optimized block behaves differently: log %d regs %d "
+                         "flags %x %x eip %x %x scratch %d", (unsigned)seed, oa.log != ob.log,
                          memcmp(oa.gpr, ob.gpr, sizeof(oa.gpr)), oa.flags, ob.flags, oa.eip, ob.eip,
                          memcmp(oa.scratch, ob.scratch, sizeof(oa.scratch)));
             }
@@ -308,7 +308,8 @@ static void result_goes_to_the_register(void **state)
     struct ir *ir = new_ir(0);
     lift_add(ir, 0, EAX, ir_reg(EBX));
     ir_xjmp(ir, 2);
-    EXPECT(ir, "insn +0x0, 2 bytes", "eax = add eax, ebx", "flags.4 add eax, ebx  ; exit", "xjmp 2");
+    EXPECT(ir, "insn +0x0, 2 bytes", "eax = add eax, ebx", "flags.4 add eax, ebx  ; exit",
+           "xjmp 2");
 }
 
 static void flags_that_need_the_old_value_keep_it(void **state)
@@ -451,7 +452,8 @@ static void a_store_keeps_register_writes_in_place(void **state)
     ir_st(ir, ir_reg(ESI), 0, 4, t);
     ir_set_reg(ir, EAX, t);
     ir_xjmp(ir, 2);
-    EXPECT(ir, "insn +0x0, 2 bytes", "t0 = add eax, ebx", "st.4 [esi], t0", "eax = mov t0", "xjmp 2");
+    EXPECT(ir, "insn +0x0, 2 bytes", "t0 = add eax, ebx", "st.4 [esi], t0",
+           "eax = mov t0", "xjmp 2");
 }
 
 /* Translation costs: the bound is generous, it is there to catch a quadratic pass. */

@@ -17,6 +17,29 @@
 
 static unsigned trials = 4000, only;
 
+static const struct x87_form *form_of(unsigned opcode, unsigned modrm)
+{
+    const struct x87_form *form = x87_lookup(opcode, modrm);
+    assert_non_null(form);
+    return form;
+}
+
+/* FNSAVE and FRSTOR, 32-bit protected layout. */
+static void to_image(const struct x87 *f, u8 image[108])
+{
+    struct x87 copy = *f;
+    struct x87_exec x = {.fpu = &copy, .prot = true};
+    x87_run(form_of(0xdd, 0x30), &x);
+    memcpy(image, x.mem, 108);
+}
+
+static void from_image(struct x87 *f, const u8 image[108])
+{
+    struct x87_exec x = {.fpu = f, .prot = true};
+    memcpy(x.mem, image, 108);
+    x87_run(form_of(0xdd, 0x20), &x);
+}
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/mman.h>
@@ -25,8 +48,8 @@ typedef u64 (*snippet_fn)(const u8 in[108], u8 out[108], u8 *mem, u64 *flags);
 
 struct host {
     u8 *code;
-    bool zero_selectors; /* FCS and FDS read as zero */
-    bool fdp_on_exception; /* FDP, and FOP too, only change when an exception is unmasked */
+    u32 ip;                /* of the instruction in it */
+    bool fdp_on_exception; /* CPUID.7.EBX[6]: FDP only changes when an exception is unmasked */
 };
 
 static u64 rng_state;
@@ -97,15 +120,18 @@ static struct f80 neighbour(struct f80 a)
     return f80_make(pick(2), exp, a.sig);
 }
 
-static void random_state(struct x87 *f)
+/* Random registers: all of them, or for speed those that ST(0) and ST(i) are about to be. */
+static void random_state(struct x87 *f, bool all, unsigned sti)
 {
-    memset(f, 0, sizeof(*f));
+    f->fsw = (u16)rnd() & 0x7f00;
     for (unsigned i = 0; i < 8; i++)
-        f->st[i] = i && pick(3) == 0 ? neighbour(f->st[i - 1]) : random_f80();
+        if (all || i <= 1 || i == sti)
+            f->st[(x87_top(f) + i) & 7] = i && pick(3) == 0 ? neighbour(f->st[x87_top(f)])
+                                                            : random_f80();
     f->fcw = (u16)(0x40 | (pick(3) ? 0x3f : pick(64)) | pick(4) << 10);
     f->fcw |= pick(3) ? 0x300 : pick(2) ? 0x200 : 0;
-    f->fsw = (u16)(rnd() & (0x7f00 | FSW_SF)) | (pick(2) ? (f->fcw & pick(64)) : 0);
-    f->empty = pick(4) ? pick(4) ? 1u << ((x87_top(f) + 7) & 7) : 0 : (u8)rnd();
+    f->fsw |= (u16)((pick(2) ? FSW_SF : 0) | (pick(2) ? f->fcw & pick(64) : 0));
+    f->empty = pick(8) ? pick(8) ? 1u << ((x87_top(f) + 7) & 7) : 0 : (u8)rnd();
     f->fop = (u16)rnd() & 0x7ff;
     f->fip = (u32)rnd();
     f->fdp = (u32)rnd();
@@ -131,38 +157,19 @@ static void random_memory(u8 *mem, const struct x87_form *form)
         mem[pick(2)] |= 0x3f; /* FLDCW: some masks */
 }
 
-static struct x87_exec exec_of(struct x87 *f)
-{
-    return (struct x87_exec){.fpu = f, .prot = true};
-}
 
-static void to_image(const struct x87 *f, u8 image[108])
-{
-    struct x87 copy = *f;
-    struct x87_exec x = exec_of(&copy);
-    x87_fnsave(&x);
-    memcpy(image, x.mem, 108);
-}
-
-static void from_image(struct x87 *f, const u8 image[108])
-{
-    struct x87_exec x = exec_of(f);
-    memcpy(x.mem, image, 108);
-    x87_frstor(&x);
-}
-
-static const u8 *build(const struct host *h, unsigned opcode, unsigned modrm, u32 *ip)
+/* FRSTOR, EFLAGS, the instruction with its memory operand at [rdx], EFLAGS, FNSAVE. */
+static void build(struct host *h, unsigned opcode, unsigned modrm)
 {
     u8 *p = h->code;
     static const u8 before[] = {0xdd, 0x27, 0xff, 0x31, 0x9d}, after[] = {0x9c, 0x8f, 0x01, 0xdd,
                                                                          0x36, 0xc3};
     memcpy(p, before, sizeof(before)); /* frstor [rdi]; push [rcx]; popf */
     p += sizeof(before);
-    *ip = (u32)(uintptr_t)p;
+    h->ip = (u32)(uintptr_t)p;
     *p++ = (u8)opcode;
     *p++ = (u8)(modrm < 0xc0 ? (modrm & 0x38) | 2 : modrm); /* [rdx] */
     memcpy(p, after, sizeof(after)); /* pushf; pop [rcx]; fnsave [rsi]; ret */
-    return h->code;
 }
 
 static bool is_trans(unsigned opcode, unsigned modrm)
@@ -197,72 +204,119 @@ static bool near_f80(struct f80 a, struct f80 b)
     return da - db >= -1 && da - db <= 1;
 }
 
-/* Runs one random trial of one instruction here and there; false if they differ. */
-static bool trial(const struct host *h, const struct x87_form *form, unsigned opcode,
-                  unsigned modrm, bool verbose)
-{
-    bool trans = is_trans(opcode, modrm);
-    u32 ip;
-    snippet_fn fn = (snippet_fn)(uintptr_t)build(h, opcode, modrm, &ip);
-    struct x87 start, ours, theirs;
-    u8 in[108], out[108], mem_in[128] = {0}, mem[128], mem_ours[128];
-    u64 flags = 0x202 | (rnd() & 0x8d5), flags_in = flags;
+struct outcome {
+    struct x87 fpu;
+    u8 mem[128];
+    u32 eflags;
+    u16 ax;
+};
 
-    random_state(&start);
-    random_memory(mem_in, form);
-    to_image(&start, in);
-    if (form->attr & X87_LOAD && form->size == 108) {
-        struct x87 loaded;
-        random_state(&loaded);
-        to_image(&loaded, mem_in);
-    } else if (form->attr & X87_LOAD && form->size == 28) {
+/* Memory operands of forms that load something structured. */
+static void make_operand(u8 mem[128], const struct x87_form *form, unsigned opcode, unsigned modrm)
+{
+    random_memory(mem, form);
+    if (form->attr & X87_LOAD && form->size >= 28) {
         struct x87 loaded;
         u8 image[108];
-        random_state(&loaded);
+        random_state(&loaded, true, 0);
         to_image(&loaded, image);
-        memcpy(mem_in, image, 28);
-    } else if (form->attr & X87_LOAD && opcode == 0xdf && (modrm >> 3 & 7) == 4) {
+        memcpy(mem, image, form->size);
+    } else if (opcode == 0xdf && (modrm & 0xf8) == 0x20) { /* FBLD */
         for (unsigned i = 0; i < 9; i++)
-            mem_in[i] = (u8)(pick(10) << 4 | pick(10));
+            mem[i] = (u8)(pick(10) << 4 | pick(10));
     }
-    memcpy(mem, mem_in, sizeof(mem));
-    u64 rax = fn(in, out, mem, &flags);
-    from_image(&theirs, out);
+}
 
-    ours = start;
-    struct x87_exec x = exec_of(&ours);
+static void run_ours(const struct x87_form *form, struct outcome *o, unsigned opcode,
+                     unsigned modrm, u32 ip, u32 dp)
+{
+    struct x87_exec x = {.fpu = &o->fpu, .prot = true};
     x.opcode = (u8)opcode;
     x.modrm = (u8)(modrm < 0xc0 ? modrm | 2 : modrm); /* as built */
-    x.eflags = (u32)flags_in;
+    x.eflags = o->eflags;
     x.ip = ip;
-    x.dp = (u32)(uintptr_t)mem;
-    memcpy(x.mem, mem_in, 108);
-    memcpy(mem_ours, mem_in, sizeof(mem));
+    x.dp = dp;
+    memcpy(x.mem, o->mem, 108);
     x87_run(form, &x);
     if (x.store)
-        memcpy(mem_ours, x.mem, form->size);
+        memcpy(o->mem, x.mem, form->size);
+    o->eflags = x.eflags;
+    o->ax = x.ax;
+}
 
+static bool agree(const struct host *h, const struct outcome *ours, const struct outcome *host,
+                  bool trans)
+{
+    const struct x87 *a = &ours->fpu, *b = &host->fpu;
     u16 fsw_mask = trans ? (u16)~FSW_C1 : 0xffff;
-    bool same = ours.fcw == theirs.fcw && !((ours.fsw ^ theirs.fsw) & fsw_mask) && ours.empty == theirs.empty &&
-                ours.fip == theirs.fip && !memcmp(mem, mem_ours, sizeof(mem)) &&
-                (u32)flags == (x.eflags | 0x202);
-    if (!h->fdp_on_exception || x87_pending(&ours))
-        same = same && ours.fdp == theirs.fdp;
+    bool same = a->fcw == b->fcw && !((a->fsw ^ b->fsw) & fsw_mask) && a->empty == b->empty &&
+                a->fip == b->fip && !memcmp(ours->mem, host->mem, 128) &&
+                (ours->eflags | 0x202) == host->eflags;
+    if (!h->fdp_on_exception || x87_pending(a))
+        same = same && a->fdp == b->fdp;
+    if (x87_pending(a))
+        same = same && a->fop == b->fop;
     for (unsigned i = 0; i < 8; i++)
-        same = same && (trans ? near_f80 : same_f80)(ours.st[i], theirs.st[i]);
-    if (form->attr & X87_AX)
-        same = same && (u16)rax == x.ax;
+        same = same && (trans ? near_f80 : same_f80)(a->st[i], b->st[i]);
+    return same;
+}
+
+/* Runs one random trial of one instruction here and there; false if they differ. */
+static bool trial(const struct host *h, const struct x87_form *form, unsigned opcode,
+                  unsigned modrm, struct x87 *start, bool verbose)
+{
+    snippet_fn fn = (snippet_fn)(uintptr_t)h->code;
+    struct outcome ours, host;
+    u8 in[108], out[108], mem[128] = {0};
+    u64 flags = 0x202 | (rnd() & 0x8d5);
+
+    random_state(start, false, modrm & 7);
+    make_operand(mem, form, opcode, modrm);
+    ours.fpu = *start;
+    memcpy(ours.mem, mem, 128);
+    ours.eflags = (u32)flags;
+
+    to_image(start, in);
+    memcpy(host.mem, mem, 128);
+    u64 rax = fn(in, out, host.mem, &flags);
+    from_image(&host.fpu, out);
+    host.eflags = (u32)flags;
+
+    run_ours(form, &ours, opcode, modrm, h->ip, (u32)(uintptr_t)host.mem);
+    bool same = agree(h, &ours, &host, is_trans(opcode, modrm)) &&
+                (!(form->attr & X87_AX) || (u16)rax == ours.ax);
     if (!same && verbose) {
-        fprintf(stderr, "%02x %02x, eflags %x -> host %x, ours %x, mem:\n", opcode, modrm,
-                (u32)flags_in, (u32)flags, x.eflags);
+        fprintf(stderr, "%02x %02x, eflags host %x, ours %x, mem start:host:ours\n", opcode, modrm,
+                host.eflags, ours.eflags);
         for (unsigned i = 0; i < form->size; i++)
-            fprintf(stderr, " %02x:%02x:%02x", mem_in[i], mem[i], mem_ours[i]);
+            fprintf(stderr, " %02x:%02x:%02x", mem[i], host.mem[i], ours.mem[i]);
         fprintf(stderr, "\n");
-        dump("start", &start);
-        dump("host ", &theirs);
-        dump("ours ", &ours);
+        dump("start", start);
+        dump("host ", &host.fpu);
+        dump("ours ", &ours.fpu);
     }
     return same;
+}
+
+/* All trials of one form; the number that differ. ST(1) stands for all ST(i), which get fewer. */
+static unsigned try_form(struct host *h, unsigned opcode, unsigned modrm)
+{
+    const struct x87_form *form = x87_lookup(opcode, modrm);
+    bool sti = modrm >= 0xc0 && !(opcode == 0xd9 && modrm >= 0xd8) && (modrm & 7) != 1;
+    unsigned n = sti ? trials / 16 + 1 : trials, bad = 0;
+    struct x87 start;
+
+    if (!form || (only && only != (opcode << 8 | modrm)))
+        return 0;
+    rng_state = 0x9e3779b97f4a7c15ull * (opcode << 8 | modrm);
+    memset(&start, 0, sizeof(start));
+    random_state(&start, true, 0);
+    build(h, opcode, modrm);
+    for (unsigned i = 0; i < n; i++)
+        bad += !trial(h, form, opcode, modrm, &start, bad < 1);
+    if (bad)
+        fprintf(stderr, "%02x %02x: %u of %u differ\n", opcode, modrm, bad, n);
+    return bad;
 }
 
 static void host_forms(void **state)
@@ -273,25 +327,13 @@ static void host_forms(void **state)
     h.code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
                   0);
     assert_true(h.code != MAP_FAILED);
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
         h.fdp_on_exception = b >> 6 & 1;
-        h.zero_selectors = b >> 13 & 1;
-    }
     for (unsigned opcode = 0xd8; opcode <= 0xdf; opcode++) {
-        for (unsigned modrm = 0; modrm < 256; modrm += modrm < 0xc0 ? 8 : 1) {
-            if (modrm >= 0x40 && modrm < 0xc0)
-                continue;
-            const struct x87_form *form = x87_lookup(opcode, modrm);
-            if (!form || (only && only != (opcode << 8 | modrm)))
-                continue;
-            unsigned bad = 0;
-            rng_state = 0x9e3779b97f4a7c15ull * (opcode << 8 | modrm);
-            for (unsigned i = 0; i < trials; i++)
-                bad += !trial(&h, form, opcode, modrm, bad < 1);
-            if (bad)
-                fprintf(stderr, "%02x %02x: %u of %u differ\n", opcode, modrm, bad, trials);
-            bad_forms += bad != 0;
-        }
+        for (unsigned modrm = 0; modrm < 0x40; modrm += 8)
+            bad_forms += try_form(&h, opcode, modrm) != 0;
+        for (unsigned modrm = 0xc0; modrm < 0x100; modrm++)
+            bad_forms += try_form(&h, opcode, modrm) != 0;
     }
     munmap(h.code, 4096);
     assert_int_equal(bad_forms, 0);

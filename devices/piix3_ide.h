@@ -1,0 +1,14 @@
+/* What the board does with the IDE controller besides its ports. */
+#ifndef DEVICES_PIIX3_IDE_H
+#define DEVICES_PIIX3_IDE_H
+
+#include "devices/core/blk.h"
+
+/* Plugs disk n in (0..3: primary master, slave, secondary master, slave), which the controller owns from
+ * now on. Before the machine starts. */
+void piix3_ide_attach(struct dev *ide, unsigned n, struct blk *blk);
+
+/* Size of disk n in sectors, 0 if there is none. */
+u64 piix3_ide_sectors(const struct dev *ide, unsigned n);
+
+#endif

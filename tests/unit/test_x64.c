@@ -1,0 +1,599 @@
+/* The x86-64 back end against the interpreter: random blocks must leave the same registers, flags, memory and
+ * position, and every access, helper call and fault on the way must see the same state. Then what only a
+ * native back end has: chaining, the budget check, discarding, code memory that fills up. */
+#include "tests/unit/ir_world.h"
+
+#include <stdio.h>
+
+enum { RAM_BASE = 0x40000, RAM_PAGES = 4 };
+
+/* -- random blocks -- */
+
+struct gen {
+    struct ir *ir;
+    u64 seed;
+    struct irv temps[48];
+    u32 n;
+    s32 off;
+};
+
+static u32 pick(struct gen *g, u32 n)
+{
+    return rnd(&g->seed) % n;
+}
+
+static struct irv value(struct gen *g)
+{
+    static const u32 consts[] = {0, 1, 4, 0xff, 0xffff, 0xffffffff, 0x80000000, 31, 0x7f, 0x8000};
+    u32 k = pick(g, 10);
+    if (k < 5)
+        return ir_reg(pick(g, GPR_COUNT));
+    if (k < 8 && g->n)
+        return g->temps[pick(g, g->n)];
+    return ir_const(k == 8 ? consts[pick(g, ARRAY_LEN(consts))] : rnd(&g->seed));
+}
+
+static void keep(struct gen *g, struct irv v)
+{
+    if (!irv_is(v, IRV_NONE))
+        g->temps[g->n < ARRAY_LEN(g->temps) ? g->n++ : pick(g, ARRAY_LEN(g->temps))] = v;
+}
+
+static unsigned size124(struct gen *g)
+{
+    return 1u << pick(g, 3);
+}
+
+static size_t field(struct gen *g)
+{
+    return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
+}
+
+/* An address, most of the time in the test's RAM. */
+static struct irv address(struct gen *g)
+{
+    struct irv a = value(g);
+    if (pick(g, 8) == 0)
+        return a;
+    a = ir_op2(g->ir, IR_AND, a, ir_const(RAM_PAGES * PAGE_SIZE - 1));
+    a = ir_op2(g->ir, IR_OR, a, ir_const(RAM_BASE));
+    if (pick(g, 2))
+        return a;
+    unsigned reg = pick(g, GPR_COUNT);
+    ir_set_reg(g->ir, reg, a);
+    return ir_reg(reg);
+}
+
+static void emit_pure(struct gen *g)
+{
+    static const enum ir_op one[] = {IR_MOV, IR_NOT, IR_NEG, IR_EXT8U, IR_EXT8S, IR_EXT16U,
+                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ, IR_BSR};
+    static const enum ir_op two[] = {IR_ADD, IR_ADD, IR_SUB, IR_SUB, IR_AND, IR_OR, IR_XOR, IR_SHL,
+                                     IR_SHR, IR_SAR, IR_ROL, IR_ROR, IR_MUL, IR_DEP8, IR_DEPH8,
+                                     IR_DEP16};
+    struct irv a = value(g), b = value(g), hi;
+    switch (pick(g, 12)) {
+    case 0:
+    case 1:
+    case 2: keep(g, ir_op1(g->ir, one[pick(g, ARRAY_LEN(one))], a)); break;
+    case 3:
+    case 4:
+    case 5:
+    case 6: keep(g, ir_op2(g->ir, two[pick(g, ARRAY_LEN(two))], a, b)); break;
+    case 7:
+        keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4));
+        break;
+    case 8:
+        ir_mul2(g->ir, pick(g, 2) ? IR_UMUL2 : IR_SMUL2, a, b, &a, &hi);
+        keep(g, a);
+        keep(g, hi);
+        break;
+    case 9: keep(g, ir_setc(g->ir, (enum ir_cond)pick(g, 10), a, b)); break;
+    case 10: keep(g, ir_sel(g->ir, (enum ir_cond)pick(g, 10), a, b, value(g), value(g))); break;
+    default: keep(g, pick(g, 2) ? ir_pcrel(g->ir, g->off) : ir_copy(g->ir, a)); break;
+    }
+}
+
+static void emit_flags(struct gen *g)
+{
+    unsigned kind = pick(g, FK_COUNT);
+    struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
+    struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
+    if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
+        src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
+    if ((kind == FK_ADC || kind == FK_SBB) && pick(g, 2))
+        aux = ir_getcc(g->ir, 2);
+    if (pick(g, 4))
+        ir_flags(g->ir, kind, size124(g), value(g), src, aux);
+    else if (kind != FK_ADC && kind != FK_SBB)
+        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
+}
+
+/* An instruction as the lifter makes it: result, flags, write. */
+static void emit_instruction(struct gen *g)
+{
+    static const struct {
+        enum ir_op op;
+        unsigned kind;
+    } forms[] = {{IR_ADD, FK_ADD}, {IR_SUB, FK_SUB}, {IR_AND, FK_LOGIC}, {IR_XOR, FK_LOGIC},
+                 {IR_ADD, FK_INC}, {IR_ADD, FK_DEC}, {IR_NEG, FK_SUB}};
+    u32 f = pick(g, ARRAY_LEN(forms));
+    bool mem = pick(g, 3) == 0;
+    unsigned size = pick(g, 2) ? 4 : size124(g), reg = pick(g, GPR_COUNT);
+    u32 disp = pick(g, 2) * 4;
+    struct irv at = mem ? address(g) : IR_NONE;
+    struct irv b = value(g), a = mem ? ir_ld(g->ir, IR_LDRMW, at, disp, size) : ir_reg(reg), t;
+    if (forms[f].kind == FK_INC || forms[f].kind == FK_DEC) {
+        b = ir_getcc(g->ir, 2);
+        t = ir_op2(g->ir, IR_ADD, a, ir_const(forms[f].kind == FK_INC ? 1 : ~0u));
+    } else if (forms[f].op == IR_NEG) {
+        b = a;
+        t = ir_op1(g->ir, IR_NEG, a);
+    } else {
+        t = ir_op2(g->ir, forms[f].op, a, b);
+    }
+    if (mem)
+        ir_st(g->ir, at, disp, size, t);
+    ir_flags(g->ir, forms[f].kind, size, t, forms[f].kind == FK_LOGIC ? IR_NONE : b, IR_NONE);
+    if (!mem)
+        ir_set_reg(g->ir, reg, size == 4 ? t : ir_op2(g->ir, size == 1 ? IR_DEP8 : IR_DEP16,
+                                                      ir_reg(reg), t));
+}
+
+static void emit_memory(struct gen *g)
+{
+    static const enum ir_op loads[] = {IR_LD, IR_LDRMW, IR_LDSX};
+    struct irv a = address(g);
+    switch (pick(g, 8)) {
+    case 0:
+    case 1:
+    case 2: {
+        enum ir_op op = loads[pick(g, 3)];
+        keep(g, ir_ld(g->ir, op, a, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : size124(g)));
+        break;
+    }
+    case 3:
+    case 4: ir_st(g->ir, a, pick(g, 2) * 8, size124(g), value(g)); break;
+    case 5: ir_segchk(g->ir, pick(g, SEG_COUNT), a, 1 + pick(g, 16), pick(g, 2)); break;
+    case 6: ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 0, 4u << pick(g, 3)); break;
+    default: ir_stv(g->ir, a, offsetof(struct cpu, xmm_scratch), 4u << pick(g, 3)); break;
+    }
+    if (g->ir->ops[g->ir->nops - 1].op != IR_SEGCHK && pick(g, 6) == 0)
+        g->ir->ops[g->ir->nops - 1].cc = 1;
+}
+
+/* PUSH and POP, whose addresses hang together. */
+static void emit_stack(struct gen *g)
+{
+    struct irv esp = ir_reg(ESP);
+    u32 n = 1 + pick(g, 4);
+    for (u32 i = 0; i < n; i++) {
+        if (pick(g, 2)) {
+            ir_st(g->ir, esp, -4u, 4, value(g));
+            ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, -4u));
+        } else {
+            struct irv v = ir_ld(g->ir, IR_LD, esp, 4 * pick(g, 3), 4);
+            if (pick(g, 2))
+                ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, 4));
+            ir_set_reg(g->ir, pick(g, 8) ? EAX : ESP, v);
+        }
+    }
+}
+
+static void emit_call(struct gen *g)
+{
+    enum helper h = (enum helper)pick(g, HELPER_COUNT);
+    unsigned n = helper_info[h].nargs;
+    keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
+                    n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
+}
+
+static void emit_exit(struct gen *g)
+{
+    u32 off = pick(g, 4) ? 77 : 0x1234;
+    if (pick(g, 2))
+        ir_xcc(g->ir, pick(g, 16), (s32)off);
+    else
+        ir_xif(g->ir, (enum ir_cond)pick(g, 10), value(g), value(g), (s32)off);
+}
+
+static void emit_random(struct gen *g)
+{
+    switch (pick(g, 26)) {
+    case 0:
+    case 1: emit_memory(g); break;
+    case 2: pick(g, 3) ? emit_stack(g) : emit_call(g); break;
+    case 3:
+    case 4: emit_flags(g); break;
+    case 5:
+    case 6:
+    case 7: emit_instruction(g); break;
+    case 8: keep(g, ir_getcc(g->ir, pick(g, 16))); break;
+    case 9:
+        keep(g, pick(g, 2) ? ir_selcc(g->ir, pick(g, 16), value(g), value(g)) : ir_getfl(g->ir));
+        break;
+    case 10:
+        if (pick(g, 2))
+            keep(g, ir_lds(g->ir, field(g), size124(g)));
+        else
+            ir_sts(g->ir, field(g), size124(g), value(g));
+        break;
+    case 11: pick(g, 3) ? (void)0 : emit_exit(g); break;
+    case 12:
+        if (VEC_OP_COUNT && pick(g, 4) == 0)
+            ir_vec(g->ir, pick(g, VEC_OP_COUNT), offsetof(struct cpu, xmm[0]),
+                   offsetof(struct cpu, xmm[1]), pick(g, 256));
+        break;
+    case 13:
+    case 14:
+    case 15: ir_set_reg(g->ir, pick(g, GPR_COUNT), value(g)); break;
+    case 16:
+    case 17:
+        g->off += 3;
+        ir_insn_begin(g->ir, (u32)g->off, 3);
+        break;
+    default: emit_pure(g); break;
+    }
+}
+
+static void random_block(struct ir *ir, u64 seed)
+{
+    struct gen g = {.ir = ir, .seed = seed, .off = 16};
+    u32 len = 4 + pick(&g, 90);
+    ir_begin(ir, (pick(&g, 2) ? MODE_USER : 0) | (pick(&g, 2) ? MODE_CS_FLAT : 0));
+    ir_insn_begin(ir, 16, 3);
+    for (u32 i = 0; i < len && ir->ninsns < 30; i++)
+        emit_random(&g);
+    switch (pick(&g, 6)) {
+    case 0: ir_xind(ir, value(&g)); break;
+    case 1: ir_xnext(ir, g.off + 3); break;
+    case 2: ir_xloop(ir); break;
+    default: ir_xjmp(ir, pick(&g, 4) ? g.off + 3 : 0x2345); break;
+    }
+}
+
+/* -- running one -- */
+
+static u8 ram[RAM_PAGES][PAGE_SIZE];
+
+struct outcome {
+    u64 log, ram;
+    u32 gpr[GPR_COUNT], flags, eip, eip_page, scratch[8];
+    union xmm xmm;
+    s64 budget;
+    int result;
+    int exit;
+};
+
+/* Page 0 is readable and writable, 1 readable, 2 and 3 by their privilege. */
+static void fill_tlb(struct cpu *cpu)
+{
+    static const u8 grants[RAM_PAGES][2] = {{3, 3}, {1, 1}, {3, 0}, {0, 3}};
+    for (u32 p = 0; p < RAM_PAGES; p++) {
+        u32 page = RAM_BASE / PAGE_SIZE + p;
+        for (u32 user = 0; user < 2; user++) {
+            for (u32 acc = ACCESS_READ; acc <= ACCESS_WRITE; acc++) {
+                bool ok = grants[p][user] >> acc & 1;
+                cpu->tlb.e[user][acc][page].addend =
+                    ok ? (u64)(uintptr_t)ram[p] - (u64)page * PAGE_SIZE + TLB_VALID : 0;
+            }
+        }
+    }
+}
+
+static u64 ram_hash(void)
+{
+    u64 h = 0, v;
+    for (u32 p = 0; p < RAM_PAGES; p++) {
+        for (u32 i = 0; i < PAGE_SIZE; i += 8) {
+            memcpy(&v, &ram[p][i], 8);
+            h = mix(h, v);
+        }
+    }
+    return h;
+}
+
+static void prepare(struct cpu *cpu, u64 seed)
+{
+    memset(cpu, 0, offsetof(struct cpu, dr));
+    memset(ram, (int)(seed & 0xff), sizeof(ram));
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        cpu->gpr[r] = rnd(&seed) >> (rnd(&seed) & 31);
+    cpu->gpr[ESP] = (RAM_BASE | (rnd(&seed) & 0x3fff)) & ~3u;
+    for (unsigned s = 0; s < SEG_COUNT; s++) {
+        cpu->seg[s].base = s << 8;
+        cpu->seg[s].limit_r = rnd(&seed) & 1 ? UINT32_MAX : 0x41fff;
+        cpu->seg[s].limit_w = rnd(&seed) & 1 ? -1 : 0x43fff;
+    }
+    cpu->cc_op = rnd(&seed) % (FK_COUNT * 4);
+    cpu->cc_op -= (cpu->cc_op & 3) == 3;
+    cpu->cc_dst = rnd(&seed);
+    cpu->cc_src = cpu->cc_op >> 2 == FK_INC || cpu->cc_op >> 2 == FK_DEC ? rnd(&seed) & 1 : rnd(&seed);
+    cpu->cc_aux = rnd(&seed) & 1;
+    cpu->eip = 0x5010;
+    cpu->budget = 1000;
+    cpu->icount_end = 5000;
+    cpu->jump_tag = (u64)9 << 32;
+    fill_tlb(cpu);
+    world_log = 0;
+    world_faulted = false;
+    world_fault_mask = seed & 1 ? 0 : 7;
+}
+
+static void run_once(const struct backend *backend, void *be, struct cpu *cpu, struct block *b,
+                     u64 seed, struct outcome *o)
+{
+    struct block_exit *exit = NULL;
+    volatile int result = -1;
+    memset(o, 0, sizeof(*o));
+    prepare(cpu, seed);
+    if (!sigsetjmp(world_unwind, 0))
+        result = (int)backend->run(be, cpu, b, &exit);
+    memcpy(o->gpr, cpu->gpr, sizeof(o->gpr));
+    memcpy(o->scratch, cpu->scratch, sizeof(o->scratch));
+    o->xmm = cpu->xmm_scratch;
+    o->log = world_log;
+    o->ram = ram_hash();
+    o->flags = world_flags(cpu);
+    o->eip = cpu_eip(cpu);
+    o->eip_page = cpu->eip_page;
+    o->budget = cpu->budget + cpu->insn_left;
+    o->result = result;
+    o->exit = exit ? exit->page_off : -1;
+}
+
+static void print_ir(const struct ir *ir)
+{
+    char line[160];
+    for (u32 i = 0; i < ir->nops; i++)
+        fprintf(stderr, "  %3u %s\n", i, ir_text(ir, i, line, sizeof(line)));
+}
+
+static void explain(const struct ir *ir, u64 seed, const struct outcome *a, const struct outcome *b)
+{
+    print_ir(ir);
+    for (unsigned r = 0; r < GPR_COUNT; r++) {
+        if (a->gpr[r] != b->gpr[r])
+            fprintf(stderr, "gpr %u: %08x, should be %08x\n", r, b->gpr[r], a->gpr[r]);
+    }
+    fprintf(stderr,
+            "log %d ram %d flags %x/%x eip %x/%x page %x/%x budget %d/%d result %d/%d exit %d/%d xmm %d "
+            "scratch %d\n",
+            a->log != b->log, a->ram != b->ram, b->flags, a->flags, b->eip, a->eip, b->eip_page,
+            a->eip_page, (int)b->budget, (int)a->budget, b->result, a->result, b->exit, a->exit,
+            memcmp(&a->xmm, &b->xmm, 16), memcmp(a->scratch, b->scratch, sizeof(a->scratch)));
+    fail_msg("seed %llu: the back ends differ", (unsigned long long)seed);
+}
+
+static void init_block(struct block *b, const struct ir *ir)
+{
+    *b = (struct block){.pa = 0x123010, .pa2 = ~(paddr)0, .mode = ir->mode, .valid = true};
+    b->ninsns = (u16)ir->ninsns;
+}
+
+static const char *verdict(const struct ir *ir)
+{
+    const char *why = ir_verify(ir);
+    return why ? why : "";
+}
+
+static void compare(struct cpu *cpu, void *interp, void *x64, const struct ir *ir, u64 seed)
+{
+    struct block bi, bx;
+    struct outcome oi, ox;
+    init_block(&bi, ir);
+    init_block(&bx, ir);
+    assert_true(backend_interp.compile(interp, cpu, ir, &bi));
+    if (!backend_x64.compile(x64, cpu, ir, &bx)) {
+        backend_x64.discard_all(x64);
+        assert_true(backend_x64.compile(x64, cpu, ir, &bx));
+    }
+    for (u32 k = 0; k < 3; k++) {
+        run_once(&backend_interp, interp, cpu, &bi, seed * 31 + k, &oi);
+        run_once(&backend_x64, x64, cpu, &bx, seed * 31 + k, &ox);
+        if (memcmp(&oi, &ox, sizeof(oi)))
+            explain(ir, seed, &oi, &ox);
+    }
+    backend_interp.discard(interp, &bi);
+    free(bi.exits);
+    free(bx.exits);
+}
+
+static void random_blocks_run_alike(void **state)
+{
+    const char *why = NULL, *only = getenv("X64_SEED"), *count = getenv("X64_COUNT");
+    struct cpu *cpu = world_cpu();
+    struct ir *ir = malloc(sizeof(*ir));
+    void *interp = backend_interp.init(NULL, 16 << 20, &why);
+    void *x64 = backend_x64.init(NULL, 4 << 20, &why);
+    u64 first = only ? strtoull(only, NULL, 0) : 1;
+    u64 last = only ? first : count ? strtoull(count, NULL, 0) : 30000;
+    (void)state;
+    assert_non_null(x64);
+    for (u64 seed = first; seed <= last; seed++) {
+        random_block(ir, seed * 7919);
+        assert_string_equal(verdict(ir), "");
+        compare(cpu, interp, x64, ir, seed);
+        ir_optimize(ir);
+        assert_string_equal(verdict(ir), "");
+        compare(cpu, interp, x64, ir, seed);
+    }
+    free(ir);
+    backend_interp.free(interp);
+    backend_x64.free(x64);
+    world_cpu_free(cpu);
+}
+
+/* -- blocks together -- */
+
+struct world {
+    struct cpu *cpu;
+    void *be;
+    struct ir ir;
+    struct block blocks[3];
+};
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    const char *why = NULL;
+    w->cpu = world_cpu();
+    w->be = backend_x64.init(NULL, 1 << 20, &why);
+    prepare(w->cpu, 1);
+    world_fault_mask = 0;
+    *state = w;
+    return w->be ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    backend_x64.free(w->be);
+    for (unsigned i = 0; i < ARRAY_LEN(w->blocks); i++)
+        free(w->blocks[i].exits);
+    world_cpu_free(w->cpu);
+    free(w);
+    return 0;
+}
+
+/* Block n at offset off: ECX--, then to `taken` while it is not 0, else to `next`. */
+static struct block *loop_block(struct world *w, unsigned n, u32 off, s32 taken, s32 next)
+{
+    struct block *b = &w->blocks[n];
+    ir_begin(&w->ir, MODE_CS_FLAT);
+    ir_insn_begin(&w->ir, off, 1);
+    struct irv t = ir_lea(&w->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+    ir_set_reg(&w->ir, ECX, t);
+    ir_insn_begin(&w->ir, off + 1, 2);
+    ir_xif(&w->ir, IRC_NE, t, ir_const(0), taken);
+    ir_xjmp(&w->ir, next);
+    assert_null(ir_verify(&w->ir));
+    init_block(b, &w->ir);
+    b->pa = 0x123000 + off;
+    assert_true(backend_x64.compile(w->be, w->cpu, &w->ir, b));
+    return b;
+}
+
+static enum run_result run(struct world *w, struct block *b, struct block_exit **exit)
+{
+    w->cpu->eip = 0x5000 + ((u32)b->pa & PAGE_MASK);
+    return backend_x64.run(w->be, w->cpu, b, exit);
+}
+
+static void chained_exits_stay_inside(void **state)
+{
+    struct world *w = *state;
+    struct block_exit *exit;
+    struct block *a = loop_block(w, 0, 0x10, 0x10, 0x20), *b = loop_block(w, 1, 0x20, 0x10, 0x30);
+    w->cpu->gpr[ECX] = 10;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[0]);
+    assert_int_equal(w->cpu->eip, 0x5010);
+    assert_int_equal(w->cpu->budget, 998);
+    backend_x64.chain(w->be, exit, a);
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[1]);
+    assert_int_equal(w->cpu->gpr[ECX], 0);
+    assert_int_equal(w->cpu->eip, 0x5020);
+    assert_int_equal(w->cpu->budget, 980);
+    backend_x64.chain(w->be, exit, b);
+    w->cpu->gpr[ECX] = 3; /* three turns of a, and b wraps to the taken exit, which is not chained */
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &b->exits[0]);
+    assert_int_equal(w->cpu->gpr[ECX], ~0u);
+    backend_x64.unchain(w->be, &a->exits[0]);
+    w->cpu->gpr[ECX] = 3;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[0]);
+    assert_int_equal(w->cpu->gpr[ECX], 2);
+}
+
+static void a_block_that_exceeds_the_budget_does_not_start(void **state)
+{
+    struct world *w = *state;
+    struct block_exit *exit;
+    struct block *a = loop_block(w, 0, 0x10, 0x10, 0x20);
+    backend_x64.chain(w->be, &a->exits[0], a);
+    w->cpu->gpr[ECX] = 100;
+    w->cpu->budget = 7;
+    assert_int_equal(run(w, a, &exit), RUN_BUDGET);
+    assert_null(exit);
+    assert_int_equal(w->cpu->budget, 1);
+    assert_int_equal(w->cpu->gpr[ECX], 97);
+    assert_int_equal(w->cpu->eip, 0x5010);
+    assert_int_equal(w->cpu->insn_left, 0);
+}
+
+static void the_jump_cache_leads_on(void **state)
+{
+    struct world *w = *state;
+    struct block_exit *exit;
+    struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010), *b = loop_block(w, 1, 0x20, 0x20, 0x40);
+    struct jump_cache_entry *e = &w->cpu->jump_cache[jump_cache_index(0xc010)];
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT); /* not in the cache */
+    assert_null(exit);
+    assert_int_equal(w->cpu->eip, 0xc010);
+    *e = (struct jump_cache_entry){w->cpu->jump_tag | 0xc010, b->code};
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &b->exits[0]);
+    assert_int_equal(w->cpu->eip_page, 0xc000);
+    assert_int_equal(w->cpu->eip, 0xc020);
+    w->cpu->jump_tag = (u64)10 << 32; /* stale */
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_null(exit);
+    assert_int_equal(w->cpu->eip, 0xc010);
+}
+
+static void a_discarded_block_sends_back(void **state)
+{
+    struct world *w = *state;
+    struct block_exit *exit;
+    struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010);
+    struct block *b = loop_block(w, 1, 0x20, 0x20, 0x40);
+    w->cpu->jump_cache[jump_cache_index(0xc010)] =
+        (struct jump_cache_entry){w->cpu->jump_tag | 0xc010, b->code};
+    backend_x64.discard(w->be, b);
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_null(exit);
+    assert_int_equal(w->cpu->gpr[ECX], 0);
+    assert_int_equal(w->cpu->budget, 998);
+}
+
+static void code_memory_fills_and_empties(void **state)
+{
+    struct world *w = *state;
+    struct block *b = &w->blocks[0];
+    u64 empty = backend_x64.code_used(w->be);
+    u32 made = 0;
+    random_block(&w->ir, 12345);
+    for (;;) {
+        init_block(b, &w->ir);
+        if (!backend_x64.compile(w->be, w->cpu, &w->ir, b))
+            break;
+        free(b->exits);
+        b->exits = NULL;
+        made++;
+    }
+    assert_true(made > 50);
+    assert_true(backend_x64.code_used(w->be) <= 1 << 20);
+    backend_x64.discard_all(w->be);
+    assert_true(backend_x64.code_used(w->be) == empty);
+    assert_true(backend_x64.compile(w->be, w->cpu, &w->ir, b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_blocks_run_alike),
+        cmocka_unit_test_setup_teardown(chained_exits_stay_inside, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_block_that_exceeds_the_budget_does_not_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_jump_cache_leads_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_discarded_block_sends_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(code_memory_fills_and_empties, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
