@@ -119,8 +119,10 @@ INLINE u64 round_pack(struct sfp *c, struct fmt f, bool sign, int exp, u64 sig)
             c->flags |= FP_UE | FP_PE;
             return sign_of(f, sign);
         }
-        if (tiny && !(c->masks & FP_UE))
-            c->flags |= FP_UE | (inexact ? FP_PE : 0); /* of the result with unbounded exponent */
+        if (tiny && !(c->masks & FP_UE)) { /* nobody gets a result; PE is that of an unbounded exponent */
+            c->flags |= FP_UE | (inexact ? FP_PE : 0);
+            return 0;
+        }
         kept = cut(f, c->rc, sign, shift_jam64(sig, (unsigned)(1 - exp)), &inexact);
         if (tiny && inexact)
             c->flags |= FP_UE;

@@ -348,7 +348,7 @@ VEC_FN(movddup)
 
 VEC_FN(pmovmskb)
 {
-    for (unsigned i = 0; i < c->n; i++)
+    for (unsigned i = 0; i < 16; i++) /* beyond an MMX register are zeros */
         c->value |= (u32)(VB(*s, i) >> 7) << i;
 }
 

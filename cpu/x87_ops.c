@@ -32,11 +32,11 @@ static const struct x87_form mem_forms[8][8] = {
 
 #define REG(f, a)    {.fn = (f), .arg = (a)}
 #define CTL(f, at)   {.fn = (f), .attr = (at) | X87_CONTROL}
-#define P6(f, a)     {.fn = (f), .attr = X87_P6 | X87_EFLAGS | X87_KEEP_C1, .arg = (a)}
+#define P6(f, at, a) {.fn = (f), .attr = X87_P6 | X87_KEEP_C1 | (at), .arg = (a)}
 #define ARITH(a)     REG(x87_arith_reg, a)
 #define COM(a)       REG(x87_fcom_reg, a)
-#define COMI(a)      P6(x87_fcom_reg, (a) | 8)
-#define CMOV(on)     P6(x87_fcmov, on)
+#define COMI(a)      P6(x87_fcom_reg, X87_FLAGS_OUT, (a) | 8)
+#define CMOV(on)     P6(x87_fcmov, X87_FLAGS_IN, on)
 #define CONST        REG(x87_fld_const, 0)
 
 /* Rows whose instructions use all of ModRM: by the rm field. */

@@ -22,9 +22,10 @@ enum {
     X87_CONTROL = 1 << 3, /* leaves FOP, FIP, FDP and C1 alone */
     X87_P6 = 1 << 4,      /* FCMOVcc, FCOMI: CPUID.CMOV */
     X87_SSE3 = 1 << 5,    /* FISTTP */
-    X87_EFLAGS = 1 << 6,  /* uses exec.eflags: FCMOVcc reads, FCOMI writes it */
-    X87_AX = 1 << 7,      /* FNSTSW AX: exec.ax is the result */
-    X87_KEEP_C1 = 1 << 8, /* leaves C1 alone unless the stack faults */
+    X87_FLAGS_IN = 1 << 6,  /* FCMOVcc: reads exec.eflags */
+    X87_FLAGS_OUT = 1 << 7, /* FCOMI: writes the six arithmetic flags in exec.eflags */
+    X87_AX = 1 << 8,        /* FNSTSW AX: exec.ax is the result */
+    X87_KEEP_C1 = 1 << 9,   /* leaves C1 alone unless the stack faults */
 };
 
 struct x87_exec;

@@ -57,7 +57,7 @@ static bool take_address(struct ide_channel *ch, struct ide_drive *d)
         if (d->reg[R_DEVICE] & ATA_LBA)
             ch->lba = lba24(d->reg) | (d->reg[R_DEVICE] & 15u) << 24;
         else if (!chs_to_lba(d, &ch->lba))
-            return false;
+            ch->lba = UINT64_MAX;
     }
     return ch->lba < d->sectors && ch->left <= d->sectors - ch->lba;
 }

@@ -280,7 +280,8 @@ void ra_reg_written(struct lower *l, unsigned gpr)
         }
         unsigned r = take_reg(l);
         x_mov_rr(&l->e, 4, r, reg);
-        settle(l, (u32)t, r);
+        l->owner[r] = t; /* not locked: whoever wants t at this op has asked before */
+        temp->reg = (u8)r;
     }
 }
 

@@ -220,7 +220,7 @@ static void emit_random(struct gen *g)
         break;
     case 11: pick(g, 3) ? (void)0 : emit_exit(g); break;
     case 12:
-        if (VEC_OP_COUNT && pick(g, 4) == 0)
+        if ((int)VEC_OP_COUNT > 0 && pick(g, 4) == 0)
             ir_vec(g->ir, pick(g, VEC_OP_COUNT), offsetof(struct cpu, xmm[0]),
                    offsetof(struct cpu, xmm[1]), pick(g, 256));
         break;

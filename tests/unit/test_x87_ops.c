@@ -15,7 +15,7 @@
 
 #include "cpu/x87_ops.h"
 
-static unsigned trials = 4000, only;
+static unsigned trials = 20000, only;
 
 static const struct x87_form *form_of(unsigned opcode, unsigned modrm)
 {
@@ -38,6 +38,112 @@ static void from_image(struct x87 *f, const u8 image[108])
     struct x87_exec x = {.fpu = f, .prot = true};
     memcpy(x.mem, image, 108);
     x87_run(form_of(0xdd, 0x20), &x);
+}
+
+static const struct {
+    u8 opcode, modrm;
+    u16 fcw;
+    struct f80 st0, st1;
+    u16 fsw;
+    struct f80 want;
+} vectors[] = {
+#include "x87_vectors.h"
+};
+
+/* The same as host_forms, from a recording, for hosts without an x87. */
+static void recorded(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+        struct x87 f = {.fcw = vectors[i].fcw, .fsw = 6 << FSW_TOP_SHIFT, .empty = 0x3f};
+        struct x87_exec x = {.fpu = &f, .opcode = vectors[i].opcode, .modrm = vectors[i].modrm};
+        f.st[6] = vectors[i].st0;
+        f.st[7] = vectors[i].st1;
+        x87_run(form_of(x.opcode, x.modrm), &x);
+        if (f.fsw != vectors[i].fsw || f.st[6].se != vectors[i].want.se ||
+            f.st[6].sig != vectors[i].want.sig)
+            fail_msg("vector %zu, %02x %02x: fsw %04x, %04x:%016llx", i, x.opcode, x.modrm, f.fsw,
+                     f.st[6].se, (unsigned long long)f.st[6].sig);
+    }
+}
+
+static struct x87 sample_state(void)
+{
+    struct x87 f = {.fcw = 0x37f, .fsw = 5 << FSW_TOP_SHIFT, .empty = 0x1f, .fop = 0x5ab,
+                    .fcs = 0xf123, .fds = 0x2345, .fip = 0x9876, .fdp = 0xfedc};
+    f.st[5] = f80_from_s64(7);
+    f.st[7] = f80_make(true, 0x7fff, F80_INT_BIT);
+    return f;
+}
+
+static void assert_registers(const struct x87 *a, const struct x87 *b)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        assert_true(a->st[i].sig == b->st[i].sig);
+        assert_int_equal(a->st[i].se, b->st[i].se);
+    }
+}
+
+/* Environments of 16 bits and of real mode (SDM vol. 1, figures 8-9 to 8-12). */
+static void env_layouts(void **state)
+{
+    static const struct {
+        bool op16, prot;
+        u8 want[28];
+    } table[] = {
+        {true, true, {0x7f, 3, 0, 0x28, 0xff, 0x93, 0x76, 0x98, 0x23, 0xf1, 0xdc, 0xfe, 0x45, 0x23}},
+        /* linear f123 * 16 + 9876 = faaa6, 2345 * 16 + fedc = 3332c */
+        {true, false, {0x7f, 3, 0, 0x28, 0xff, 0x93, 0xa6, 0xaa, 0xab, 0xf5, 0x2c, 0x33, 0, 0x30}},
+        {false, false, {0x7f, 3,    0xff, 0xff, 0,    0x28, 0xff, 0xff, 0xff, 0x93, 0xff, 0xff, 0xa6, 0xaa,
+                        0xff, 0xff, 0xab, 0xf5, 0,    0,    0x2c, 0x33, 0xff, 0xff, 0,    0x30, 0,    0}},
+        {false, true, {0x7f, 3,    0xff, 0xff, 0,    0x28, 0xff, 0xff, 0xff, 0x93, 0xff, 0xff, 0x76, 0x98,
+                       0,    0,    0x23, 0xf1, 0xab, 5,    0xdc, 0xfe, 0,    0,    0x45, 0x23, 0xff, 0xff}},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        struct x87 f = sample_state(), g = {0};
+        struct x87_exec x = {.fpu = &f, .op16 = table[i].op16, .prot = table[i].prot};
+        const struct x87_form *save = form_of(0xdd, 0x30), *load = form_of(0xdd, 0x20);
+        x87_run(save, &x);
+        assert_true(x.store);
+        assert_int_equal(x87_mem_size(save, x.op16), x.op16 ? 94 : 108);
+        assert_memory_equal(x.mem, table[i].want, x.op16 ? 14 : 28);
+        assert_int_equal(f.empty, 0xff); /* as FNINIT */
+        x.fpu = &g;
+        x87_run(load, &x);
+        f = sample_state();
+        assert_registers(&g, &f);
+        assert_int_equal(g.fsw, f.fsw);
+        assert_int_equal(g.empty, f.empty);
+        u32 base = x.prot ? 0 : 0xf1230;
+        assert_int_equal(g.fip, base + 0x9876);
+    }
+}
+
+static void fxsave_image(void **state)
+{
+    struct x87 f = sample_state(), g = {0};
+    u8 image[160] = {0};
+    (void)state;
+    x87_fxsave(&f, image);
+    assert_int_equal(image[4], 0xe0);     /* abridged tags, by register */
+    assert_int_equal(image[32 + 7], 0xe0); /* ST(0) is 7 = 1.11b * 2^2 */
+    x87_fxrstor(&g, image);
+    assert_registers(&g, &f);
+    assert_int_equal(g.fsw, f.fsw);
+    assert_int_equal(g.empty, f.empty);
+    assert_int_equal(g.fop, f.fop);
+    assert_int_equal(g.fdp, f.fdp);
+}
+
+/* What is no instruction: #UD. */
+static void undefined_forms(void **state)
+{
+    static const u16 undefined[] = {0xd908, 0xd9d1, 0xd9e2, 0xd9ef, 0xdae0, 0xdae8, 0xdaf0, 0xdb20,
+                                    0xdb30, 0xdbe5, 0xdbf8, 0xdd28, 0xddf0, 0xded8, 0xdfe1, 0xdff8};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(undefined); i++)
+        assert_null(x87_lookup(undefined[i] >> 8, undefined[i] & 0xff));
 }
 
 #if defined(__x86_64__)
@@ -350,6 +456,8 @@ static void host_forms(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recorded),     cmocka_unit_test(env_layouts),
+        cmocka_unit_test(fxsave_image), cmocka_unit_test(undefined_forms),
         cmocka_unit_test(host_forms),
     };
     const char *n = argc > 1 ? argv[1] : getenv("X87_TRIALS");

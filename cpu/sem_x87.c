@@ -1,0 +1,34 @@
+/* Lifting of the x87 opcodes D8 to DF: all of them to two helpers, which find the form again by opcode
+ * and ModRM. What depends on the mode word or the CPU model alone, #NM and #UD, is decided here. */
+#include "cpu/help_x87.h"
+#include "cpu/lift.h"
+#include "cpu/x87_ops.h"
+
+static bool known(const struct lift *l, const struct x87_form *form)
+{
+    if (!form || ((form->attr & X87_P6) && l->isa < ISA_P6))
+        return false;
+    return !(form->attr & X87_SSE3) || l->isa >= ISA_SSE3;
+}
+
+void sem_x87(struct lift *l, const struct insn *in)
+{
+    const struct x87_form *form = x87_lookup(in->opcode, in->modrm);
+    bool mem = insn_mod(in) != 3;
+    struct irv desc = ir_const(X87_DESC(in->opcode, in->modrm, mem ? in->seg : 0, in->opsize == 2));
+
+    if (l->mode & MODE_NOFPU) {
+        lift_raise(l, VEC_NM, false, 0);
+    } else if (!known(l, form)) {
+        lift_raise(l, VEC_UD, false, 0);
+    } else if (mem) {
+        ir_call(l->ir, HELPER_x87_mem, desc, lift_ea(l, in), IR_NONE, IR_NONE);
+    } else {
+        struct irv flags = form->attr & X87_FLAGS_IN ? ir_getfl(l->ir) : ir_const(0);
+        struct irv r = ir_call(l->ir, HELPER_x87_reg, desc, flags, IR_NONE, IR_NONE);
+        if (form->attr & X87_AX)
+            lift_set_gpr(l, EAX, 2, r);
+        if (form->attr & X87_FLAGS_OUT)
+            ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, r, IR_NONE);
+    }
+}

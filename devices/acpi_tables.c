@@ -1,0 +1,274 @@
+/* The tables by which an operating system finds the PCI bus, its interrupts, the devices that cannot be
+ * probed, and the power switch. ACPI 3.0, chapter 5; a PC with 8259s, so there is no MADT.
+ *
+ * All of it is ROM. The FACS would be writable, but nothing of ours waits for its lock or wakes up. */
+#include "devices/acpi_tables.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "devices/aml.h"
+#include "devices/pc_setup.h"
+
+#define HEADER  36
+#define PCI_TOP 0xfebfffffu /* end of the memory window; above lie APICs and firmware */
+
+struct image {
+    u8 *buf;
+    u32 len;
+};
+
+static u8 sum(const u8 *p, u32 len)
+{
+    u8 total = 0;
+    while (len--)
+        total += *p++;
+    return total;
+}
+
+static u32 align(struct image *im, u32 to)
+{
+    im->len = (im->len + to - 1) & ~(to - 1);
+    return im->len;
+}
+
+static u32 address(u32 offset)
+{
+    return ACPI_TABLES_BASE + offset;
+}
+
+/* Puts the header before a table of len bytes, header included. */
+static void finish_table(struct image *im, u32 at, const char *signature, u8 revision, u32 len)
+{
+    u8 *t = im->buf + at;
+
+    CHECK(at + len <= ACPI_TABLES_SIZE, "ACPI tables of more than %u bytes", ACPI_TABLES_SIZE);
+    memcpy(t, signature, 4);
+    store_le(t + 4, 4, len);
+    t[8] = revision;
+    t[9] = 0;
+    memcpy(t + 10, "ORRERY", 6);
+    memcpy(t + 16, "ORRERYPC", 8);
+    store_le(t + 24, 4, 1);
+    memcpy(t + 28, "ORRY", 4);
+    store_le(t + 32, 4, 1);
+    t[9] = (u8)-sum(t, len);
+    im->len = at + len;
+}
+
+/* ---- DSDT ---- */
+
+static void name_int(struct aml *a, const char *name, u32 value)
+{
+    aml_name(a, name);
+    aml_int(a, value);
+}
+
+static void soft_off(struct aml *a)
+{
+    aml_name(a, "_S5_");
+    u32 package = aml_package(a, 4);
+    for (unsigned i = 0; i < 4; i++)
+        aml_int(a, 0); /* SLP_TYP of the PIIX4's soft off */
+    aml_end(a, package);
+}
+
+static void pci_windows(struct aml *a, u64 ram_bytes)
+{
+    struct aml_resources r = {.len = 0};
+
+    aml_res_bus_window(&r, 0, 0xff);
+    aml_res_io(&r, 0xcf8, 8);
+    aml_res_io_window(&r, 0, 0xcf7);
+    aml_res_io_window(&r, 0xd00, 0xffff);
+    aml_res_mem_window(&r, 0xa0000, 0xbffff);
+    aml_res_mem_window(&r, (u32)ram_bytes, PCI_TOP);
+    aml_name(a, "_CRS");
+    aml_resources(a, &r);
+}
+
+/* For each slot's four pins the interrupt line that its PIRQ is routed to; see pirq_of() in pci.c. */
+static void pci_routing(struct aml *a)
+{
+    aml_name(a, "_PRT");
+    u32 table = aml_package(a, 32 * 4);
+    for (u32 i = 0; i < 32 * 4; i++) {
+        u32 slot = i / 4, pin = i % 4;
+        u32 entry = aml_package(a, 4);
+        aml_int(a, slot << 16 | 0xffff);
+        aml_int(a, pin);
+        aml_int(a, 0);
+        aml_int(a, pc_pirq_line[(slot + 3 + pin) % 4]);
+        aml_end(a, entry);
+    }
+    aml_end(a, table);
+}
+
+/* What sits behind the ISA bridge: up to four port ranges, and a line (0: none). */
+static const struct isa_device {
+    const char *name, *hid;
+    struct {
+        u16 port;
+        u8 count;
+    } io[5];
+    u8 line;
+    u8 uid;
+} isa_devices[] = {
+    {"PIC_", "PNP0000", {{0x20, 2}, {0xa0, 2}, {0x4d0, 2}}, 2, 0},
+    {"TIMR", "PNP0100", {{0x40, 4}}, 0, 0},
+    {"RTC_", "PNP0B00", {{0x70, 2}}, 8, 0},
+    {"SPKR", "PNP0800", {{0x61, 1}}, 0, 0},
+    {"FPU_", "PNP0C04", {{0xf0, 1}}, 13, 0},
+    {"KBD_", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1, 0},
+    {"MOU_", "PNP0F13", {{0}}, 12, 0},
+    {"SYSR",
+     "PNP0C02",
+     {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}},
+     0,
+     0},
+    {"COM1", "PNP0501", {{0x3f8, 8}}, 4, 1},
+    {"COM2", "PNP0501", {{0x2f8, 8}}, 3, 2},
+    {"COM3", "PNP0501", {{0x3e8, 8}}, 4, 3},
+    {"COM4", "PNP0501", {{0x2e8, 8}}, 3, 4},
+};
+
+static void isa_device(struct aml *a, const struct isa_device *d)
+{
+    struct aml_resources r = {.len = 0};
+    u32 device = aml_device(a, d->name);
+
+    aml_name(a, "_HID");
+    aml_eisaid(a, d->hid);
+    if (d->uid)
+        name_int(a, "_UID", d->uid);
+    for (unsigned i = 0; i < ARRAY_LEN(d->io) && d->io[i].count; i++)
+        aml_res_io(&r, d->io[i].port, d->io[i].count);
+    if (d->line)
+        aml_res_irq(&r, d->line);
+    aml_name(a, "_CRS");
+    aml_resources(a, &r);
+    aml_end(a, device);
+}
+
+static void isa_bridge(struct aml *a, const struct acpi_config *config)
+{
+    u32 bridge = aml_device(a, "ISA_");
+
+    name_int(a, "_ADR", 0x00010000);
+    for (size_t i = 0; i < ARRAY_LEN(isa_devices); i++) {
+        const struct isa_device *d = &isa_devices[i];
+        bool serial = !memcmp(d->name, "COM", 3);
+        if (!serial || config->serial[d->uid - 1])
+            isa_device(a, d);
+    }
+    aml_end(a, bridge);
+}
+
+static u32 build_dsdt(struct image *im, const struct acpi_config *config)
+{
+    u32 at = align(im, 16);
+    struct aml a = {.buf = im->buf + at, .size = ACPI_TABLES_SIZE - at, .len = HEADER};
+
+    soft_off(&a);
+    u32 scope = aml_scope(&a, "\\_SB_");
+    u32 host = aml_device(&a, "PCI0");
+    aml_name(&a, "_HID");
+    aml_eisaid(&a, "PNP0A03");
+    name_int(&a, "_ADR", 0);
+    name_int(&a, "_UID", 0);
+    pci_windows(&a, config->ram_bytes);
+    pci_routing(&a);
+    isa_bridge(&a, config);
+    aml_end(&a, host);
+    aml_end(&a, scope);
+    finish_table(im, at, "DSDT", 1, a.len); /* revision 1: 32-bit integers */
+    return address(at);
+}
+
+/* ---- the fixed tables ---- */
+
+static u32 build_facs(struct image *im)
+{
+    u32 at = align(im, 64);
+    u8 *t = im->buf + at;
+
+    memcpy(t, "FACS", 4);
+    store_le(t + 4, 4, 64);
+    t[32] = 1; /* version */
+    im->len = at + 64;
+    return address(at);
+}
+
+/* A register block: in its old 32-bit field, and as a generic address. */
+static void fadt_block(u8 *t, u32 field, u32 generic, u16 port, u8 bytes)
+{
+    store_le(t + field, 4, port);
+    t[generic] = 1; /* I/O space */
+    t[generic + 1] = (u8)(8 * bytes);
+    store_le(t + generic + 4, 8, port);
+}
+
+static void fadt_power(u8 *t)
+{
+    store_le(t + 46, 2, PC_SCI);
+    store_le(t + 48, 4, 0xb2); /* SMI_CMD */
+    t[52] = PC_ACPI_ENABLE;
+    t[53] = PC_ACPI_DISABLE;
+    fadt_block(t, 56, 148, PC_PM_BASE, 4);     /* PM1a_EVT */
+    fadt_block(t, 64, 172, PC_PM_BASE + 4, 2); /* PM1a_CNT */
+    fadt_block(t, 76, 208, PC_PM_BASE + 8, 4); /* PM_TMR */
+    fadt_block(t, 80, 220, PC_PM_BASE + 12, 4); /* GPE0 */
+    t[88] = 4;
+    t[89] = 2;
+    t[91] = 4;
+    t[92] = 4;
+}
+
+static u32 build_fadt(struct image *im, u32 facs, u32 dsdt)
+{
+    u32 at = align(im, 16);
+    u8 *t = im->buf + at;
+
+    store_le(t + 36, 4, facs);
+    store_le(t + 40, 4, dsdt);
+    t[45] = 1; /* desktop */
+    fadt_power(t);
+    store_le(t + 96, 2, 101);   /* C2 and C3: latencies that mean there are none */
+    store_le(t + 98, 2, 1001);
+    t[108] = 0x32;              /* century in the RTC's RAM */
+    store_le(t + 109, 2, 3);    /* ISA devices, 8042 */
+    /* WBINVD, C1, no sleep button, no RTC wake status, reset register. */
+    store_le(t + 112, 4, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 10);
+    t[116] = 1; /* reset register: I/O space, 8 bits, port CF9h */
+    t[117] = 8;
+    t[119] = 1;
+    store_le(t + 120, 8, 0xcf9);
+    t[128] = 6;
+    store_le(t + 132, 8, facs);
+    store_le(t + 140, 8, dsdt);
+    finish_table(im, at, "FACP", 3, 244);
+    return address(at);
+}
+
+static u32 build_rsdt(struct image *im, u32 fadt)
+{
+    u32 at = align(im, 16);
+    store_le(im->buf + at + HEADER, 4, fadt);
+    finish_table(im, at, "RSDT", 1, HEADER + 4);
+    return address(at);
+}
+
+void acpi_build(const struct acpi_config *config, u8 *image)
+{
+    struct image im = {.buf = image, .len = 20}; /* the RSDP */
+
+    memset(image, 0, ACPI_TABLES_SIZE);
+    u32 facs = build_facs(&im);
+    u32 dsdt = build_dsdt(&im, config);
+    u32 rsdt = build_rsdt(&im, build_fadt(&im, facs, dsdt));
+    memcpy(image, "RSD PTR ", 8);
+    memcpy(image + 9, "ORRERY", 6);
+    store_le(image + 16, 4, rsdt);
+    image[8] = (u8)-sum(image, 20);
+}

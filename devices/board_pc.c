@@ -1,0 +1,106 @@
+/* The PC board: a 440FX with a PIIX, 8259s, and what sits on their ISA side. Wiring only.
+ *
+ * Creation order is the order of resets, and of the journal's channels. */
+#include "devices/board_pc.h"
+
+#include <string.h>
+
+#include "devices/acpi_tables.h"
+#include "devices/core/blk.h"
+#include "devices/core/dev.h"
+#include "devices/piix3_ide.h"
+#include "mmu/phys.h"
+
+#define IDE_ID "ide"
+
+struct part {
+    const struct dev_type *type;
+    const char *options;
+};
+
+static bool add_parts(struct bus *bus, const struct part *part, size_t count, char *err, size_t err_size)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!dev_create(bus, part[i].type, part[i].options, err, err_size))
+            return false;
+    }
+    return true;
+}
+
+static bool add_core(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    char rtc[40];
+    const struct part parts[] = {
+        {&dev_i8259, NULL},  {&dev_i8254, NULL},  {&dev_mc146818, rtc},
+        {&dev_i8042, NULL},  {&dev_port92, NULL}, {&dev_i440fx, NULL},
+        {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID}, {&dev_piix4_pm, NULL},
+        {&dev_pc_setup, NULL},
+    };
+
+    snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
+    return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
+}
+
+static bool add_serial(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    static const struct part ports[4] = {
+        {&dev_uart16550, "id=com1,iobase=0x3f8,irq=4,chardev=serial0"},
+        {&dev_uart16550, "id=com2,iobase=0x2f8,irq=3,chardev=serial1"},
+        {&dev_uart16550, "id=com3,iobase=0x3e8,irq=4,chardev=serial2"},
+        {&dev_uart16550, "id=com4,iobase=0x2e8,irq=3,chardev=serial3"},
+    };
+
+    for (unsigned n = 0; n < ARRAY_LEN(ports); n++) {
+        if (config->serial[n] && !add_parts(bus, &ports[n], 1, err, err_size))
+            return false;
+    }
+    return true;
+}
+
+static bool add_disks(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(config->hd); n++) {
+        struct blk *blk;
+        if (!config->hd[n])
+            continue;
+        blk = blk_open(config->hd[n], config->snapshot, err, err_size);
+        if (!blk)
+            return false;
+        piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
+    }
+    return true;
+}
+
+static void add_tables(struct bus *bus, const struct board_pc *config)
+{
+    static const size_t ports = ARRAY_LEN(config->serial);
+    struct acpi_config acpi = {.ram_bytes = config->ram_bytes};
+    u8 image[ACPI_TABLES_SIZE];
+
+    if (!bus->phys)
+        return;
+    for (size_t n = 0; n < ports; n++)
+        acpi.serial[n] = config->serial[n];
+    acpi_build(&acpi, image);
+    phys_add_rom(bus->phys, ACPI_TABLES_BASE, sizeof(image), image);
+}
+
+bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    const struct part debugcon = {&dev_debugcon, "chardev=debugcon"};
+
+    if (!add_core(bus, config, err, err_size) || !add_serial(bus, config, err, err_size))
+        return false;
+    if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
+        return false;
+    if (!add_disks(bus, config, err, err_size))
+        return false;
+    add_tables(bus, config);
+    return true;
+}
+
+u64 board_pc_disk_bytes(struct bus *bus, unsigned n)
+{
+    const struct dev *ide = bus_find_dev(bus, IDE_ID);
+    return ide ? piix3_ide_sectors(ide, n) * BLK_SECTOR : 0;
+}

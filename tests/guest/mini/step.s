@@ -1,0 +1,176 @@
+# Single stepping: #DB after each instruction, once for each iteration of a REP, not right after MOV SS; INT and a fault
+# clear TF.
+#! out nops 00000004
+#! out dr6 00004000
+#! out rep 00000004 00000000
+#! out mov ss 00000003
+#! out taken 00000003
+#! out int 00000005 00000001
+#! out popf off 00000001
+#! out fault 00000003 #06 0000
+#! out icebp 00000001
+#! out breakpoint 00000002 00000001
+#! out watch 00000001 00000002
+.include "prelude.inc"
+
+.macro start                            # TF on: the first trap comes after the instruction that follows
+    mov dword ptr [traps], 0
+    pushfd
+    or dword ptr [esp], 0x100
+    popfd
+.endm
+.macro stop                             # 3 instructions up to the POPF, which does not trap by itself: it cleared TF
+    pushfd
+    and dword ptr [esp], 0xfffffeff
+    popfd
+.endm
+
+main:
+    hook 1, on_debug
+    hook 0x30, on_int
+    mov eax, 0
+    mov dr6, eax
+
+    print "nops "
+    start
+    nop
+    nop
+    stop
+    hex [traps]                         # NOP, NOP, PUSHF, AND
+    newline
+    print "dr6 "
+    mov eax, dr6
+    and eax, 0xe00f
+    hex eax
+    newline
+
+    print "rep "
+    mov ecx, 3
+    mov edi, 0x200000
+    mov al, 1
+    start
+    rep stosb
+    mov byte ptr [0x200010], 1
+    jmp 1f
+1:  mov ebx, [traps]
+    stop
+    dec ebx                             # 3 iterations, MOV; not the JMP
+    hex ebx
+    print " "
+    hex ecx
+    newline
+
+    print "mov ss "
+    mov eax, 0x18
+    start
+    mov ss, eax                         # no trap after it
+    nop                                 # one for both
+    stop
+    hex [traps]
+    newline
+
+    print "taken "
+    start
+    jmp 1f
+    ud2
+1:  stop
+    hex [traps]
+    newline
+
+    print "int "
+    mov dword ptr [ints], 0
+    start
+    nop
+    int 0x30                            # the handler runs without TF; IRET brings it back, the trap comes after NOP
+    nop
+    stop
+    hex [traps]
+    print " "
+    hex [ints]
+    newline
+
+    print "popf off "
+    mov dword ptr [traps], 0
+    pushfd
+    pushfd
+    or dword ptr [esp], 0x100
+    popfd
+    popfd                               # traps: TF was set when it began
+    hex [traps]
+    newline
+
+    print "fault "
+    mov dword ptr [origin], offset 2f
+    resume_at 3f
+    hook 6, on_ud
+    start
+    nop
+2:  ud2                                 # pushed TF comes back with IRET
+3:  stop
+    hex [traps]
+    print " "
+    print "#06 0000"
+    newline
+
+    print "icebp "
+    mov dword ptr [traps], 0
+    .byte 0xf1
+    hex [traps]
+    newline
+
+    print "breakpoint "                 # DR0, execution: before the instruction, once with RF
+    mov dword ptr [traps], 0
+    mov eax, offset 4f
+    mov dr0, eax
+    mov eax, 0x401                      # L0, instruction; bit 10 is always set
+    mov dr7, eax
+    mov ecx, 2
+4:  nop
+    loop 4b
+    mov eax, 0x400
+    mov dr7, eax
+    hex [traps]
+    print " "
+    mov eax, dr6
+    and eax, 15
+    hex eax
+    newline
+
+    print "watch "                      # DR1: write of 4 bytes, after the instruction
+    mov dword ptr [traps], 0
+    mov eax, 0x200100
+    mov dr1, eax
+    xor eax, eax
+    mov dr6, eax
+    mov eax, 0xd00404                   # L1, RW1 = 1, LEN1 = 3
+    mov dr7, eax
+    mov eax, [0x200100]                 # reads do not count
+    mov dword ptr [0x200104], 1         # nor other addresses
+    mov byte ptr [0x200103], 1
+    mov eax, 0x400
+    mov dr7, eax
+    hex [traps]
+    print " "
+    mov eax, dr6
+    and eax, 15
+    hex eax
+    newline
+    exit 0
+
+on_debug:
+    inc dword ptr [traps]
+    mov eax, dr6                        # an instruction breakpoint is a fault: RF lets it run
+    test al, 1
+    jz 1f
+    or dword ptr [ebx + frame_eflags], 0x10000
+1:  ret
+on_int:
+    inc dword ptr [ints]
+    ret
+on_ud:
+    mov dword ptr [ebx + frame_eip], offset 3b
+    ret
+.data
+traps: .long 0
+ints: .long 0
+.text
