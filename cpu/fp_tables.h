@@ -1,5 +1,5 @@
-/* Tables and constants of fp_trans.c: each entry is the floor of 2^126 (2^127 for exp2_table) times the
- * function's value, computed with 400 bits. Checked by tests/unit/test_softfp80.c. */
+/* Tables and constants of fp_trans.c: each entry is the floor of 2^126 (2^127 for exp2_table) times
+ * the function's value, computed with 400 bits. Checked by tests/unit/test_softfp80.c. */
 #ifndef CPU_FP_TABLES_H
 #define CPU_FP_TABLES_H
 

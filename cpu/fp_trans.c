@@ -1,10 +1,11 @@
 /* The transcendental instructions: F2XM1, FYL2X, FYL2XP1, FPATAN, FSIN, FCOS, FSINCOS, FPTAN.
  *
- * Integer arithmetic only, so that every host computes the same bits. Arguments are reduced by small
- * tables (fp_tables.h), exactly or with 126 correct bits; series are evaluated in 128-bit fixed point.
- * The error before the one final rounding is below 2^-110 relative. FSIN, FCOS and FPTAN reduce by the
- * 66-bit pi of Intel's processors (SDM vol. 1, 8.3.8), so large arguments agree with them.
- * Every nonzero result but a few exact ones is irrational: it is rounded with a jammed last bit. */
+ * Integer arithmetic only, so that every host computes the same bits. Arguments are reduced by
+ * small tables (fp_tables.h), exactly or with 126 correct bits; series are evaluated in 128-bit
+ * fixed point. The error before the one final rounding is below 2^-110 relative. FSIN, FCOS and
+ * FPTAN reduce by the 66-bit pi of Intel's processors (SDM vol. 1, 8.3.8), so large arguments agree
+ * with them. Every nonzero result but a few exact ones is irrational: it is rounded with a jammed
+ * last bit. */
 #include "cpu/fp_tables.h"
 #include "cpu/softfp_int.h"
 
@@ -89,8 +90,8 @@ static struct f80 finish(struct fpctx *c, bool sign, struct big r)
 }
 
 /* x * (1 - s(x^2)) for a series s given by its coefficients, alternating and each positive:
- * s = k0 u - k1 u^2 + k2 u^3 ... with u = x^2. The correction is at least one unit, so that a result
- * just below x is never rounded as if it were x. */
+ * s = k0 u - k1 u^2 + k2 u^3 ... with u = x^2. The correction is at least one unit, so that a
+ * result just below x is never rounded as if it were x. */
 static u128 one_minus(u128 u, const u128 *k, unsigned n)
 {
     u128 s = k[n - 1];
@@ -107,6 +108,7 @@ static u128 square_fixed(struct big x) /* |x| < 1, Q0.128 */
 
 /* ---- sine, cosine, tangent ---- */
 
+/* clang-format off */
 #define F3   6ull
 #define F5   (F3 * 20)
 #define F7   (F5 * 42)
@@ -131,6 +133,7 @@ static const u128 cos_series[] = {TOP,           EVEN(F5, 5),   EVEN(F7, 7),   E
                                   EVEN(F11, 11), EVEN(F13, 13), EVEN(F15, 15), EVEN(F17, 17),
                                   EVEN(F19, 19), EVEN(F21, 21), EVEN(F23, 23), EVEN(F25, 25),
                                   EVEN(F27, 27), EVEN(F29, 29), EVEN(F31, 31)};
+/* clang-format on */
 
 /* Reduces |a| to r in [0, pi/4], exactly; returns the quadrant, and in *neg whether r is to be
  * negated. No 64-bit argument is a multiple of the 66-bit pi, so r is never zero. */
@@ -256,9 +259,11 @@ bool f80_tan(struct fpctx *c, struct f80 a, struct f80 *tan)
 
 /* ---- 2^x - 1 ---- */
 
+/* clang-format off */
 static const u128 exp_series[] = {TOP,     INV(F3),       INV(24),      INV(F5),       INV(720),
                                   INV(F7), EVEN(F9, 9),   INV(F9),      EVEN(F11, 11), INV(F11),
                                   EVEN(F13, 13), INV(F13), EVEN(F15, 15), INV(F15), EVEN(F17, 17)};
+/* clang-format on */
 
 /* e^t - 1 for |t| <= ln 2 / 32, without its sign, which is t's. */
 static struct big expm1_small(bool neg, struct big t)
@@ -317,8 +322,8 @@ struct f80 f80_2xm1(struct fpctx *c, struct f80 a)
 
 /* ---- y * log2(x) ---- */
 
-static const u128 atanh_series[] = {INV(3), INV(5), INV(7), INV(9), INV(11), INV(13), INV(15),
-                                    INV(17)};
+static const u128 atanh_series[] = {INV(3),  INV(5),  INV(7),  INV(9),
+                                    INV(11), INV(13), INV(15), INV(17)};
 
 /* 2 atanh(s) / ln 2 = log2((1 + s) / (1 - s)), |s| <= 2^-7. */
 static struct big log2_ratio(struct big s)
@@ -452,8 +457,8 @@ struct f80 f80_yl2xp1(struct fpctx *c, struct f80 y, struct f80 x)
 /* atan(num / den), |num / den| <= 2^-6. */
 static struct big atan_small(struct big t)
 {
-    static const u128 series[] = {INV(3), INV(5), INV(7), INV(9), INV(11), INV(13), INV(15),
-                                  INV(17), INV(19), INV(21)};
+    static const u128 series[] = {INV(3),  INV(5),  INV(7),  INV(9),  INV(11),
+                                  INV(13), INV(15), INV(17), INV(19), INV(21)};
     u128 ratio = one_minus(square_fixed(t), series, ARRAY_LEN(series));
     return big_mul(t, (struct big){ratio, -1});
 }

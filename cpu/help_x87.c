@@ -3,7 +3,8 @@
  * With CR0.NE set a pending exception is #MF at the next waiting instruction. With NE clear it goes
  * the PC's way: FERR# asserts IRQ 13 as soon as it is pending, and waiting instructions proceed as
  * with IGNNE# asserted (SDM vol. 1, 8.7 and appendix D). An instruction runs on a copy of the state
- * when something may still stop it afterwards: its store, or a FERR# that has to be exact in time. */
+ * when something may still stop it afterwards: its store, or a FERR# that has to be exact in time.
+ */
 #include "cpu/help_x87.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
@@ -70,8 +71,8 @@ u32 help_x87_reg(struct cpu *cpu, u32 desc, u32 flags)
     return s.form->attr & X87_AX ? s.x.ax : s.x.eflags;
 }
 
-/* The linear address of the operand. seg_linear() checks alignment of powers of two only; m80 and BCD
- * want 8, the environment and state images the operand size (SDM vol. 3A, table 6-7). */
+/* The linear address of the operand. seg_linear() checks alignment of powers of two only; m80 and
+ * BCD want 8, the environment and state images the operand size (SDM vol. 3A, table 6-7). */
 static laddr operand(struct cpu *cpu, enum seg seg, u32 off, unsigned size, bool op16, bool write)
 {
     laddr la = seg_linear(cpu, seg, off, size, write ? ACCESS_WRITE : ACCESS_READ);

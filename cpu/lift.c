@@ -16,6 +16,8 @@ void lift_insn(struct lift *l, const struct insn *in)
     l->row = row;
     l->next = (s32)(l->off + in->len);
     l->has_rmw = false;
+    if (row->isa == ISA_FPU)
+        l->mmx_ready = false;
     ir_insn_begin(l->ir, l->off, in->len);
     /* Processors without an FPU do not know its opcodes as illegal: CR0.EM decides. */
     if ((row->isa > l->isa && row->isa != ISA_FPU) ||

@@ -1,5 +1,6 @@
-/* Lifting of the x87 opcodes D8 to DF: all of them to two helpers, which find the form again by opcode
- * and ModRM. What depends on the mode word or the CPU model alone, #NM and #UD, is decided here. */
+/* Lifting of the x87 opcodes D8 to DF: all of them to two helpers, which find the form again by
+ * opcode and ModRM. What depends on the mode word or the CPU model alone, #NM and #UD, is decided
+ * here. */
 #include "cpu/help_x87.h"
 #include "cpu/lift.h"
 #include "cpu/x87_ops.h"

@@ -1,4 +1,5 @@
-/* Exact 80-bit extended arithmetic in integer C, with the x87's exception rules (SDM vol. 1, ch. 8).
+/* Exact 80-bit extended arithmetic in integer C, with the x87's exception rules (SDM vol. 1, ch.
+ * 8).
  *
  * Every operation takes a context that holds rounding, precision and masks, and that collects
  * exception flags and the round-up bit. A caller that sees fp_blocked() afterwards must drop the
@@ -29,7 +30,8 @@ static inline bool fp_blocked(const struct fpctx *c)
     return c->flags & ~c->masks & (FP_IE | FP_DE | FP_ZE);
 }
 
-/* True when a store to memory must be dropped: there OE and UE count as well (SDM vol. 1, 8.5.4). */
+/* True when a store to memory must be dropped: there OE and UE count as well (SDM vol. 1, 8.5.4).
+ */
 static inline bool fp_store_blocked(const struct fpctx *c)
 {
     return c->flags & ~c->masks & (FP_IE | FP_DE | FP_ZE | FP_OE | FP_UE);
@@ -45,10 +47,10 @@ enum f80_class {
     F80_NORMAL,
 };
 
-#define F80_EXP_MAX  0x7fff
-#define F80_BIAS     0x3fff
-#define F80_INT_BIT  (1ull << 63)
-#define F80_QUIET    (1ull << 62)
+#define F80_EXP_MAX    0x7fff
+#define F80_BIAS       0x3fff
+#define F80_INT_BIT    (1ull << 63)
+#define F80_QUIET      (1ull << 62)
 #define F80_INDEFINITE ((struct f80){.sig = 3ull << 62, .se = 0xffff})
 
 static inline struct f80 f80_make(bool sign, int exp, u64 sig)

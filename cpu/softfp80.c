@@ -280,7 +280,8 @@ struct f80 f80_rint(struct fpctx *c, struct f80 a)
     return f80_make(f80_sign(a), r.exp - n, r.sig << n);
 }
 
-/* a as a result that is not computed: no UE, even unmasked, but a pseudo-denormal becomes normal. */
+/* a as a result that is not computed: no UE, even unmasked, but a pseudo-denormal becomes normal.
+ */
 static struct f80 unchanged(struct f80 a)
 {
     a.se += !f80_exp(a) && a.sig >> 63;

@@ -74,8 +74,8 @@ static u64 to_format(struct fpctx *c, struct f80 a, unsigned mant, int maxexp)
     default: break;
     }
     int bias = maxexp >> 1;
-    struct fp_format f = {.prec = (u8)(mant + 1), .emin = F80_BIAS - bias + 1,
-                          .emax = F80_BIAS + bias};
+    struct fp_format f = {
+        .prec = (u8)(mant + 1), .emin = F80_BIAS - bias + 1, .emax = F80_BIAS + bias};
     u64 sig;
     int exp = f80_normalize(a, &sig);
     struct fp_rounded r = fp_round(c, f80_sign(a), exp, (u128)sig << 64, &f);
@@ -85,7 +85,8 @@ static u64 to_format(struct fpctx *c, struct f80 a, unsigned mant, int maxexp)
 
 /* True if a, rounded to nearest, surely is a normal number of the format; then *out is what
  * to_format() would return. */
-static inline bool to_format_fast(struct fpctx *c, struct f80 a, unsigned mant, int maxexp, u64 *out)
+static inline bool to_format_fast(struct fpctx *c, struct f80 a, unsigned mant, int maxexp,
+                                  u64 *out)
 {
     int exp = f80_exp(a) - F80_BIAS + (maxexp >> 1);
     u64 half = 1ull << (62 - mant), rest = a.sig & (2 * half - 1);

@@ -13,8 +13,8 @@ typedef unsigned __int128 u128;
 struct fp_format {
     u8 prec;
     int emin, emax;
-    int wrap; /* added to or taken from the exponent of an unmasked under- or overflow; 0, for memory:
-                 the flag alone is raised, and there is no result */
+    int wrap; /* added to or taken from the exponent of an unmasked under- or overflow; 0, for
+                 memory: the flag alone is raised, and there is no result */
 };
 
 /* A rounded value: exp > emax stands for infinity; a sig with bit 63 clear is denormal at emin. */

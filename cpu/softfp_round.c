@@ -89,8 +89,8 @@ struct fp_rounded fp_round(struct fpctx *c, bool sign, int exp, u128 v, const st
 struct f80 f80_round_slow(struct fpctx *c, bool sign, int exp, u128 v, bool full)
 {
     static const u8 bits[4] = {24, 64, 53, 64};
-    struct fp_format f = {.prec = full ? 64 : bits[c->pc & 3], .emin = 1, .emax = 0x7ffe,
-                          .wrap = 24576};
+    struct fp_format f = {
+        .prec = full ? 64 : bits[c->pc & 3], .emin = 1, .emax = 0x7ffe, .wrap = 24576};
     struct fp_rounded r = fp_round(c, sign, exp, v, &f);
     return f80_make(sign, r.sig >> 63 ? r.exp : 0, r.sig);
 }

@@ -60,7 +60,7 @@ static void reset_fpu(struct cpu *cpu)
 {
     memset(&cpu->fpu, 0, sizeof(cpu->fpu)); /* every register a valid +0 */
     cpu->fpu.fcw = 0x40;
-    cpu->mxcsr = 0x1f80;
+    cpu->mxcsr = MXCSR_RESET;
     memset(cpu->xmm, 0, sizeof(cpu->xmm));
 }
 
@@ -143,5 +143,7 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
         mode |= MODE_ALIGN;
+    if (~cpu->mxcsr & MXCSR_MASKS)
+        mode |= MODE_SSE_XM;
     cpu->mode = mode;
 }

@@ -38,6 +38,17 @@ enum {
     CR4_OSFXSR = 1u << 9, CR4_OSXMMEXCPT = 1u << 10,
 };
 
+/* MXCSR (SDM 1, 10.2.3): exception flags in bits 5:0 (FP_* of softfp.h), their masks in 12:7. */
+enum {
+    MXCSR_FLAGS = 0x3f,
+    MXCSR_DAZ = 1 << 6,
+    MXCSR_MASK_SHIFT = 7,
+    MXCSR_MASKS = 0x3f << MXCSR_MASK_SHIFT,
+    MXCSR_RC_SHIFT = 13,
+    MXCSR_FTZ = 1 << 15,
+    MXCSR_RESET = 0x1f80,
+};
+
 enum vector {
     VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, VEC_FPU_SEG, VEC_TS, VEC_NP,
     VEC_SS, VEC_GP, VEC_PF, VEC_MF = 16, VEC_AC, VEC_MC, VEC_XM,
@@ -57,7 +68,8 @@ enum {
     MODE_SEG_SHIFT = 9,     /* two bits a segment, enum seg_class, at MODE_SEG_SHIFT + 2 * seg (CS: for data reads) */
     MODE_ALIGN = 1 << 21,   /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
     MODE_EDGE = 1 << 22,    /* CS is not flat and the page reaches outside [0, limit]: every jump is a computed XIND, checked */
-    MODE_BITS = 23,
+    MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
+    MODE_BITS = 24,
 };
 
 enum seg_class {

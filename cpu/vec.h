@@ -84,15 +84,4 @@ static inline size_t vec_w(size_t reg, unsigned i)
     return reg + (i ^ VEC_W) * 2;
 }
 
-/* MXCSR (SDM 1, 10.2.3); flags FP_IE to FP_PE in bits 5:0, their masks in 12:7. */
-enum {
-    MXCSR_FLAGS = 0x3f,
-    MXCSR_DAZ = 1 << 6,
-    MXCSR_MASK_SHIFT = 7,
-    MXCSR_MASKS = 0x3f << MXCSR_MASK_SHIFT,
-    MXCSR_RC_SHIFT = 13,
-    MXCSR_FTZ = 1 << 15,
-    MXCSR_RESET = 0x1f80,
-};
-
 #endif

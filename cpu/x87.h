@@ -10,7 +10,8 @@ struct f80 {
     u16 se; /* sign in bit 15, biased exponent in bits 14:0 */
 };
 
-/* st[] is indexed by physical register number; ST(i) is st[(top + i) & 7]. MMX register i is st[i].sig. */
+/* st[] is indexed by physical register number; ST(i) is st[(top + i) & 7]. MMX register i is
+ * st[i].sig. */
 struct x87 {
     struct f80 st[8];
     u16 fcw;
@@ -62,7 +63,7 @@ static inline bool x87_pending(const struct x87 *f)
 /* Makes ES and B agree with flags and masks; after any change of fcw or fsw. */
 static inline void x87_update_es(struct x87 *f)
 {
-    f->fsw &= (u16)~(FSW_ES | FSW_B);
+    f->fsw &= (u16) ~(FSW_ES | FSW_B);
     if (f->fsw & ~f->fcw & FSW_EXCEPTIONS)
         f->fsw |= FSW_ES | FSW_B;
 }

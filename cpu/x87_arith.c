@@ -1,5 +1,5 @@
-/* x87 arithmetic, comparison and transcendental instructions on the register stack (SDM vol. 1, 8.3.5
- * to 8.3.9; vol. 2 for each). */
+/* x87 arithmetic, comparison and transcendental instructions on the register stack (SDM vol.
+ * 1, 8.3.5 to 8.3.9; vol. 2 for each). */
 #include "cpu/x87_int.h"
 
 #define ONE ((struct f80){.sig = F80_INT_BIT, .se = F80_BIAS})
@@ -116,9 +116,8 @@ void x87_ftst(struct x87_exec *x)
 void x87_fxam(struct x87_exec *x)
 {
     static const u16 cc[] = {
-        [F80_UNSUPPORTED] = 0,      [F80_SNAN] = FSW_C0,
-        [F80_QNAN] = FSW_C0,        [F80_INF] = FSW_C2 | FSW_C0,
-        [F80_ZERO] = FSW_C3,        [F80_DENORMAL] = FSW_C3 | FSW_C2,
+        [F80_UNSUPPORTED] = 0,       [F80_SNAN] = FSW_C0, [F80_QNAN] = FSW_C0,
+        [F80_INF] = FSW_C2 | FSW_C0, [F80_ZERO] = FSW_C3, [F80_DENORMAL] = FSW_C3 | FSW_C2,
         [F80_NORMAL] = FSW_C2,
     };
     x->c.c1 = f80_sign(*reg(x, 0));
@@ -128,7 +127,8 @@ void x87_fxam(struct x87_exec *x)
 /* FCMOVcc: arg is the x86 condition number. */
 void x87_fcmov(struct x87_exec *x)
 {
-    static const u16 test[4] = {0x01 /* B: CF */, 0x40 /* E: ZF */, 0x41 /* BE */, 0x04 /* U: PF */};
+    static const u16 test[4] = {0x01 /* B: CF */, 0x40 /* E: ZF */, 0x41 /* BE */,
+                                0x04 /* U: PF */};
     bool taken = ((x->eflags & test[kind(x)]) == 0) == x->arg;
     struct f80 v = *reg(x, rm(x));
 
@@ -287,8 +287,7 @@ void x87_fscale(struct x87_exec *x)
 }
 
 /* FYL2X, FYL2XP1, FPATAN: fn(ST(1), ST(0)) to ST(1), pop. */
-static void binary_pop(struct x87_exec *x,
-                       struct f80 (*fn)(struct fpctx *, struct f80, struct f80))
+static void binary_pop(struct x87_exec *x, struct f80 (*fn)(struct fpctx *, struct f80, struct f80))
 {
     struct f80 r = F80_INDEFINITE;
     if (is_empty(x, 0) || is_empty(x, 1))

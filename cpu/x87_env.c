@@ -1,7 +1,8 @@
 /* Images of the x87 state in memory: FNSTENV, FLDENV, FNSAVE, FRSTOR, FXSAVE and FXRSTOR.
  *
- * Layouts: SDM vol. 1, figures 8-9 to 8-12 and vol. 2, table 3-46 (FXSAVE). Real and virtual-8086 mode
- * store linear addresses in place of selector and offset; loaded again, all of it becomes the offset. */
+ * Layouts: SDM vol. 1, figures 8-9 to 8-12 and vol. 2, table 3-46 (FXSAVE). Real and virtual-8086
+ * mode store linear addresses in place of selector and offset; loaded again, all of it becomes the
+ * offset. */
 #include <string.h>
 
 #include "cpu/x87_int.h"

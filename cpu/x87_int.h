@@ -1,9 +1,9 @@
 /* Inside of the x87_*.c files: the register stack as instructions see it, and their functions.
  *
- * Each function works through struct x87_exec: operands from the stack or mem[], exceptions gathered
- * in x->c. One that meets an unmasked pre-computation exception (fp_blocked()) leaves stack and
- * destination as they were. C1 is x->c.c1: clear unless rounding up, a stack overflow or the
- * instruction itself sets it. */
+ * Each function works through struct x87_exec: operands from the stack or mem[], exceptions
+ * gathered in x->c. One that meets an unmasked pre-computation exception (fp_blocked()) leaves
+ * stack and destination as they were. C1 is x->c.c1: clear unless rounding up, a stack overflow or
+ * the instruction itself sets it. */
 #ifndef CPU_X87_INT_H
 #define CPU_X87_INT_H
 
@@ -38,7 +38,7 @@ static inline void set_empty(struct x87_exec *x, unsigned i)
 static inline void put(struct x87_exec *x, unsigned i, struct f80 v)
 {
     *reg(x, i) = v;
-    x->fpu->empty &= (u8)~(1u << ((x87_top(x->fpu) + i) & 7));
+    x->fpu->empty &= (u8) ~(1u << ((x87_top(x->fpu) + i) & 7));
 }
 
 static inline void pop(struct x87_exec *x, unsigned n)

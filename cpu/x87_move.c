@@ -1,4 +1,5 @@
-/* x87 loads, stores, exchanges and control instructions (SDM vol. 1, 8.3.3, 8.3.10; vol. 2 for each). */
+/* x87 loads, stores, exchanges and control instructions (SDM vol. 1, 8.3.3, 8.3.10; vol. 2 for
+ * each). */
 #include "cpu/x87_int.h"
 
 /* ---- loads ---- */
@@ -186,7 +187,7 @@ void x87_fninit(struct x87_exec *x)
 
 void x87_fnclex(struct x87_exec *x)
 {
-    x->fpu->fsw &= (u16)~(FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B);
+    x->fpu->fsw &= (u16) ~(FSW_EXCEPTIONS | FSW_SF | FSW_ES | FSW_B);
 }
 
 void x87_fldcw(struct x87_exec *x)

@@ -1,7 +1,8 @@
-/* The tables of x87 instructions (SDM vol. 2, tables A-7 to A-22), and what is common to running each
- * of them: pointers before, status word after. */
+/* The tables of x87 instructions (SDM vol. 2, tables A-7 to A-22), and what is common to running
+ * each of them: pointers before, status word after. */
 #include "cpu/x87_int.h"
 
+/* clang-format off */
 #define POP 0x80 /* in arg of a store */
 
 #define MEM(f, n, at, a)  {.fn = (f), .size = (n), .size16 = (n), .attr = (at), .arg = (a)}
@@ -87,6 +88,7 @@ static const struct row {
     {ALL(REG(x87_ffree, 1)), ALL(REG(x87_fxch, 0)), ALL(REG(x87_fst_sti, 1)),
      ALL(REG(x87_fst_sti, 1)), ROW(row_df_4), ALL(COMI(5)), ALL(COMI(1))},
 };
+/* clang-format on */
 
 const struct x87_form *x87_lookup(unsigned opcode, unsigned modrm)
 {

@@ -1,7 +1,9 @@
-/* The tables by which an operating system finds the PCI bus, its interrupts, the devices that cannot be
- * probed, and the power switch. ACPI 3.0, chapter 5; a PC with 8259s, so there is no MADT.
+/* The tables by which an operating system finds the PCI bus, its interrupts, the devices that
+ * cannot be probed, and the power switch. ACPI 3.0, chapter 5; a PC with 8259s, so there is no
+ * MADT.
  *
- * All of it is ROM. The FACS would be writable, but nothing of ours waits for its lock or wakes up. */
+ * All of it is ROM. The FACS would be writable, but nothing of ours waits for its lock or wakes up.
+ */
 #include "devices/acpi_tables.h"
 
 #include <string.h>
@@ -88,7 +90,8 @@ static void pci_windows(struct aml *a, u64 ram_bytes)
     aml_resources(a, &r);
 }
 
-/* For each slot's four pins the interrupt line that its PIRQ is routed to; see pirq_of() in pci.c. */
+/* For each slot's four pins the interrupt line that its PIRQ is routed to; see pirq_of() in pci.c.
+ */
 static void pci_routing(struct aml *a)
 {
     aml_name(a, "_PRT");
@@ -122,11 +125,7 @@ static const struct isa_device {
     {"FPU_", "PNP0C04", {{0xf0, 1}}, 13, 0},
     {"KBD_", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1, 0},
     {"MOU_", "PNP0F13", {{0}}, 12, 0},
-    {"SYSR",
-     "PNP0C02",
-     {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}},
-     0,
-     0},
+    {"SYSR", "PNP0C02", {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}}, 0, 0},
     {"COM1", "PNP0501", {{0x3f8, 8}}, 4, 1},
     {"COM2", "PNP0501", {{0x2f8, 8}}, 3, 2},
     {"COM3", "PNP0501", {{0x3e8, 8}}, 4, 3},
@@ -175,7 +174,6 @@ static u32 build_dsdt(struct image *im, const struct acpi_config *config)
     u32 host = aml_device(&a, "PCI0");
     aml_name(&a, "_HID");
     aml_eisaid(&a, "PNP0A03");
-    name_int(&a, "_ADR", 0);
     name_int(&a, "_UID", 0);
     pci_windows(&a, config->ram_bytes);
     pci_routing(&a);
@@ -215,9 +213,9 @@ static void fadt_power(u8 *t)
     store_le(t + 48, 4, 0xb2); /* SMI_CMD */
     t[52] = PC_ACPI_ENABLE;
     t[53] = PC_ACPI_DISABLE;
-    fadt_block(t, 56, 148, PC_PM_BASE, 4);     /* PM1a_EVT */
-    fadt_block(t, 64, 172, PC_PM_BASE + 4, 2); /* PM1a_CNT */
-    fadt_block(t, 76, 208, PC_PM_BASE + 8, 4); /* PM_TMR */
+    fadt_block(t, 56, 148, PC_PM_BASE, 4);      /* PM1a_EVT */
+    fadt_block(t, 64, 172, PC_PM_BASE + 4, 2);  /* PM1a_CNT */
+    fadt_block(t, 76, 208, PC_PM_BASE + 8, 4);  /* PM_TMR */
     fadt_block(t, 80, 220, PC_PM_BASE + 12, 4); /* GPE0 */
     t[88] = 4;
     t[89] = 2;
@@ -234,10 +232,10 @@ static u32 build_fadt(struct image *im, u32 facs, u32 dsdt)
     store_le(t + 40, 4, dsdt);
     t[45] = 1; /* desktop */
     fadt_power(t);
-    store_le(t + 96, 2, 101);   /* C2 and C3: latencies that mean there are none */
+    store_le(t + 96, 2, 101); /* C2 and C3: latencies that mean there are none */
     store_le(t + 98, 2, 1001);
-    t[108] = 0x32;              /* century in the RTC's RAM */
-    store_le(t + 109, 2, 3);    /* ISA devices, 8042 */
+    t[108] = 0x32;           /* century in the RTC's RAM */
+    store_le(t + 109, 2, 3); /* ISA devices, 8042 */
     /* WBINVD, C1, no sleep button, no RTC wake status, reset register. */
     store_le(t + 112, 4, 1u << 0 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 10);
     t[116] = 1; /* reset register: I/O space, 8 bits, port CF9h */

@@ -1,5 +1,5 @@
-/* AML by hand: every term that contains others starts with its length, known only at its end, so the end
- * moves the contents up and puts the length in its shortest form before them. */
+/* AML by hand: every term that contains others starts with its length, known only at its end, so
+ * the end moves the contents up and puts the length in its shortest form before them. */
 #include "devices/aml.h"
 
 #include <string.h>
@@ -8,12 +8,27 @@
 #include "base/check.h"
 
 enum {
-    OP_ZERO = 0x00, OP_ONE = 0x01, OP_NAME = 0x08, OP_BYTE = 0x0a, OP_WORD = 0x0b, OP_DWORD = 0x0c,
-    OP_SCOPE = 0x10, OP_BUFFER = 0x11, OP_PACKAGE = 0x12, OP_EXT = 0x5b, OP_EXT_DEVICE = 0x82,
+    OP_ZERO = 0x00,
+    OP_ONE = 0x01,
+    OP_NAME = 0x08,
+    OP_BYTE = 0x0a,
+    OP_WORD = 0x0b,
+    OP_DWORD = 0x0c,
+    OP_SCOPE = 0x10,
+    OP_BUFFER = 0x11,
+    OP_PACKAGE = 0x12,
+    OP_EXT = 0x5b,
+    OP_EXT_DEVICE = 0x82,
 };
 
 /* Resource descriptors (ACPI 3.0, 6.4.2 and 6.4.3). */
-enum { RES_IRQ = 0x22, RES_IO = 0x47, RES_END = 0x79, RES_DWORD_SPACE = 0x87, RES_WORD_SPACE = 0x88 };
+enum {
+    RES_IRQ = 0x22,
+    RES_IO = 0x47,
+    RES_END = 0x79,
+    RES_DWORD_SPACE = 0x87,
+    RES_WORD_SPACE = 0x88
+};
 enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_BUS = 2, SPACE_FIXED = 0x0c };
 
 static void put(struct aml *a, u64 value, unsigned size)

@@ -1,5 +1,5 @@
-/* A small builder of AML, the byte code of ACPI's DSDT (ACPI 3.0, chapters 6.4 and 19). Names are one
- * segment of four characters, with a leading backslash if absolute.
+/* A small builder of AML, the byte code of ACPI's DSDT (ACPI 3.0, chapters 6.4 and 19). Names are
+ * one segment of four characters, with a leading backslash if absolute.
  *
  *     u32 dev = aml_device(&a, "COM1");
  *     aml_name(&a, "_HID"), aml_eisaid(&a, "PNP0501");

@@ -18,7 +18,8 @@ struct part {
     const char *options;
 };
 
-static bool add_parts(struct bus *bus, const struct part *part, size_t count, char *err, size_t err_size)
+static bool add_parts(struct bus *bus, const struct part *part, size_t count, char *err,
+                      size_t err_size)
 {
     for (size_t i = 0; i < count; i++) {
         if (!dev_create(bus, part[i].type, part[i].options, err, err_size))
@@ -31,10 +32,11 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
 {
     char rtc[40];
     const struct part parts[] = {
-        {&dev_i8259, NULL},  {&dev_i8254, NULL},  {&dev_mc146818, rtc},
-        {&dev_i8042, NULL},  {&dev_port92, NULL}, {&dev_i440fx, NULL},
-        {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID}, {&dev_piix4_pm, NULL},
-        {&dev_pc_setup, NULL},
+        {&dev_i8259, NULL},     {&dev_i8254, NULL},
+        {&dev_mc146818, rtc},   {&dev_i8042, NULL},
+        {&dev_port92, NULL},    {&dev_i440fx, NULL},
+        {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
+        {&dev_piix4_pm, NULL},  {&dev_pc_setup, NULL},
     };
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);

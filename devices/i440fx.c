@@ -1,8 +1,8 @@
-/* The 440FX host bridge (82441FX, 290549): owner of the PCI bus, reached by configuration mechanism #1
- * at CF8h and CFCh.
+/* The 440FX host bridge (82441FX, 290549): owner of the PCI bus, reached by configuration mechanism
+ * #1 at CF8h and CFCh.
  *
- * CF8h takes dwords only: other accesses there pass on to the ports below it, one of which (CF9h) is
- * the ISA bridge's reset control. */
+ * CF8h takes dwords only: other accesses there pass on to the ports below it, one of which (CF9h)
+ * is the ISA bridge's reset control. */
 #include "devices/core/dev.h"
 #include "devices/pci.h"
 
@@ -48,7 +48,8 @@ static u32 data_read(void *opaque, u16 port, unsigned size)
     struct i440fx *s = opaque;
     if (!answers(s))
         return 0xffffffff;
-    return pci_config_read(&s->pci_bus, (u8)(s->address >> 8), (s->address & 0xfc) | (port & 3), size);
+    return pci_config_read(&s->pci_bus, (u8)(s->address >> 8), (s->address & 0xfc) | (port & 3),
+                           size);
 }
 
 static void data_write(void *opaque, u16 port, unsigned size, u32 value)

@@ -1,8 +1,8 @@
 /* An IDE channel: task file, data port, interrupt, resets. ATA/ATAPI-6 chapters 7 to 9.
  *
- * Both drives take every register write; the selected one answers reads. One command is under way at a
- * time: `phase` says what it waits for, and the one timer ends each wait of the drive's own. While a
- * drive is busy its registers cannot be written, as on hardware. */
+ * Both drives take every register write; the selected one answers reads. One command is under way
+ * at a time: `phase` says what it waits for, and the one timer ends each wait of the drive's own.
+ * While a drive is busy its registers cannot be written, as on hardware. */
 #include "devices/ide.h"
 
 #include <stdlib.h>
@@ -14,7 +14,8 @@
 #define BLOCK_NS   2000   /* between blocks */
 #define RESET_NS   200000 /* after a software reset */
 
-/* An empty cable: the pull-down on DD7 lets a host see that nobody is busy (ATA/ATAPI-6 table 3). */
+/* An empty cable: the pull-down on DD7 lets a host see that nobody is busy (ATA/ATAPI-6 table 3).
+ */
 #define FLOATING 0x7f
 
 static const struct field drive_fields[] = {
@@ -190,8 +191,8 @@ static bool empty(const struct ide_channel *ch)
     return !ch->drive[0].blk && !ch->drive[1].blk;
 }
 
-/* Drive 0 answers for an absent drive 1, with a status of 0 (ATA/ATAPI-6, 9.16.1); nobody answers for
- * an absent drive 0. NULL: the bus floats. */
+/* Drive 0 answers for an absent drive 1, with a status of 0 (ATA/ATAPI-6, 9.16.1); nobody answers
+ * for an absent drive 0. NULL: the bus floats. */
 static struct ide_drive *answering(struct ide_channel *ch)
 {
     if (ch->drive[ch->selected].blk)

@@ -10,8 +10,13 @@
 #define IDE_BLOCK 16 /* sectors in the buffer: the most of READ MULTIPLE */
 
 enum { /* status register */
-    ATA_BSY = 0x80, ATA_DRDY = 0x40, ATA_DF = 0x20, ATA_DSC = 0x10, ATA_DRQ = 0x08, ATA_ERR = 0x01,
-    ATA_IDLE = ATA_DRDY | ATA_DSC,
+       ATA_BSY = 0x80,
+       ATA_DRDY = 0x40,
+       ATA_DF = 0x20,
+       ATA_DSC = 0x10,
+       ATA_DRQ = 0x08,
+       ATA_ERR = 0x01,
+       ATA_IDLE = ATA_DRDY | ATA_DSC,
 };
 enum { ATA_UNC = 0x40, ATA_IDNF = 0x10, ATA_ABRT = 0x04 }; /* error register */
 enum { ATA_HOB = 0x80, ATA_SRST = 0x04, ATA_NIEN = 0x02 }; /* device control register */
@@ -44,8 +49,8 @@ struct ide_drive {
     u8 error, status;
     bool intrq;
     u16 geo_cylinders, geo_heads, geo_sectors; /* as set by INITIALIZE DEVICE PARAMETERS */
-    u8 multiple; /* sectors a block, 0: READ MULTIPLE is off */
-    u8 transfer; /* mode of SET FEATURES 03h */
+    u8 multiple;                               /* sectors a block, 0: READ MULTIPLE is off */
+    u8 transfer;                               /* mode of SET FEATURES 03h */
     bool write_cache, look_ahead, standby;
 };
 
@@ -91,20 +96,20 @@ void ide_channel_attach(struct ide_channel *ch, unsigned n, struct blk *blk);
 
 /* For commands: the states that a drive goes through. */
 void ide_after(struct ide_channel *ch, enum ide_phase phase, u64 ns); /* busy, then `phase` */
-void ide_done(struct ide_channel *ch);                 /* with an interrupt */
-void ide_fail(struct ide_channel *ch, u8 error);       /* the same, with an error */
-void ide_device_fault(struct ide_channel *ch);         /* the medium refused a write */
-void ide_data_in(struct ide_channel *ch, u32 bytes);   /* buf is there to be read */
-void ide_data_out(struct ide_channel *ch, u32 bytes);  /* buf is there to be filled */
-void ide_signature(struct ide_drive *d);               /* registers as after a reset */
+void ide_done(struct ide_channel *ch);                                /* with an interrupt */
+void ide_fail(struct ide_channel *ch, u8 error);                      /* the same, with an error */
+void ide_device_fault(struct ide_channel *ch);        /* the medium refused a write */
+void ide_data_in(struct ide_channel *ch, u32 bytes);  /* buf is there to be read */
+void ide_data_out(struct ide_channel *ch, u32 bytes); /* buf is there to be filled */
+void ide_signature(struct ide_drive *d);              /* registers as after a reset */
 void ide_set_intrq(struct ide_channel *ch, struct ide_drive *d, bool level);
 
 /* -- ide_cmd.c -- */
 
-void ide_command(struct ide_channel *ch); /* begins the command in ch->command */
-void ide_fetch(struct ide_channel *ch);   /* next block of a read */
-void ide_store(struct ide_channel *ch);   /* next block of a write */
-bool ide_is_write(u8 command);            /* of a DMA command */
+void ide_command(struct ide_channel *ch);      /* begins the command in ch->command */
+void ide_fetch(struct ide_channel *ch);        /* next block of a read */
+void ide_store(struct ide_channel *ch);        /* next block of a write */
+bool ide_is_write(u8 command);                 /* of a DMA command */
 void ide_show_address(struct ide_channel *ch); /* registers name the sector ch->lba */
 
 /* -- ide_dma.c -- */

@@ -1,9 +1,9 @@
 /* The commands of an ATA disk, a table by command code. ATA/ATAPI-6 chapter 8; the older forms of
  * ATA-1 to ATA-3 where drivers still use them.
  *
- * A command finds its parameters in the drive's registers and ends in ide_done(), ide_fail() or one of
- * the data states. Addresses are checked as a whole before anything moves, so no transfer runs off the
- * end of the disk. */
+ * A command finds its parameters in the drive's registers and ends in ide_done(), ide_fail() or one
+ * of the data states. Addresses are checked as a whole before anything moves, so no transfer runs
+ * off the end of the disk. */
 #include "devices/ide.h"
 
 #include "base/bytes.h"
@@ -206,11 +206,15 @@ static const struct {
     u8 word;
     u16 value;
 } identify_fixed[] = {
-    {0, 0x0040},  {3, 16},      {4, 63 * 512}, {5, 512},     {6, 63},      {20, 3},
-    {21, 512},    {22, 4},      {47, 0x8000 | IDE_BLOCK},    {48, 1},      {49, 0x0f00},
-    {50, 0x4000}, {51, 0x0200}, {52, 0x0200},  {53, 7},      {64, 3},      {65, 120},
-    {66, 120},    {67, 120},    {68, 120},     {80, 0x007e}, {82, 0x4068}, {83, 0x7400},
-    {84, 0x4000}, {86, 0x3400}, {87, 0x4000},
+    {0, 0x0040},  {3, 16},      {4, 63 * 512},
+    {5, 512},     {6, 63},      {20, 3},
+    {21, 512},    {22, 4},      {47, 0x8000 | IDE_BLOCK},
+    {48, 1},      {49, 0x0f00}, {50, 0x4000},
+    {51, 0x0200}, {52, 0x0200}, {53, 7},
+    {64, 3},      {65, 120},    {66, 120},
+    {67, 120},    {68, 120},    {80, 0x007e},
+    {82, 0x4068}, {83, 0x7400}, {84, 0x4000},
+    {86, 0x3400}, {87, 0x4000},
 };
 
 static void identify_geometry(const struct ide_drive *d, u8 *id)

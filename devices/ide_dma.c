@@ -1,14 +1,15 @@
 /* The bus master of an IDE channel: "Programming Interface for Bus Master IDE Controller", revision
  * 1.0, and 82371SB (290550).
  *
- * A transfer happens at one moment of virtual time, a little after drive and start bit are both ready.
- * The walk of the descriptor table is bounded: the table ends at its 64 KiB boundary at the latest, each
- * descriptor moves 2 bytes to 64 KiB, and what is moved lies in RAM or ends the transfer. */
+ * A transfer happens at one moment of virtual time, a little after drive and start bit are both
+ * ready. The walk of the descriptor table is bounded: the table ends at its 64 KiB boundary at the
+ * latest, each descriptor moves 2 bytes to 64 KiB, and what is moved lies in RAM or ends the
+ * transfer. */
 #include "devices/ide.h"
 
 #include "base/bytes.h"
 
-enum { BM_START = 1, BM_TO_MEMORY = 8 };                          /* command */
+enum { BM_START = 1, BM_TO_MEMORY = 8 };                           /* command */
 enum { BM_ACTIVE = 1, BM_ERROR = 2, BM_INTR = 4, BM_FREE = 0x60 }; /* status */
 
 enum { BM_COMMAND = 0, BM_STATUS = 2, BM_TABLE = 4 };
@@ -112,8 +113,8 @@ static enum outcome memory_to_disk(struct ide_channel *ch, struct ide_drive *d, 
     return MOVED;
 }
 
-/* The bus master stops while the drive still wants data: no interrupt, and the host resets the drive
- * when it loses patience. */
+/* The bus master stops while the drive still wants data: no interrupt, and the host resets the
+ * drive when it loses patience. */
 static void stall(struct ide_channel *ch, struct ide_drive *d, bool error)
 {
     ch->bm.status &= (u8)~BM_ACTIVE;
@@ -201,8 +202,7 @@ void ide_bm_write(struct ide_channel *ch, unsigned reg, u8 value)
     switch (reg) {
     case BM_COMMAND: write_command(ch, value); break;
     case BM_STATUS:
-        ch->bm.status =
-            (u8)((ch->bm.status & ~clear & ~BM_FREE) | (value & BM_FREE));
+        ch->bm.status = (u8)((ch->bm.status & ~clear & ~BM_FREE) | (value & BM_FREE));
         break;
     case BM_TABLE:
     case BM_TABLE + 1:

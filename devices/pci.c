@@ -1,8 +1,9 @@
-/* PCI functions: configuration space as two byte arrays, values and write masks; base address registers
- * that follow it; interrupt pins. PCI Local Bus Specification 2.1, chapter 6.
+/* PCI functions: configuration space as two byte arrays, values and write masks; base address
+ * registers that follow it; interrupt pins. PCI Local Bus Specification 2.1, chapter 6.
  *
  * A bar is mapped exactly while the command register enables its space and its address makes sense.
- * `bar.at` says what is claimed on the board now, so a change releases the one and claims the other. */
+ * `bar.at` says what is claimed on the board now, so a change releases the one and claims the
+ * other. */
 #include "devices/pci.h"
 
 #include <string.h>
@@ -80,7 +81,8 @@ static struct pci_bar *add_bar(struct pci_func *f, unsigned n, u32 size, u32 fla
     return &f->bar[n];
 }
 
-void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_ops *ops, void *opaque)
+void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_ops *ops,
+                    void *opaque)
 {
     CHECK(size >= 4 && size <= 256, "I/O bar of %#x ports", size);
     struct pci_bar *bar = add_bar(f, n, size, 1);
@@ -88,7 +90,8 @@ void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_op
     bar->opaque = opaque;
 }
 
-void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio_ops *ops, void *opaque)
+void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio_ops *ops,
+                     void *opaque)
 {
     CHECK(size >= PAGE_SIZE, "memory bar of %#x bytes", size);
     struct pci_bar *bar = add_bar(f, n, size, 0);
@@ -185,8 +188,7 @@ void pci_config_write(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned siz
         return;
     for (unsigned i = 0; i < size; i++) {
         u8 mask = f->wmask[addr + i];
-        f->config[addr + i] =
-            (u8)((f->config[addr + i] & ~mask) | ((value >> (8 * i)) & mask));
+        f->config[addr + i] = (u8)((f->config[addr + i] & ~mask) | ((value >> (8 * i)) & mask));
     }
     map_bars(f);
     if (f->written)

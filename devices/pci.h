@@ -1,9 +1,10 @@
 /* A PCI bus: configuration space, base address registers, interrupt pins. PCI Local Bus 2.1.
  *
  * A function is a struct pci_func inside a device's struct, listed in its fields as
- * FIELD_SUB(struct foo, pci, pci_func_fields). The device's init calls pci_func_init() and then adds
- * bars and sets up the bytes of its own (config: value, wmask: which bits software may write); its
- * reset calls pci_func_reset() and then stores what is not zero; its loaded calls pci_func_loaded(). */
+ * FIELD_SUB(struct foo, pci, pci_func_fields). The device's init calls pci_func_init() and then
+ * adds bars and sets up the bytes of its own (config: value, wmask: which bits software may write);
+ * its reset calls pci_func_reset() and then stores what is not zero; its loaded calls
+ * pci_func_loaded(). */
 #ifndef DEVICES_PCI_H
 #define DEVICES_PCI_H
 
@@ -67,7 +68,7 @@ extern const struct field pci_func_fields[];
 /* The bus; its owner is the host bridge. */
 struct pci_bus {
     struct bus *bus;
-    struct pci_func *func[256]; /* by devfn */
+    struct pci_func *func[256];                             /* by devfn */
     void (*route)(void *opaque, unsigned pirq, bool level); /* the interrupt router's inputs */
     void *route_opaque;
 };
@@ -75,9 +76,10 @@ struct pci_bus {
 /* Puts a function onto the PCI bus of the board. Returns NULL, or a message for dev_type.init. */
 const char *pci_func_init(struct pci_func *f, struct bus *bus, u8 devfn, const struct pci_id *id);
 
-/* Base address registers, of a power of two bytes: ports (4..256), memory (a multiple of 4 KiB). I/O
- * handlers get full port numbers: subtract bar[n].at. */
-void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_ops *ops, void *opaque);
+/* Base address registers, of a power of two bytes: ports (4..256), memory (a multiple of 4 KiB).
+ * I/O handlers get full port numbers: subtract bar[n].at. */
+void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_ops *ops,
+                    void *opaque);
 void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio_ops *ops,
                      void *opaque);
 
@@ -90,7 +92,8 @@ void pci_set_intx(struct pci_func *f, bool level);
 /* The level of one of the four PIRQ lines: INTx of all slots, swizzled. */
 bool pci_pirq_level(const struct pci_bus *pci, unsigned pirq);
 
-/* Configuration cycles: size bytes (1..4) that do not leave the dword. Absent functions read ones. */
+/* Configuration cycles: size bytes (1..4) that do not leave the dword. Absent functions read ones.
+ */
 u32 pci_config_read(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned size);
 void pci_config_write(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned size, u32 value);
 

@@ -1,6 +1,6 @@
 /* The PIIX3's IDE function (82371SB, 290550, chapter 2.3): two channels at their legacy ports and
- * interrupt lines, and the bus master's 16 ports in BAR 4. The decode enables of IDETIM (40h-43h) are
- * kept for drivers that look at them; the ports answer always. */
+ * interrupt lines, and the bus master's 16 ports in BAR 4. The decode enables of IDETIM (40h-43h)
+ * are kept for drivers that look at them; the ports answer always. */
 #include "devices/piix3_ide.h"
 
 #include "base/check.h"

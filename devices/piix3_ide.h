@@ -4,8 +4,8 @@
 
 #include "devices/core/blk.h"
 
-/* Plugs disk n in (0..3: primary master, slave, secondary master, slave), which the controller owns from
- * now on. Before the machine starts. */
+/* Plugs disk n in (0..3: primary master, slave, secondary master, slave), which the controller owns
+ * from now on. Before the machine starts. */
 void piix3_ide_attach(struct dev *ide, unsigned n, struct blk *blk);
 
 /* Size of disk n in sectors, 0 if there is none. */

@@ -1,12 +1,12 @@
 /* The PIIX3's PCI to ISA bridge (82371SB, 290550): routes the four PCI interrupt lines to ISA lines
  * (PIRQRC, 60h-63h) and holds the reset control register at port CF9h.
  *
- * `high` is what the bridge drives. It touches a line only where that changes, so lines that no PIRQ is
- * routed to stay their ISA device's own. */
+ * `high` is what the bridge drives. It touches a line only where that changes, so lines that no
+ * PIRQ is routed to stay their ISA device's own. */
 #include "devices/core/dev.h"
 #include "devices/pci.h"
 
-#define PIRQRC     0x60 /* PIRQA..PIRQD: bits 3-0 the line, bit 7 not routed */
+#define PIRQRC     0x60    /* PIRQA..PIRQD: bits 3-0 the line, bit 7 not routed */
 #define ROUTABLE   0xdef8u /* lines 3-7, 9-12, 14, 15 */
 #define RESET_PORT 0xcf9
 

@@ -1,9 +1,9 @@
-/* Power management as ACPI wants it (82371AB PIIX4, 290562, chapter 7; ACPI 1.0b chapter 4): PM1 event
- * and control registers, the PM timer, general purpose events, and the command port B2h.
+/* Power management as ACPI wants it (82371AB PIIX4, 290562, chapter 7; ACPI 1.0b chapter 4): PM1
+ * event and control registers, the PM timer, general purpose events, and the command port B2h.
  *
- * On hardware the BIOS's SMI handler answers the commands to B2h that switch ACPI on and off; here the
- * device does. The PM timer is virtual time in units of 3.579545 MHz; its status bit is worked out when
- * somebody looks, and a clock timer runs only while it may interrupt. */
+ * On hardware the BIOS's SMI handler answers the commands to B2h that switch ACPI on and off; here
+ * the device does. The PM timer is virtual time in units of 3.579545 MHz; its status bit is worked
+ * out when somebody looks, and a clock timer runs only while it may interrupt. */
 #include "devices/piix4_pm.h"
 
 #include "devices/core/dev.h"
@@ -23,7 +23,14 @@ enum { CNT_SCI_EN = 0x0001, CNT_WRITABLE = 0x1c03, CNT_SLP_EN = 0x2000 };
 enum { EVENTS = STS_TIMER | STS_GLOBAL | STS_POWER_BUTTON | STS_RTC, STS_WAKE = 0x8000 };
 enum { SLP_TYPE_SHIFT = 10, SLP_SOFT_OFF = 0 };
 
-enum { PM_STATUS = 0, PM_ENABLE = 2, PM_CONTROL = 4, PM_TIMER = 8, PM_GPE_STATUS = 12, PM_GPE_ENABLE = 14 };
+enum {
+    PM_STATUS = 0,
+    PM_ENABLE = 2,
+    PM_CONTROL = 4,
+    PM_TIMER = 8,
+    PM_GPE_STATUS = 12,
+    PM_GPE_ENABLE = 14
+};
 
 struct piix4_pm {
     struct dev dev;
@@ -146,8 +153,8 @@ static void write_status(struct piix4_pm *s, u16 clear)
     s->status &= (u16)~clear;
 }
 
-/* The low byte holds SCI_EN, the high one the request to sleep. Of the sleeping states there is soft
- * off (S5) only: other requests are ignored. */
+/* The low byte holds SCI_EN, the high one the request to sleep. Of the sleeping states there is
+ * soft off (S5) only: other requests are ignored. */
 static void write_control(struct piix4_pm *s, unsigned byte, u8 value)
 {
     u16 wide = (u16)(value << (8 * byte));

@@ -1,7 +1,8 @@
 /* A disk behind a disk controller: a raw image file, in sectors of 512 bytes.
  *
- * The file is opened for writing only when the guest's writes are to reach it. In snapshot mode they go
- * to an overlay in memory (clusters of 64 KiB, copied on the first write) and are lost at the end. */
+ * The file is opened for writing only when the guest's writes are to reach it. In snapshot mode
+ * they go to an overlay in memory (clusters of 64 KiB, copied on the first write) and are lost at
+ * the end. */
 #ifndef DEVICES_CORE_BLK_H
 #define DEVICES_CORE_BLK_H
 
@@ -11,21 +12,22 @@
 
 struct blk;
 
-/* What of a disk belongs to the machine's state: a running hash over all that the guest wrote. With the
- * image's first contents it determines the contents now. It lives in the controller's struct and is
- * listed there as FIELD_SUB(struct drive, log, blk_log_fields). */
+/* What of a disk belongs to the machine's state: a running hash over all that the guest wrote. With
+ * the image's first contents it determines the contents now. It lives in the controller's struct
+ * and is listed there as FIELD_SUB(struct drive, log, blk_log_fields). */
 struct blk_log {
     u64 writes; /* successful calls of blk_write() */
     u64 digest; /* over (digest before, sector, data) of each of them */
 };
 extern const struct field blk_log_fields[];
 
-/* Opens an image. Refuses what is missing, unreadable, no file, empty, not a multiple of 512 bytes, in
- * use by another machine, or in another format than raw. NULL and one line in err. */
+/* Opens an image. Refuses what is missing, unreadable, no file, empty, not a multiple of 512 bytes,
+ * in use by another machine, or in another format than raw. NULL and one line in err. */
 struct blk *blk_open(const char *path, bool snapshot, char *err, size_t err_size);
 void blk_close(struct blk *b); /* NULL is allowed */
 
-/* Connects the log that blk_write() keeps; the controller's own, for as long as the disk is open. */
+/* Connects the log that blk_write() keeps; the controller's own, for as long as the disk is open.
+ */
 void blk_attach(struct blk *b, struct blk_log *log);
 
 u64 blk_sectors(const struct blk *b);

@@ -25,7 +25,8 @@ static int teardown(void **state)
     return rmdir(dir);
 }
 
-/* A file of `size` bytes, every sector filled with its number, that begins with `head` at `offset`. */
+/* A file of `size` bytes, every sector filled with its number, that begins with `head` at `offset`.
+ */
 static void make(size_t size, size_t offset, const char *head, size_t head_size)
 {
     u8 *data = malloc(size + 1);
@@ -91,8 +92,12 @@ static void test_other_formats(void **state)
         const char *name, *magic;
         size_t offset, size;
     } formats[] = {
-        {"qcow2", "QFI\xfb\0\0\0\3", 0, 8}, {"VMDK", "KDMV\1", 0, 5}, {"VMDK", "# Disk DescriptorFile", 0, 21},
-        {"VDI", "\x7f\x10\xda\xbe", 64, 4}, {"VHD", "conectix", 0, 8}, {"VHDX", "vhdxfile", 0, 8},
+        {"qcow2", "QFI\xfb\0\0\0\3", 0, 8},
+        {"VMDK", "KDMV\1", 0, 5},
+        {"VMDK", "# Disk DescriptorFile", 0, 21},
+        {"VDI", "\x7f\x10\xda\xbe", 64, 4},
+        {"VHD", "conectix", 0, 8},
+        {"VHDX", "vhdxfile", 0, 8},
     };
 
     (void)state;
@@ -205,7 +210,7 @@ static void test_snapshot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_files),      cmocka_unit_test(test_other_formats),
+        cmocka_unit_test(test_bad_files),         cmocka_unit_test(test_other_formats),
         cmocka_unit_test(test_writes_reach_file), cmocka_unit_test(test_file_cut_short),
         cmocka_unit_test(test_snapshot),
     };

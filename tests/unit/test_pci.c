@@ -70,8 +70,13 @@ static const char *card_init(struct dev *dev, struct bus *bus)
 }
 
 static const struct dev_type dev_card = {
-    .name = "card", .size = sizeof(struct card), .version = 1, .fields = card_fields,
-    .props = card_props, .init = card_init, .reset = card_reset,
+    .name = "card",
+    .size = sizeof(struct card),
+    .version = 1,
+    .fields = card_fields,
+    .props = card_props,
+    .init = card_init,
+    .reset = card_reset,
 };
 
 static struct devtest *open_pci(void)
@@ -250,8 +255,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mechanism),  cmocka_unit_test(test_io_bar),
-        cmocka_unit_test(test_memory_bar), cmocka_unit_test(test_interrupts),
+        cmocka_unit_test(test_mechanism),     cmocka_unit_test(test_io_bar),
+        cmocka_unit_test(test_memory_bar),    cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_reset_control), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

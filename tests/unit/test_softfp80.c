@@ -1,6 +1,6 @@
-/* The 80-bit arithmetic on its own, on any host: conversions, rounding directions, exact identities, and
- * the transcendental functions against results computed with 600 bits. That every instruction does
- * what the hardware does, flags included, is test_x87_ops.c's business. */
+/* The 80-bit arithmetic on its own, on any host: conversions, rounding directions, exact
+ * identities, and the transcendental functions against results computed with 600 bits. That every
+ * instruction does what the hardware does, flags included, is test_x87_ops.c's business. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static const struct {
     enum trans op;
     struct f80 y, x, want;
 } trans_vectors[] = {
-#include "trans_vectors.h"
+#include "trans_vectors.def"
 };
 
 static u64 rng_state = 0x9e3779b97f4a7c15ull;
@@ -66,13 +66,15 @@ static void trans_nearest(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(trans_vectors); i++) {
         struct fpctx c = context(FP_NEAREST);
-        struct f80 r = transcendental(&c, trans_vectors[i].op, trans_vectors[i].y, trans_vectors[i].x);
+        struct f80 r =
+            transcendental(&c, trans_vectors[i].op, trans_vectors[i].y, trans_vectors[i].x);
         assert_f80(r, trans_vectors[i].want);
         assert_int_equal(c.flags & ~FP_UE, FP_PE);
     }
 }
 
-/* Down and up enclose the result and are neighbours; nearest is one of them; truncation the smaller. */
+/* Down and up enclose the result and are neighbours; nearest is one of them; truncation the
+ * smaller. */
 static void trans_directed(void **state)
 {
     (void)state;
@@ -129,9 +131,11 @@ static void convert_limits(void **state)
     u8 bcd[10];
     (void)state;
     /* FLT_MAX and half a unit more: a tie that rounds to infinity */
-    assert_int_equal(f80_to_f32(&c, f80_make(false, F80_BIAS + 127, 0xffffff7fffffffff)), 0x7f7fffff);
+    assert_int_equal(f80_to_f32(&c, f80_make(false, F80_BIAS + 127, 0xffffff7fffffffff)),
+                     0x7f7fffff);
     assert_int_equal(c.flags, FP_PE);
-    assert_int_equal(f80_to_f32(&c, f80_make(false, F80_BIAS + 127, 0xffffff8000000000)), 0x7f800000);
+    assert_int_equal(f80_to_f32(&c, f80_make(false, F80_BIAS + 127, 0xffffff8000000000)),
+                     0x7f800000);
     assert_int_equal(c.flags, FP_PE | FP_OE);
     c = context(FP_ZERO);
     assert_int_equal(f80_to_f32(&c, f80_make(true, F80_BIAS + 500, F80_INT_BIT)), 0xff7fffff);
@@ -204,7 +208,8 @@ static void remainder_parts(void **state)
     assert_f80(r, f80_from_s64(-1));
     assert_int_equal(q, 4);
     assert_false(partial);
-    (void)f80_rem(&c, f80_make(false, F80_BIAS + 64, F80_INT_BIT), f80_from_s64(1), false, &q, &partial);
+    (void)f80_rem(&c, f80_make(false, F80_BIAS + 64, F80_INT_BIT), f80_from_s64(1), false, &q,
+                  &partial);
     assert_true(partial);
     assert_int_equal(c.flags, 0);
 }
@@ -212,10 +217,10 @@ static void remainder_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trans_nearest),      cmocka_unit_test(trans_directed),
-        cmocka_unit_test(trans_range),        cmocka_unit_test(convert_round_trip),
-        cmocka_unit_test(convert_limits),     cmocka_unit_test(exact_identities),
-        cmocka_unit_test(precision_control),  cmocka_unit_test(remainder_parts),
+        cmocka_unit_test(trans_nearest),     cmocka_unit_test(trans_directed),
+        cmocka_unit_test(trans_range),       cmocka_unit_test(convert_round_trip),
+        cmocka_unit_test(convert_limits),    cmocka_unit_test(exact_identities),
+        cmocka_unit_test(precision_control), cmocka_unit_test(remainder_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,10 @@
 /* The x87 instructions against the host's own x87: every form, on random states biased to the edges
- * (zeros, denormals, unsupported formats, NaNs, full and empty stacks, unmasked exceptions, every RC
- * and PC), must leave the same registers, tags, status word, pointers, memory and EFLAGS.
+ * (zeros, denormals, unsupported formats, NaNs, full and empty stacks, unmasked exceptions, every
+ * RC and PC), must leave the same registers, tags, status word, pointers, memory and EFLAGS.
  *
- * A snippet of machine code loads the state with FRSTOR, runs the one instruction and saves all with
- * FNSAVE, which reports nothing. On other hosts those tests skip, saying so. The first argument, or
- * X87_TRIALS, sets the trials for each form. */
+ * A snippet of machine code loads the state with FRSTOR, runs the one instruction and saves all
+ * with FNSAVE, which reports nothing. On other hosts those tests skip, saying so. The first
+ * argument, or X87_TRIALS, sets the trials for each form. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static const struct {
     u16 fsw;
     struct f80 want;
 } vectors[] = {
-#include "x87_vectors.h"
+#include "x87_vectors.def"
 };
 
 /* The same as host_forms, from a recording, for hosts without an x87. */
@@ -69,8 +69,14 @@ static void recorded(void **state)
 
 static struct x87 sample_state(void)
 {
-    struct x87 f = {.fcw = 0x37f, .fsw = 5 << FSW_TOP_SHIFT, .empty = 0x1f, .fop = 0x5ab,
-                    .fcs = 0xf123, .fds = 0x2345, .fip = 0x9876, .fdp = 0xfedc};
+    struct x87 f = {.fcw = 0x37f,
+                    .fsw = 5 << FSW_TOP_SHIFT,
+                    .empty = 0x1f,
+                    .fop = 0x5ab,
+                    .fcs = 0xf123,
+                    .fds = 0x2345,
+                    .fip = 0x9876,
+                    .fdp = 0xfedc};
     f.st[5] = f80_from_s64(7);
     f.st[7] = f80_make(true, 0x7fff, F80_INT_BIT);
     return f;
@@ -91,6 +97,7 @@ static void env_layouts(void **state)
         bool op16, prot;
         u8 want[28];
     } table[] = {
+        /* clang-format off */
         {true, true, {0x7f, 3, 0, 0x28, 0xff, 0x93, 0x76, 0x98, 0x23, 0xf1, 0xdc, 0xfe, 0x45, 0x23}},
         /* linear f123 * 16 + 9876 = faaa6, 2345 * 16 + fedc = 3332c */
         {true, false, {0x7f, 3, 0, 0x28, 0xff, 0x93, 0xa6, 0xaa, 0xab, 0xf5, 0x2c, 0x33, 0, 0x30}},
@@ -98,6 +105,7 @@ static void env_layouts(void **state)
                         0xff, 0xff, 0xab, 0xf5, 0,    0,    0x2c, 0x33, 0xff, 0xff, 0,    0x30, 0,    0}},
         {false, true, {0x7f, 3,    0xff, 0xff, 0,    0x28, 0xff, 0xff, 0xff, 0x93, 0xff, 0xff, 0x76, 0x98,
                        0,    0,    0x23, 0xf1, 0xab, 5,    0xdc, 0xfe, 0,    0,    0x45, 0x23, 0xff, 0xff}},
+        /* clang-format on */
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
@@ -126,7 +134,7 @@ static void fxsave_image(void **state)
     u8 image[160] = {0};
     (void)state;
     x87_fxsave(&f, image);
-    assert_int_equal(image[4], 0xe0);     /* abridged tags, by register */
+    assert_int_equal(image[4], 0xe0);      /* abridged tags, by register */
     assert_int_equal(image[32 + 7], 0xe0); /* ST(0) is 7 = 1.11b * 2^2 */
     x87_fxrstor(&g, image);
     assert_registers(&g, &f);
@@ -232,8 +240,8 @@ static void random_state(struct x87 *f, bool all, unsigned sti)
     f->fsw = (u16)rnd() & 0x7f00;
     for (unsigned i = 0; i < 8; i++)
         if (all || i <= 1 || i == sti)
-            f->st[(x87_top(f) + i) & 7] = i && pick(3) == 0 ? neighbour(f->st[x87_top(f)])
-                                                            : random_f80();
+            f->st[(x87_top(f) + i) & 7] =
+                i && pick(3) == 0 ? neighbour(f->st[x87_top(f)]) : random_f80();
     f->fcw = (u16)(0x40 | (pick(3) ? 0x3f : pick(64)) | pick(4) << 10);
     f->fcw |= pick(3) ? 0x300 : pick(2) ? 0x200 : 0;
     f->fsw |= (u16)((pick(2) ? FSW_SF : 0) | (pick(2) ? f->fcw & pick(64) : 0));
@@ -263,13 +271,12 @@ static void random_memory(u8 *mem, const struct x87_form *form)
         mem[pick(2)] |= 0x3f; /* FLDCW: some masks */
 }
 
-
 /* FRSTOR, EFLAGS, the instruction with its memory operand at [rdx], EFLAGS, FNSAVE. */
 static void build(struct host *h, unsigned opcode, unsigned modrm)
 {
     u8 *p = h->code;
-    static const u8 before[] = {0xdd, 0x27, 0xff, 0x31, 0x9d}, after[] = {0x9c, 0x8f, 0x01, 0xdd,
-                                                                         0x36, 0xc3};
+    static const u8 before[] = {0xdd, 0x27, 0xff, 0x31, 0x9d},
+                    after[] = {0x9c, 0x8f, 0x01, 0xdd, 0x36, 0xc3};
     memcpy(p, before, sizeof(before)); /* frstor [rdi]; push [rcx]; popf */
     p += sizeof(before);
     h->ip = (u32)(uintptr_t)p;
@@ -280,8 +287,8 @@ static void build(struct host *h, unsigned opcode, unsigned modrm)
 
 static bool is_trans(unsigned opcode, unsigned modrm)
 {
-    return opcode == 0xd9 && ((modrm >= 0xf0 && modrm <= 0xf3) || modrm == 0xf9 || modrm == 0xfb ||
-                              modrm >= 0xfe);
+    return opcode == 0xd9 &&
+           ((modrm >= 0xf0 && modrm <= 0xf3) || modrm == 0xf9 || modrm == 0xfb || modrm >= 0xfe);
 }
 
 static void dump(const char *name, const struct x87 *f)
@@ -430,8 +437,8 @@ static void host_forms(void **state)
     struct host h = {0};
     unsigned a, b, c, d, bad_forms = 0;
     (void)state;
-    h.code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                  0);
+    h.code =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(h.code != MAP_FAILED);
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d))
         h.fdp_on_exception = b >> 6 & 1;

@@ -1,14 +1,13 @@
 # Single stepping: #DB after each instruction, once for each iteration of a REP, not right after MOV SS; INT and a fault
 # clear TF.
-#! out nops 00000004
+#! out nops 00000005
 #! out dr6 00004000
 #! out rep 00000004 00000000
-#! out mov ss 00000003
-#! out taken 00000003
+#! out mov ss 00000004
+#! out taken 00000004
 #! out int 00000005 00000001
 #! out popf off 00000001
-#! out fault 00000003 #06 0000
-#! out icebp 00000001
+#! out fault 00000004
 #! out breakpoint 00000002 00000001
 #! out watch 00000001 00000002
 .include "prelude.inc"
@@ -19,7 +18,7 @@
     or dword ptr [esp], 0x100
     popfd
 .endm
-.macro stop                             # 3 instructions up to the POPF, which does not trap by itself: it cleared TF
+.macro stop                             # three more traps: the POPF's, too, because it began with TF set
     pushfd
     and dword ptr [esp], 0xfffffeff
     popfd
@@ -36,7 +35,7 @@ main:
     nop
     nop
     stop
-    hex [traps]                         # NOP, NOP, PUSHF, AND
+    hex [traps]                         # 2 NOP, PUSHF, AND, POPF
     newline
     print "dr6 "
     mov eax, dr6
@@ -51,10 +50,8 @@ main:
     start
     rep stosb
     mov byte ptr [0x200010], 1
-    jmp 1f
-1:  mov ebx, [traps]
+    mov ebx, [traps]                    # 3 iterations and MOV
     stop
-    dec ebx                             # 3 iterations, MOV; not the JMP
     hex ebx
     print " "
     hex ecx
@@ -107,14 +104,6 @@ main:
     nop
 2:  ud2                                 # pushed TF comes back with IRET
 3:  stop
-    hex [traps]
-    print " "
-    print "#06 0000"
-    newline
-
-    print "icebp "
-    mov dword ptr [traps], 0
-    .byte 0xf1
     hex [traps]
     newline
 

@@ -1,0 +1,111 @@
+/* Helpers of the MMX and SSE instructions: faults, MXCSR, FXSAVE's image, masked stores. A helper raises before
+ * it writes anything but exception flags. FXSAVE image: SDM 2, table 3-46. */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "cpu/cpuid.h"
+#include "cpu/excp.h"
+#include "cpu/helpers.h"
+#include "cpu/mem.h"
+#include "cpu/seg.h"
+#include "cpu/vec.h"
+#include "cpu/x87_ops.h"
+
+void help_mmx_unavailable(struct cpu *cpu)
+{
+    cpu_raise(cpu, cpu->cr0 & CR0_EM ? VEC_UD : VEC_NM);
+}
+
+void help_check_align16(struct cpu *cpu, u32 la)
+{
+    if (la & 15)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+void help_vec_trap(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
+{
+    if (!vec_exec_checked(cpu, (enum vec_op)op, dst, src, imm))
+        cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+}
+
+/* DAZ came with SSE2. */
+static u32 mxcsr_mask(const struct cpu *cpu)
+{
+    return cpu->model->isa >= ISA_SSE2 ? 0xffff : 0xffff & ~(u32)MXCSR_DAZ;
+}
+
+static void check_mxcsr(struct cpu *cpu, u32 v)
+{
+    if (v & ~mxcsr_mask(cpu))
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
+u32 help_ldmxcsr(struct cpu *cpu, u32 v)
+{
+    u32 mode = cpu->mode;
+
+    check_mxcsr(cpu, v);
+    cpu->mxcsr = v;
+    cpu_update_mode(cpu);
+    return cpu->mode ^ mode;
+}
+
+/* -- FXSAVE and FXRSTOR -- */
+
+enum { FX_AREA = 512, FX_X87 = 160, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_USED = FX_X87 + 8 * 16 };
+
+static laddr fx_address(struct cpu *cpu, u32 seg, u32 off, enum access acc)
+{
+    const struct segment *s = &cpu->seg[seg];
+    laddr la = s->base + off;
+
+    if (!seg_allows(s, off, FX_AREA, acc))
+        cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+    help_check_align16(cpu, la);
+    return la;
+}
+
+/* The reserved and available bytes past the XMM registers are left alone. */
+void help_fxsave(struct cpu *cpu, u32 seg, u32 off)
+{
+    laddr la = fx_address(cpu, seg, off, ACCESS_WRITE);
+    u8 image[FX_USED] = {0};
+
+    x87_fxsave(&cpu->fpu, image);
+    store_le(image + FX_MXCSR, 4, cpu->mxcsr);
+    store_le(image + FX_MXCSR_MASK, 4, mxcsr_mask(cpu));
+    for (unsigned i = 0; i < 16; i++)
+        store_le(image + FX_X87 + 8 * i, 8, cpu->xmm[i / 2].q[i % 2]);
+    mem_probe_write(cpu, la, FX_AREA, cpu_user(cpu));
+    mem_slow_write_block(cpu, la, image, sizeof(image));
+}
+
+void help_fxrstor(struct cpu *cpu, u32 seg, u32 off)
+{
+    laddr la = fx_address(cpu, seg, off, ACCESS_READ);
+    u8 image[FX_AREA];
+
+    mem_slow_read_block(cpu, la, image, sizeof(image));
+    check_mxcsr(cpu, (u32)load_le(image + FX_MXCSR, 4));
+    x87_fxrstor(&cpu->fpu, image);
+    cpu->mxcsr = (u32)load_le(image + FX_MXCSR, 4);
+    for (unsigned i = 0; i < 16; i++)
+        cpu->xmm[i / 2].q[i % 2] = load_le(image + FX_X87 + 8 * i, 8);
+    cpu_update_mode(cpu);
+}
+
+/* -- masked stores -- */
+
+void help_maskmov(struct cpu *cpu, u32 la, u32 data_off, u32 mask_off, u32 n)
+{
+    union xmm data = {.q = {0, 0}}, mask = {.q = {0, 0}};
+
+    memcpy(&data, (const u8 *)cpu + data_off, n);
+    memcpy(&mask, (const u8 *)cpu + mask_off, n);
+    for (u32 i = 0; i < n; i++)
+        if (VB(mask, i) & 0x80)
+            mem_probe_write(cpu, la + i, 1, cpu_user(cpu));
+    for (u32 i = 0; i < n; i++)
+        if (VB(mask, i) & 0x80)
+            mem_slow_write(cpu, la + i, 1, VB(data, i));
+}

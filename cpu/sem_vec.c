@@ -1,0 +1,434 @@
+/* Lifting of MMX and SSE. Arithmetic becomes one VEC operation on the registers in struct cpu, memory operands
+ * coming by way of xmm_scratch; moves are loads and stores of the registers themselves.
+ *
+ * Availability (SDM 2, 2.4 to 2.6; SDM 3A, 12.1 and 13.1): SSE is #UD by CR0.EM or without CR4.OSFXSR, #NM by
+ * CR0.TS; MMX is #UD by EM, #NM by TS, and reports a pending x87 exception first. Using an MMX register makes
+ * TOP 0 and all tags valid, writing one fills its exponent with ones; that is done once nothing can fault.
+ * Where an SSE exception is unmasked (MODE_SSE_XM), arithmetic is a call that may raise it. */
+#include "cpu/lift.h"
+#include "cpu/vec.h"
+
+#define SCRATCH offsetof(struct cpu, xmm_scratch)
+#define RESULT  offsetof(struct cpu, scratch[1]) /* of operations that give a u32 */
+
+/* -- from instruction to operation -- */
+
+enum { GROUP_BASE = 4 * 5 * 256, GROUP_FIRST = 0x71, OP_KEYS = GROUP_BASE + 5 * 3 * 8 };
+
+#define OP_KEY(map, mand, opcode, ext)                                                             \
+    ((ext) < 0 ? ((map) * 5 + (mand)) * 256 + (opcode)                                             \
+               : GROUP_BASE + ((mand) * 3 + (opcode) - GROUP_FIRST) * 8 + (ext))
+
+static const u16 op_of[OP_KEYS] = {
+#define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr)                                      \
+    [OP_KEY(map, mand, opcode, ext)] = VEC_OP_##name,
+#include "cpu/vec_op.def"
+#undef VEC_OP
+};
+
+static enum vec_op find_op(const struct insn *in)
+{
+    const struct insn_row *row = insn_row_of(in);
+
+    return (enum vec_op)op_of[OP_KEY(row->map, row->mand, row->opcode, row->reg)];
+}
+
+/* -- availability and the MMX state -- */
+
+static bool is_mmx_register(const struct insn *in, unsigned kind)
+{
+    return kind == OP_Pq || kind == OP_Nq || ((kind == OP_Qq || kind == OP_Qd) && insn_mod(in) == 3);
+}
+
+static bool is_xmm(unsigned kind)
+{
+    return kind == OP_Vx || kind == OP_Wx || kind == OP_Wq || kind == OP_Wd || kind == OP_Ww ||
+           kind == OP_Ux;
+}
+
+static bool uses_mmx(const struct insn *in)
+{
+    const u8 *op = insn_row_of(in)->op;
+
+    return is_mmx_register(in, op[0]) || is_mmx_register(in, op[1]);
+}
+
+static bool uses_xmm(const struct insn *in)
+{
+    const u8 *op = insn_row_of(in)->op;
+
+    return is_xmm(op[0]) || is_xmm(op[1]);
+}
+
+/* False: the instruction raises instead. */
+static bool enter_sse(struct lift *l)
+{
+    if (l->mode & MODE_NOSSE)
+        lift_raise(l, VEC_UD, false, 0);
+    else if (l->mode & MODE_NOFPU)
+        lift_raise(l, VEC_NM, false, 0);
+    return !l->ended;
+}
+
+static bool enter_mmx(struct lift *l)
+{
+    if (l->mode & MODE_NOFPU) {
+        ir_call(l->ir, HELPER_mmx_unavailable, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+        lift_exit_loop(l);
+        return false;
+    }
+    if (!l->mmx_ready)
+        ir_call(l->ir, HELPER_wait, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+    return true;
+}
+
+static bool enter(struct lift *l, const struct insn *in)
+{
+    return (!uses_xmm(in) || enter_sse(l)) && (!uses_mmx(in) || enter_mmx(l));
+}
+
+/* TOP = 0, and the tags as given; after the last op that may fault. */
+static void set_mmx_state(struct lift *l, u32 empty)
+{
+    const size_t fsw = offsetof(struct cpu, fpu.fsw);
+    struct irv v = ir_op2(l->ir, IR_AND, ir_lds(l->ir, fsw, 2), ir_const(0xffff & ~(u32)FSW_TOP));
+
+    ir_sts(l->ir, fsw, 2, v);
+    ir_sts(l->ir, offsetof(struct cpu, fpu.empty), 1, ir_const(empty));
+}
+
+static void leave_mmx(struct lift *l)
+{
+    if (!l->mmx_ready)
+        set_mmx_state(l, 0);
+    l->mmx_ready = true;
+}
+
+/* MMX register n has been written. */
+static void leave_mmx_written(struct lift *l, unsigned n)
+{
+    size_t reg = offsetof(struct cpu, fpu.st) + n * sizeof(struct f80);
+
+    leave_mmx(l);
+    ir_sts(l->ir, reg + offsetof(struct f80, se), 2, ir_const(0xffff));
+}
+
+/* -- memory -- */
+
+/* The memory operand's linear address. Aligned 16-byte operands raise #GP(0) and not #AC, unaligned ones nothing
+ * at all, as Intel's processors do. */
+static struct irv address(struct lift *l, const struct insn *in, unsigned size, bool aligned, bool write)
+{
+    u32 mode = l->mode;
+    struct irv la;
+
+    if (size == 16)
+        l->mode &= ~(u32)MODE_ALIGN;
+    la = lift_linear(l, in->seg, lift_ea(l, in), size, write);
+    l->mode = mode;
+    if (aligned)
+        ir_call(l->ir, HELPER_check_align16, la, IR_NONE, IR_NONE, IR_NONE);
+    return la;
+}
+
+static void load(struct lift *l, const struct insn *in, unsigned size, bool aligned, size_t to)
+{
+    ir_ldv(l->ir, to, address(l, in, size, aligned, false), 0, size);
+}
+
+static void store(struct lift *l, const struct insn *in, unsigned size, bool aligned, size_t from)
+{
+    ir_stv(l->ir, address(l, in, size, aligned, true), from, size);
+}
+
+/* -- operations -- */
+
+static void operate(struct lift *l, enum vec_op op, size_t dst, size_t src, u32 imm)
+{
+    if ((vec_op_info[op].attr & VA_FP) && (l->mode & MODE_SSE_XM))
+        ir_call(l->ir, HELPER_vec_trap, ir_const(op), ir_const((u32)dst), ir_const((u32)src),
+                ir_const(imm));
+    else
+        ir_vec(l->ir, op, dst, src, imm);
+}
+
+/* Offset of source operand n in struct cpu; one in memory or in a general register goes to the scratch. */
+static size_t source(struct lift *l, const struct insn *in, unsigned n)
+{
+    static const u8 sizes[] = {[OP_Qq] = 8, [OP_Qd] = 4, [OP_Wx] = 16, [OP_Wq] = 8, [OP_Wd] = 4};
+    unsigned kind = l->row->op[n];
+
+    if (kind == OP_Ed) {
+        ir_sts(l->ir, vec_d(SCRATCH, 0), 4, opnd_read(l, in, n));
+        return vec_d(SCRATCH, 0);
+    }
+    if (insn_mod(in) != 3) {
+        load(l, in, sizes[kind], kind == OP_Wx, sizes[kind] == 4 ? vec_d(SCRATCH, 0) : SCRATCH);
+        return SCRATCH;
+    }
+    return is_xmm(kind) ? xmm_offset(insn_rm(in)) : mmx_offset(insn_rm(in));
+}
+
+void sem_vec(struct lift *l, const struct insn *in)
+{
+    enum vec_op op = find_op(in);
+    unsigned shape = vec_op_info[op].shape;
+    bool group = l->row->reg >= 0; /* destination ModRM.rm, no source */
+    unsigned reg = group ? insn_rm(in) : insn_reg(in);
+    bool mmx = shape == VS_M || shape == VS_MX;
+    size_t dst = mmx ? mmx_offset(reg) : xmm_offset(reg);
+
+    if (!enter(l, in))
+        return;
+    if (shape == VS_RX || shape == VS_RM)
+        dst = RESULT;
+    operate(l, op, dst, group ? dst : source(l, in, 1), in->imm & 0xff);
+    if (mmx)
+        leave_mmx_written(l, reg);
+    else if (uses_mmx(in))
+        leave_mmx(l);
+    if (shape == VS_RX || shape == VS_RM)
+        lift_set_gpr(l, reg, 4, ir_lds(l->ir, RESULT, 4));
+    else if (shape == VS_F)
+        ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_lds(l->ir, offsetof(struct cpu, scratch[0]), 4),
+                 IR_NONE);
+}
+
+/* -- moves of XMM registers -- */
+
+/* A whole register, either way. */
+static void move(struct lift *l, const struct insn *in, bool aligned)
+{
+    bool to_reg = l->row->op[0] == OP_Vx;
+    size_t reg = xmm_offset(insn_reg(in)), rm = xmm_offset(insn_rm(in));
+
+    if (!enter_sse(l))
+        return;
+    if (insn_mod(in) == 3)
+        ir_vec(l->ir, VEC_OP_movdqa, to_reg ? reg : rm, to_reg ? rm : reg, 0);
+    else if (to_reg)
+        load(l, in, 16, aligned, reg);
+    else
+        store(l, in, 16, aligned, reg);
+}
+
+void sem_vec_mova(struct lift *l, const struct insn *in)
+{
+    move(l, in, true);
+}
+
+void sem_vec_movu(struct lift *l, const struct insn *in)
+{
+    move(l, in, false);
+}
+
+/* MOVSS and MOVSD: from memory they clear the rest of the register, from a register they keep it. */
+void sem_vec_movs(struct lift *l, const struct insn *in)
+{
+    bool to_reg = l->row->op[0] == OP_Vx, single = l->row->mand == MP_F3;
+    unsigned size = single ? 4 : 8;
+    size_t reg = xmm_offset(insn_reg(in)), rm = xmm_offset(insn_rm(in));
+    size_t scratch = single ? vec_d(SCRATCH, 0) : SCRATCH;
+
+    if (!enter_sse(l))
+        return;
+    if (insn_mod(in) == 3) {
+        ir_vec(l->ir, single ? VEC_OP_movss : VEC_OP_movsd, to_reg ? reg : rm, to_reg ? rm : reg, 0);
+    } else if (to_reg) {
+        load(l, in, size, false, scratch);
+        ir_vec(l->ir, single ? VEC_OP_movd : VEC_OP_movq, reg, scratch, 0);
+    } else {
+        store(l, in, size, false, single ? vec_d(reg, 0) : reg);
+    }
+}
+
+/* MOVLPS, MOVLPD (12, 13) and MOVHPS, MOVHPD (16, 17): one half, the other stays. */
+void sem_vec_movlh(struct lift *l, const struct insn *in)
+{
+    bool high = in->opcode & 4;
+    size_t reg = xmm_offset(insn_reg(in));
+
+    if (!enter_sse(l))
+        return;
+    if (l->row->op[0] == OP_Vx) {
+        load(l, in, 8, false, SCRATCH);
+        ir_vec(l->ir, high ? VEC_OP_movlhps : VEC_OP_movsd, reg, SCRATCH, 0);
+    } else {
+        store(l, in, 8, false, vec_q(reg, high));
+    }
+}
+
+void sem_vec_movd_store(struct lift *l, const struct insn *in)
+{
+    if (enter_sse(l))
+        opnd_write(l, in, 0, ir_lds(l->ir, vec_d(xmm_offset(insn_reg(in)), 0), 4));
+}
+
+void sem_vec_movq_store(struct lift *l, const struct insn *in)
+{
+    size_t reg = xmm_offset(insn_reg(in));
+
+    if (!enter_sse(l))
+        return;
+    if (insn_mod(in) == 3)
+        ir_vec(l->ir, VEC_OP_movq, xmm_offset(insn_rm(in)), reg, 0);
+    else
+        store(l, in, 8, false, reg);
+}
+
+/* -- moves of MMX registers -- */
+
+static void copy_dword(struct lift *l, size_t to, size_t from)
+{
+    ir_sts(l->ir, to, 4, ir_lds(l->ir, from, 4));
+}
+
+/* MOVQ, either way, and MOVNTQ */
+void sem_mmx_movq(struct lift *l, const struct insn *in)
+{
+    bool to_reg = l->row->op[0] == OP_Pq;
+    unsigned to = to_reg ? insn_reg(in) : insn_rm(in), from = to_reg ? insn_rm(in) : insn_reg(in);
+
+    if (!enter_mmx(l))
+        return;
+    if (insn_mod(in) == 3) {
+        copy_dword(l, mmx_offset(to), mmx_offset(from));
+        copy_dword(l, mmx_offset(to) + 4, mmx_offset(from) + 4);
+        leave_mmx_written(l, to);
+    } else if (to_reg) {
+        load(l, in, 8, false, mmx_offset(to));
+        leave_mmx_written(l, to);
+    } else {
+        store(l, in, 8, false, mmx_offset(from));
+        leave_mmx(l);
+    }
+}
+
+/* MOVD, either way */
+void sem_mmx_movd(struct lift *l, const struct insn *in)
+{
+    unsigned n = insn_reg(in);
+
+    if (!enter_mmx(l))
+        return;
+    if (l->row->op[0] == OP_Pq) {
+        ir_sts(l->ir, vec_d(mmx_offset(n), 0), 4, opnd_read(l, in, 1));
+        ir_sts(l->ir, vec_d(mmx_offset(n), 1), 4, ir_const(0));
+        leave_mmx_written(l, n);
+    } else {
+        opnd_write(l, in, 0, ir_lds(l->ir, vec_d(mmx_offset(n), 0), 4));
+        leave_mmx(l);
+    }
+}
+
+void sem_emms(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    if (!enter_mmx(l))
+        return;
+    set_mmx_state(l, 0xff);
+    l->mmx_ready = false;
+}
+
+/* -- words in and out, masked stores -- */
+
+void sem_vec_pinsrw(struct lift *l, const struct insn *in)
+{
+    bool mmx = uses_mmx(in);
+    unsigned n = insn_reg(in);
+
+    if (!enter(l, in))
+        return;
+    ir_sts(l->ir, mmx ? vec_w(mmx_offset(n), in->imm & 3) : vec_w(xmm_offset(n), in->imm & 7), 2,
+           opnd_read(l, in, 1));
+    if (mmx)
+        leave_mmx_written(l, n);
+}
+
+void sem_vec_pextrw(struct lift *l, const struct insn *in)
+{
+    bool mmx = uses_mmx(in);
+    unsigned n = insn_rm(in);
+    size_t from = mmx ? vec_w(mmx_offset(n), in->imm & 3) : vec_w(xmm_offset(n), in->imm & 7);
+
+    if (!enter(l, in))
+        return;
+    lift_set_gpr(l, insn_reg(in), 4, ir_lds(l->ir, from, 2));
+    if (mmx)
+        leave_mmx(l);
+}
+
+/* MASKMOVQ and MASKMOVDQU, to [EDI] */
+void sem_vec_maskmov(struct lift *l, const struct insn *in)
+{
+    bool mmx = uses_mmx(in);
+    unsigned data = insn_reg(in), mask = insn_rm(in);
+    struct irv off = in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(EDI)) : ir_reg(EDI);
+    u32 mode = l->mode, n = mmx ? 8 : 16;
+    struct irv la;
+
+    if (!enter(l, in))
+        return;
+    l->mode &= ~(u32)MODE_ALIGN; /* bytes are stored */
+    la = lift_linear(l, in->seg, off, n, true);
+    l->mode = mode;
+    ir_call(l->ir, HELPER_maskmov, la,
+            ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
+            ir_const((u32)(mmx ? mmx_offset(mask) : xmm_offset(mask))), ir_const(n));
+    if (mmx)
+        leave_mmx(l);
+}
+
+/* -- control and state -- */
+
+void sem_ldmxcsr(struct lift *l, const struct insn *in)
+{
+    struct irv changed;
+
+    if (!enter_sse(l))
+        return;
+    changed = ir_call(l->ir, HELPER_ldmxcsr, opnd_read(l, in, 0), IR_NONE, IR_NONE, IR_NONE);
+    if (!(l->mode & MODE_EDGE))
+        ir_xif(l->ir, IRC_EQ, changed, ir_const(0), l->next);
+    lift_exit_next(l);
+}
+
+void sem_stmxcsr(struct lift *l, const struct insn *in)
+{
+    if (enter_sse(l))
+        opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, mxcsr), 4));
+}
+
+static bool fx(struct lift *l, const struct insn *in, enum helper helper)
+{
+    if (l->mode & MODE_NOFPU) {
+        lift_raise(l, VEC_NM, false, 0);
+        return false;
+    }
+    ir_call(l->ir, helper, ir_const(in->seg), lift_ea(l, in), IR_NONE, IR_NONE);
+    return true;
+}
+
+void sem_fxsave(struct lift *l, const struct insn *in)
+{
+    fx(l, in, HELPER_fxsave);
+}
+
+void sem_fxrstor(struct lift *l, const struct insn *in)
+{
+    if (fx(l, in, HELPER_fxrstor)) /* the mode word may have changed */
+        lift_exit_next(l);
+}
+
+/* Memory is strongly ordered here. */
+void sem_fence(struct lift *l, const struct insn *in)
+{
+    (void)l;
+    (void)in;
+}
+
+/* There is no cache; the access checks are those of a load (SDM 2, CLFLUSH). */
+void sem_clflush(struct lift *l, const struct insn *in)
+{
+    opnd_read(l, in, 0);
+}

@@ -1,0 +1,144 @@
+/* The whole board: what answers where, disks, refusals, and that equal boards are equal. */
+#include "tests/unit/devtest.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "devices/board_pc.h"
+#include "mmu/phys.h"
+
+#define RAM (8u << 20)
+
+static char disk[] = "/tmp/orrery-board-XXXXXX";
+
+static int make_disk(void **state)
+{
+    int fd = mkstemp(disk);
+    (void)state;
+    assert_true(fd >= 0);
+    assert_int_equal(ftruncate(fd, 1 << 20), 0);
+    close(fd);
+    return 0;
+}
+
+static int remove_disk(void **state)
+{
+    (void)state;
+    return unlink(disk);
+}
+
+static struct devtest *open_board(const struct board_pc *config, struct chardev *port)
+{
+    struct devtest *t = dt_open();
+    char err[200] = "";
+
+    t->bus->phys = phys_new(RAM);
+    if (port)
+        dt_chardev(t, port, "serial0");
+    if (!board_pc_build(t->bus, config, err, sizeof(err)))
+        fail_msg("%s", err);
+    return t;
+}
+
+static void close_board(struct devtest *t)
+{
+    struct phys *phys = t->bus->phys;
+    dt_close(t);
+    phys_free(phys);
+}
+
+static void test_what_answers(void **state)
+{
+    const struct board_pc config = {
+        .ram_bytes = RAM, .hd = {[1] = disk}, .snapshot = true, .serial = {true}};
+    struct chardev port;
+    struct devtest *t = open_board(&config, &port);
+
+    (void)state;
+    dt_script(t, "outl cf8 80000000; inl cfc 12378086; outl cf8 80000800; inl cfc 70008086");
+    dt_script(t, "outl cf8 80000900; inl cfc 70108086; outl cf8 80000b00; inl cfc 71138086");
+    dt_script(t, "outl cf8 80000908; inl cfc 01018000; outl cf8 80000920; inl cfc c001");
+    dt_script(t, "out 70 30; in 71 0; out 70 31; in 71 1c"); /* 7168 KiB above 1 MiB */
+    dt_script(
+        t,
+        "in 3fd 60; in 2fd ff; in e9 ff; in 1f7 7f; out 1f6 b0; in 1f7 50; in c002 0; in 64 10&10");
+    dt_script(t, "out 3fb 3; out 3f8 41; step 10000000");
+    assert_memory_equal(t->out, "A", 1);
+    assert_int_equal(board_pc_disk_bytes(t->bus, 0), 0);
+    assert_int_equal(board_pc_disk_bytes(t->bus, 1), 1 << 20);
+    close_board(t);
+}
+
+static void test_tables_in_memory(void **state)
+{
+    const struct board_pc config = {.ram_bytes = RAM};
+    struct devtest *t = open_board(&config, NULL);
+    u8 rsdp[20], sum = 0;
+
+    (void)state;
+    assert_true(bus_dma_read(t->bus, 0xe0000, rsdp, sizeof(rsdp)));
+    assert_memory_equal(rsdp, "RSD PTR ", 8);
+    for (unsigned i = 0; i < sizeof(rsdp); i++)
+        sum += rsdp[i];
+    assert_int_equal(sum, 0);
+    phys_write(t->bus->phys, 0xe0000, 1, 0);
+    assert_int_equal(phys_read(t->bus->phys, 0xe0000, 1), 'R');
+    close_board(t);
+}
+
+static void test_equal_boards(void **state)
+{
+    const struct board_pc config = {.ram_bytes = RAM, .hd = {disk, disk}, .snapshot = true};
+    struct devtest *a = open_board(&config, NULL), *b = open_board(&config, NULL);
+    const char *script =
+        "outw 602 1; out 1f6 a0; out 1f7 ec; step 1000000; inw 1f0; outl cf8 80000960; "
+        "outl cfc 80800b0a; out 43 34; out 40 0; out 40 10; step 50000";
+    u64 start = dt_hash(a);
+
+    (void)state;
+    assert_true(start == dt_hash(b));
+    dt_script(a, script);
+    assert_true(dt_hash(a) != start);
+    dt_script(b, script);
+    assert_true(dt_hash(a) == dt_hash(b));
+    bus_reset(a->bus);
+    dt_script(a, "outl cf8 80000960; inl cfc 0; outl cf8 80000860; inl cfc 0b0b0a0a");
+    close_board(a);
+    close_board(b);
+}
+
+static void test_refusals(void **state)
+{
+    struct {
+        struct board_pc config;
+        const char *message;
+    } cases[] = {
+        {{.ram_bytes = RAM, .hd = {"/nonexistent/disk"}}, "No such file"},
+        {{.ram_bytes = RAM, .hd = {disk, [3] = "/tmp"}}, "is a directory"},
+        {{.ram_bytes = RAM, .hd = {disk, disk}}, "in use"},
+        {{.ram_bytes = RAM, .serial = {false, true}}, "serial1"},
+        {{.ram_bytes = RAM, .debugcon = true}, "debugcon"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct devtest *t = dt_open();
+        char err[200] = "";
+        t->bus->phys = phys_new(RAM);
+        assert_false(board_pc_build(t->bus, &cases[i].config, err, sizeof(err)));
+        if (!strstr(err, cases[i].message))
+            fail_msg("'%s' instead of '%s'", err, cases[i].message);
+        close_board(t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_answers),
+        cmocka_unit_test(test_tables_in_memory),
+        cmocka_unit_test(test_equal_boards),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, make_disk, remove_disk);
+}
