@@ -103,24 +103,28 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     return true;
 }
 
-/* Delivers ev, or what faults on the way make of it. The chain of faults is kept for the shutdown
- * report. */
+/* Delivers ev, or what faults on the way make of it. Of the chain of faults the first and the last
+ * two are kept for the shutdown report. */
 static void deliver(struct cpu *cpu, struct event ev)
 {
     sigjmp_buf *outer = cpu->unwind;
     struct fault_record *chain = cpu->shutdown;
+    unsigned n = 0;
 
     memset(chain, 0, sizeof(cpu->shutdown));
     if (ev.fault)
-        chain[2] = *record(cpu, &ev);
+        chain[n++] = *record(cpu, &ev);
     cpu->fault_depth = 1;
     while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
         struct event nested = {
             .vec = next.vector, .has_error = next.has_error, .error = next.error};
 
-        memmove(chain, chain + 1, 2 * sizeof(*chain));
-        chain[2] = *record(cpu, &nested);
+        if (n == ARRAY_LEN(cpu->shutdown)) {
+            chain[n - 2] = chain[n - 1];
+            n--;
+        }
+        chain[n++] = *record(cpu, &nested);
         if (!combine(&ev, &next)) {
             cpu->events |= EV_TRIPLE;
             break;
@@ -155,5 +159,9 @@ void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits)
 
 void cpu_soft_int(struct cpu *cpu, u8 vec)
 {
+    bool stepping = cpu->eflags & FLAG_TF;
+
     gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
+    if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
+        cpu->events |= EV_NO_STEP;
 }

@@ -136,6 +136,7 @@ enum {
     EV_HALT = 1 << 3,     /* HLT: wait for an interrupt */
     EV_SHADOW = 1 << 4,   /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
+    EV_NO_STEP = 1 << 6,  /* this instruction causes no single-step trap: MOV SS, INT n */
 };
 
 struct cpu {

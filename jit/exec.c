@@ -177,10 +177,11 @@ static void step_one(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
     bool tf = cpu->eflags & FLAG_TF;
-    cpu->events &= ~(u32)EV_SHADOW;
+    cpu->events &= ~(u32)(EV_SHADOW | EV_NO_STEP);
     step(jit, 1);
-    if (tf && !(cpu->events & EVENTS_LEAVE))
+    if (tf && !(cpu->events & (EVENTS_LEAVE | EV_NO_STEP)))
         cpu_debug_trap(cpu, 1u << 14); /* BS */
+    cpu->events &= ~(u32)EV_NO_STEP;
 }
 
 /* -- blocks -- */
@@ -245,9 +246,9 @@ static struct block *lookup(struct jit *jit)
     if (b && b->bytes > f.limit_avail)
         return NULL;
     if (b) {
-        struct jump_cache_entry *e = &cpu->jump_cache[jump_cache_index(cpu->eip)];
-        e->key = cpu->jump_tag | cpu->eip;
-        e->code = b->code;
+        u32 i = jump_cache_index(cpu->eip);
+        cpu->jump_cache[i] = (struct jump_cache_entry){cpu->jump_tag | cpu->eip, b->code};
+        jit->jump_blocks[i] = b;
     }
     return b;
 }
@@ -263,6 +264,17 @@ static void try_chain(struct jit *jit, struct block_exit *e, struct block *to)
     jit->backend->chain(jit->be, e, to);
 }
 
+/* The block that the jump cache has for EIP, or NULL. */
+static struct block *cached_block(struct jit *jit)
+{
+    struct cpu *cpu = jit->cpu;
+    u32 i = jump_cache_index(cpu->eip);
+    if (cpu->jump_cache[i].key != (cpu->jump_tag | cpu->eip))
+        return NULL;
+    cpu->eip_page = cpu->eip - ((cpu->seg[SEG_CS].base + cpu->eip) & PAGE_MASK);
+    return jit->jump_blocks[i];
+}
+
 /* Runs blocks from EIP until something needs the loop. */
 static void run_blocks(struct jit *jit)
 {
@@ -270,7 +282,9 @@ static void run_blocks(struct jit *jit)
     struct block_exit *exit = NULL;
     for (;;) {
         u64 evictions = jit->stats.evictions;
-        struct block *b = lookup(jit);
+        struct block *b = cached_block(jit);
+        if (!b)
+            b = lookup(jit);
         if (!b) {
             step_one(jit);
             return;

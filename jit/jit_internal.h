@@ -39,6 +39,8 @@ struct jit {
 
     struct block_index index;
 
+    struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry */
+
     /* jump cache tags */
     u32 generation;
     u32 mode_ids[MODE_IDS];

@@ -167,7 +167,7 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
         fprintf(out, " after %" PRIu64 " instructions\n", f->icount);
     }
     for (unsigned i = 0; i < GPR_COUNT; i++)
-        fprintf(out, "%s%s=%08x", i % 4 ? " " : "  ", regs[i], cpu->gpr[i]);
+        fprintf(out, "%s%s=%08x", i % 4 ? " " : i ? "\n  " : "  ", regs[i], cpu->gpr[i]);
     fprintf(out, "\n  EIP=%08x EFL=%08x CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu_eip(cpu),
             cpu_eflags(cpu), cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
 }

@@ -158,6 +158,7 @@ static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct b
     l->alu.gen = 0;
     l->rmw.st = 0;
     ra_begin(l);
+    share_find(l);
 }
 
 /* Word n before the entry is at entry - 4 * (n + 1). */

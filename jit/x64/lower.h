@@ -17,6 +17,8 @@ struct temp {
     u16 strong; /* op index of the last op that names it */
     u16 slot;   /* of its spilled value, or NO_SLOT */
     u8 reg;     /* where it is, or HOST_NONE; a guest register's when it is a copy of that */
+    u16 root;   /* lower_share.c: its value is that of root plus delta */
+    s32 delta;
 };
 
 /* One operand of the lazy flags. */
@@ -52,15 +54,18 @@ struct ool {
     u8 kind;
     u8 size;
     u8 access;  /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
-    u8 addr;    /* host register */
+    u8 addr;    /* host register; HOST_NONE: the address is disp */
     u8 entry;   /* register to be of the TLB entry */
     u8 value;   /* STORE: host register, or HOST_NONE: imm */
     u8 dst;     /* LOAD, CARRY: host register */
     u8 clear;   /* register to zero after the slow path, or HOST_NONE */
     bool sx;
+    bool shared; /* the access is one of a group; addr is the base, disp to be added */
+    bool leader; /* the one that checks for all */
     bool direct; /* EXIT: the jcc itself is patched */
     bool user;
     s8 slot;     /* EXIT: number, or -1 */
+    u32 disp;    /* to be added to addr if shared */
     u32 imm;     /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
     u32 from[2]; /* jumps that lead here */
     u32 cross;   /* jump taken when the access is not aligned */
@@ -76,6 +81,14 @@ struct rmw {
     u32 st;     /* op index of the ST; 0: none */
     u8 addr, entry; /* linear address; TLB entry, 0 when the load took the slow path */
     bool own_addr;
+};
+
+/* Accesses that share a look-up: see lower_share.c. */
+struct group {
+    s32 lo, hi; /* bytes [lo, hi) from the root */
+    u16 left;   /* members not lowered yet */
+    u8 reg;     /* host address of the root's value, HOST_NONE while there is none */
+    bool write;
 };
 
 struct lower {
@@ -110,11 +123,15 @@ struct lower {
     } alu;
     struct rmw rmw;
     u32 nool;
+    u32 ngroups;
 
     struct temp temp[IR_MAX_TEMPS];
     u16 free_slots[IR_MAX_TEMPS];
     u16 flag_end[IR_MAX_OPS]; /* FLAGS: op index of the last that needs them */
     bool flag_used[IR_MAX_OPS]; /* FLAGS: a condition of them is evaluated */
+    u16 op_group[IR_MAX_OPS]; /* memory ops: index of the group, 0 none */
+    s32 op_off[IR_MAX_OPS];   /* bytes from the group's root */
+    struct group group[IR_MAX_OPS + 1];
     struct ool ool[IR_MAX_OPS];
 };
 
@@ -165,7 +182,16 @@ void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
+s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc); /* the table's offset in struct cpu */
 void ool_memory(struct lower *l, struct ool *q);
+
+/* -- lower_share.c -- */
+void share_find(struct lower *l); /* before lowering: groups the block's accesses */
+struct group *share_begin(struct lower *l, struct ool *q); /* NULL: the op at hand does not share */
+struct x_mem share_look_up(struct lower *l, const struct ir_insn *o, struct group *g, struct ool *q,
+                           unsigned base, unsigned entry);
+void share_end(struct lower *l, struct group *g);
+void share_drop(struct lower *l, unsigned reg); /* the register has been taken for something else */
 
 /* -- lower_exit.c -- */
 void lower_call(struct lower *l, const struct ir_insn *o);

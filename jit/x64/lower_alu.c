@@ -195,6 +195,10 @@ static void lower_mul(struct lower *l, const struct ir_insn *o)
 static void lower_mul2(struct lower *l, const struct ir_insn *o)
 {
     bool is_signed = o->op == IR_SMUL2;
+    if (!ra_is_wanted(l, o->d2)) { /* the low halves are the same */
+        lower_mul(l, o);
+        return;
+    }
     unsigned a = ra_use(l, o->a), b = ra_use(l, o->b);
     unsigned s = ra_scratch(l);
     if (is_signed) {

@@ -6,19 +6,34 @@
  * that the load has found, or goes the slow way if the load did. */
 #include "jit/x64/lower.h"
 
-static s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
+static bool is_user(const struct lower *l, const struct ir_insn *o)
 {
-    bool user = (l->ir->mode & MODE_USER) && !(o->cc & 1);
-    return (s32)(offsetof(struct cpu, tlb.e) +
-                 sizeof(struct tlb_entry) * TLB_PAGES * ((user ? ACCESS_COUNT : 0) + (unsigned)acc));
+    return (l->ir->mode & MODE_USER) && !(o->cc & 1);
 }
 
-/* The linear address in a register; *own tells that it is a scratch register. */
-static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, bool *own)
+s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
+{
+    return TLB_TABLE_OFF(is_user(l, o), acc);
+}
+
+/* A constant address is looked up without arithmetic if it is aligned, and needs no register if it fits a
+ * displacement. */
+static bool is_fixed(const struct ir_insn *o, u32 disp)
+{
+    return irv_is(o->a, IRV_CONST) && !((o->a.v + disp) & (o->size - 1u));
+}
+
+/* The linear address in a register, or HOST_NONE and q->disp; *own tells that it is a scratch register. */
+static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own)
 {
     *own = true;
-    if (irv_is(o->a, IRV_CONST))
-        return ra_use(l, ir_const(o->a.v + disp));
+    if (irv_is(o->a, IRV_CONST)) {
+        q->disp = o->a.v + disp;
+        if (!is_fixed(o, disp) || q->disp > INT32_MAX)
+            return ra_use(l, ir_const(q->disp));
+        *own = false;
+        return HOST_NONE;
+    }
     unsigned base = ra_use(l, o->a);
     *own = disp != 0;
     if (!disp)
@@ -28,27 +43,33 @@ static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, bool
     return r;
 }
 
-/* Emits the look-up of addr's TLB entry. The guest byte is then at addr + entry - 1. From here to q->back no
- * register may be allocated: code out of line skips what that emits. */
-static void look_up(struct lower *l, const struct ir_insn *o, unsigned addr, unsigned entry,
+/* Emits the look-up of addr's TLB entry. The guest byte is then at guest_at(). From here to q->back no register
+ * may be allocated: code out of line skips what that emits. */
+static void look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
                     enum access acc, struct ool *q)
 {
-    q->entry = (u8)entry;
     s32 table = tlb_at(l, o, acc);
-    if (o->size > 1) {
-        x_test_ri(&l->e, 1, addr, o->size - 1u);
-        q->cross = x_jcc(&l->e, CC_NE);
-        q->back_fast = enc_pos(&l->e);
+    q->entry = (u8)entry;
+    if (is_fixed(o, disp)) {
+        x_load(&l->e, 8, entry, cpu_at(table + (s32)((o->a.v + disp) >> PAGE_BITS) * 8));
+    } else {
+        if (o->size > 1) {
+            x_test_ri(&l->e, 1, addr, o->size - 1u);
+            q->cross = x_jcc(&l->e, CC_NE);
+            q->back_fast = enc_pos(&l->e);
+        }
+        x_mov_rr(&l->e, 4, entry, addr);
+        x_shift_ri(&l->e, X_SHR, 4, entry, PAGE_BITS);
+        x_load(&l->e, 8, entry, x_idx(REG_CPU, entry, 3, table));
     }
-    x_mov_rr(&l->e, 4, entry, addr);
-    x_shift_ri(&l->e, X_SHR, 4, entry, PAGE_BITS);
-    x_load(&l->e, 8, entry, x_idx(REG_CPU, entry, 3, table));
     x_test_ri(&l->e, 1, entry, TLB_VALID);
     q->from[0] = x_jcc(&l->e, CC_E);
 }
 
-static struct x_mem guest_at(unsigned addr, unsigned entry)
+static struct x_mem guest_at(const struct ool *q, unsigned addr, unsigned entry)
 {
+    if (addr == HOST_NONE)
+        return x_at(entry, (s32)q->disp - (s32)TLB_VALID);
     return x_idx(addr, entry, 0, -(s32)TLB_VALID);
 }
 
@@ -86,52 +107,85 @@ static void keep_for_store(struct lower *l, u32 st, unsigned addr, unsigned entr
 void cache_dropped(struct lower *l, unsigned reg)
 {
     struct rmw *r = &l->rmw;
-    if (l->owner[r->entry] == OWNER_CACHE && r->entry != reg)
+    share_drop(l, reg);
+    if (!r->st || (r->entry != reg && (!r->own_addr || r->addr != reg)))
+        return;
+    if (r->entry != reg)
         l->owner[r->entry] = OWNER_FREE;
-    if (r->own_addr && l->owner[r->addr] == OWNER_CACHE && r->addr != reg)
+    if (r->own_addr && r->addr != reg)
         l->owner[r->addr] = OWNER_FREE;
     r->st = 0;
 }
 
-void lower_load(struct lower *l, const struct ir_insn *o)
+/* d = what is at m */
+static void emit_load(struct lower *l, const struct ir_insn *o, unsigned d, struct x_mem m)
+{
+    if (o->op == IR_LDSX)
+        x_load_sx(&l->e, o->size, d, m);
+    else
+        x_load(&l->e, o->size, d, m);
+}
+
+static void load_shared(struct lower *l, const struct ir_insn *o, struct group *g, struct ool *q)
+{
+    unsigned base = ra_use(l, o->a), entry = q->leader ? ra_scratch(l) : 0;
+    q->sync = flags_sync(l);
+    unsigned d = ra_def(l, o->d, o->a);
+    flags_resync(l, &q->sync);
+    q->addr = (u8)base;
+    q->disp = o->imm;
+    q->dst = (u8)d;
+    emit_load(l, o, d, share_look_up(l, o, g, q, base, entry));
+}
+
+static void load_alone(struct lower *l, const struct ir_insn *o, struct ool *q)
 {
     bool rmw = o->op == IR_LDRMW, own;
-    struct ool *q = ool_new(l, OOL_LOAD);
     u32 st = rmw ? find_store(l, o) : 0;
-    unsigned addr = address(l, o, o->imm, &own);
-    unsigned entry = ra_scratch(l);
+    unsigned addr = address(l, o, o->imm, q, &own), entry = ra_scratch(l);
     q->sync = flags_sync(l);
     unsigned d = ra_def(l, o->d, st ? IR_NONE : o->a);
     flags_resync(l, &q->sync);
-    look_up(l, o, addr, entry, rmw ? ACCESS_WRITE : ACCESS_READ, q);
-    q->size = o->size;
-    q->access = (u8)((rmw ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
     q->addr = (u8)addr;
     q->dst = (u8)d;
-    q->sx = o->op == IR_LDSX;
-    if (q->sx)
-        x_load_sx(&l->e, o->size, d, guest_at(addr, entry));
-    else
-        x_load(&l->e, o->size, d, guest_at(addr, entry));
-    q->back = enc_pos(&l->e);
+    look_up(l, o, o->imm, addr, entry, rmw ? ACCESS_WRITE : ACCESS_READ, q);
+    emit_load(l, o, d, guest_at(q, addr, entry));
     if (st) {
         q->clear = (u8)entry;
         keep_for_store(l, st, addr, entry, own);
     }
 }
 
+void lower_load(struct lower *l, const struct ir_insn *o)
+{
+    struct ool *q = ool_new(l, OOL_LOAD);
+    struct group *g = share_begin(l, q);
+    q->size = o->size;
+    q->access = (u8)((o->op == IR_LDRMW ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
+    q->sx = o->op == IR_LDSX;
+    q->user = is_user(l, o);
+    q->shared = g;
+    if (g) {
+        load_shared(l, o, g, q);
+        share_end(l, g);
+    } else {
+        load_alone(l, o, q);
+    }
+    q->back = enc_pos(&l->e);
+}
+
 /* -- stores -- */
 
-void lower_store(struct lower *l, const struct ir_insn *o)
+/* The look-up for a store, with the entry that LDRMW has found if there is one. */
+static struct x_mem store_alone(struct lower *l, const struct ir_insn *o, struct ool *q)
 {
-    struct ool *q = ool_new(l, OOL_STORE);
-    unsigned value = irv_is(o->b, IRV_CONST) ? (unsigned)HOST_NONE : ra_use(l, o->b);
     unsigned addr, entry;
     bool own;
     if (l->rmw.st == l->i && l->rmw.st) {
         entry = l->rmw.entry;
         l->locked |= (u16)(1u << entry);
-        addr = l->rmw.own_addr ? l->rmw.addr : ra_use(l, o->a);
+        q->disp = o->a.v + o->imm;
+        addr = l->rmw.own_addr || l->rmw.addr == HOST_NONE ? l->rmw.addr : ra_use(l, o->a);
         x_test_ri(&l->e, 1, entry, TLB_VALID);
         q->from[0] = x_jcc(&l->e, CC_E);
         l->owner[entry] = OWNER_FREE;
@@ -139,21 +193,43 @@ void lower_store(struct lower *l, const struct ir_insn *o)
             l->owner[addr] = OWNER_FREE;
         l->rmw.st = 0;
     } else {
-        addr = address(l, o, o->imm, &own);
+        addr = address(l, o, o->imm, q, &own);
         entry = ra_scratch(l);
-        look_up(l, o, addr, entry, ACCESS_WRITE, q);
+        look_up(l, o, o->imm, addr, entry, ACCESS_WRITE, q);
     }
+    q->addr = (u8)addr;
+    return guest_at(q, addr, entry);
+}
+
+static struct x_mem store_shared(struct lower *l, const struct ir_insn *o, struct group *g,
+                                 struct ool *q)
+{
+    unsigned base = ra_use(l, o->a), entry = q->leader ? ra_scratch(l) : 0;
+    q->addr = (u8)base;
+    q->disp = o->imm;
+    return share_look_up(l, o, g, q, base, entry);
+}
+
+void lower_store(struct lower *l, const struct ir_insn *o)
+{
+    struct ool *q = ool_new(l, OOL_STORE);
+    struct group *g = share_begin(l, q);
+    unsigned value = irv_is(o->b, IRV_CONST) ? (unsigned)HOST_NONE : ra_use(l, o->b);
+    struct x_mem at = g ? store_shared(l, o, g, q) : store_alone(l, o, q);
     q->sync = flags_sync(l);
     q->size = o->size;
     q->access = o->cc & 1 ? SLOW_WRITE_SYS : SLOW_WRITE;
-    q->addr = (u8)addr;
+    q->user = is_user(l, o);
+    q->shared = g;
     q->value = (u8)value;
     q->imm = o->b.v;
     if (value == HOST_NONE)
-        x_store_i(&l->e, o->size, guest_at(addr, entry), o->b.v);
+        x_store_i(&l->e, o->size, at, o->b.v);
     else
-        x_store(&l->e, o->size, guest_at(addr, entry), value);
+        x_store(&l->e, o->size, at, value);
     q->back = enc_pos(&l->e);
+    if (g)
+        share_end(l, g);
 }
 
 /* -- vectors, by way of XMM0 -- */
@@ -174,11 +250,14 @@ void lower_vector(struct lower *l, const struct ir_insn *o)
     const struct vector_move *v = &vector_moves[o->size == 4 ? 0 : o->size == 8 ? 1 : 2];
     bool load = o->op == IR_LDV, own;
     struct ool *q = ool_new(l, OOL_VECTOR);
-    unsigned addr = address(l, o, 0, &own);
-    unsigned entry = ra_scratch(l);
-    look_up(l, o, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
+    struct group *g = share_begin(l, q);
+    unsigned addr = address(l, o, 0, q, &own), entry = !g || q->leader ? ra_scratch(l) : 0;
+    struct x_mem field = cpu_at((s32)o->imm), guest = guest_at(q, addr, entry);
     q->sync = flags_sync(l);
-    struct x_mem field = cpu_at((s32)o->imm), guest = guest_at(addr, entry);
+    if (g)
+        guest = share_look_up(l, o, g, q, addr, entry);
+    else
+        look_up(l, o, 0, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
     x_rm(&l->e, v->load, XMM0, load ? guest : field);
     x_rm(&l->e, v->store, XMM0, load ? field : guest);
     q->back = enc_pos(&l->e);
@@ -186,7 +265,9 @@ void lower_vector(struct lower *l, const struct ir_insn *o)
     q->access = load ? STUB_LDV : STUB_STV;
     q->addr = (u8)addr;
     q->imm = o->imm;
-    q->user = (l->ir->mode & MODE_USER) && !(o->cc & 1);
+    q->user = is_user(l, o);
+    if (g)
+        share_end(l, g);
 }
 
 /* -- segments and fields -- */
@@ -252,42 +333,60 @@ static void load_result(struct lower *l, const struct ool *q)
         x_load_sx(&l->e, q->size, q->dst, word);
     else
         x_load(&l->e, q->size, q->dst, word);
-    if (q->clear != HOST_NONE)
-        x_alu_rr(&l->e, X_XOR, 4, q->clear, q->clear);
+}
+
+/* A load or store: by the stub that tries the TLB if that was not done in line. */
+static void slow_scalar(struct lower *l, const struct ool *q)
+{
+    u32 size = (u32)__builtin_ctz(q->size);
+    put_arg(l, 0, q->addr, q->disp);
+    if (q->shared && q->disp)
+        x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS), (s32)q->disp);
+    if (q->kind == OOL_STORE)
+        put_arg(l, 1, q->value, q->imm);
+    if (q->shared)
+        emit_call_stub(l, STUB_TRY + q->user * 9u + q->access * 3u + size);
+    else
+        emit_call_stub(l, STUB_MEM + q->access * 3u + size);
+    if (q->kind == OOL_LOAD)
+        load_result(l, q);
+}
+
+static void slow_vector(struct lower *l, const struct ool *q)
+{
+    put_arg(l, 0, q->addr, q->disp);
+    put_arg(l, 1, HOST_NONE, q->imm);
+    put_arg(l, 2, HOST_NONE, q->size);
+    put_arg(l, 3, HOST_NONE, q->user);
+    emit_call_stub(l, q->access);
+}
+
+static void slow_segchk(struct lower *l, const struct ool *q)
+{
+    put_arg(l, 0, HOST_NONE, q->imm);
+    put_arg(l, 1, q->addr, 0);
+    put_arg(l, 2, HOST_NONE, q->size);
+    put_arg(l, 3, HOST_NONE, q->access);
+    emit_call_stub(l, STUB_SEGCHK);
 }
 
 void ool_memory(struct lower *l, struct ool *q)
 {
     if (q->cross)
         cross_test(l, q);
-    if (q->from[0])
-        x_bind(&l->e, q->from[0]);
+    for (unsigned n = 0; n < 2; n++) {
+        if (q->from[n])
+            x_bind(&l->e, q->from[n]);
+    }
     emit_place(l, q->off, q->left);
     flags_store(l, &q->sync);
-    switch (q->kind) {
-    case OOL_LOAD:
-    case OOL_STORE:
-        put_arg(l, 0, q->addr, 0);
-        if (q->kind == OOL_STORE)
-            put_arg(l, 1, q->value, q->imm);
-        emit_call_stub(l, STUB_MEM + q->access * 3u + (u32)__builtin_ctz(q->size));
-        if (q->kind == OOL_LOAD)
-            load_result(l, q);
-        break;
-    case OOL_VECTOR:
-        put_arg(l, 0, q->addr, 0);
-        put_arg(l, 1, HOST_NONE, q->imm);
-        put_arg(l, 2, HOST_NONE, q->size);
-        put_arg(l, 3, HOST_NONE, q->user);
-        emit_call_stub(l, q->access);
-        break;
-    default: /* OOL_SEGCHK */
-        put_arg(l, 0, HOST_NONE, q->imm);
-        put_arg(l, 1, q->addr, 0);
-        put_arg(l, 2, HOST_NONE, q->size);
-        put_arg(l, 3, HOST_NONE, q->access);
-        emit_call_stub(l, STUB_SEGCHK);
-        break;
-    }
+    if (q->kind == OOL_SEGCHK)
+        slow_segchk(l, q);
+    else if (q->kind == OOL_VECTOR)
+        slow_vector(l, q);
+    else
+        slow_scalar(l, q);
+    if (q->clear != HOST_NONE) /* what the fast way would have left there is not known */
+        x_alu_rr(&l->e, X_XOR, 4, q->clear, q->clear);
     x_jmp_to(&l->e, q->back);
 }

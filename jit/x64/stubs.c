@@ -28,16 +28,31 @@ static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
     mem_write(cpu, la, size, value, false);
 }
 
+/* Host address of size bytes at la if the TLB grants them: code in line may have asked for more than that. */
+static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, u32 user, enum access acc)
+{
+    u64 entry = cpu->tlb.e[user][acc][la >> PAGE_BITS].addend;
+    if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
+        return NULL;
+    return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
+}
+
 static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
 {
     u8 buf[16];
-    mem_read_block(cpu, la, buf, size, user);
-    memcpy((u8 *)cpu + offset, buf, size);
+    const u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_READ);
+    if (!p)
+        mem_read_block(cpu, la, buf, size, user);
+    memcpy((u8 *)cpu + offset, p ? p : buf, size);
 }
 
 static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
 {
-    mem_write_block(cpu, la, (u8 *)cpu + offset, size, user);
+    u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_WRITE);
+    if (p)
+        memcpy(p, (u8 *)cpu + offset, size);
+    else
+        mem_write_block(cpu, la, (u8 *)cpu + offset, size, user);
 }
 
 static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
@@ -163,6 +178,51 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
     }
 }
 
+/* What a slow access does that the TLB may grant after all: argument words as STUB_MEM's. */
+static void emit_try(const struct x64 *be, struct enc *e, bool user, unsigned access, unsigned log2)
+{
+    unsigned size = 1u << log2;
+    unsigned acc = access == SLOW_READ ? ACCESS_READ : ACCESS_WRITE;
+    struct x_mem word0 = x_at(RSP, 24 + FRAME_ARGS), word1 = x_at(RSP, 24 + FRAME_ARGS + 4);
+    x_push(e, R8);
+    x_push(e, R9);
+    x_load(e, 4, R8, word0);
+    x_mov_rr(e, 4, R9, R8);
+    x_alu_ri(e, X_AND, 4, R9, PAGE_MASK);
+    x_alu_ri(e, X_CMP, 4, R9, (s32)(PAGE_SIZE - size));
+    u32 crosses = x_jcc(e, CC_A);
+    x_mov_rr(e, 4, R9, R8);
+    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
+    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(user, acc)));
+    x_test_ri(e, 1, R9, TLB_VALID);
+    u32 missing = x_jcc(e, CC_E);
+    if (access == SLOW_WRITE) {
+        x_lea(e, 8, R8, x_idx(R8, R9, 0, -(s32)TLB_VALID));
+        x_load(e, 4, R9, word1);
+        x_store(e, size, x_at(R8, 0), R9);
+    } else {
+        x_load(e, size, R8, x_idx(R8, R9, 0, -(s32)TLB_VALID));
+        x_store(e, 4, word0, R8);
+    }
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_byte(e, 0xc3);
+    x_bind(e, crosses);
+    x_bind(e, missing);
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_jmp_to(e, be->stub[STUB_MEM + access * 3 + log2]);
+}
+
+static void make_try_stubs(struct x64 *be, struct enc *e)
+{
+    for (unsigned n = 0; n < 18; n++) {
+        x_align(e, 16);
+        be->stub[STUB_TRY + n] = enc_pos(e);
+        emit_try(be, e, n / 9, n % 9 / 3, n % 3);
+    }
+}
+
 static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c)
 {
     x_align(e, 16);
@@ -173,6 +233,7 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
 static void make_call_stubs(struct x64 *be, struct enc *e)
 {
     make_memory_stubs(be, e);
+    make_try_stubs(be, e);
     make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, 0});
     make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, 0});
     make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, 0});

@@ -35,8 +35,8 @@ enum stub {
     STUB_STV,
     STUB_SEGCHK,      /* segment, offset, size, access */
     STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
-    STUB_MEM_END = STUB_MEM + 18,
-    STUB_HELPER = STUB_MEM_END, /* + enum helper */
+    STUB_TRY = STUB_MEM + 18, /* + user * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through the TLB if possible */
+    STUB_HELPER = STUB_TRY + 18, /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 
@@ -67,6 +67,11 @@ static inline struct x_mem cpu_at(s32 offset)
 {
     return x_at(REG_CPU, offset);
 }
+
+/* Offset of a TLB table in struct cpu */
+#define TLB_TABLE_OFF(user, acc)                                                                   \
+    ((s32)(offsetof(struct cpu, tlb.e) +                                                           \
+           sizeof(struct tlb_entry) * TLB_PAGES * (((user) ? ACCESS_COUNT : 0) + (unsigned)(acc))))
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);

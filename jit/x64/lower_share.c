@@ -1,0 +1,213 @@
+/* One TLB look-up for several accesses. Accesses of a block whose addresses differ by constants (off one base
+ * register: the stack frame, the fields of a structure) form a group. The first one checks that all the bytes
+ * of the group lie in one page that the TLB grants, and leaves the host address of the group's base in a
+ * register; the others only test that it is there. If it is not (0), each is done out of line, by a stub that
+ * looks up what it needs alone. A group ends at calls that may change the TLB.
+ *
+ * Register contents are told apart by root and delta: a root is a value that nothing is known of, and
+ * constants that are added to it, in whatever register, make deltas (PUSH, POP, MOV EBP,ESP). */
+#include "jit/x64/lower.h"
+
+enum {
+    GROUP_SPAN = 256, /* bytes; a wider group would cross pages too often */
+    MAX_ROOTS = 1024, /* more than that, and the rest of the block does not share */
+};
+
+struct place {
+    u16 root;
+    s32 delta;
+};
+
+struct finder {
+    struct lower *l;
+    struct place reg[GPR_COUNT];
+    u32 nroots;
+    u16 group_of_root[MAX_ROOTS]; /* the group that an access may join; 0 none. Root 0: not known */
+};
+
+static s32 add_wrapping(s32 a, u32 b)
+{
+    return (s32)((u32)a + b);
+}
+
+static struct place fresh(struct finder *f)
+{
+    if (f->nroots == MAX_ROOTS - 1)
+        return (struct place){0, 0};
+    f->group_of_root[++f->nroots] = 0;
+    return (struct place){(u16)f->nroots, 0};
+}
+
+static struct place place_of(const struct finder *f, struct irv x)
+{
+    if (irv_is(x, IRV_REG))
+        return f->reg[x.v];
+    if (irv_is(x, IRV_TEMP))
+        return (struct place){f->l->temp[x.v].root, f->l->temp[x.v].delta};
+    return (struct place){0, 0};
+}
+
+static void define(struct finder *f, struct irv d, struct place p)
+{
+    if (irv_is(d, IRV_REG)) {
+        f->reg[d.v] = p;
+    } else if (irv_is(d, IRV_TEMP)) {
+        f->l->temp[d.v].root = p.root;
+        f->l->temp[d.v].delta = p.delta;
+    }
+}
+
+/* What o leaves in its output: a known distance from one of its inputs, or something new. */
+static struct place result_of(struct finder *f, const struct ir_insn *o)
+{
+    struct place p = place_of(f, o->a);
+    bool by_const = irv_is(o->b, IRV_CONST);
+    if (p.root && o->op == IR_MOV)
+        return p;
+    if (p.root && o->op == IR_LEA && irv_is(o->b, IRV_NONE))
+        return (struct place){p.root, add_wrapping(p.delta, o->imm)};
+    if (p.root && o->op == IR_ADD && by_const)
+        return (struct place){p.root, add_wrapping(p.delta, o->b.v)};
+    if (p.root && o->op == IR_SUB && by_const)
+        return (struct place){p.root, add_wrapping(p.delta, 0 - o->b.v)};
+    return fresh(f);
+}
+
+static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place p, s32 off)
+{
+    struct lower *l = f->l;
+    bool write = o->op == IR_ST || o->op == IR_STV || o->op == IR_LDRMW;
+    s32 end = off + o->size;
+    struct group *g = &l->group[f->group_of_root[p.root]];
+    s32 lo = off < g->lo ? off : g->lo, hi = end > g->hi ? end : g->hi;
+    if (!f->group_of_root[p.root] || (s64)hi - lo > GROUP_SPAN) {
+        f->group_of_root[p.root] = (u16)++l->ngroups;
+        g = &l->group[l->ngroups];
+        *g = (struct group){.reg = HOST_NONE};
+        lo = off;
+        hi = end;
+    }
+    g->lo = lo;
+    g->hi = hi;
+    g->left++;
+    g->write |= write;
+    l->op_group[i] = (u16)(g - l->group);
+    l->op_off[i] = off;
+}
+
+static bool is_access(const struct ir_insn *o)
+{
+    return (o->op == IR_LD || o->op == IR_LDSX || o->op == IR_LDRMW || o->op == IR_ST ||
+            o->op == IR_LDV || o->op == IR_STV) && !(o->cc & 1);
+}
+
+static void new_segment(struct finder *f)
+{
+    for (u32 r = 0; r <= f->nroots; r++)
+        f->group_of_root[r] = 0;
+}
+
+static void forget_registers(struct finder *f)
+{
+    for (unsigned g = 0; g < GPR_COUNT; g++)
+        f->reg[g] = fresh(f);
+}
+
+void share_find(struct lower *l)
+{
+    struct finder f;
+    f.l = l;
+    f.nroots = 0;
+    f.group_of_root[0] = 0;
+    l->ngroups = 0;
+    forget_registers(&f);
+    for (u32 i = 0; i < l->ir->nops; i++) {
+        const struct ir_insn *o = &l->ir->ops[i];
+        l->op_group[i] = 0;
+        if (is_access(o)) {
+            struct place p = place_of(&f, o->a);
+            bool vector = o->op == IR_LDV || o->op == IR_STV;
+            s32 off = add_wrapping(p.delta, vector ? 0 : o->imm);
+            if (p.root && off > -(1 << 30) && off < 1 << 30)
+                join(&f, i, o, p, off);
+        } else if (o->op == IR_CALL) {
+            u8 hf = helper_info[o->imm].flags;
+            if (hf & HF_REGS)
+                forget_registers(&f);
+            if (hf & HF_FAULT)
+                new_segment(&f);
+        }
+        if (!irv_is(o->d, IRV_NONE))
+            define(&f, o->d, result_of(&f, o));
+        if (!irv_is(o->d2, IRV_NONE))
+            define(&f, o->d2, fresh(&f));
+    }
+}
+
+/* -- lowering -- */
+
+/* Will op i take part in a group? Its registers are then asked for. Call before the op's other allocations. */
+struct group *share_begin(struct lower *l, struct ool *q)
+{
+    struct group *g = &l->group[l->op_group[l->i]];
+    if (!l->op_group[l->i])
+        return NULL;
+    g->left--;
+    q->leader = g->reg == HOST_NONE;
+    if (q->leader && !g->left)
+        return NULL; /* nobody to share with */
+    if (q->leader) {
+        g->reg = (u8)ra_scratch(l);
+        l->owner[g->reg] = OWNER_CACHE;
+    }
+    l->locked |= (u16)(1u << g->reg);
+    return g;
+}
+
+void share_end(struct lower *l, struct group *g)
+{
+    if (!g->left) {
+        l->owner[g->reg] = OWNER_FREE;
+        g->reg = HOST_NONE;
+    }
+}
+
+void share_drop(struct lower *l, unsigned reg)
+{
+    for (u32 n = 1; n <= l->ngroups; n++) {
+        if (l->group[n].reg == reg)
+            l->group[n].reg = HOST_NONE;
+    }
+}
+
+/* The group's register = host address of its base, with base (the op's address register) and entry to work
+ * with: entry is needed by the leader only. */
+struct x_mem share_look_up(struct lower *l, const struct ir_insn *o, struct group *g, struct ool *q,
+                           unsigned base, unsigned entry)
+{
+    struct enc *e = &l->e;
+    s32 off = l->op_off[l->i];
+    u32 disp = o->op == IR_LDV || o->op == IR_STV ? 0 : o->imm;
+    if (!q->leader) {
+        x_test_rr(e, 8, g->reg, g->reg);
+        q->from[0] = x_jcc(e, CC_E);
+        return x_at(g->reg, off);
+    }
+    s32 to_lo = (s32)(disp + (u32)g->lo - (u32)off); /* from base to the group's first byte */
+    if (to_lo)
+        x_lea(e, 4, g->reg, x_at(base, to_lo));
+    else
+        x_mov_rr(e, 4, g->reg, base);
+    x_mov_rr(e, 4, entry, g->reg);
+    x_alu_ri(e, X_AND, 4, entry, PAGE_MASK);
+    x_alu_ri(e, X_CMP, 4, entry, (s32)PAGE_SIZE - (g->hi - g->lo));
+    q->from[0] = x_jcc(e, CC_A);
+    x_mov_rr(e, 4, entry, g->reg);
+    x_shift_ri(e, X_SHR, 4, entry, PAGE_BITS);
+    x_load(e, 8, entry, x_idx(REG_CPU, entry, 3, tlb_at(l, o, g->write ? ACCESS_WRITE : ACCESS_READ)));
+    x_test_ri(e, 1, entry, TLB_VALID);
+    q->from[1] = x_jcc(e, CC_E);
+    x_lea(e, 8, g->reg, x_idx(g->reg, entry, 0, -(s32)TLB_VALID - g->lo));
+    q->clear = g->reg;
+    return x_at(g->reg, off);
+}
