@@ -1,5 +1,5 @@
-/* Helpers of the MMX and SSE instructions: faults, MXCSR, FXSAVE's image, masked stores. A helper raises before
- * it writes anything but exception flags. FXSAVE image: SDM 2, table 3-46. */
+/* Helpers of the MMX and SSE instructions: faults, MXCSR, FXSAVE's image, masked stores. A helper
+ * raises before it writes anything but exception flags. FXSAVE image: SDM 2, table 3-46. */
 #include <string.h>
 
 #include "base/bytes.h"

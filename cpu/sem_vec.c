@@ -1,10 +1,14 @@
-/* Lifting of MMX and SSE. Arithmetic becomes one VEC operation on the registers in struct cpu, memory operands
- * coming by way of xmm_scratch; moves are loads and stores of the registers themselves.
+/* Lifting of MMX and SSE. Arithmetic becomes one VEC operation on the registers in struct cpu,
+ * memory operands coming by way of xmm_scratch; moves are loads and stores of the registers
+ * themselves.
  *
- * Availability (SDM 2, 2.4 to 2.6; SDM 3A, 12.1 and 13.1): SSE is #UD by CR0.EM or without CR4.OSFXSR, #NM by
- * CR0.TS; MMX is #UD by EM, #NM by TS, and reports a pending x87 exception first. Using an MMX register makes
- * TOP 0 and all tags valid, writing one fills its exponent with ones; that is done once nothing can fault.
- * Where an SSE exception is unmasked (MODE_SSE_XM), arithmetic is a call that may raise it. */
+ * Availability (SDM 2, 2.4 to 2.6; SDM 3A, 12.1 and 13.1): SSE is #UD by CR0.EM or without
+ * CR4.OSFXSR, #NM by CR0.TS; MMX is #UD by EM, #NM by TS, and reports a pending x87 exception
+ * first. Using an MMX register makes TOP 0 and all tags valid, writing one fills its exponent with
+ * ones. That is done once nothing can fault, except that a store that faults leaves TOP 0, and
+ * MASKMOVQ and conversions that raise #XM the tags as well (observed on processors; the SDM is
+ * silent). Where an SSE exception is unmasked (MODE_SSE_XM), arithmetic is a call that may raise
+ * it. */
 #include "cpu/lift.h"
 #include "cpu/vec.h"
 
@@ -16,8 +20,8 @@
 enum { GROUP_BASE = 4 * 5 * 256, GROUP_FIRST = 0x71, OP_KEYS = GROUP_BASE + 5 * 3 * 8 };
 
 #define OP_KEY(map, mand, opcode, ext)                                                             \
-    ((ext) < 0 ? ((map) * 5 + (mand)) * 256 + (opcode)                                             \
-               : GROUP_BASE + ((mand) * 3 + (opcode) - GROUP_FIRST) * 8 + (ext))
+    ((ext) < 0 ? ((map)*5 + (mand)) * 256 + (opcode)                                               \
+               : GROUP_BASE + ((mand)*3 + (opcode)-GROUP_FIRST) * 8 + (ext))
 
 static const u16 op_of[OP_KEYS] = {
 #define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr)                                      \
@@ -37,7 +41,8 @@ static enum vec_op find_op(const struct insn *in)
 
 static bool is_mmx_register(const struct insn *in, unsigned kind)
 {
-    return kind == OP_Pq || kind == OP_Nq || ((kind == OP_Qq || kind == OP_Qd) && insn_mod(in) == 3);
+    return kind == OP_Pq || kind == OP_Nq ||
+           ((kind == OP_Qq || kind == OP_Qd) && insn_mod(in) == 3);
 }
 
 static bool is_xmm(unsigned kind)
@@ -70,6 +75,15 @@ static bool enter_sse(struct lift *l)
     return !l->ended;
 }
 
+/* TOP = 0 */
+static void clear_top(struct lift *l)
+{
+    const size_t fsw = offsetof(struct cpu, fpu.fsw);
+    struct irv v = ir_op2(l->ir, IR_AND, ir_lds(l->ir, fsw, 2), ir_const(0xffff & ~(u32)FSW_TOP));
+
+    ir_sts(l->ir, fsw, 2, v);
+}
+
 static bool enter_mmx(struct lift *l)
 {
     if (l->mode & MODE_NOFPU) {
@@ -87,20 +101,17 @@ static bool enter(struct lift *l, const struct insn *in)
     return (!uses_xmm(in) || enter_sse(l)) && (!uses_mmx(in) || enter_mmx(l));
 }
 
-/* TOP = 0, and the tags as given; after the last op that may fault. */
-static void set_mmx_state(struct lift *l, u32 empty)
+static void set_tags(struct lift *l, u32 empty)
 {
-    const size_t fsw = offsetof(struct cpu, fpu.fsw);
-    struct irv v = ir_op2(l->ir, IR_AND, ir_lds(l->ir, fsw, 2), ir_const(0xffff & ~(u32)FSW_TOP));
-
-    ir_sts(l->ir, fsw, 2, v);
     ir_sts(l->ir, offsetof(struct cpu, fpu.empty), 1, ir_const(empty));
 }
 
 static void leave_mmx(struct lift *l)
 {
-    if (!l->mmx_ready)
-        set_mmx_state(l, 0);
+    if (!l->mmx_ready) {
+        clear_top(l);
+        set_tags(l, 0);
+    }
     l->mmx_ready = true;
 }
 
@@ -115,9 +126,10 @@ static void leave_mmx_written(struct lift *l, unsigned n)
 
 /* -- memory -- */
 
-/* The memory operand's linear address. Aligned 16-byte operands raise #GP(0) and not #AC, unaligned ones nothing
- * at all, as Intel's processors do. */
-static struct irv address(struct lift *l, const struct insn *in, unsigned size, bool aligned, bool write)
+/* The memory operand's linear address. Aligned 16-byte operands raise #GP(0) and not #AC, unaligned
+ * ones nothing at all, as Intel's processors do. */
+static struct irv address(struct lift *l, const struct insn *in, unsigned size, bool aligned,
+                          bool write)
 {
     u32 mode = l->mode;
     struct irv la;
@@ -152,7 +164,8 @@ static void operate(struct lift *l, enum vec_op op, size_t dst, size_t src, u32 
         ir_vec(l->ir, op, dst, src, imm);
 }
 
-/* Offset of source operand n in struct cpu; one in memory or in a general register goes to the scratch. */
+/* Offset of source operand n in struct cpu; one in memory or in a general register goes to the
+ * scratch. */
 static size_t source(struct lift *l, const struct insn *in, unsigned n)
 {
     static const u8 sizes[] = {[OP_Qq] = 8, [OP_Qd] = 4, [OP_Wx] = 16, [OP_Wq] = 8, [OP_Wd] = 4};
@@ -176,17 +189,18 @@ void sem_vec(struct lift *l, const struct insn *in)
     bool group = l->row->reg >= 0; /* destination ModRM.rm, no source */
     unsigned reg = group ? insn_rm(in) : insn_reg(in);
     bool mmx = shape == VS_M || shape == VS_MX;
-    size_t dst = mmx ? mmx_offset(reg) : xmm_offset(reg);
+    size_t dst = mmx ? mmx_offset(reg) : xmm_offset(reg), src;
 
     if (!enter(l, in))
         return;
     if (shape == VS_RX || shape == VS_RM)
         dst = RESULT;
-    operate(l, op, dst, group ? dst : source(l, in, 1), in->imm & 0xff);
+    src = group ? dst : source(l, in, 1);
+    if (uses_mmx(in))
+        leave_mmx(l);
+    operate(l, op, dst, src, in->imm & 0xff);
     if (mmx)
         leave_mmx_written(l, reg);
-    else if (uses_mmx(in))
-        leave_mmx(l);
     if (shape == VS_RX || shape == VS_RM)
         lift_set_gpr(l, reg, 4, ir_lds(l->ir, RESULT, 4));
     else if (shape == VS_F)
@@ -222,7 +236,8 @@ void sem_vec_movu(struct lift *l, const struct insn *in)
     move(l, in, false);
 }
 
-/* MOVSS and MOVSD: from memory they clear the rest of the register, from a register they keep it. */
+/* MOVSS and MOVSD: from memory they clear the rest of the register, from a register they keep it.
+ */
 void sem_vec_movs(struct lift *l, const struct insn *in)
 {
     bool to_reg = l->row->op[0] == OP_Vx, single = l->row->mand == MP_F3;
@@ -233,7 +248,8 @@ void sem_vec_movs(struct lift *l, const struct insn *in)
     if (!enter_sse(l))
         return;
     if (insn_mod(in) == 3) {
-        ir_vec(l->ir, single ? VEC_OP_movss : VEC_OP_movsd, to_reg ? reg : rm, to_reg ? rm : reg, 0);
+        ir_vec(l->ir, single ? VEC_OP_movss : VEC_OP_movsd, to_reg ? reg : rm, to_reg ? rm : reg,
+               0);
     } else if (to_reg) {
         load(l, in, size, false, scratch);
         ir_vec(l->ir, single ? VEC_OP_movd : VEC_OP_movq, reg, scratch, 0);
@@ -299,6 +315,7 @@ void sem_mmx_movq(struct lift *l, const struct insn *in)
         load(l, in, 8, false, mmx_offset(to));
         leave_mmx_written(l, to);
     } else {
+        clear_top(l);
         store(l, in, 8, false, mmx_offset(from));
         leave_mmx(l);
     }
@@ -316,6 +333,7 @@ void sem_mmx_movd(struct lift *l, const struct insn *in)
         ir_sts(l->ir, vec_d(mmx_offset(n), 1), 4, ir_const(0));
         leave_mmx_written(l, n);
     } else {
+        clear_top(l);
         opnd_write(l, in, 0, ir_lds(l->ir, vec_d(mmx_offset(n), 0), 4));
         leave_mmx(l);
     }
@@ -326,7 +344,8 @@ void sem_emms(struct lift *l, const struct insn *in)
     (void)in;
     if (!enter_mmx(l))
         return;
-    set_mmx_state(l, 0xff);
+    clear_top(l);
+    set_tags(l, 0xff);
     l->mmx_ready = false;
 }
 
@@ -369,14 +388,13 @@ void sem_vec_maskmov(struct lift *l, const struct insn *in)
 
     if (!enter(l, in))
         return;
+    if (mmx)
+        leave_mmx(l);
     l->mode &= ~(u32)MODE_ALIGN; /* bytes are stored */
     la = lift_linear(l, in->seg, off, n, true);
     l->mode = mode;
-    ir_call(l->ir, HELPER_maskmov, la,
-            ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
+    ir_call(l->ir, HELPER_maskmov, la, ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
             ir_const((u32)(mmx ? mmx_offset(mask) : xmm_offset(mask))), ir_const(n));
-    if (mmx)
-        leave_mmx(l);
 }
 
 /* -- control and state -- */

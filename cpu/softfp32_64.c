@@ -1,9 +1,10 @@
-/* float32 and float64 arithmetic in integers. Both formats share one core, written for a format that is a
- * constant at each use. Tininess is detected after rounding, as x86 does (SDM 1, 4.9.1.5); NaN rules: SDM 1,
- * table 4-7; order of the exceptions: SDM 1, 4.9.2.
+/* float32 and float64 arithmetic in integers. Both formats share one core, written for a format
+ * that is a constant at each use. Tininess is detected after rounding, as x86 does (SDM
+ * 1, 4.9.1.5); NaN rules: SDM 1, table 4-7; order of the exceptions: SDM 1, 4.9.2.
  *
- * A finite nonzero operand is unpacked to sig * 2^(exp - bias - 63) with bit 63 of sig set; exp is biased as in
- * the format but may leave its range. Bits that do not fit are ORed into bit 0 ("jammed"). */
+ * A finite nonzero operand is unpacked to sig * 2^(exp - bias - 63) with bit 63 of sig set; exp is
+ * biased as in the format but may leave its range. Bits that do not fit are ORed into bit 0
+ * ("jammed"). */
 #include "cpu/softfp32_64.h"
 
 struct fmt {
@@ -76,7 +77,8 @@ INLINE u64 shift_jam64(u64 v, unsigned n)
     return n ? v >> n | ((v << (64 - n)) != 0) : v;
 }
 
-/* Should v be rounded away from zero, given its low bits rem, half of their unit, and whether it is odd above them? */
+/* Should v be rounded away from zero, given its low bits rem, half of their unit, and whether it is
+ * odd above them? */
 INLINE bool rounds_up(unsigned rc, bool sign, u64 rem, u64 half, bool odd)
 {
     switch (rc) {
@@ -119,7 +121,8 @@ INLINE u64 round_pack(struct sfp *c, struct fmt f, bool sign, int exp, u64 sig)
             c->flags |= FP_UE | FP_PE;
             return sign_of(f, sign);
         }
-        if (tiny && !(c->masks & FP_UE)) { /* nobody gets a result; PE is that of an unbounded exponent */
+        if (tiny &&
+            !(c->masks & FP_UE)) { /* nobody gets a result; PE is that of an unbounded exponent */
             c->flags |= FP_UE | (inexact ? FP_PE : 0);
             return 0;
         }
@@ -373,18 +376,42 @@ INLINE u64 convert(struct sfp *c, struct fmt from, struct fmt to, u64 va)
 /* -- the two formats -- */
 
 #define OPERATIONS(type, sf, F)                                                                    \
-    type sf##_add(struct sfp *c, type a, type b) { return (type)add(c, F, a, b, false); }          \
-    type sf##_sub(struct sfp *c, type a, type b) { return (type)add(c, F, a, b, true); }           \
-    type sf##_mul(struct sfp *c, type a, type b) { return (type)mul(c, F, a, b); }                 \
-    type sf##_div(struct sfp *c, type a, type b) { return (type)div(c, F, a, b); }                 \
-    type sf##_sqrt(struct sfp *c, type a) { return (type)square_root(c, F, a); }                   \
-    type sf##_min(struct sfp *c, type a, type b) { return (type)pick(c, F, a, b, SFP_LESS); }      \
-    type sf##_max(struct sfp *c, type a, type b) { return (type)pick(c, F, a, b, SFP_GREATER); }   \
+    type sf##_add(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)add(c, F, a, b, false);                                                       \
+    }                                                                                              \
+    type sf##_sub(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)add(c, F, a, b, true);                                                        \
+    }                                                                                              \
+    type sf##_mul(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)mul(c, F, a, b);                                                              \
+    }                                                                                              \
+    type sf##_div(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)div(c, F, a, b);                                                              \
+    }                                                                                              \
+    type sf##_sqrt(struct sfp *c, type a)                                                          \
+    {                                                                                              \
+        return (type)square_root(c, F, a);                                                         \
+    }                                                                                              \
+    type sf##_min(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)pick(c, F, a, b, SFP_LESS);                                                   \
+    }                                                                                              \
+    type sf##_max(struct sfp *c, type a, type b)                                                   \
+    {                                                                                              \
+        return (type)pick(c, F, a, b, SFP_GREATER);                                                \
+    }                                                                                              \
     enum sfp_order sf##_compare(struct sfp *c, type a, type b, bool signaling)                     \
     {                                                                                              \
         return compare(c, F, a, b, signaling);                                                     \
     }                                                                                              \
-    u32 sf##_to_s32(struct sfp *c, type a, unsigned rc) { return to_s32(c, F, a, rc); }
+    u32 sf##_to_s32(struct sfp *c, type a, unsigned rc)                                            \
+    {                                                                                              \
+        return to_s32(c, F, a, rc);                                                                \
+    }
 
 OPERATIONS(u32, sf32, F32)
 OPERATIONS(u64, sf64, F64)

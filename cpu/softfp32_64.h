@@ -1,16 +1,17 @@
-/* Exact float32 and float64 arithmetic in integer C, with the exception rules of SSE (SDM 1, 11.5 and
- * appendix E). Values are bit patterns. Every operation takes the unpacked control bits of MXCSR and collects
- * flags; results are always those of the masked response. */
+/* Exact float32 and float64 arithmetic in integer C, with the exception rules of SSE (SDM 1, 11.5
+ * and appendix E). Values are bit patterns. Every operation takes the unpacked control bits of
+ * MXCSR and collects flags; results are always those of the masked response. */
 #ifndef CPU_SOFTFP32_64_H
 #define CPU_SOFTFP32_64_H
 
 #include "cpu/softfp.h" /* FP_* */
 
 struct sfp {
-    u8 rc;         /* enum fp_round */
-    bool daz, ftz; /* denormal operands are zeros; tiny results become zeros if underflow is masked */
-    u8 masks;      /* FP_* */
-    u8 flags;      /* FP_*: raised so far */
+    u8 rc; /* enum fp_round */
+    bool daz,
+        ftz;  /* denormal operands are zeros; tiny results become zeros if underflow is masked */
+    u8 masks; /* FP_* */
+    u8 flags; /* FP_*: raised so far */
 };
 
 enum sfp_order { SFP_LESS, SFP_EQUAL, SFP_GREATER, SFP_UNORDERED };
@@ -46,8 +47,8 @@ u32 sf32_from_sf64(struct sfp *c, u64 a);
 u32 sf32_to_s32(struct sfp *c, u32 a, unsigned rc);
 u32 sf64_to_s32(struct sfp *c, u64 a, unsigned rc);
 
-/* RCPPS and RSQRTPS: 1/a and 1/sqrt(a) to 13 bits, the same on every host, without flags (SDM 2: relative error
- * at most 1.5 * 2^-12; denormals count as zeros). */
+/* RCPPS and RSQRTPS: 1/a and 1/sqrt(a) to 13 bits, the same on every host, without flags (SDM 2:
+ * relative error at most 1.5 * 2^-12; denormals count as zeros). */
 u32 sf32_rcp(u32 a);
 u32 sf32_rsqrt(u32 a);
 

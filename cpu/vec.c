@@ -1,5 +1,6 @@
-/* Running vector operations: operands come from struct cpu, a function of vec_int.c or vec_fp.c works on
- * copies, the result goes back. MXCSR is unpacked before and its flags are merged after. SDM 1, 10.2.3, 11.5. */
+/* Running vector operations: operands come from struct cpu, a function of vec_int.c or vec_fp.c
+ * works on copies, the result goes back. MXCSR is unpacked before and its flags are merged after.
+ * SDM 1, 10.2.3, 11.5. */
 #include "cpu/vec_fn.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@ const struct vec_op_info vec_op_info[VEC_OP_COUNT] = {
 #undef VEC_OP
 };
 
-static void (*const functions[VEC_OP_COUNT])(struct vec_ctx *, union xmm *, const union xmm *, u32) = {
+static void (*const functions[VEC_OP_COUNT])(struct vec_ctx *, union xmm *, const union xmm *,
+                                             u32) = {
 #define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr) fn,
 #include "cpu/vec_op.def"
 #undef VEC_OP
@@ -21,8 +23,8 @@ static void (*const functions[VEC_OP_COUNT])(struct vec_ctx *, union xmm *, cons
 static const struct {
     u8 read, write, src;
 } sizes[] = {
-    [VS_X] = {16, 16, 16}, [VS_M] = {8, 8, 8},  [VS_XM] = {16, 16, 8}, [VS_MX] = {8, 8, 16},
-    [VS_XR] = {16, 16, 4}, [VS_RX] = {0, 4, 16}, [VS_RM] = {0, 4, 8},  [VS_F] = {16, 0, 16},
+    [VS_X] = {16, 16, 16}, [VS_M] = {8, 8, 8},   [VS_XM] = {16, 16, 8}, [VS_MX] = {8, 8, 16},
+    [VS_XR] = {16, 16, 4}, [VS_RX] = {0, 4, 16}, [VS_RM] = {0, 4, 8},   [VS_F] = {16, 0, 16},
 };
 
 static struct sfp unpack_mxcsr(u32 mxcsr)
@@ -78,7 +80,8 @@ void vec_exec(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm
 
 bool vec_exec_checked(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm)
 {
-    const unsigned before = FP_IE | FP_DE | FP_ZE; /* found before computing: the rest is then not looked at */
+    const unsigned before =
+        FP_IE | FP_DE | FP_ZE; /* found before computing: the rest is then not looked at */
     struct vec_ctx c;
     union xmm d;
     unsigned unmasked;

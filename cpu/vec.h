@@ -1,5 +1,6 @@
-/* Vector operations of lifted code (MMX and SSE), by number: the rows of cpu/vec_op.def. They work on
- * struct cpu in place, so that a back end without vector code of its own calls vec_exec() and is done. */
+/* Vector operations of lifted code (MMX and SSE), by number: the rows of cpu/vec_op.def. They work
+ * on struct cpu in place, so that a back end without vector code of its own calls vec_exec() and is
+ * done. */
 #ifndef CPU_VEC_H
 #define CPU_VEC_H
 
@@ -12,7 +13,8 @@ enum vec_op {
     VEC_OP_COUNT
 };
 
-/* What an operation reads (at src_off, and mostly at dst_off too) and writes (at dst_off), in bytes. */
+/* What an operation reads (at src_off, and mostly at dst_off too) and writes (at dst_off), in
+ * bytes. */
 enum vec_shape {
     VS_X,  /* XMM op= XMM: 16, 16 */
     VS_M,  /* MMX op= MMX: 8, 8 */
@@ -21,7 +23,8 @@ enum vec_shape {
     VS_XR, /* XMM from a u32: 16, 4 */
     VS_RX, /* u32 from XMM: 4, 16 */
     VS_RM, /* u32 from MMX: 4, 8 */
-    VS_F,  /* compares XMM with XMM and writes neither: ZF, PF, CF as in EFLAGS, other bits 0, to scratch[0] */
+    VS_F,  /* compares XMM with XMM and writes neither: ZF, PF, CF as in EFLAGS, other bits 0, to
+              scratch[0] */
 };
 
 enum {
@@ -30,10 +33,11 @@ enum {
     VA_SOFT = 4, /* the host's instruction must not be used */
 };
 
-/* A row. The host's instruction is [mand] 0F [38/3A] opcode ModRM [imm8] with registers: ModRM.reg = dst,
- * ModRM.rm = src (a general register for VS_XR; dst is one for VS_RX), or with ext >= 0 ModRM.reg = ext,
- * ModRM.rm = dst. It may stand in for vec_exec() unless VA_SOFT, where VA_FP rows need a host MXCSR with the
- * guest's DAZ, FTZ and rounding, all exceptions masked, whose flags reach cpu.mxcsr before anyone looks. */
+/* A row. The host's instruction is [mand] 0F [38/3A] opcode ModRM [imm8] with registers: ModRM.reg
+ * = dst, ModRM.rm = src (a general register for VS_XR; dst is one for VS_RX), or with ext >= 0
+ * ModRM.reg = ext, ModRM.rm = dst. It may stand in for vec_exec() unless VA_SOFT, where VA_FP rows
+ * need a host MXCSR with the guest's DAZ, FTZ and rounding, all exceptions masked, whose flags
+ * reach cpu.mxcsr before anyone looks. */
 struct vec_op_info {
     const char *name;
     u8 mand, map, opcode; /* enum mand, enum insn_map */
@@ -42,16 +46,18 @@ struct vec_op_info {
 };
 extern const struct vec_op_info vec_op_info[VEC_OP_COUNT];
 
-/* Executes op on the registers at byte offsets dst_off (read and written) and src_off of struct cpu. VA_FP
- * operations set flags in cpu->mxcsr and give the masked response, so that nothing ever faults: lifted code uses
- * them only where MODE_SSE_XM is clear, and calls the helper vec_trap elsewhere. */
+/* Executes op on the registers at byte offsets dst_off (read and written) and src_off of struct
+ * cpu. VA_FP operations set flags in cpu->mxcsr and give the masked response, so that nothing ever
+ * faults: lifted code uses them only where MODE_SSE_XM is clear, and calls the helper vec_trap
+ * elsewhere. */
 void vec_exec(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm);
 
-/* Computes as vec_exec() does, but if an exception of the result is unmasked in MXCSR, stores its flags only and
- * returns false (SDM 1, 11.5.2). */
+/* Computes as vec_exec() does, but if an exception of the result is unmasked in MXCSR, stores its
+ * flags only and returns false (SDM 1, 11.5.2). */
 bool vec_exec_checked(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm);
 
-/* Registers are kept as two host-order quadwords: on a big-endian host lanes are numbered backwards within each. */
+/* Registers are kept as two host-order quadwords: on a big-endian host lanes are numbered backwards
+ * within each. */
 enum {
     VEC_B = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 7 : 0,
     VEC_W = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 3 : 0,

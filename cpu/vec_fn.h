@@ -12,8 +12,8 @@ struct vec_ctx {
     u32 value;     /* result of shapes VS_RX, VS_RM and VS_F */
 };
 
-/* d is read and written, s read; both are copies, 16 bytes, of which those beyond the register read as 0 and are
- * not stored. */
+/* d is read and written, s read; both are copies, 16 bytes, of which those beyond the register read
+ * as 0 and are not stored. */
 #define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr)                                      \
     void fn(struct vec_ctx *c, union xmm *d, const union xmm *s, u32 imm);
 #include "cpu/vec_op.def"
@@ -23,7 +23,6 @@ struct vec_ctx {
 #define VEC_FN(name)                                                                               \
     void vec_##name(struct vec_ctx *c __attribute__((unused)),                                     \
                     union xmm *d __attribute__((unused)),                                          \
-                    const union xmm *s __attribute__((unused)),                                    \
-                    u32 imm __attribute__((unused)))
+                    const union xmm *s __attribute__((unused)), u32 imm __attribute__((unused)))
 
 #endif

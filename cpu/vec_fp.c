@@ -1,5 +1,6 @@
-/* Floating-point vector operations: the lanes' arithmetic is softfp32_64.c's. Flags of all lanes add up in
- * c->fp. Scalar forms leave the rest of the destination alone. SDM 1, chapter 11 and appendix E; SDM 2. */
+/* Floating-point vector operations: the lanes' arithmetic is softfp32_64.c's. Flags of all lanes
+ * add up in c->fp. Scalar forms leave the rest of the destination alone. SDM 1, chapter 11 and
+ * appendix E; SDM 2. */
 #include "cpu/vec_fn.h"
 
 /* The four forms of an operation whose lanes are a and b; sf is sf32_ or sf64_. */

@@ -1,7 +1,8 @@
-/* Integer vector operations, moves and shuffles of MMX and SSE to SSSE3 in portable C. SDM volume 2.
+/* Integer vector operations, moves and shuffles of MMX and SSE to SSSE3 in portable C. SDM
+ * volume 2.
  *
- * c->n is 8 or 16 and counts the bytes of the registers. Lane-wise operations ignore the order of lanes;
- * the others go through VB, VW and VD, which hide the host's byte order. */
+ * c->n is 8 or 16 and counts the bytes of the registers. Lane-wise operations ignore the order of
+ * lanes; the others go through VB, VW and VD, which hide the host's byte order. */
 #include "cpu/vec_fn.h"
 
 #include <string.h>
@@ -77,12 +78,12 @@ LANES_W(pminsw, sa < sb ? a : b)
 LANES_W(pmaxsw, sa > sb ? a : b)
 LANES_B(pavgb, (a + b + 1) >> 1)
 LANES_W(pavgw, (a + b + 1) >> 1)
-LANES_W(pmullw, (u32)a * b)
-LANES_W(pmulhw, (u32)(sa * sb) >> 16)
-LANES_W(pmulhuw, (u32)a * b >> 16)
+LANES_W(pmullw, (u32)a *b)
+LANES_W(pmulhw, (u32)(sa *sb) >> 16)
+LANES_W(pmulhuw, (u32)a *b >> 16)
 LANES_Q(pmuludq, (a & 0xffffffff) * (b & 0xffffffff))
-LANES_Q(pand, a & b)
-LANES_Q(pandn, ~a & b)
+LANES_Q(pand, a &b)
+LANES_Q(pandn, ~a &b)
 LANES_Q(por, a | b)
 LANES_Q(pxor, a ^ b)
 LANES_B(psignb, sb < 0 ? 0 - a : sb ? a : 0)

@@ -182,10 +182,10 @@ static int run_machine(struct session *s)
         complain("%s", orrery_error(o));
         status = 1;
     }
+    if (s->options.stats) /* first: hashing reads all of the guest's memory */
+        orrery_print_stats(o, seconds() - began, stderr);
     if (s->options.statehash)
         fprintf(stderr, "state hash: %016" PRIx64 "\n", orrery_state_hash(o));
-    if (s->options.stats)
-        orrery_print_stats(o, seconds() - began, stderr);
     orrery_free(o);
     return status;
 }

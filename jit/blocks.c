@@ -241,7 +241,6 @@ void block_drop_all(struct jit *jit)
         while (jit->index.hash[i]) {
             struct block *b = jit->index.hash[i];
             jit->index.hash[i] = b->hash_next;
-            jit->backend->discard(jit->be, b);
             free_block(b);
         }
     }

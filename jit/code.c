@@ -1,5 +1,6 @@
-/* Code memory: a memfd mapped read-write and read-execute at two addresses (W^X without system calls when
- * code is patched). Resident memory grows with what is used, and code_mem_reset() returns it. */
+/* Code memory: a memfd mapped read-write and read-execute at two addresses (W^X without system
+ * calls when code is patched). Resident memory grows with what is used, and code_mem_reset()
+ * returns it. */
 #define _GNU_SOURCE
 #include "jit/code.h"
 
@@ -11,6 +12,8 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x0010U /* Linux 6.3: say that the file is to be executed */
 #endif
+
+#define DROP_EVERY (1u << 20)
 
 static int open_memory(void)
 {
@@ -62,10 +65,16 @@ void code_mem_sync(struct code_mem *m, u64 offset, u64 n)
     __builtin___clear_cache((char *)m->rx + offset, (char *)m->rx + offset + n);
 }
 
+/* Pages seen through both views count twice as resident. So the writable view's are let go of now
+ * and then; the bytes stay in the file, and a page that is patched later comes back by a fault. */
 void code_mem_commit(struct code_mem *m, u64 n)
 {
     code_mem_sync(m, m->used, n);
     m->used += n;
+    if (m->used >= m->dropped + DROP_EVERY) {
+        madvise(m->rw, m->used & ~(u64)PAGE_MASK, MADV_DONTNEED);
+        m->dropped = m->used;
+    }
 }
 
 void code_mem_keep(struct code_mem *m)
@@ -79,6 +88,7 @@ void code_mem_reset(struct code_mem *m)
     u64 end = (m->used + PAGE_MASK) & ~(u64)PAGE_MASK;
     /* A hole reads as zeros and costs nothing; if the host has no holes the pages just stay. */
     if (end > first)
-        (void)!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first, (off_t)(end - first));
-    m->used = m->keep;
+        (void)!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
+                         (off_t)(end - first));
+    m->used = m->dropped = m->keep;
 }

@@ -145,6 +145,7 @@ void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)
             s.evictions);
     fprintf(out, "run loop lookups: %" PRIu64 "\n", s.lookups);
     fprintf(out, "instructions stepped: %" PRIu64 "\n", s.steps);
+    fprintf(out, "guest RAM touched: %" PRIu64 " bytes\n", phys_ram_touched(o->phys));
     fprintf(out, "host seconds: %.3f\n", host_seconds);
     if (host_seconds > 0)
         fprintf(out, "million guest instructions a second: %.1f\n",

@@ -8,7 +8,9 @@
  * bytes 64n to 64n+63. */
 #include "mmu/phys.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -482,4 +484,17 @@ void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 le
         hash_region(next, fn, opaque);
         last = next;
     }
+}
+
+u64 phys_ram_touched(const struct phys *p)
+{
+    u64 page = (u64)sysconf(_SC_PAGESIZE), pages = (p->ram_size + page - 1) / page, touched = 0;
+    unsigned char *resident = malloc(pages);
+
+    if (resident && !mincore(p->region[REGION_MAIN].mem, p->ram_size, resident)) {
+        for (u64 i = 0; i < pages; i++)
+            touched += (resident[i] & 1) * page;
+    }
+    free(resident);
+    return touched;
 }

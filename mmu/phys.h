@@ -67,4 +67,8 @@ void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a dire
  * included. Memory never touched stays untouched: reading it costs no resident memory. */
 void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 len), void *opaque);
 
+/* Bytes of main RAM that are resident on the host; 0 if it cannot say. Pages that were only read count, too: ask
+ * before phys_hash(). */
+u64 phys_ram_touched(const struct phys *p);
+
 #endif

@@ -1,5 +1,6 @@
-/* The x86-64 back end as the run loop sees it: its data, entering code, and patching jumps between blocks.
- * Patches go through the writable view of the code memory; the processor notices by physical address. */
+/* The x86-64 back end as the run loop sees it: its data, entering code, and patching jumps between
+ * blocks. Patches go through the writable view of the code memory; the processor notices by
+ * physical address. */
 #include "jit/x64/x64.h"
 
 #include <cpuid.h>
@@ -78,7 +79,8 @@ static void x64_unchain(void *opaque, struct block_exit *e)
     patch_jump(be, e->patch, block_word(be, e->from, 1 + (u32)(e - e->from->exits)));
 }
 
-/* Whoever still has the entry, in a jump cache or on its way there, is sent back to the run loop. */
+/* Whoever still has the entry, in a jump cache or on its way there, is sent back to the run loop.
+ */
 static void x64_discard(void *opaque, struct block *b)
 {
     struct x64 *be = opaque;

@@ -1,5 +1,6 @@
-/* The x86-64 encoder. All instructions with a ModRM byte go through x_rr() and x_rm(), which place the
- * prefixes and REX; the rest of the file names opcodes. SDM volume 2, chapters 2 (formats) and 3-5 (opcodes). */
+/* The x86-64 encoder. All instructions with a ModRM byte go through x_rr() and x_rm(), which place
+ * the prefixes and REX; the rest of the file names opcodes. SDM volume 2, chapters 2 (formats) and
+ * 3-5 (opcodes). */
 #include "jit/x64/encode.h"
 
 #include <string.h>
@@ -30,25 +31,28 @@ void x_u64(struct enc *e, u64 v)
     e->p += sizeof(v);
 }
 
-/* Prefixes, REX and opcode. reg, index, rm: full register numbers, 0 where there is none. */
-static void opcode(struct enc *e, u32 op, unsigned reg, unsigned index, unsigned rm, bool byte_rex)
+/* Prefixes, REX and opcode, gathered in a word and written at once: this runs for every
+ * instruction. reg, index, rm: full register numbers, 0 where there is none. */
+static inline void opcode(struct enc *e, u32 op, unsigned reg, unsigned index, unsigned rm,
+                          bool byte_rex)
 {
-    if (op & XO_66)
-        x_byte(e, 0x66);
-    if (op & XO_F2)
-        x_byte(e, 0xf2);
-    if (op & XO_F3)
-        x_byte(e, 0xf3);
     unsigned rex = ((op & XO_W) ? 8 : 0) | (reg >> 3) << 2 | (index >> 3) << 1 | rm >> 3;
+    u64 bytes = 0;
+    unsigned bits = 0;
+#define PUT(byte) (bytes |= (u64)(byte) << bits, bits += 8)
+    if (op & (XO_66 | XO_F2 | XO_F3))
+        PUT(op & XO_66 ? 0x66 : op & XO_F2 ? 0xf2 : 0xf3);
     if (rex || byte_rex)
-        x_byte(e, 0x40 | rex);
+        PUT(0x40 | rex);
     if (op & (XO_0F | XO_0F38))
-        x_byte(e, 0x0f);
+        PUT(0x0f);
     if (op & XO_0F38)
-        x_byte(e, 0x38);
-    x_byte(e, op & 0xff);
-    if (op & XO_FL)
-        e->flags_gen++;
+        PUT(0x38);
+    PUT(op & 0xff);
+#undef PUT
+    memcpy(e->p, &bytes, sizeof(bytes)); /* what is too much is written over */
+    e->p += bits / 8;
+    e->flags_gen += (op & XO_FL) != 0;
 }
 
 void x_rr(struct enc *e, u32 op, unsigned reg, unsigned rm)
@@ -60,7 +64,7 @@ void x_rr(struct enc *e, u32 op, unsigned reg, unsigned rm)
 
 static void modrm_mem(struct enc *e, unsigned reg, struct x_mem m)
 {
-    unsigned r = (reg & 7) << 3;
+    unsigned r = (reg & 7) << 3, base = m.base & 7;
     if (m.base == HOST_NONE) { /* SIB without base: always a 32-bit displacement */
         x_byte(e, r | 4);
         unsigned index = m.index == HOST_NONE ? 4 : m.index & 7;
@@ -69,22 +73,21 @@ static void modrm_mem(struct enc *e, unsigned reg, struct x_mem m)
         return;
     }
     unsigned mod = 0x80;
-    if (m.disp == 0 && (m.base & 7) != RBP)
+    if (m.disp == 0 && base != RBP)
         mod = 0;
     else if (m.disp == (s8)m.disp)
         mod = 0x40;
-    if (m.index != HOST_NONE || (m.base & 7) == RSP) {
+    u8 *p = e->p;
+    if (m.index != HOST_NONE || base == RSP) {
         unsigned index = m.index == HOST_NONE ? 4 : m.index & 7;
         CHECK(m.index != RSP, "rsp as an index");
-        x_byte(e, mod | r | 4);
-        x_byte(e, (unsigned)m.scale << 6 | index << 3 | (m.base & 7));
+        *p++ = (u8)(mod | r | 4);
+        *p++ = (u8)((unsigned)m.scale << 6 | index << 3 | base);
     } else {
-        x_byte(e, mod | r | (m.base & 7));
+        *p++ = (u8)(mod | r | base);
     }
-    if (mod == 0x40)
-        x_byte(e, (u8)m.disp);
-    else if (mod == 0x80)
-        x_u32(e, (u32)m.disp);
+    memcpy(p, &m.disp, sizeof(m.disp));
+    e->p = p + (mod == 0x80 ? 4 : mod == 0x40 ? 1 : 0);
 }
 
 void x_rm(struct enc *e, u32 op, unsigned reg, struct x_mem m)
@@ -143,14 +146,16 @@ static bool imm_is_byte(unsigned size, s32 *imm)
 void x_alu_ri(struct enc *e, enum x_alu op, unsigned size, unsigned d, s32 imm)
 {
     bool byte = imm_is_byte(size, &imm);
-    x_rr(e, (sized((byte ? 0x83 : 0x81) | XO_FL, size) & ~(size == 1 ? 3u : 0u)) & ~(u32)XO_BREG, op, d);
+    x_rr(e, (sized((byte ? 0x83 : 0x81) | XO_FL, size) & ~(size == 1 ? 3u : 0u)) & ~(u32)XO_BREG,
+         op, d);
     imm_sized(e, byte ? 1 : size, (u32)imm);
 }
 
 void x_alu_mi(struct enc *e, enum x_alu op, unsigned size, struct x_mem d, s32 imm)
 {
     bool byte = imm_is_byte(size, &imm);
-    x_rm(e, (sized((byte ? 0x83 : 0x81) | XO_FL, size) & ~(size == 1 ? 3u : 0u)) & ~(u32)XO_BREG, op, d);
+    x_rm(e, (sized((byte ? 0x83 : 0x81) | XO_FL, size) & ~(size == 1 ? 3u : 0u)) & ~(u32)XO_BREG,
+         op, d);
     imm_sized(e, byte ? 1 : size, (u32)imm);
 }
 

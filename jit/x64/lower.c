@@ -1,5 +1,6 @@
-/* One block from IR to code: entry with the budget check, the ops in order, then what is out of line.
- * Before the entry lie words that say where the stubs are which the block's patched jumps go back to. */
+/* One block from IR to code: entry with the budget check, the ops in order, then what is out of
+ * line. Before the entry lie words that say where the stubs are which the block's patched jumps go
+ * back to. */
 #include "jit/x64/lower.h"
 
 #include "base/check.h"
@@ -19,7 +20,11 @@ struct ool *ool_new(struct lower *l, enum ool_kind kind)
     CHECK(l->nool < IR_MAX_OPS, "too much code out of line");
     struct ool *q = &l->ool[l->nool++];
     *q = (struct ool){
-        .kind = (u8)kind, .off = l->off, .left = (u8)l->left, .clear = HOST_NONE, .slot = -1,
+        .kind = (u8)kind,
+        .off = l->off,
+        .left = (u8)l->left,
+        .clear = HOST_NONE,
+        .slot = -1,
     };
     return q;
 }
@@ -104,7 +109,8 @@ static u32 first_offset(const struct ir *ir)
     return 0;
 }
 
-/* Takes the block's instructions from the budget; returns the jump taken when there are too few left. */
+/* Takes the block's instructions from the budget; returns the jump taken when there are too few
+ * left. */
 static u32 emit_entry(struct lower *l)
 {
     x_alu_ri(&l->e, X_SUB, 8, REG_BUDGET, (s32)l->ir->ninsns);

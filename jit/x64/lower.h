@@ -23,18 +23,18 @@ struct temp {
 
 /* One operand of the lazy flags. */
 struct flag_part {
-    struct irv v;  /* where it is, unless only memory has it (NONE) */
-    bool needed;   /* this kind has it */
-    bool in_mem;   /* struct cpu has it */
+    struct irv v; /* where it is, unless only memory has it (NONE) */
+    bool needed;  /* this kind has it */
+    bool in_mem;  /* struct cpu has it */
 };
 
-/* What is known of the guest's flags: the operation that set them last and its operands, which go to memory
- * only where somebody may look. */
+/* What is known of the guest's flags: the operation that set them last and its operands, which go
+ * to memory only where somebody may look. */
 struct recipe {
-    bool known;     /* else only memory tells */
+    bool known; /* else only memory tells */
     bool op_in_mem;
     u8 kind, size;
-    u16 end;        /* op index of the last that needs it */
+    u16 end; /* op index of the last that needs it */
     struct flag_part part[3];
 };
 
@@ -42,7 +42,7 @@ struct recipe {
 struct flag_sync {
     u32 op;
     bool store_op;
-    u8 reg[3];   /* HOST_NONE: imm, if store is set */
+    u8 reg[3]; /* HOST_NONE: imm, if store is set */
     bool store[3];
     u32 imm[3];
 };
@@ -53,32 +53,32 @@ enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY
 struct ool {
     u8 kind;
     u8 size;
-    u8 access;  /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
-    u8 addr;    /* host register; HOST_NONE: the address is disp */
-    u8 entry;   /* register to be of the TLB entry */
-    u8 value;   /* STORE: host register, or HOST_NONE: imm */
-    u8 dst;     /* LOAD, CARRY: host register */
-    u8 clear;   /* register to zero after the slow path, or HOST_NONE */
+    u8 access; /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
+    u8 addr;   /* host register; HOST_NONE: the address is disp */
+    u8 entry;  /* register to be of the TLB entry */
+    u8 value;  /* STORE: host register, or HOST_NONE: imm */
+    u8 dst;    /* LOAD, CARRY: host register */
+    u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     bool direct; /* EXIT: the jcc itself is patched */
     bool user;
-    s8 slot;     /* EXIT: number, or -1 */
-    u32 disp;    /* to be added to addr if shared */
-    u32 imm;     /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
-    u32 from[2]; /* jumps that lead here */
-    u32 cross;   /* jump taken when the access is not aligned */
+    s8 slot;       /* EXIT: number, or -1 */
+    u32 disp;      /* to be added to addr if shared */
+    u32 imm;       /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
+    u32 from[2];   /* jumps that lead here */
+    u32 cross;     /* jump taken when the access is not aligned */
     u32 back_fast; /* where an access that does not cross a page goes on */
     u32 back;
-    u16 off;     /* of the instruction in its page */
-    u8 left;     /* instructions not retired, this one included */
+    u16 off; /* of the instruction in its page */
+    u8 left; /* instructions not retired, this one included */
     struct flag_sync sync;
 };
 
 /* Host address of a read-modify-write in progress. */
 struct rmw {
-    u32 st;     /* op index of the ST; 0: none */
+    u32 st;         /* op index of the ST; 0: none */
     u8 addr, entry; /* linear address; TLB entry, 0 when the load took the slow path */
     bool own_addr;
 };
@@ -96,27 +96,27 @@ struct lower {
     const struct ir *ir;
     struct block *b;
     struct enc e;
-    u32 base;        /* position of e.base in the code memory */
-    u32 i;           /* op at hand */
-    u16 off;         /* of the instruction at hand */
-    u32 left;        /* instructions not retired, that one included */
+    u32 base; /* position of e.base in the code memory */
+    u32 i;    /* op at hand */
+    u16 off;  /* of the instruction at hand */
+    u32 left; /* instructions not retired, that one included */
     u32 begun;
-    s8 nslots;       /* exit slots used */
+    s8 nslots;                      /* exit slots used */
     u32 exit_stub[BLOCK_MAX_EXITS]; /* positions in the code memory */
     u32 dead_stub;
     bool ended;
 
     /* registers */
     s16 owner[HOST_REGS];
-    u16 locked;      /* by register: in use by the op at hand */
+    u16 locked;              /* by register: in use by the op at hand */
     s16 alias[GPR_COUNT][2]; /* temps that are copies of a guest register */
     u32 nspill;
     u32 nfree_slots;
 
     struct recipe fl;
-    u32 hf_gen;      /* e.flags_gen as long as the host flags are the guest's ... */
-    u8 hf_mask;      /* ... these of them, HF_* */
-    struct {         /* last arithmetic op in host flags */
+    u32 hf_gen; /* e.flags_gen as long as the host flags are the guest's ... */
+    u8 hf_mask; /* ... these of them, HF_* */
+    struct {    /* last arithmetic op in host flags */
         u32 gen, at;
         u8 op;
         struct irv d, a, b;
@@ -127,42 +127,55 @@ struct lower {
 
     struct temp temp[IR_MAX_TEMPS];
     u16 free_slots[IR_MAX_TEMPS];
-    u16 flag_end[IR_MAX_OPS]; /* FLAGS: op index of the last that needs them */
+    u16 flag_end[IR_MAX_OPS];   /* FLAGS: op index of the last that needs them */
     bool flag_used[IR_MAX_OPS]; /* FLAGS: a condition of them is evaluated */
-    u16 op_group[IR_MAX_OPS]; /* memory ops: index of the group, 0 none */
-    s32 op_off[IR_MAX_OPS];   /* bytes from the group's root */
+    u16 op_group[IR_MAX_OPS];   /* memory ops: index of the group, 0 none */
+    s32 op_off[IR_MAX_OPS];     /* bytes from the group's root */
     struct group group[IR_MAX_OPS + 1];
     struct ool ool[IR_MAX_OPS];
 };
 
-enum { HF_C = 1, HF_P = 2, HF_Z = 4, HF_S = 8, HF_O = 16, HF_ALL = 31, HF_ZSP = HF_Z | HF_S | HF_P };
+enum {
+    HF_C = 1,
+    HF_P = 2,
+    HF_Z = 4,
+    HF_S = 8,
+    HF_O = 16,
+    HF_ALL = 31,
+    HF_ZSP = HF_Z | HF_S | HF_P
+};
 
 /* -- regalloc.c -- */
 void ra_begin(struct lower *l);
 void ra_end_op(struct lower *l);
 /* The host register that holds x now; constants are loaded. It stays put until the op ends. */
 unsigned ra_use(struct lower *l, struct irv x);
-/* A register for d, to be written after all sources have been asked for. It may be one of theirs only if reuse is
- * that source, dies here and is read no later than d is written. */
+/* A register for d, to be written after all sources have been asked for. It may be one of theirs
+ * only if reuse is that source, dies here and is read no later than d is written. */
 unsigned ra_def(struct lower *l, struct irv d, struct irv reuse);
 unsigned ra_scratch(struct lower *l);
 void ra_unlock_all(struct lower *l);
 /* Turns a scratch register of this op into the home of temp d. */
 void ra_give(struct lower *l, struct irv d, unsigned reg);
-bool ra_alias(struct lower *l, u32 temp, unsigned gpr); /* temp becomes a copy of gpr without code */
-void ra_reg_written(struct lower *l, unsigned gpr);     /* before gpr changes */
-void ra_move(struct lower *l, unsigned reg, struct irv x); /* reg = x, whatever x is; keeps the flags */
-bool ra_is_wanted(const struct lower *l, struct irv d);    /* is output d ever read? */
+bool ra_alias(struct lower *l, u32 temp,
+              unsigned gpr);                        /* temp becomes a copy of gpr without code */
+void ra_reg_written(struct lower *l, unsigned gpr); /* before gpr changes */
+void ra_move(struct lower *l, unsigned reg,
+             struct irv x); /* reg = x, whatever x is; keeps the flags */
+bool ra_is_wanted(const struct lower *l, struct irv d); /* is output d ever read? */
 
 /* -- lower_flags.c -- */
-struct flag_sync flags_sync(const struct lower *l);      /* what is missing in memory now */
+struct flag_sync flags_sync(const struct lower *l);           /* what is missing in memory now */
 void flags_store(struct lower *l, const struct flag_sync *s); /* emits the stores */
 void flags_sync_inline(struct lower *l);
-void flags_resync(const struct lower *l, struct flag_sync *s); /* s from before ra_def(), which may have stored parts */
-/* Part n's register is about to change: before the op at hand is done with it (now), or by its result. */
+void flags_resync(const struct lower *l,
+                  struct flag_sync *s); /* s from before ra_def(), which may have stored parts */
+/* Part n's register is about to change: before the op at hand is done with it (now), or by its
+ * result. */
 void flags_part_lost(struct lower *l, unsigned n, bool now);
-enum x_cc flags_to_host(struct lower *l, enum x_cc cc);  /* the host condition that is guest condition cc */
-bool flags_wanted_from(const struct lower *l);           /* will the op's own host flags be asked for? */
+enum x_cc flags_to_host(struct lower *l,
+                        enum x_cc cc);         /* the host condition that is guest condition cc */
+bool flags_wanted_from(const struct lower *l); /* will the op's own host flags be asked for? */
 void lower_flags(struct lower *l, const struct ir_insn *o);
 void lower_flagsif(struct lower *l, const struct ir_insn *o);
 void lower_getcc(struct lower *l, const struct ir_insn *o);
@@ -171,7 +184,7 @@ void lower_getfl(struct lower *l, const struct ir_insn *o);
 void ool_carry(struct lower *l, const struct ool *q);
 
 /* -- lower_alu.c -- */
-bool lower_alu(struct lower *l, const struct ir_insn *o); /* false: not one of its ops */
+bool lower_alu(struct lower *l, const struct ir_insn *o);          /* false: not one of its ops */
 enum x_cc lower_compare(struct lower *l, const struct ir_insn *o); /* a <cc> b in host flags */
 
 /* -- lower_mem.c -- */
@@ -182,7 +195,8 @@ void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
-s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc); /* the table's offset in struct cpu */
+s32 tlb_at(const struct lower *l, const struct ir_insn *o,
+           enum access acc); /* the table's offset in struct cpu */
 void ool_memory(struct lower *l, struct ool *q);
 
 /* -- lower_share.c -- */

@@ -1,5 +1,5 @@
-/* Arithmetic and data movement. The host's two-operand forms are used in place when the output may share a
- * register with an input, LEA where it saves a copy and nobody asks for the flags. */
+/* Arithmetic and data movement. The host's two-operand forms are used in place when the output may
+ * share a register with an input, LEA where it saves a copy and nobody asks for the flags. */
 #include "jit/x64/lower.h"
 
 #include "base/check.h"

@@ -1,7 +1,8 @@
-/* Calls of helpers and ways out of a block. A direct exit within the page is one jump, which chain() lets lead
- * straight to the next block; until then it leads to a stub that returns to the run loop. Any other exit
- * looks its EIP up in the jump cache and goes on from there, or returns.
- * At every exit memory has the guest's flags; the budget gets back the instructions that were not run. */
+/* Calls of helpers and ways out of a block. A direct exit within the page is one jump, which
+ * chain() lets lead straight to the next block; until then it leads to a stub that returns to the
+ * run loop. Any other exit looks its EIP up in the jump cache and goes on from there, or returns.
+ * At every exit memory has the guest's flags; the budget gets back the instructions that were not
+ * run. */
 #include "jit/x64/lower.h"
 
 static void put_arg(struct lower *l, unsigned n, struct irv x)
@@ -75,7 +76,8 @@ static void emit_look_up(struct lower *l)
 }
 _Static_assert(sizeof(struct jump_cache_entry) == 16, "the look-up scales by it");
 
-/* To page offset imm; slot is the exit's number or -1. The stub of a slot begins right after its jump. */
+/* To page offset imm; slot is the exit's number or -1. The stub of a slot begins right after its
+ * jump. */
 static void emit_direct(struct lower *l, u32 imm, s8 slot)
 {
     struct enc *e = &l->e;

@@ -1,8 +1,9 @@
-/* The guest's flags. FLAGS emits nothing: it leaves a recipe, whose operands stay where they are. They go
- * to struct cpu when their register is about to change, in the code out of line of whatever may fault or
- * leave, or before what reads them from memory. A condition is evaluated by the host: its flags are the
- * guest's right after the operation itself; later the recipe makes them again, and if only memory knows,
- * a stub does. AF is never taken from the host: cpu/flags.h defines it where the host's is undefined. */
+/* The guest's flags. FLAGS emits nothing: it leaves a recipe, whose operands stay where they are.
+ * They go to struct cpu when their register is about to change, in the code out of line of whatever
+ * may fault or leave, or before what reads them from memory. A condition is evaluated by the host:
+ * its flags are the guest's right after the operation itself; later the recipe makes them again,
+ * and if only memory knows, a stub does. AF is never taken from the host: cpu/flags.h defines it
+ * where the host's is undefined. */
 #include "jit/x64/lower.h"
 
 #include "base/check.h"

@@ -1,9 +1,10 @@
-/* Guest memory and the fields of struct cpu. An access looks its page up in the flat TLB (mmu/tlb.h) inline;
- * what the TLB does not grant, and what crosses a page, goes out of line to a stub that calls C. Accesses
- * are usually aligned, so that the low address bits are tested first and the exact test is out of line.
+/* Guest memory and the fields of struct cpu. An access looks its page up in the flat TLB
+ * (mmu/tlb.h) inline; what the TLB does not grant, and what crosses a page, goes out of line to a
+ * stub that calls C. Accesses are usually aligned, so that the low address bits are tested first
+ * and the exact test is out of line.
  *
- * A read-modify-write looks up once: the ST that follows its LDRMW at the same address uses the entry
- * that the load has found, or goes the slow way if the load did. */
+ * A read-modify-write looks up once: the ST that follows its LDRMW at the same address uses the
+ * entry that the load has found, or goes the slow way if the load did. */
 #include "jit/x64/lower.h"
 
 static bool is_user(const struct lower *l, const struct ir_insn *o)
@@ -16,15 +17,17 @@ s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
     return TLB_TABLE_OFF(is_user(l, o), acc);
 }
 
-/* A constant address is looked up without arithmetic if it is aligned, and needs no register if it fits a
- * displacement. */
+/* A constant address is looked up without arithmetic if it is aligned, and needs no register if it
+ * fits a displacement. */
 static bool is_fixed(const struct ir_insn *o, u32 disp)
 {
     return irv_is(o->a, IRV_CONST) && !((o->a.v + disp) & (o->size - 1u));
 }
 
-/* The linear address in a register, or HOST_NONE and q->disp; *own tells that it is a scratch register. */
-static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own)
+/* The linear address in a register, or HOST_NONE and q->disp; *own tells that it is a scratch
+ * register. */
+static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q,
+                        bool *own)
 {
     *own = true;
     if (irv_is(o->a, IRV_CONST)) {
@@ -43,10 +46,10 @@ static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, stru
     return r;
 }
 
-/* Emits the look-up of addr's TLB entry. The guest byte is then at guest_at(). From here to q->back no register
- * may be allocated: code out of line skips what that emits. */
-static void look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
-                    enum access acc, struct ool *q)
+/* Emits the look-up of addr's TLB entry. The guest byte is then at guest_at(). From here to q->back
+ * no register may be allocated: code out of line skips what that emits. */
+static void look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr,
+                    unsigned entry, enum access acc, struct ool *q)
 {
     s32 table = tlb_at(l, o, acc);
     q->entry = (u8)entry;
@@ -80,7 +83,8 @@ static bool same(struct irv x, struct irv y)
     return x.kind == y.kind && x.v == y.v;
 }
 
-/* The ST that ends the read-modify-write begun by o; 0 if there is none that can share its look-up. */
+/* The ST that ends the read-modify-write begun by o; 0 if there is none that can share its look-up.
+ */
 static u32 find_store(const struct lower *l, const struct ir_insn *o)
 {
     for (u32 i = l->i + 1; i < l->ir->nops; i++) {
@@ -276,8 +280,9 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
 {
     struct ool *q = ool_new(l, OOL_SEGCHK);
     unsigned a = ra_use(l, o->a), last = a;
-    s32 limit = (s32)(offsetof(struct cpu, seg) + o->imm * sizeof(struct segment) +
-                      (o->cc ? offsetof(struct segment, limit_w) : offsetof(struct segment, limit_r)));
+    s32 limit =
+        (s32)(offsetof(struct cpu, seg) + o->imm * sizeof(struct segment) +
+              (o->cc ? offsetof(struct segment, limit_w) : offsetof(struct segment, limit_r)));
     if (o->size > 1) {
         last = ra_scratch(l);
         x_lea(&l->e, 8, last, x_at(a, o->size - 1));
@@ -316,7 +321,8 @@ static void put_arg(struct lower *l, unsigned n, unsigned reg, u32 imm)
         x_store(&l->e, 4, word, reg);
 }
 
-/* An access that is not aligned: does it cross the page? The register of the TLB entry is still free. */
+/* An access that is not aligned: does it cross the page? The register of the TLB entry is still
+ * free. */
 static void cross_test(struct lower *l, struct ool *q)
 {
     x_bind(&l->e, q->cross);

@@ -1,11 +1,13 @@
-/* One TLB look-up for several accesses. Accesses of a block whose addresses differ by constants (off one base
- * register: the stack frame, the fields of a structure) form a group. The first one checks that all the bytes
- * of the group lie in one page that the TLB grants, and leaves the host address of the group's base in a
- * register; the others only test that it is there. If it is not (0), each is done out of line, by a stub that
- * looks up what it needs alone. A group ends at calls that may change the TLB.
+/* One TLB look-up for several accesses. Accesses of a block whose addresses differ by constants
+ * (off one base register: the stack frame, the fields of a structure) form a group. The first one
+ * checks that all the bytes of the group lie in one page that the TLB grants, and leaves the host
+ * address of the group's base in a register; the others only test that it is there. If it is not
+ * (0), each is done out of line, by a stub that looks up what it needs alone. A group ends at calls
+ * that may change the TLB.
  *
- * Register contents are told apart by root and delta: a root is a value that nothing is known of, and
- * constants that are added to it, in whatever register, make deltas (PUSH, POP, MOV EBP,ESP). */
+ * Register contents are told apart by root and delta: a root is a value that nothing is known of,
+ * and constants that are added to it, in whatever register, make deltas (PUSH, POP, MOV EBP,ESP).
+ */
 #include "jit/x64/lower.h"
 
 enum {
@@ -98,7 +100,8 @@ static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place 
 static bool is_access(const struct ir_insn *o)
 {
     return (o->op == IR_LD || o->op == IR_LDSX || o->op == IR_LDRMW || o->op == IR_ST ||
-            o->op == IR_LDV || o->op == IR_STV) && !(o->cc & 1);
+            o->op == IR_LDV || o->op == IR_STV) &&
+           !(o->cc & 1);
 }
 
 static void new_segment(struct finder *f)
@@ -146,7 +149,8 @@ void share_find(struct lower *l)
 
 /* -- lowering -- */
 
-/* Will op i take part in a group? Its registers are then asked for. Call before the op's other allocations. */
+/* Will op i take part in a group? Its registers are then asked for. Call before the op's other
+ * allocations. */
 struct group *share_begin(struct lower *l, struct ool *q)
 {
     struct group *g = &l->group[l->op_group[l->i]];
@@ -180,8 +184,8 @@ void share_drop(struct lower *l, unsigned reg)
     }
 }
 
-/* The group's register = host address of its base, with base (the op's address register) and entry to work
- * with: entry is needed by the leader only. */
+/* The group's register = host address of its base, with base (the op's address register) and entry
+ * to work with: entry is needed by the leader only. */
 struct x_mem share_look_up(struct lower *l, const struct ir_insn *o, struct group *g, struct ool *q,
                            unsigned base, unsigned entry)
 {
@@ -204,7 +208,8 @@ struct x_mem share_look_up(struct lower *l, const struct ir_insn *o, struct grou
     q->from[0] = x_jcc(e, CC_A);
     x_mov_rr(e, 4, entry, g->reg);
     x_shift_ri(e, X_SHR, 4, entry, PAGE_BITS);
-    x_load(e, 8, entry, x_idx(REG_CPU, entry, 3, tlb_at(l, o, g->write ? ACCESS_WRITE : ACCESS_READ)));
+    x_load(e, 8, entry,
+           x_idx(REG_CPU, entry, 3, tlb_at(l, o, g->write ? ACCESS_WRITE : ACCESS_READ)));
     x_test_ri(e, 1, entry, TLB_VALID);
     q->from[1] = x_jcc(e, CC_E);
     x_lea(e, 8, g->reg, x_idx(g->reg, entry, 0, -(s32)TLB_VALID - g->lo));

@@ -1,8 +1,8 @@
-/* Register allocation in one forward pass. Temporaries live in R8-R12, are copies of guest registers, or
- * wait in a frame slot. A backward pass before has found each one's last need; the lazy flags' operands
- * count as needed until the last op that may look at the flags, but when registers run short they go to
- * their place in struct cpu instead of a slot.
- * Nothing here emits an instruction that alters the host flags. */
+/* Register allocation in one forward pass. Temporaries live in R8-R12, are copies of guest
+ * registers, or wait in a frame slot. A backward pass before has found each one's last need; the
+ * lazy flags' operands count as needed until the last op that may look at the flags, but when
+ * registers run short they go to their place in struct cpu instead of a slot. Nothing here emits an
+ * instruction that alters the host flags. */
 #include "jit/x64/lower.h"
 
 #include "base/check.h"
@@ -26,8 +26,7 @@ static bool needs_flags(const struct ir_insn *o)
 
 static bool flags_unknown_after(const struct ir_insn *o)
 {
-    return o->op == IR_FLAGSIF ||
-           (o->op == IR_CALL && (helper_info[o->imm].flags & HF_FLAGS_W));
+    return o->op == IR_FLAGSIF || (o->op == IR_CALL && (helper_info[o->imm].flags & HF_FLAGS_W));
 }
 
 static bool evaluates_flags(const struct ir_insn *o)

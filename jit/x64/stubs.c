@@ -1,7 +1,8 @@
-/* Code that all blocks share: into and out of translated code, and calls of C. A stub that calls C stores
- * the guest's registers first; those that may fault store the budget too, so that C finds the machine's
- * state exact and may leave by siglongjmp(). All keep R8-R11 (the compiler's temporaries).
- * System V calling convention: arguments in RDI RSI RDX RCX R8; RBX RBP R12-R15 survive. */
+/* Code that all blocks share: into and out of translated code, and calls of C. A stub that calls C
+ * stores the guest's registers first; those that may fault store the budget too, so that C finds
+ * the machine's state exact and may leave by siglongjmp(). All keep R8-R11 (the compiler's
+ * temporaries). System V calling convention: arguments in RDI RSI RDX RCX R8; RBX RBP R12-R15
+ * survive. */
 #include "jit/x64/x64.h"
 
 #include "base/check.h"
@@ -28,7 +29,8 @@ static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
     mem_write(cpu, la, size, value, false);
 }
 
-/* Host address of size bytes at la if the TLB grants them: code in line may have asked for more than that. */
+/* Host address of size bytes at la if the TLB grants them: code in line may have asked for more
+ * than that. */
 static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, u32 user, enum access acc)
 {
     u64 entry = cpu->tlb.e[user][acc][la >> PAGE_BITS].addend;
@@ -163,14 +165,17 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
         c_fn fn;
         u8 nargs;
     } access[] = {
-        [SLOW_READ] = {(c_fn)mem_slow_read, 1},       [SLOW_RMW] = {(c_fn)mem_slow_read_rmw, 1},
-        [SLOW_WRITE] = {(c_fn)mem_slow_write, 2},     [SLOW_READ_SYS] = {(c_fn)read_sys, 1},
-        [SLOW_RMW_SYS] = {(c_fn)rmw_sys, 1},          [SLOW_WRITE_SYS] = {(c_fn)write_sys, 2},
+        [SLOW_READ] = {(c_fn)mem_slow_read, 1},   [SLOW_RMW] = {(c_fn)mem_slow_read_rmw, 1},
+        [SLOW_WRITE] = {(c_fn)mem_slow_write, 2}, [SLOW_READ_SYS] = {(c_fn)read_sys, 1},
+        [SLOW_RMW_SYS] = {(c_fn)rmw_sys, 1},      [SLOW_WRITE_SYS] = {(c_fn)write_sys, 2},
     };
     for (unsigned a = 0; a < ARRAY_LEN(access); a++) {
         for (unsigned s = 0; s < 3; s++) {
-            struct c_call c = {.fn = access[a].fn, .nargs = access[a].nargs,
-                               .returns = access[a].nargs == 1, .flags = HF_FAULT, .size = 1u << s};
+            struct c_call c = {.fn = access[a].fn,
+                               .nargs = access[a].nargs,
+                               .returns = access[a].nargs == 1,
+                               .flags = HF_FAULT,
+                               .size = 1u << s};
             x_align(e, 16);
             be->stub[STUB_MEM + a * 3 + s] = enc_pos(e);
             emit_c_call(e, &c);
@@ -253,8 +258,8 @@ static struct x_mem cc_at(s32 offset)
     return cpu_at(offset);
 }
 
-/* Makes the flags of one kind and size anew in the host, with R8 to work with; the stub's tail follows. False:
- * there is no short way. */
+/* Makes the flags of one kind and size anew in the host, with R8 to work with; the stub's tail
+ * follows. False: there is no short way. */
 static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
 {
     struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
@@ -304,7 +309,8 @@ static void emit_flags_by_c(struct enc *e)
     x_rr(e, 0xff, 2, RAX);
     restore_temps(e);
     x_push(e, RAX);
-    x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but TF and DF, 0 */
+    x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but
+                        TF and DF, 0 */
     load_gprs(e, false);
     x_byte(e, 0xc3);
 }

@@ -1,8 +1,9 @@
 /* What the files of the x86-64 back end share.
  *
- * In translated code: guest EAX ECX EDX EBX EBP ESI EDI are in the host registers of the same name, zero-
- * extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold temporaries. The host
- * stack has the frame below, aligned to 16; nothing is ever pushed across operations. */
+ * In translated code: guest EAX ECX EDX EBX EBP ESI EDI are in the host registers of the same name,
+ * zero- extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold
+ * temporaries. The host stack has the frame below, aligned to 16; nothing is ever pushed across
+ * operations. */
 #ifndef JIT_X64_X64_H
 #define JIT_X64_X64_H
 
@@ -12,8 +13,8 @@
 
 enum { REG_CPU = R15, REG_BUDGET = R13, REG_ESP = R14 };
 
-/* The frame of translated code, from RSP: four words that carry arguments to stubs and results back, then
- * slots for temporaries. */
+/* The frame of translated code, from RSP: four words that carry arguments to stubs and results
+ * back, then slots for temporaries. */
 enum {
     FRAME_ARGS = 0,
     FRAME_SLOTS = 16,
@@ -33,9 +34,11 @@ enum stub {
     STUB_VEC,         /* vec_exec(cpu, four argument words) */
     STUB_LDV,         /* vector access, slow: address, offset, size, user */
     STUB_STV,
-    STUB_SEGCHK,      /* segment, offset, size, access */
-    STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
-    STUB_TRY = STUB_MEM + 18, /* + user * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through the TLB if possible */
+    STUB_SEGCHK, /* segment, offset, size, access */
+    STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
+    STUB_TRY =
+        STUB_MEM +
+        18, /* + user * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through the TLB if possible */
     STUB_HELPER = STUB_TRY + 18, /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
@@ -70,8 +73,8 @@ static inline struct x_mem cpu_at(s32 offset)
 
 /* Offset of a TLB table in struct cpu */
 #define TLB_TABLE_OFF(user, acc)                                                                   \
-    ((s32)(offsetof(struct cpu, tlb.e) +                                                           \
-           sizeof(struct tlb_entry) * TLB_PAGES * (((user) ? ACCESS_COUNT : 0) + (unsigned)(acc))))
+    ((s32)(offsetof(struct cpu, tlb.e) + sizeof(struct tlb_entry) * TLB_PAGES *                    \
+                                             (((user) ? ACCESS_COUNT : 0) + (unsigned)(acc))))
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);
@@ -80,7 +83,8 @@ void stubs_make(struct x64 *be);
 bool lower_block(struct x64 *be, const struct ir *ir, struct block *b);
 struct lower *lower_new(void);
 
-/* Words before a block's entry: [-1] where its dead-block stub is, [-2 - k] where exit k's stub is. */
+/* Words before a block's entry: [-1] where its dead-block stub is, [-2 - k] where exit k's stub is.
+ */
 u32 block_word(const struct x64 *be, const struct block *b, u32 n);
 
 #endif

@@ -1,6 +1,7 @@
-/* Every vector operation of cpu/vec_op.def against the host's own instruction, which is made from the row's
- * opcode bytes: results and MXCSR bit for bit, on random and edge operands, with every rounding mode, DAZ, FTZ,
- * and unmasked exceptions. Skipped on other hosts than x86-64, where only the approximations are tested. */
+/* Every vector operation of cpu/vec_op.def against the host's own instruction, which is made from
+ * the row's opcode bytes: results and MXCSR bit for bit, on random and edge operands, with every
+ * rounding mode, DAZ, FTZ, and unmasked exceptions. Skipped on other hosts than x86-64, where only
+ * the approximations are tested. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,7 +89,7 @@ static void make(struct code *c, const struct vec_op_info *o)
     c->imm_at = 0;
     if (o->attr & VA_IMM)
         c->imm_at = c->n++;
-    put(c, "\x9c\x59", 2);                        /* pushfq; pop rcx */
+    put(c, "\x9c\x59", 2); /* pushfq; pop rcx */
     put_mem(c, MP_NONE, 0xae, 3, AT(mxcsr_out));
     put(c, "\x89\x47", 2); /* mov [rdi + ...], eax */
     c->bytes[c->n++] = AT(gpr);
@@ -136,11 +137,12 @@ static bool run_host(const struct code *c, struct io *io)
 static u32 edge32(void)
 {
     static const u32 edges[] = {
-        0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x807fffff, 0x00800000, 0x00800001,
-        0x80800000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x7f7fffff, 0xff7fffff, 0x7f800000,
-        0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffa12345, 0x7fc54321, 0x4f000000, 0xcf000000,
-        0x4effffff, 0xcf000001, 0x3f000000, 0xbf000000, 0x3effffff, 0x3fc00000, 0x4b000001, 0x7e800000,
-        0x7e800001, 0x00400000, 0x33800000, 0x34000000, 0x7fffffff, 0xffffffff, 0x00ff00ff, 0x20000000,
+        0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x807fffff, 0x00800000,
+        0x00800001, 0x80800000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x7f7fffff,
+        0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffa12345,
+        0x7fc54321, 0x4f000000, 0xcf000000, 0x4effffff, 0xcf000001, 0x3f000000, 0xbf000000,
+        0x3effffff, 0x3fc00000, 0x4b000001, 0x7e800000, 0x7e800001, 0x00400000, 0x33800000,
+        0x34000000, 0x7fffffff, 0xffffffff, 0x00ff00ff, 0x20000000,
     };
     u32 v = edges[rnd() % ARRAY_LEN(edges)];
 
@@ -150,15 +152,47 @@ static u32 edge32(void)
 static u64 edge64(void)
 {
     static const u64 edges[] = {
-        0, 1ull << 63, 1, 0x800fffffffffffff, 0x0010000000000000, 0x0010000000000001, 0x3ff0000000000000,
-        0xbff0000000000000, 0x3ff0000000000001, 0x3fefffffffffffff, 0x7fefffffffffffff,
-        0xffefffffffffffff, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
-        0xfff8000000000000, 0x7ff0000000000001, 0xfff4000012345678, 0x7ff8abcdef012345,
-        0x41dfffffffc00000, 0xc1e0000000000000, 0xc1e00000001fffff, 0xc1e0000000200000,
-        0x41dfffffffe00000, 0x41e0000000000000, 0x3fe0000000000000, 0xbfe0000000000000,
-        0x36a0000000000000, 0x3690000000000000, 0x380fffffffffffff, 0x3810000000000000, 0x47efffffe0000000,
-        0x47efffffefffffff, 0x47effffff0000000, 0x47f0000000000000, 0x380ffffff0000000, 0x3ca0000000000000,
-        0x1ff0000000000000, 0x2000000000000000, 0x5fe0000000000000, 0x0008000000000000,
+        0,
+        1ull << 63,
+        1,
+        0x800fffffffffffff,
+        0x0010000000000000,
+        0x0010000000000001,
+        0x3ff0000000000000,
+        0xbff0000000000000,
+        0x3ff0000000000001,
+        0x3fefffffffffffff,
+        0x7fefffffffffffff,
+        0xffefffffffffffff,
+        0x7ff0000000000000,
+        0xfff0000000000000,
+        0x7ff8000000000000,
+        0xfff8000000000000,
+        0x7ff0000000000001,
+        0xfff4000012345678,
+        0x7ff8abcdef012345,
+        0x41dfffffffc00000,
+        0xc1e0000000000000,
+        0xc1e00000001fffff,
+        0xc1e0000000200000,
+        0x41dfffffffe00000,
+        0x41e0000000000000,
+        0x3fe0000000000000,
+        0xbfe0000000000000,
+        0x36a0000000000000,
+        0x3690000000000000,
+        0x380fffffffffffff,
+        0x3810000000000000,
+        0x47efffffe0000000,
+        0x47efffffefffffff,
+        0x47effffff0000000,
+        0x47f0000000000000,
+        0x380ffffff0000000,
+        0x3ca0000000000000,
+        0x1ff0000000000000,
+        0x2000000000000000,
+        0x5fe0000000000000,
+        0x0008000000000000,
     };
     u64 v = edges[rnd() % ARRAY_LEN(edges)];
 
@@ -186,7 +220,7 @@ static u64 operand(unsigned kind)
     case 1: return edge64();
     case 2: return (u64)edge32() << 32 | edge32();
     case 3: return middling();
-    case 4: return rnd() & 0x3f; /* shift counts */
+    case 4: return rnd() & 0x3f;                     /* shift counts */
     default: return random64() & 0x80ff7f00ff01fe80; /* near the limits of small integers */
     }
 }
@@ -305,7 +339,8 @@ static void test_against_host(void **state)
 
     (void)state;
     assert_ptr_not_equal(cpu, MAP_FAILED);
-    c.bytes = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    c.bytes =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (c.bytes == MAP_FAILED) {
         print_message("skipped: the host allows no generated code\n");
         munmap(cpu, sizeof(*cpu));

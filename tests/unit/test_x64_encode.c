@@ -1,5 +1,5 @@
-/* The x86-64 encoder: every function over all registers, sizes, conditions and kinds of memory operand,
- * disassembled by Capstone and compared with the text that was meant. */
+/* The x86-64 encoder: every function over all registers, sizes, conditions and kinds of memory
+ * operand, disassembled by Capstone and compared with the text that was meant. */
 #include <capstone/capstone.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,14 +10,17 @@
 
 #include "jit/x64/encode.h"
 
-static const char *const names8[16] = {"al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil", "r8b", "r9b",
-                                       "r10b", "r11b", "r12b", "r13b", "r14b", "r15b"};
-static const char *const names16[16] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di", "r8w", "r9w",
-                                        "r10w", "r11w", "r12w", "r13w", "r14w", "r15w"};
-static const char *const names32[16] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "r8d",
-                                        "r9d", "r10d", "r11d", "r12d", "r13d", "r14d", "r15d"};
-static const char *const names64[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9",
-                                        "r10", "r11", "r12", "r13", "r14", "r15"};
+static const char *const names8[16] = {"al",   "cl",   "dl",   "bl",  "spl",  "bpl",
+                                       "sil",  "dil",  "r8b",  "r9b", "r10b", "r11b",
+                                       "r12b", "r13b", "r14b", "r15b"};
+static const char *const names16[16] = {"ax",   "cx",   "dx",   "bx",  "sp",   "bp",
+                                        "si",   "di",   "r8w",  "r9w", "r10w", "r11w",
+                                        "r12w", "r13w", "r14w", "r15w"};
+static const char *const names32[16] = {"eax",  "ecx",  "edx",  "ebx", "esp",  "ebp",
+                                        "esi",  "edi",  "r8d",  "r9d", "r10d", "r11d",
+                                        "r12d", "r13d", "r14d", "r15d"};
+static const char *const names64[16] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                        "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 static const char *const high[4] = {"ah", "ch", "dh", "bh"};
 static const unsigned sizes[4] = {1, 2, 4, 8};
 static const char *const cc_names[16] = {"o", "no", "b", "ae", "e", "ne", "be", "a",
@@ -34,7 +37,10 @@ static const char *reg(unsigned size, unsigned r)
 
 static const char *ptr(unsigned size)
 {
-    return size == 1 ? "byte ptr " : size == 2 ? "word ptr " : size == 4 ? "dword ptr " : "qword ptr ";
+    return size == 1   ? "byte ptr "
+           : size == 2 ? "word ptr "
+           : size == 4 ? "dword ptr "
+                       : "qword ptr ";
 }
 
 /* As Capstone prints a number */
@@ -55,7 +61,10 @@ static const char *mem(struct x_mem m)
     number(disp, sizeof(disp), (u64)(d < 0 ? -d : d));
     snprintf(out, sizeof(out), "[%s%s%s%s%s]", m.base == HOST_NONE ? "" : names64[m.base],
              m.base != HOST_NONE && index[0] ? " + " : "", index,
-             d == 0 ? "" : d < 0 ? " - " : " + ", d == 0 ? "" : disp);
+             d == 0  ? ""
+             : d < 0 ? " - "
+                     : " + ",
+             d == 0 ? "" : disp);
     return out;
 }
 
@@ -82,7 +91,6 @@ __attribute__((format(printf, 1, 2))) static void expect(const char *fmt, ...)
     assert_string_equal(got, want);
     begin();
 }
-
 
 /* An immediate sign-extended to size bytes, as Capstone prints it */
 static const char *simm(unsigned size, s32 v)
@@ -371,7 +379,7 @@ static void flag_changes_are_counted(void **state)
     u32 gen;
     (void)state;
     begin();
-#define KEEPS(call) (gen = e->flags_gen, call, assert_int_equal(e->flags_gen, gen), begin())
+#define KEEPS(call)   (gen = e->flags_gen, call, assert_int_equal(e->flags_gen, gen), begin())
 #define CHANGES(call) (gen = e->flags_gen, call, assert_int_not_equal(e->flags_gen, gen), begin())
     KEEPS(x_mov_rr(e, 4, RAX, R9));
     KEEPS(x_mov_ri(e, RAX, 0));
@@ -406,10 +414,14 @@ static void flag_changes_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(registers_two_by_two), cmocka_unit_test(shifts),
-        cmocka_unit_test(one_register),         cmocka_unit_test(immediates),
-        cmocka_unit_test(high_bytes),           cmocka_unit_test(memory_operands),
-        cmocka_unit_test(jumps),                cmocka_unit_test(flag_changes_are_counted),
+        cmocka_unit_test(registers_two_by_two),
+        cmocka_unit_test(shifts),
+        cmocka_unit_test(one_register),
+        cmocka_unit_test(immediates),
+        cmocka_unit_test(high_bytes),
+        cmocka_unit_test(memory_operands),
+        cmocka_unit_test(jumps),
+        cmocka_unit_test(flag_changes_are_counted),
     };
     if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK)
         return 1;
