@@ -44,6 +44,7 @@ enum { OF_MODRM = 1, OF_RM_IS_REG = 2 /* ModRM.mod is ignored (MOV CR/DR) */ };
 
 struct decoder {
     csh cs;
+    csh host; /* of decode_host_text(); 0 until first used */
     cs_insn *insn;
     struct decoder_stats stats;
     u8 flags[4][256];       /* OF_* */
@@ -484,6 +485,8 @@ void decoder_free(struct decoder *d)
     if (d->insn)
         cs_free(d->insn, 1);
     cs_close(&d->cs);
+    if (d->host)
+        cs_close(&d->host);
     free(d->rows);
     free(d);
 }
@@ -533,4 +536,26 @@ unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool co
     else
         snprintf(buf, size, "%s", insn_row_of(&in)->name);
     return in.len;
+}
+
+#ifdef __aarch64__
+#define HOST_ARCH CS_ARCH_ARM64
+#define HOST_MODE CS_MODE_ARM
+#else
+#define HOST_ARCH CS_ARCH_X86
+#define HOST_MODE CS_MODE_64
+#endif
+
+unsigned decode_host_text(struct decoder *d, const void *code, size_t avail, u64 address, char *buf,
+                          size_t size)
+{
+    const u8 *next = code;
+    size_t left = avail;
+
+    if (!d->host && cs_open(HOST_ARCH, HOST_MODE, &d->host) != CS_ERR_OK)
+        return 0;
+    if (!cs_disasm_iter(d->host, &next, &left, &address, d->insn))
+        return 0;
+    snprintf(buf, size, "%s %s", d->insn->mnemonic, d->insn->op_str);
+    return (unsigned)(avail - left);
 }

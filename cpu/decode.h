@@ -38,4 +38,8 @@ const struct decoder_stats *decoder_stats(const struct decoder *d);
 unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool code32, u32 eip,
                      char *buf, size_t size);
 
+/* The same for one instruction of the host's own code, for logs of what was translated. */
+unsigned decode_host_text(struct decoder *d, const void *code, size_t avail, u64 address, char *buf,
+                          size_t size);
+
 #endif

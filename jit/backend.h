@@ -33,8 +33,7 @@ struct backend {
     void (*chain)(void *be, struct block_exit *e, struct block *to);
     void (*unchain)(void *be, struct block_exit *e);
     u64 (*code_used)(void *be);
-    /* Writes a disassembly of the block's host code to file (for -d out_asm); may be NULL. */
-    void (*dump)(void *be, const struct block *b, void *file);
+    bool native; /* b->code is host code of b->code_size bytes */
 };
 
 /* By the name of -accel: "interp", "jit" (the host's own back end), NULL (the best there is). NULL: not on this host. */

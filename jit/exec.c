@@ -209,8 +209,7 @@ static struct block *compile(struct jit *jit, struct fetch *f)
     jit->stats.blocks++;
     jit->stats.guest_insns += b->ninsns;
     block_insert(jit, b);
-    if (jit->config.log && (jit->config.log_mask & LOG_OUT_ASM) && jit->backend->dump)
-        jit->backend->dump(jit->be, b, jit->config.log);
+    translate_log_host(jit, b);
     return b;
 }
 

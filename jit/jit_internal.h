@@ -74,6 +74,8 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
               bool *needs_more);
 void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode, u32 eip_page);
 
+void translate_log_host(struct jit *jit, const struct block *b);
+
 /* -- exec.c -- */
 void jit_flush_jumps(struct cpu *cpu);
 

@@ -128,3 +128,21 @@ void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u3
             fprintf(f, "  %s\n", ir_text(&jit->ir, i, text, sizeof(text)));
     }
 }
+
+void translate_log_host(struct jit *jit, const struct block *b)
+{
+    FILE *f = jit->config.log;
+    const u8 *code = b->code;
+    if (!f || !(jit->config.log_mask & LOG_OUT_ASM) || !jit->backend->native)
+        return;
+    fprintf(f, "OUT: %u bytes\n", b->code_size);
+    for (u32 pos = 0; pos < b->code_size;) {
+        char text[96];
+        u32 len = decode_host_text(jit->cpu->decoder, code + pos, b->code_size - pos,
+                                   (u64)(uintptr_t)(code + pos), text, sizeof(text));
+        if (!len)
+            break;
+        fprintf(f, "%p:  %s\n", (const void *)(code + pos), text);
+        pos += len;
+    }
+}

@@ -118,6 +118,7 @@ static u64 x64_code_used(void *opaque)
 
 const struct backend backend_x64 = {
     .name = "x64",
+    .native = true,
     .init = x64_init,
     .free = x64_free,
     .compile = x64_compile,

@@ -11,7 +11,7 @@ static const char *const excluded[] = {
     "sysenter", "sysexit", "cpuid", "rdtsc", "rdpmc", "iret", "popf", "pushf", "hlt", "int", "int1", "in", "out", "ins",
     "outs", "lcall", "ljmp", "retf", "les", "lds", "lss", "lfs", "lgs", "sgdt", "sidt", "sldt", "str", "smsw",
     "verr", "verw", "lar", "lsl", "wait", "clflush", "cli", "sti",
-    "ud0", "ud1", "arpl",
+    "ud0", "ud1", "arpl", "fxsave", "fxrstor", "rcpps", "rcpss", "rsqrtps", "rsqrtss",
 };
 
 /* Flags left undefined (SDM volume 2). Shift and rotate counts decide for themselves, below. */
@@ -62,9 +62,63 @@ static u32 edge(u64 *seed)
     }
 }
 
+/* The host's own generation of vector instructions. */
+static enum isa host_isa(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("ssse3") ? ISA_SSSE3 : ISA_SSE2;
+#else
+    return ISA_SSE2;
+#endif
+}
+
+/* A quadword of edges for one of: bytes, integers, float32, float64. */
+static u64 edge_quad(u64 *seed)
+{
+    static const u64 f64[] = {0, 1ull << 63, 1, 0x0010000000000000, 0x3ff0000000000000, 0xbff0000000000001,
+                              0x7fefffffffffffff, 0x7ff0000000000000, 0xfff8000000000000, 0x7ff4000000000001,
+                              0x41dfffffffc00000, 0xc1e0000000000000, 0x3fe0000000000000, 0x3690000000000000,
+                              0x000fffffffffffff, 0x4330000000000001};
+    static const u32 f32[] = {0, 0x80000000, 1, 0x00800000, 0x3f800000, 0xbf800001, 0x7f7fffff, 0x7f800000,
+                              0xffc00000, 0x7fa00001, 0x4f000000, 0xcf000000, 0x3f000000, 0x007fffff};
+    switch (below(seed, 5)) {
+    case 0: return f64[below(seed, ARRAY_LEN(f64))];
+    case 1: return (u64)f32[below(seed, ARRAY_LEN(f32))] << 32 | f32[below(seed, ARRAY_LEN(f32))];
+    case 2: return (u64)edge(seed) << 32 | edge(seed);
+    case 3: return (u64)(0x3fe00000 + below(seed, 0x300000)) << 32 | rnd32(seed);
+    default: return next(seed);
+    }
+}
+
+/* Any x87, MMX and SSE state; exceptions mostly masked, pending ones rare. */
+static void make_fx(u8 *fx, u64 *seed)
+{
+    u16 fcw = 0x37f, fsw = (u16)(below(seed, 8) << 11);
+    u32 mxcsr = 0x1f80 | below(seed, 4) << 13 | (below(seed, 4) ? 0 : 0x8000) | (below(seed, 4) ? 0 : 0x40) |
+                (below(seed, 4) ? 0 : below(seed, 64));
+    memset(fx, 0, 512);
+    if (!below(seed, 4))
+        mxcsr &= ~(below(seed, 64) << 7);
+    if (!below(seed, 32)) {
+        fcw = 0x340;
+        fsw |= (u16)below(seed, 64);
+    }
+    memcpy(fx, &fcw, 2);
+    memcpy(fx + 2, &fsw, 2);
+    fx[4] = (u8)rnd32(seed);
+    memcpy(fx + 24, &mxcsr, 4);
+    for (unsigned i = 0; i < 8; i++) {
+        u64 q[3] = {edge_quad(seed), edge_quad(seed), edge_quad(seed)};
+        u16 se = (u16)rnd32(seed);
+        memcpy(fx + 32 + 16 * i, q, 8);
+        memcpy(fx + 40 + 16 * i, &se, 2);
+        memcpy(fx + 160 + 16 * i, q + 1, 16);
+    }
+}
+
 static bool is_excluded(const struct insn_row *row)
 {
-    if (row->isa >= ISA_FPU || (row->attr & IA_PRIV))
+    if (row->isa == ISA_FPU || row->isa > host_isa() || (row->attr & IA_PRIV))
         return true;
     for (unsigned i = 0; i < ARRAY_LEN(excluded); i++)
         if (!strcmp(row->name, excluded[i]))
@@ -96,6 +150,7 @@ struct encoder {
     u64 *seed;
     bool opsize16;
     bool mem;
+    bool aligned; /* memory operands on a multiple of 16 */
     u32 target; /* of the memory operand */
 };
 
@@ -121,6 +176,8 @@ static bool put_memory(struct encoder *e, unsigned reg)
     u32 addr = index != 4 ? gpr[index] << scale : 0;
     u32 disp = 0;
     e->target = data_target(e->seed);
+    if (e->aligned)
+        e->target &= ~15u;
     if (mod == 1)
         disp = (u32)(s8)edge(e->seed);
     if (no_base || mod == 2) {
@@ -166,11 +223,16 @@ static void put_prefixes(struct encoder *e, const struct insn_row *row)
 {
     u64 *seed = e->seed;
     bool branch = has_op(row, OP_Jb, OP_Jz) || (row->attr & IA_END);
-    if (!branch && below(seed, 3) == 0) {
+    if (row->mand != MP_ANY) {
+        static const u8 bytes[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
+        e->aligned = below(seed, 8);
+        if (bytes[row->mand])
+            put(e, bytes[row->mand], 1);
+    } else if (!branch && below(seed, 3) == 0) {
         put(e, 0x66, 1);
         e->opsize16 = true;
     }
-    if (below(seed, 12) == 0)
+    if (below(seed, row->mand == MP_ANY ? 12 : 64) == 0)
         put(e, 0xf0, 1);
     if ((row->attr & IA_STRING) ? below(seed, 2) : row->map == MAP_1B && below(seed, 16) == 0)
         put(e, below(seed, 2) ? 0xf3 : 0xf2, 1);
@@ -218,6 +280,10 @@ static void bend(struct encoder *e, const struct insn_row *row)
         gpr[EDI] = data_target(e->seed);
         gpr[ECX] = below(e->seed, 40);
     }
+    if (!strncmp(row->name, "maskmov", 7))
+        gpr[EDI] = data_target(e->seed);
+    if (!strcmp(row->name, "ldmxcsr"))
+        memset(data + (e->target - DATA_BASE) + 2, 0, below(e->seed, 8) ? 2 : 1);
     if (!strcmp(row->name, "xlatb"))
         gpr[EBX] = data_target(e->seed) - (gpr[EAX] & 0xff);
     if (!strcmp(row->name, "ret"))
@@ -287,6 +353,7 @@ bool trial_make(struct trial *t, u64 *seed)
         t->in.gpr[EBP] = DATA_BASE + 0x800 + below(seed, 0x1000);
     if (!strcmp(row->name, "leave") || !strcmp(row->name, "enter"))
         t->in.gpr[EBP] = DATA_BASE + 0x800 + below(seed, 0x1000);
+    make_fx(t->in.fx, seed);
     t->in.eflags = rnd32(seed) & (FLAGS_ARITH | (below(seed, 2) ? FLAG_DF : 0));
     for (unsigned i = 0; i < DATA_SIZE; i += 4) {
         u32 v = below(seed, 4) ? rnd32(seed) : edge(seed);

@@ -3,9 +3,11 @@
 #include "tests/oracle/oracle.h"
 
 #include "base/check.h"
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/seg.h"
 #include "cpu/state.h"
+#include "cpu/x87_ops.h"
 #include "jit/backend.h"
 #include "jit/jit.h"
 
@@ -18,6 +20,7 @@ struct guest {
     struct phys *phys;
     struct cpu *cpu;
     struct jit *jit;
+    struct cpu_model model;
 };
 
 static u32 no_in(void *opaque, u16 port, unsigned size)
@@ -52,6 +55,9 @@ struct guest *guest_new(const char *accel)
     CHECK(g, "out of memory");
     g->phys = phys_new(GUEST_RAM);
     g->cpu = cpu_new(g->phys, &pins);
+    g->model = *cpu_model_default(); /* every form there is; gen.c asks what the host has */
+    g->model.isa = ISA_COUNT - 1;
+    cpu_set_model(g->cpu, &g->model);
     g->cpu->decoder = decoder_new();
     g->jit = jit_new(g->cpu, &config, &why);
     CHECK(g->jit, "%s", why);
@@ -80,11 +86,26 @@ static void set_user_flat(struct cpu *cpu)
                           (s == SEG_CS ? SA_CODE : 0));
         seg_update_cache(seg);
     }
-    cpu->cr0 |= CR0_PE;
+    cpu->cr0 |= CR0_PE | CR0_NE;
+    cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
     cpu->mmu.cr0 = cpu->cr0;
     cpu->cpl = 3;
     cpu->idtr.base = 0;
     cpu->idtr.limit = 0;
+}
+
+static void load_fx(struct cpu *cpu, const u8 *fx)
+{
+    x87_fxrstor(&cpu->fpu, fx);
+    memcpy(&cpu->mxcsr, fx + 24, 4);
+    memcpy(cpu->xmm, fx + 160, sizeof(cpu->xmm));
+}
+
+static void save_fx(const struct cpu *cpu, u8 *fx)
+{
+    x87_fxsave(&cpu->fpu, fx);
+    memcpy(fx + 24, &cpu->mxcsr, 4);
+    memcpy(fx + 160, cpu->xmm, sizeof(cpu->xmm));
 }
 
 void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
@@ -93,6 +114,7 @@ void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
     phys_dma_write(g->phys, DATA_BASE, t->in.data, DATA_SIZE);
     phys_dma_write(g->phys, CODE_AT, t->bytes, t->len);
     set_user_flat(cpu);
+    load_fx(cpu, t->in.fx);
     memcpy(cpu->gpr, t->in.gpr, sizeof(cpu->gpr));
     cpu->eip = CODE_AT;
     cpu_set_eflags(cpu, 0x202 | t->in.eflags);
@@ -103,6 +125,7 @@ void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
     CHECK(cpu->events & EV_TRIPLE, "the trial did not end");
     const struct fault_record *first = &cpu->history[before % ARRAY_LEN(cpu->history)];
     memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+    save_fx(cpu, out->fx);
     out->eflags = cpu_eflags(cpu);
     out->eip = first->eip;
     out->vector = first->vector;

@@ -65,6 +65,11 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     out->eflags = (u32)r[REG_EFL];
     out->vector = (u32)r[REG_TRAPNO];
     out->error = (u32)r[REG_ERR];
+    memcpy(out->fx, uc->uc_mcontext.fpregs, sizeof(out->fx));
+    uc->uc_mcontext.fpregs->cwd = 0x37f; /* the rest of this program runs with the usual state */
+    uc->uc_mcontext.fpregs->swd = 0;
+    uc->uc_mcontext.fpregs->ftw = 0;
+    uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
     r[REG_RIP] = (greg_t)(uintptr_t)host_back;
     r[REG_RSP] = (greg_t)host.saved_rsp;
     r[REG_EFL] = 0x202;
@@ -101,6 +106,7 @@ void host_run(const struct trial *t, struct trial_state *out)
     memset(code + t->len, 0xf4, 16);
     host.out = out;
     memcpy(host.regs, t->in.gpr, sizeof(host.regs));
+    __asm__ volatile("fxrstor %0" ::"m"(t->in.fx));
     host_enter(host.regs, CODE_AT, 0x202 | (t->in.eflags & FLAGS_IN), &host.saved_rsp);
     memcpy(out->data, data, DATA_SIZE);
     memset(code, 0xf4, 16);

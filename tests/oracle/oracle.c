@@ -23,6 +23,31 @@ struct run {
 
 static const char *const regs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 
+/* Control, status and tag word, MXCSR; ST0 to ST7, XMM0 to XMM7. */
+static int differs_fx(const u8 *want, const u8 *got, char *text, size_t size)
+{
+    static const struct {
+        const char *name;
+        u16 at, bytes, count;
+    } parts[] = {{"fcw", 0, 2, 1}, {"fsw", 2, 2, 1}, {"tags", 4, 1, 1}, {"mxcsr", 24, 4, 1},
+                 {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
+    int n = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
+        for (unsigned k = 0; k < parts[i].count; k++) {
+            const u8 *a = want + parts[i].at + 16 * k, *b = got + parts[i].at + 16 * k;
+            if (!memcmp(a, b, parts[i].bytes) || n > 200)
+                continue;
+            n += snprintf(text + n, size - (size_t)n, " %s%u ", parts[i].name, k);
+            for (unsigned j = parts[i].bytes; j-- > 0;)
+                n += snprintf(text + n, size - (size_t)n, "%02x", b[j]);
+            n += snprintf(text + n, size - (size_t)n, " want ");
+            for (unsigned j = parts[i].bytes; j-- > 0;)
+                n += snprintf(text + n, size - (size_t)n, "%02x", a[j]);
+        }
+    }
+    return n;
+}
+
 /* What differs, as one line in text; false if nothing does. */
 static bool differs(const struct trial *t, const struct trial_state *want, const struct trial_state *got,
                     char *text, size_t size)
@@ -41,6 +66,7 @@ static bool differs(const struct trial *t, const struct trial_state *want, const
     if ((want->eflags ^ got->eflags) & mask)
         n += snprintf(text + n, size - (size_t)n, " eflags %x want %x (mask %x)", got->eflags & mask,
                       want->eflags & mask, mask);
+    n += differs_fx(want->fx, got->fx, text + n, size - (size_t)n);
     if (memcmp(want->data, got->data, DATA_SIZE)) {
         unsigned i = 0;
         while (want->data[i] == got->data[i])
@@ -67,7 +93,7 @@ static bool run_trial(struct run *r, u64 seed, const char *only)
     static struct trial t;
     static struct trial_state want, got;
     u64 s = seed;
-    char what[512];
+    char what[1024];
     if (!trial_make(&t, &s) || (only && strcmp(only, t.row->name)))
         return false;
     host_run(&t, &want);

@@ -23,6 +23,7 @@ struct trial_state {
     u32 eflags;
     u32 eip;
     u32 vector, error; /* out: the fault that ended it */
+    u8 fx[512] __attribute__((aligned(16))); /* FXSAVE image: x87, MMX, SSE; pointers and opcode do not count */
     u8 data[DATA_SIZE];
 };
 
