@@ -10,7 +10,7 @@ import sys
 
 # name, environment, meson options, suites to run (None: all)
 VARIANTS = [
-    ("build", {}, ["--buildtype=release", "-Dwerror=true", "-Dtests=enabled"], None),
+    ("build", {}, ["-Dwerror=true", "-Dtests=enabled"], None),
 ]
 FULL = [
     ("build-clang", {"CC": "clang"}, ["--buildtype=debugoptimized", "-Dwerror=true", "-Dtests=enabled"], ["unit"]),
