@@ -26,7 +26,7 @@ struct orrery_sink {
 struct orrery_config {
     uint64_t ram_bytes;      /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
     const char *accel;       /* "jit" or "interp"; NULL: jit where the host has a back end */
-    uint64_t cache_bytes;    /* bound of the code cache; 0: 32 MiB */
+    uint64_t cache_bytes;    /* bound of the code cache; 0: 64 MiB */
     const char *kernel;      /* Linux bzImage to boot directly */
     const char *initrd;
     const char *append;      /* kernel command line */

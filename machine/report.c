@@ -41,6 +41,7 @@ static void hash_msrs(struct hash *h, const struct cpu *cpu)
 
 void machine_hash_cpu(struct cpu *cpu, struct hash *h)
 {
+    u32 events = cpu->events & ~(u32)EV_STOP; /* the run loop's own */
     for (unsigned i = 0; i < GPR_COUNT; i++)
         hash_u64(h, cpu->gpr[i]);
     hash_u64(h, cpu_eip(cpu) | (u64)cpu_eflags(cpu) << 32);
@@ -54,7 +55,7 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
     for (unsigned i = 0; i < 8; i++)
         hash_u64(h, cpu->dr[i]);
-    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->events << 32);
+    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)events << 32);
     hash_fpu(h, &cpu->fpu);
     hash_u64(h, cpu->mxcsr);
     for (unsigned i = 0; i < 8; i++) {

@@ -27,7 +27,9 @@ class Interactive(common.GuestTest):
         t.type("echo $((6 * 7))-$(uname -m)\n")
         t.wait_for("\n42-i686")
         t.wait_for("# ")
-        t.type("cat\n")  # a program that reads; what is typed comes back from it
+        t.type("echo rea''dy; cat\n")  # a program that reads: the echo, and what comes back from it
+        t.wait_for("ready")
+        t.pull(0.5)  # what the shell had read ahead would be lost to cat
         t.type("hello\n")
         t.wait_for("hello")
         t.wait_for("hello")
