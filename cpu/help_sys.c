@@ -65,9 +65,9 @@ void help_mov_to_dr(struct cpu *cpu, u32 n, u32 value)
 
 void help_invlpg(struct cpu *cpu, u32 la)
 {
-    mmu_flush_page(&cpu->mmu, la);
+    bool slot = mmu_flush_page(&cpu->mmu, la);
     if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu);
+        cpu->hooks->flush_jumps(cpu, slot ? JUMPS_4M : JUMPS_PAGE, la);
 }
 
 static void set_edx_eax(struct cpu *cpu, u64 value)

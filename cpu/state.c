@@ -104,7 +104,7 @@ void cpu_reset(struct cpu *cpu)
     mmu_flush(&cpu->mmu);
     cpu_update_mode(cpu);
     if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu);
+        cpu->hooks->flush_jumps(cpu, JUMPS_ALL, 0);
 }
 
 static enum seg_class classify(const struct segment *s, bool code)

@@ -204,9 +204,13 @@ struct cpu {
     struct tlb tlb; /* last: huge */
 };
 
+enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE, JUMPS_4M };
+
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
-    void (*flush_jumps)(struct cpu *cpu); /* mappings, mode or CS base changed: cached jumps are void */
+    /* Mappings changed: cached jumps are void, all of them, those to non-global pages, to la's page, or to
+     * the 4 MiB around la. */
+    void (*flush_jumps)(struct cpu *cpu, enum jump_flush what, laddr la);
     /* rerun the current instruction alone, by the interpreter; does not return */
     void (*restart_single)(struct cpu *cpu);
 };

@@ -1,5 +1,6 @@
 /* The orrery command: options, terminal, and the loop that lets the machine run and host time pass. */
 #include "frontend/options.h"
+#include "frontend/outfile.h"
 #include "frontend/term.h"
 
 #include <errno.h>
@@ -12,12 +13,12 @@
 #define SLICE_INSNS 2000000u /* between looks at the terminal: a few milliseconds */
 #define EXIT_TRIPLE_FAULT 3
 #define EXIT_STUCK 4
-#define MAX_FILES (ORRERY_SERIAL_PORTS + 1)
+#define MAX_FILES (ORRERY_SERIAL_PORTS + 2)
 
 struct session {
     struct options options;
     struct term term;
-    FILE *files[MAX_FILES]; /* character device outputs to close */
+    struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
     bool terminal;          /* a serial port is on the terminal */
     unsigned terminal_port;
@@ -51,6 +52,17 @@ static void write_file(void *opaque, const void *data, size_t len)
     fflush(opaque);
 }
 
+static FILE *open_output(struct session *s, const char *option, const char *path)
+{
+    struct outfile *f = &s->files[s->nfiles];
+    if (!outfile_open(f, path)) {
+        complain("-%s: cannot write '%s': %s", option, path, strerror(errno));
+        return NULL;
+    }
+    s->nfiles++;
+    return f->file;
+}
+
 /* Connects one character device by its description; *present false for "none". */
 static bool open_sink(struct session *s, const char *option, const char *desc, struct orrery_sink *sink,
                       bool *present)
@@ -65,13 +77,9 @@ static bool open_sink(struct session *s, const char *option, const char *desc, s
     }
     if (strncmp(desc, "file:", 5))
         return complain("-%s: unknown device '%s' (stdio, file:PATH, null)", option, desc);
-    FILE *f = fopen(desc + 5, "wb");
-    if (!f)
-        return complain("-%s: cannot write '%s': %s", option, desc + 5, strerror(errno));
-    s->files[s->nfiles++] = f;
     sink->write = write_file;
-    sink->opaque = f;
-    return true;
+    sink->opaque = open_output(s, option, desc + 5);
+    return sink->opaque;
 }
 
 static bool open_chardevs(struct session *s)
@@ -93,14 +101,13 @@ static bool open_chardevs(struct session *s)
                                      &o->config.debugcon_present);
 }
 
-static bool open_log(struct options *o)
+static bool open_log(struct session *s)
 {
+    struct options *o = &s->options;
     if (!o->config.log_mask)
         return true;
-    o->config.log = o->log_path ? fopen(o->log_path, "w") : stderr;
-    if (!o->config.log)
-        return complain("-D: cannot write '%s': %s", o->log_path, strerror(errno));
-    return true;
+    o->config.log = o->log_path ? open_output(s, "D", o->log_path) : stderr;
+    return o->config.log;
 }
 
 /* Passes on what was typed, waiting for it at most timeout_ms. */
@@ -172,6 +179,8 @@ static int run_machine(struct session *s)
         complain("%s", err);
         return 1;
     }
+    for (unsigned i = 0; i < s->nfiles; i++)
+        outfile_start(&s->files[i]);
     if (s->terminal)
         term_open(&s->term);
     enum orrery_stop stop = run(s, o);
@@ -198,9 +207,9 @@ int main(int argc, char **argv)
         return 1;
     if (s.options.done)
         return 0;
-    if (open_chardevs(&s) && open_log(&s.options))
+    if (open_chardevs(&s) && open_log(&s))
         status = run_machine(&s);
     for (unsigned i = 0; i < s.nfiles; i++)
-        fclose(s.files[i]);
+        outfile_close(&s.files[i]);
     return status;
 }

@@ -185,7 +185,7 @@ static void invalidate_in_page(struct jit *jit, paddr page, u32 first, u32 last)
         }
     }
     if (any)
-        jit_flush_jumps(jit->cpu);
+        jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
     refresh_lines(jit, p);
 }
 
@@ -246,5 +246,5 @@ void block_drop_all(struct jit *jit)
     }
     block_reap(jit);
     jit->backend->discard_all(jit->be);
-    jit_flush_jumps(jit->cpu);
+    jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
 }

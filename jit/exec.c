@@ -26,6 +26,7 @@ struct fetch {
     paddr pa, pa2;
     const u8 *host; /* NULL: code in a device */
     u32 mode;
+    bool global; /* the page of EIP */
     u32 eip_page;
     u32 limit_avail; /* bytes up to the CS limit */
     struct code_source src;
@@ -40,21 +41,44 @@ static void retag(struct jit *jit)
     u32 id = 0;
     while (id < jit->nmodes && jit->mode_ids[id] != cpu->mode)
         id++;
-    if (id == MODE_IDS || jit->generation >> (32 - TAG_MODE_BITS)) {
+    if (id == MODE_IDS || (jit->generation[0] | jit->generation[1]) >> (32 - TAG_MODE_BITS)) {
         memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
         jit->nmodes = id = 0;
-        jit->generation = 1;
+        jit->generation[0] = jit->generation[1] = 1;
     }
     if (id == jit->nmodes)
         jit->mode_ids[jit->nmodes++] = cpu->mode;
     jit->tag_mode = cpu->mode;
-    cpu->jump_tag = (u64)(jit->generation << TAG_MODE_BITS | id) << 32;
+    u32 generation = jit->generation[cpu->mode & MODE_USER ? 1 : 0];
+    cpu->jump_tag = (u64)(generation << TAG_MODE_BITS | id) << 32;
 }
 
-void jit_flush_jumps(struct cpu *cpu)
+/* Drops the entries that lead to the pages [first, last], or to an instruction that reaches into them. */
+static void drop_jumps(struct cpu *cpu, u32 first, u32 last)
+{
+    for (u32 i = 0; i < ARRAY_LEN(cpu->jump_cache); i++) {
+        u32 eip = (u32)cpu->jump_cache[i].key;
+        if ((eip >> PAGE_BITS) - first <= last - first || ((eip + 15) >> PAGE_BITS) - first <= last - first)
+            cpu->jump_cache[i].key = 0;
+    }
+}
+
+void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la)
 {
     struct jit *jit = cpu->jit;
-    jit->generation++;
+    u32 page = la >> PAGE_BITS;
+    if (!(cpu->mode & MODE_CS_FLAT)) /* entries are by EIP, which is not the linear address then */
+        what = JUMPS_ALL;
+    switch (what) {
+    case JUMPS_PAGE: drop_jumps(cpu, page, page); return;
+    case JUMPS_4M: drop_jumps(cpu, page & ~0x3ffu, page | 0x3ff); return;
+    case JUMPS_NONGLOBAL: break;
+    case JUMPS_ALL: jit->local_supervisor = true; break;
+    }
+    jit->generation[1]++;
+    if (jit->local_supervisor)
+        jit->generation[0]++;
+    jit->local_supervisor = false;
     retag(jit);
 }
 
@@ -65,8 +89,7 @@ static void refresh_tag(struct jit *jit)
         (cs->base != jit->cs_base || cs->limit != jit->cs_limit)) {
         jit->cs_base = cs->base;
         jit->cs_limit = cs->limit;
-        jit->generation++;
-        retag(jit);
+        jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
     } else if (jit->tag_mode != jit->cpu->mode) {
         retag(jit);
     }
@@ -74,13 +97,16 @@ static void refresh_tag(struct jit *jit)
 
 /* -- fetching -- */
 
-static void resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
+/* Resolves an address of code; true if its page is global. Raises #PF. */
+static bool resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
 {
     struct mmu_walk w;
-    if (mmu_translate(&cpu->mmu, la, ACCESS_EXEC, cpu->mode & MODE_USER, &w) == MMU_FAULT)
+    bool global;
+    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER, &w, &global) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
     *host = w.host;
+    return global;
 }
 
 /* Resolves the code at cpu->eip; raises #PF or #GP. */
@@ -103,7 +129,7 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
         if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
             f->mode |= MODE_EDGE;
     }
-    resolve(cpu, la, &f->pa, &f->host);
+    f->global = resolve(cpu, la, &f->pa, &f->host);
     f->src.page_off = off;
     f->src.crossing = false;
     f->src.avail = PAGE_SIZE - off;
@@ -248,6 +274,8 @@ static struct block *lookup(struct jit *jit)
         u32 i = jump_cache_index(cpu->eip);
         cpu->jump_cache[i] = (struct jump_cache_entry){cpu->jump_tag | cpu->eip, b->code};
         jit->jump_blocks[i] = b;
+        if (!(cpu->mode & MODE_USER) && (!f.global || b->pa2 != ~(paddr)0))
+            jit->local_supervisor = true;
     }
     return b;
 }
@@ -357,7 +385,7 @@ static void run_loop(struct jit *jit)
         block_reap(jit);
         if (phys_generation(cpu->mmu.phys) != cpu->mmu.phys_gen) { /* a device moved its registers */
             mmu_flush(&cpu->mmu);
-            jit_flush_jumps(cpu);
+            jit_flush_jumps(cpu, JUMPS_ALL, 0);
         }
         if (cpu->irq_line | (cpu->events & EV_NMI))
             take_interrupt(cpu);
@@ -434,7 +462,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     jit->cpu = cpu;
     jit->config = *config;
     jit->backend = config->backend;
-    jit->generation = 1;
+    jit->generation[0] = jit->generation[1] = 1;
     jit->be = jit->backend->init(jit, config->cache_bytes, why);
     if (!jit->be) {
         free(jit);

@@ -42,7 +42,8 @@ struct jit {
     struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry */
 
     /* jump cache tags */
-    u32 generation;
+    u32 generation[2]; /* of supervisor and user modes: a MOV CR3 ages only the user's while all kernel code is global */
+    bool local_supervisor; /* the jump cache leads to supervisor code on a page that is not global */
     u32 mode_ids[MODE_IDS];
     u32 nmodes;
     u32 tag_mode;    /* mode word that cpu->jump_tag was made for */
@@ -77,6 +78,6 @@ void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u3
 void translate_log_host(struct jit *jit, const struct block *b);
 
 /* -- exec.c -- */
-void jit_flush_jumps(struct cpu *cpu);
+void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la);
 
 #endif

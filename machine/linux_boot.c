@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Offsets in the setup header and the boot parameters ("zero page"). */
 enum {
@@ -84,7 +85,10 @@ static bool read_file(const char *what, const char *path, u8 **data, u64 *len, c
         return refuse(err, size, what, path, strerror(errno));
     bool ok = false;
     long end = -1;
-    if (fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
+    struct stat st;
+    if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
+        refuse(err, size, what, path, "is a directory");
+    } else if (fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
         refuse(err, size, what, path, "not a regular file");
     } else if (end == 0) {
         refuse(err, size, what, path, "the file is empty");

@@ -65,7 +65,8 @@ static void make_room(struct tlb *t)
 void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *host, bool global)
 {
     u32 key = key_of(la, user, acc);
-    u64 value = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
+    u64 value = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID |
+                (global && acc == ACCESS_EXEC ? TLB_GLOBAL : 0);
     u64 *e = entry_of(t, key);
 
     if (*e != value) {
@@ -119,17 +120,18 @@ static void flush_slot(struct mmu *m, u32 slot)
     m->large[slot / 64] &= ~(1ull << slot % 64);
 }
 
-void mmu_flush_page(struct mmu *m, laddr la)
+bool mmu_flush_page(struct mmu *m, laddr la)
 {
     u32 slot = la >> 22;
 
     if (m->large[slot / 64] >> slot % 64 & 1) {
         flush_slot(m, slot);
-        return;
+        return true;
     }
     for (unsigned user = 0; user < 2; user++)
         for (unsigned acc = 0; acc < ACCESS_COUNT; acc++)
             m->tlb->e[user][acc][la >> PAGE_BITS].addend = 0;
+    return false;
 }
 
 void mmu_protect_code(struct mmu *m, paddr pa)

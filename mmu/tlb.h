@@ -18,6 +18,7 @@ struct tlb_entry {
 
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
+#define TLB_GLOBAL 4u /* in entries for ACCESS_EXEC, which only the run loop reads: the page is global */
 #define TLB_FILLED_GLOBAL (1u << 31) /* in the filled list: the page is global (CR4.PGE and G) */
 
 struct tlb {
@@ -38,7 +39,7 @@ static inline bool tlb_has(const struct tlb *t, laddr la, bool user, enum access
 /* Host address of la, if tlb_has(). */
 static inline u8 *tlb_host(const struct tlb *t, laddr la, bool user, enum access acc)
 {
-    return (u8 *)(uintptr_t)(la + t->e[user][acc][la >> PAGE_BITS].addend - TLB_VALID);
+    return (u8 *)(uintptr_t)(la + (t->e[user][acc][la >> PAGE_BITS].addend & ~(u64)PAGE_MASK));
 }
 
 #endif

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""What is wrong is refused: one line on standard error that begins "orrery: ", exit status 1, nothing written."""
+import os
+import resource
+import stat
+import subprocess
+
+import common
+import mini
+
+LOOP = b"\xeb\xfe"  # a payload that would run forever: nothing here may get that far
+
+
+class BadInput(common.GuestTest):
+    def setUp(self):
+        super().setUp()
+        self.kernel = self.write("kernel", mini.bzimage(LOOP))
+        self.write("disk", bytes(64 * 512))
+        self.write("empty", b"")
+        self.write("text", b"This is a text file.\n" * 100)
+        os.mkdir(self.path("folder"))
+
+    def files(self):
+        """Everything in the folder and what it holds."""
+        found = {}
+        for name in sorted(os.listdir(self.dir)):
+            mode = os.lstat(self.path(name)).st_mode
+            found[name] = self.read(name) if stat.S_ISREG(mode) else mode
+        return found
+
+    def refused(self, *args, says=(), kernel="kernel"):
+        """Runs with a good kernel (None: none) and these arguments."""
+        with self.subTest(" ".join(["-kernel", kernel or "(none)", *args])):
+            before = self.files()
+            result = self.orrery(*(["-kernel", kernel] if kernel else []), *args, timeout=20)
+            self.assertEqual(result.status, 1, str(result))
+            self.assertEqual(result.out, b"", str(result))
+            lines = result.err.decode().splitlines()
+            self.assertEqual(len(lines), 1, str(result))
+            self.assertTrue(lines[0].startswith("orrery: "), str(result))
+            self.assertTrue(result.err.endswith(b"\n"))
+            for text in (says,) if isinstance(says, str) else says:
+                self.assertIn(text.lower(), lines[0].lower())
+            self.assertEqual(self.files(), before, "files changed")
+
+    def test_the_good_one_runs(self):
+        """The kernel that all the others are measured against is not refused."""
+        self.write("kernel", mini.bzimage(b"\xfa\xf4"))  # CLI, HLT
+        result = self.orrery("-kernel", "kernel")
+        self.assertEqual(result.status, 4, str(result))
+
+    def test_options(self):
+        self.refused("-nosuchoption", says="nosuchoption")
+        self.refused("--nosuchoption", says="nosuchoption")
+        self.refused("-", says="-")
+        self.refused("---m", "64")
+        self.refused("stray", says="stray")
+        self.refused("")
+        self.refused("-M64", says="-M64")
+        self.refused(kernel=None)
+        for option in ("-m", "-kernel", "-initrd", "-append", "-hda", "-hdb", "-hdc", "-hdd", "-serial", "-debugcon",
+                       "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
+                       "-monitor", "-smp", "-machine"):
+            self.refused(option, says=(option.lstrip("-"), "argument"))
+        for option, value in (("-display", "gtk"), ("-vga", "std"), ("-net", "user"), ("-smp", "2"),
+                              ("-machine", "isapc"), ("-monitor", "stdio")):
+            self.refused(option, value, says=value)
+        self.refused("-record", "j", "-replay", "j", says="replay")
+        self.refused("-initrd", "disk", kernel=None, says="-kernel")
+
+    def test_memory(self):
+        for size in ("0", "abc", "-1", "", "64X", "64MM", "1e3", "99999999999999999999", "0x", "64 M"):
+            self.refused("-m", size, says="-m")
+        for size in ("8G", "3585", "3584M1", "1T", "16E", "4G", "512K"):
+            self.refused("-m", size)
+        # More than an address space holds, whatever the host would promise
+        self.refused("-m", "17179869183G")
+
+    def test_kernel(self):
+        good = mini.bzimage(LOOP * 1000)
+        self.refused(kernel="none", says=("kernel", "none", "No such file"))
+        self.refused(kernel="empty", says=("kernel", "empty"))
+        self.refused(kernel="folder", says=("kernel", "folder", "directory"))
+        self.refused(kernel="text", says="bzImage")
+        self.refused(kernel="disk", says="bzImage")
+        self.refused(kernel="/dev/null")
+        self.refused(kernel="")
+        for size in (1, 511, 512, 600, 1023, 1024, 1025, len(good) // 2, len(good) - 512):
+            self.write("short", good[:size])
+            self.refused(kernel="short", says="kernel")
+        self.write("old", mini.bzimage(LOOP, version=0x0201))
+        self.refused(kernel="old", says="old")
+        self.write("low", mini.bzimage(LOOP, loadflags=0))
+        self.refused(kernel="low")
+        self.write("big", mini.bzimage(bytes(4 << 20)))
+        self.refused("-m", "4", kernel="big", says="memory")
+        elf = b"\x7fELF\x01\x01\x01" + bytes(2000)
+        self.write("elf", elf)
+        self.refused(kernel="elf", says="bzImage")
+        vmlinuz = os.path.join(common.CACHE, "vmlinuz")
+        with open(vmlinuz, "rb") as f:
+            self.write("cut", f.read(1 << 20))
+        self.refused(kernel="cut", says="truncated")
+
+    def test_initrd(self):
+        self.refused("-initrd", "none", says=("initrd", "none", "No such file"))
+        self.refused("-initrd", "empty", says=("initrd", "empty"))
+        self.refused("-initrd", "folder", says="directory")
+        self.write("big", bytes(8 << 20))
+        self.refused("-m", "8", "-initrd", "big", says="memory")
+        self.refused("-append", "x" * 3000, says="command line")
+
+    def test_disk(self):
+        for hd in ("-hda", "-hdb", "-hdc", "-hdd"):
+            self.refused(hd, "none", says=("none", "No such file"))
+        self.refused("-hda", "empty", says="empty")
+        self.refused("-hda", "folder", says="directory")
+        self.refused("-hda", "/dev/null")
+        self.write("odd", bytes(1000))
+        self.refused("-hda", "odd", says="512")
+        for name, magic in (("qcow2", b"QFI\xfb\0\0\0\3"), ("VMDK", b"KDMV\1\0\0\0"), ("VHDX", b"vhdxfile"),
+                            ("VDI", b"<<< Oracle VM VirtualBox Disk Image >>>\n".ljust(64, b"\0") +
+                             b"\x7f\x10\xda\xbe\1\0\1\0")):
+            self.write("image", magic + bytes(1024 * 1024 - len(magic)))
+            self.refused("-hda", "image", says=name)
+            self.refused("-snapshot", "-hda", "image", says=name)
+        self.refused("-hda", "disk", "-hdb", "disk", says="use")
+
+    def test_unwritable(self):
+        self.refused("-record", "nowhere/j", says=("nowhere/j", "No such file"))
+        self.refused("-record", "folder", says="folder")
+        self.refused("-debugcon", "file:nowhere/x", says="nowhere/x")
+        self.refused("-serial", "file:folder", says="folder")
+        self.refused("-d", "int", "-D", "nowhere/log", says="nowhere/log")
+        self.refused("-serial", "telnet:1", says="telnet")
+        self.refused("-debugcon", "what", says="what")
+
+    def test_nothing_is_overwritten_before_all_is_well(self):
+        for name in ("j", "out", "log"):
+            self.write(name, b"precious")
+        for bad in (["-m", "8G"], ["-hda", "none"], ["-initrd", "none"], ["-device", "nonsense"]):
+            self.refused("-record", "j", *bad)
+            self.refused("-serial", "file:out", *bad)
+            self.refused("-debugcon", "file:out", *bad)
+            self.refused("-d", "int", "-D", "log", *bad)
+        self.refused("-record", "kernel", "-serial", "file:out", "-hda", "none")
+        self.refused("-record", "j", "-nosuchoption")
+
+    def test_devices(self):
+        self.refused("-device", "nonsense", says="nonsense")
+        self.refused("-device", "isa-debug-exit,nonsense=1", says="nonsense")
+        self.refused("-device", "isa-debug-exit,iobase=abc", says="iobase")
+        self.refused("-device", "isa-debug-exit,iobase=0x10000", says="iobase")
+        self.refused("-device", "isa-debug-exit,iobase", says="iobase")
+        self.refused("-device", "isa-debug-exit,iosize=5", says="iosize")
+        self.refused("-device", "x" * 300)
+        self.refused("-device", "")
+
+    def test_accelerators(self):
+        self.refused("-accel", "kvm", says=("kvm", "jit"))
+        self.refused("-accel", "", says="jit")
+        self.refused("-accel", "jit,", says="cache-size")
+        self.refused("-accel", "jit,cache-size=0")
+        self.refused("-accel", "jit,cache-size=1T")
+        self.refused("-accel", "jit,cache-size=ten")
+        self.refused("-accel", "jit,thread=multi", says="thread")
+        self.refused("-d", "nonsense", says="nonsense")
+        self.refused("-d", "in_asm,nonsense", says="nonsense")
+
+    def test_journal(self):
+        self.refused("-replay", "none", says="No such file")
+        for name in ("empty", "text", "disk", "kernel", "folder"):
+            self.refused("-replay", name, says=name)
+
+    def test_help_is_no_error(self):
+        for option in ("-help", "--help", "-h", "-version"):
+            result = self.orrery(option)
+            self.assertEqual(result.status, 0, str(result))
+            self.assertEqual(result.err, b"")
+            self.assertTrue(result.out.endswith(b"\n"))
+
+    def test_two_hyphens(self):
+        self.write("kernel", mini.bzimage(b"\xfa\xf4"))
+        self.assertEqual(self.orrery("--kernel", "kernel", "--m", "32").status, 4)
+
+    def test_memory_that_the_host_refuses(self):
+        """Under a limit of address space the guest's memory is refused in so many words, without a crash."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+
+        done = subprocess.run([common.ORRERY, "-m", "3584", "-kernel", self.kernel], capture_output=True, text=True,
+                              preexec_fn=limit, timeout=20)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertRegex(done.stderr, r"\Aorrery: .*memory.*\n\Z")
+
+
+if __name__ == "__main__":
+    common.main()
