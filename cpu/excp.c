@@ -145,8 +145,15 @@ void cpu_deliver_pending(struct cpu *cpu)
                 .vec = p->vector, .fault = true, .has_error = p->has_error, .error = p->error});
 }
 
+static void tell(struct cpu *cpu, u8 vec, bool soft)
+{
+    if (cpu->hooks && cpu->hooks->interrupted)
+        cpu->hooks->interrupted(cpu, vec, soft);
+}
+
 void cpu_interrupt(struct cpu *cpu, u8 vec)
 {
+    tell(cpu, vec, false);
     deliver(cpu, (struct event){.vec = vec});
 }
 
@@ -161,6 +168,7 @@ void cpu_soft_int(struct cpu *cpu, u8 vec)
 {
     bool stepping = cpu->eflags & FLAG_TF;
 
+    tell(cpu, vec, true);
     gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;

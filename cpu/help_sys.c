@@ -67,7 +67,7 @@ void help_invlpg(struct cpu *cpu, u32 la)
 {
     bool slot = mmu_flush_page(&cpu->mmu, la);
     if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu, slot ? JUMPS_4M : JUMPS_PAGE, la);
+        cpu->hooks->flush_jumps(cpu, slot ? JUMPS_ALL : JUMPS_PAGE, la);
 }
 
 static void set_edx_eax(struct cpu *cpu, u64 value)

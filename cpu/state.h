@@ -94,15 +94,16 @@ struct cpu_pins {
 };
 
 /* Indirect jump cache: EIP and tag (mode and flush generation) to translated code. */
-#define JUMP_CACHE_BITS 12
+#define JUMP_CACHE_BITS 16
 struct jump_cache_entry {
     u64 key; /* (u64)tag << 32 | eip */
     void *code;
 };
 
+/* Bits 15:8 are those of the page number, so that a page's entries stand together (INVLPG looks at 256 of them). */
 static inline u32 jump_cache_index(u32 eip)
 {
-    return (eip ^ eip >> JUMP_CACHE_BITS) & ((1u << JUMP_CACHE_BITS) - 1);
+    return (eip >> 4 ^ (eip & 0xff)) & ((1u << JUMP_CACHE_BITS) - 1);
 }
 
 union xmm {
@@ -204,7 +205,7 @@ struct cpu {
     struct tlb tlb; /* last: huge */
 };
 
-enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE, JUMPS_4M };
+enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE };
 
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
@@ -213,6 +214,8 @@ struct cpu_hooks {
     void (*flush_jumps)(struct cpu *cpu, enum jump_flush what, laddr la);
     /* rerun the current instruction alone, by the interpreter; does not return */
     void (*restart_single)(struct cpu *cpu);
+    /* for a log, may be NULL: an interrupt, or INT n and its kin, is about to be delivered */
+    void (*interrupted)(struct cpu *cpu, u8 vec, bool soft);
 };
 
 /* EFLAGS complete, from the lazy form; and the reverse. */

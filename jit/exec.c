@@ -35,6 +35,7 @@ struct fetch {
 
 /* -- jump cache -- */
 
+/* Makes the current tag: mode and generation. Entries with another tag are void. */
 static void retag(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
@@ -53,28 +54,29 @@ static void retag(struct jit *jit)
     cpu->jump_tag = (u64)(generation << TAG_MODE_BITS | id) << 32;
 }
 
-/* Drops the entries that lead to the pages [first, last], or to an instruction that reaches into them. */
-static void drop_jumps(struct cpu *cpu, u32 first, u32 last)
+/* Drops the entries of one page, and of instructions that reach into it from the page before. */
+static void drop_jumps(struct cpu *cpu, u32 page)
 {
-    for (u32 i = 0; i < ARRAY_LEN(cpu->jump_cache); i++) {
-        u32 eip = (u32)cpu->jump_cache[i].key;
-        if ((eip >> PAGE_BITS) - first <= last - first || ((eip + 15) >> PAGE_BITS) - first <= last - first)
-            cpu->jump_cache[i].key = 0;
+    for (u32 p = page - 1; p != page + 1; p++) {
+        struct jump_cache_entry *e = &cpu->jump_cache[(p & 0xff) << 8];
+        for (u32 i = 0; i < 256; i++) {
+            u32 eip = (u32)e[i].key;
+            if (eip >> PAGE_BITS == page || (eip + 15) >> PAGE_BITS == page)
+                e[i].key = 0;
+        }
     }
 }
 
 void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la)
 {
     struct jit *jit = cpu->jit;
-    u32 page = la >> PAGE_BITS;
-    if (!(cpu->mode & MODE_CS_FLAT)) /* entries are by EIP, which is not the linear address then */
-        what = JUMPS_ALL;
-    switch (what) {
-    case JUMPS_PAGE: drop_jumps(cpu, page, page); return;
-    case JUMPS_4M: drop_jumps(cpu, page & ~0x3ffu, page | 0x3ff); return;
-    case JUMPS_NONGLOBAL: break;
-    case JUMPS_ALL: jit->local_supervisor = true; break;
+    bool flat = cpu->mode & MODE_CS_FLAT; /* else entries are by EIP, which is not the linear address */
+    if (what == JUMPS_PAGE && flat) {
+        drop_jumps(cpu, la >> PAGE_BITS);
+        return;
     }
+    if (what != JUMPS_NONGLOBAL || !flat)
+        jit->local_supervisor = true;
     jit->generation[1]++;
     if (jit->local_supervisor)
         jit->generation[0]++;
@@ -369,10 +371,24 @@ static void leave_block(struct cpu *cpu)
     cpu->io_done = 0;
 }
 
+static bool logs_interrupts(const struct jit *jit)
+{
+    return jit->config.log && (jit->config.log_mask & LOG_INT);
+}
+
+static void log_interrupt(struct cpu *cpu, u8 vec, bool soft)
+{
+    struct jit *jit = cpu->jit;
+    if (logs_interrupts(jit))
+        fprintf(jit->config.log, "%s: vector 0x%02x at %04x:%08x icount %llu\n",
+                soft ? "instruction" : "interrupt", vec, cpu->seg[SEG_CS].sel, cpu_eip(cpu),
+                (unsigned long long)cpu_icount(cpu));
+}
+
 static void log_fault(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
-    if (jit->config.log && (jit->config.log_mask & LOG_INT))
+    if (logs_interrupts(jit))
         fprintf(jit->config.log, "fault: vector 0x%02x at %04x:%08x error %x cr2 %08x icount %llu\n",
                 (unsigned)cpu->pending.vector, cpu->seg[SEG_CS].sel, cpu->eip, cpu->pending.error,
                 cpu->cr2, (unsigned long long)cpu_icount(cpu));
@@ -448,6 +464,7 @@ static void on_code_write(void *opaque, paddr pa, u64 len)
 }
 
 static const struct cpu_hooks hooks = {
+    .interrupted = log_interrupt,
     .flush_jumps = jit_flush_jumps,
     .restart_single = restart_single,
 };

@@ -351,6 +351,29 @@ static u64 next_tick(struct orrery *o)
     return timer < input ? timer : input;
 }
 
+static bool can_wake(const struct cpu *cpu)
+{
+    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
+}
+
+/* Halted, with nothing that could ever end it. */
+static bool stuck(const struct cpu *cpu)
+{
+    return (cpu->events & EV_HALT) && !(cpu->eflags & FLAG_IF) && !(cpu->events & EV_NMI);
+}
+
+/* The journal has ended: what ended the recorded run, if it was the guest. */
+static enum orrery_stop end_of_replay(struct orrery *o)
+{
+    if (o->cpu->events & EV_TRIPLE)
+        return ORRERY_TRIPLE;
+    if (o->exit_wanted)
+        return ORRERY_EXIT;
+    if (o->poweroff_wanted)
+        return ORRERY_POWEROFF;
+    return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_REPLAY_END;
+}
+
 /* Fires what is due now. */
 static enum orrery_stop deliver(struct orrery *o)
 {
@@ -361,12 +384,7 @@ static enum orrery_stop deliver(struct orrery *o)
         snprintf(o->error, sizeof(o->error), "%s", why);
         return ORRERY_DIVERGED;
     }
-    return journal_ended(o->journal) ? ORRERY_REPLAY_END : ORRERY_RUNNING;
-}
-
-static bool can_wake(const struct cpu *cpu)
-{
-    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
+    return journal_ended(o->journal) ? end_of_replay(o) : ORRERY_RUNNING;
 }
 
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
@@ -383,11 +401,8 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
         }
         if (cpu_icount(o->cpu) >= end)
             return ORRERY_RUNNING;
-        if ((o->cpu->events & EV_HALT) && !can_wake(o->cpu)) {
-            if (!(o->cpu->eflags & FLAG_IF) && !(o->cpu->events & EV_NMI))
-                return ORRERY_STUCK;
-            return ORRERY_IDLE;
-        }
+        if ((o->cpu->events & EV_HALT) && !can_wake(o->cpu))
+            return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
         u64 until = next_tick(o);
         jit_run(o->jit, until < end ? until : end);
     }

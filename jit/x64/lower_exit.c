@@ -55,9 +55,10 @@ static void emit_look_up(struct lower *l)
     struct enc *e = &l->e;
     s32 cache = CPU_OFF(jump_cache);
     x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, JUMP_CACHE_BITS);
-    x_alu_rr(e, X_XOR, 4, R9, R8);
-    x_alu_ri(e, X_AND, 4, R9, (1 << JUMP_CACHE_BITS) - 1);
+    x_shift_ri(e, X_SHR, 4, R9, 4);
+    x_zx(e, 1, R10, R8);
+    x_alu_rr(e, X_XOR, 4, R9, R10);
+    x_zx(e, 2, R9, R9); /* JUMP_CACHE_BITS is 16 */
     x_shift_ri(e, X_SHL, 4, R9, 4);
     x_load(e, 8, R10, cpu_at(CPU_OFF(jump_tag)));
     x_alu_rr(e, X_OR, 8, R10, R8);
