@@ -76,6 +76,17 @@ static bool opt_accel(struct options *o, const char *name, const char *arg)
     return true;
 }
 
+static bool opt_cpu(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    o->config.cpu = arg;
+    if (strcmp(arg, "help"))
+        return true;
+    for (unsigned i = 0; orrery_cpu_model(i); i++)
+        puts(orrery_cpu_model(i));
+    return o->done = true;
+}
+
 static bool opt_log(struct options *o, const char *name, const char *arg)
 {
     static const struct {
@@ -155,6 +166,7 @@ struct option_row {
 
 static const struct option_row rows[] = {
     {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
+    {"cpu", "MODEL", opt_cpu, 0, 0, "CPU model; help lists them"},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage directly"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},

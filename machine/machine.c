@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
@@ -120,7 +121,7 @@ static bool fail(char *err, size_t size, const char *fmt, ...)
     return false;
 }
 
-static bool build_cpu(struct orrery *o, u64 ram, char *err, size_t size)
+static bool build_cpu(struct orrery *o, u64 ram, const char *cpu_name, char *err, size_t size)
 {
     const struct cpu_pins pins = {
         .in = pin_in, .out = pin_out, .intack = pin_intack, .ferr = pin_ferr, .opaque = o};
@@ -131,6 +132,10 @@ static bool build_cpu(struct orrery *o, u64 ram, char *err, size_t size)
     o->cpu = cpu_new(o->phys, &pins);
     if (!o->cpu)
         return fail(err, size, "the host refuses memory for the CPU's tables");
+    const struct cpu_model *model = cpu_name ? cpu_model_find(cpu_name) : cpu_model_default();
+    if (!model)
+        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", cpu_name);
+    cpu_set_model(o->cpu, model);
     o->cpu->decoder = decoder_new();
     if (!o->cpu->decoder)
         return fail(err, size, "Capstone does not start");
@@ -221,6 +226,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     FILE *f = open_memstream(&text, &len);
     if (!f)
         return false;
+    fprintf(f, "cpu=%s\n", o->cpu->model->name);
     fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
     fprintf(f, "linux=%016llx\n", (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
     for (unsigned i = 0; i < 4; i++)
@@ -275,7 +281,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         if (!o->kernel)
             return false;
     }
-    if (!build_cpu(o, ram, err, size) || !build_jit(o, c, err, size))
+    if (!build_cpu(o, ram, c->cpu, err, size) || !build_jit(o, c, err, size))
         return false;
     clock_init(&o->clock);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
@@ -288,6 +294,12 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return false;
     machine_reset(o);
     return start_journal(o, c, err, size);
+}
+
+const char *orrery_cpu_model(unsigned n)
+{
+    const struct cpu_model *model = cpu_model_at(n);
+    return model ? model->name : NULL;
 }
 
 struct orrery *orrery_create(const struct orrery_config *config, char *err, size_t err_size)

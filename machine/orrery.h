@@ -26,6 +26,7 @@ struct orrery_sink {
 struct orrery_config {
     uint64_t ram_bytes;      /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
     const char *accel;       /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;         /* CPU model, see orrery_cpu_model(); NULL: the default */
     uint64_t cache_bytes;    /* bound of the code cache; 0: 64 MiB */
     const char *kernel;      /* Linux bzImage to boot directly */
     const char *initrd;
@@ -55,6 +56,9 @@ enum orrery_stop {
     ORRERY_DIVERGED,  /* replay met a state that differs from the recorded one: orrery_error() */
     ORRERY_STUCK,     /* the CPU is halted for ever: interrupts off and no NMI can come */
 };
+
+/* Name of the n-th CPU model, NULL past the end. */
+const char *orrery_cpu_model(unsigned n);
 
 /* NULL and one line in err (no newline) when a file is missing or malformed, memory is refused, ... */
 struct orrery *orrery_create(const struct orrery_config *config, char *err, size_t err_size);
