@@ -100,8 +100,7 @@ main:
     print "a20 on "
     call show
     in al, 0x92
-    and al, 0xfd
-    and al, 0xfe
+    and al, 0xfc
     mov ebx, eax
     jmp low                             # the code that runs with A20 off must be at an even MiB
 
@@ -146,7 +145,8 @@ show:
     newline
     ret
 
-# Copied to 60000h: A20 off, two reads, A20 on, back.
+# Copied to 60000h: A20 off, two reads, A20 on, back. Both the keyboard controller and port 92 must let go of it; one is
+# enough to bring it back.
 low:
     print "a20 off "
     mov esi, offset low_code
@@ -156,6 +156,19 @@ low:
     mov eax, 0x60000
     jmp eax
 low_code:
+    in al, 0x64
+    test al, 2
+    jnz low_code
+    mov al, 0xd1                        # write the output port
+    out 0x64, al
+1:  in al, 0x64
+    test al, 2
+    jnz 1b
+    mov al, 0xdd                        # all but A20
+    out 0x60, al
+2:  in al, 0x64
+    test al, 2
+    jnz 2b
     mov al, bl
     out 0x92, al
     mov esi, [0x150000]

@@ -133,7 +133,7 @@ after_gp:
     # A far call and its return
     mov byte ptr ss:[0x10], 0xcb        # RETF at 3000:10
     mov ax, cs
-    call far_code - code16
+    call far_code
     jmp 1f
 far_code:
     push cs

@@ -21,7 +21,6 @@ main:
     hex [0x20001c]
     print " "
     sub esi, 15
-    add esi, 0
     hex esi
     print " "
     hex edi
