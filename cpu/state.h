@@ -131,7 +131,6 @@ struct pending_fault {
 
 /* Why run() came back, set by helpers for the loop in jit/exec.c: bits in cpu.events. */
 enum {
-    EV_RESET = 1 << 0,
     EV_STOP = 1 << 1,     /* leave cpu_run(): power-off, debug exit, host request */
     EV_TRIPLE = 1 << 2,   /* shutdown after a triple fault */
     EV_HALT = 1 << 3,     /* HLT: wait for an interrupt */

@@ -158,7 +158,7 @@ VEC_FN(palignr)
 #define PACK(name, to, from, type, sat)                                                            \
     VEC_FN(name)                                                                                   \
     {                                                                                              \
-        unsigned half = c->n / sizeof(type);                                                       \
+        unsigned half = (c->n == 16 ? 16 : 8) / sizeof(type); /* the compiler's bound */           \
         union xmm r = {.q = {0, 0}};                                                               \
         for (unsigned i = 0; i < half; i++) {                                                      \
             to(r, i) = sat((type)from(*d, i));                                                     \

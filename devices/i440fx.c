@@ -93,6 +93,7 @@ static const char *i440fx_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_i440fx = {
     .name = "i440FX",
+    .on_board = true,
     .size = sizeof(struct i440fx),
     .version = 1,
     .fields = i440fx_fields,

@@ -379,6 +379,7 @@ static const char *i8042_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_i8042 = {
     .name = "i8042",
+    .on_board = true,
     .size = sizeof(struct i8042),
     .version = 1,
     .fields = i8042_fields,

@@ -432,6 +432,7 @@ static const char *i8254_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_i8254 = {
     .name = "i8254",
+    .on_board = true,
     .size = sizeof(struct i8254),
     .version = 1,
     .fields = i8254_fields,

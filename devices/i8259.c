@@ -319,6 +319,7 @@ static const char *i8259_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_i8259 = {
     .name = "i8259",
+    .on_board = true,
     .size = sizeof(struct i8259),
     .version = 1,
     .fields = i8259_fields,

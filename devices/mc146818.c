@@ -510,6 +510,7 @@ static const char *mc146818_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_mc146818 = {
     .name = "mc146818rtc",
+    .on_board = true,
     .size = sizeof(struct mc146818),
     .version = 1,
     .fields = mc146818_fields,

@@ -47,6 +47,7 @@ static const char *pc_setup_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_pc_setup = {
     .name = "pc-setup",
+    .on_board = true,
     .size = sizeof(struct dev),
     .version = 1,
     .init = pc_setup_init,

@@ -97,6 +97,7 @@ u64 piix3_ide_sectors(const struct dev *ide, unsigned n)
 
 const struct dev_type dev_piix3_ide = {
     .name = "piix3-ide",
+    .on_board = true,
     .size = sizeof(struct piix3_ide),
     .version = 1,
     .fields = piix3_ide_fields,

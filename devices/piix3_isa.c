@@ -113,6 +113,7 @@ static const char *piix3_isa_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_piix3_isa = {
     .name = "PIIX3",
+    .on_board = true,
     .size = sizeof(struct piix3_isa),
     .version = 1,
     .fields = piix3_isa_fields,

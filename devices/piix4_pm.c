@@ -283,6 +283,7 @@ static const char *piix4_pm_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_piix4_pm = {
     .name = "PIIX4_PM",
+    .on_board = true,
     .size = sizeof(struct piix4_pm),
     .version = 1,
     .fields = piix4_pm_fields,

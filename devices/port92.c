@@ -54,6 +54,7 @@ static const char *port92_init(struct dev *dev, struct bus *bus)
 
 const struct dev_type dev_port92 = {
     .name = "port92",
+    .on_board = true,
     .size = sizeof(struct port92),
     .version = 1,
     .fields = port92_fields,

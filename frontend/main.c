@@ -76,7 +76,7 @@ static bool open_sink(struct session *s, const char *option, const char *desc, s
         return true;
     }
     if (strncmp(desc, "file:", 5))
-        return complain("-%s: unknown device '%s' (stdio, file:PATH, null)", option, desc);
+        return complain("-%s: unknown device '%s' (stdio, mon:stdio, file:PATH, null, none)", option, desc);
     sink->write = write_file;
     sink->opaque = open_output(s, option, desc + 5);
     return sink->opaque;
@@ -181,6 +181,7 @@ static int run_machine(struct session *s)
     }
     for (unsigned i = 0; i < s->nfiles; i++)
         outfile_start(&s->files[i]);
+    term_catch_signals();
     if (s->terminal)
         term_open(&s->term);
     enum orrery_stop stop = run(s, o);

@@ -135,7 +135,7 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
         const char *name, *value;
     } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},  {"nic", "none"},
                 {"monitor", "none"}, {"parallel", "none"}, {"smp", "1"},    {"machine", "pc"},
-                {"M", "pc"},         {"rtc", "base=2026-01-01T00:00:00"}};
+                {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))

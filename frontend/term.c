@@ -35,15 +35,19 @@ bool term_interrupted(void)
     return interrupted;
 }
 
+void term_catch_signals(void)
+{
+    struct sigaction sa = {.sa_handler = on_signal};
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+        sigaction(signals[i], &sa, NULL);
+}
+
 void term_open(struct term *t)
 {
     memset(t, 0, sizeof(*t));
     t->open = true;
     t->is_tty = isatty(STDIN_FILENO);
-    struct sigaction sa = {.sa_handler = on_signal};
-    static const int signals[] = {SIGTERM, SIGHUP, SIGINT};
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-        sigaction(signals[i], &sa, NULL);
     if (!t->is_tty || tcgetattr(STDIN_FILENO, &saved))
         return;
     struct termios now = saved;

@@ -21,6 +21,9 @@ void term_close(struct term *t);
  * Returns the bytes for the guest. */
 size_t term_read(struct term *t, char *buf, size_t size, int timeout_ms);
 
+/* From here on SIGTERM, SIGHUP and SIGINT only set what term_interrupted() tells. */
+void term_catch_signals(void);
+
 /* Set by SIGTERM, SIGHUP and SIGINT: leave the run loop. */
 bool term_interrupted(void);
 

@@ -18,7 +18,7 @@
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
 #define BLOCK_INSNS 32
-#define EVENTS_LEAVE (EV_RESET | EV_STOP | EV_TRIPLE | EV_HALT)
+#define EVENTS_LEAVE (EV_STOP | EV_TRIPLE | EV_HALT)
 #define TAG_MODE_BITS 10
 
 /* Code at EIP, resolved. */

@@ -34,7 +34,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
 void jit_free(struct jit *jit);
 
 /* Runs until cpu_icount() reaches `until` exactly, or until cpu->events has a bit that the caller handles
- * (EV_RESET, EV_STOP, EV_TRIPLE, EV_HALT). State is exact on return. */
+ * (EV_STOP, EV_TRIPLE, EV_HALT). State is exact on return. */
 void jit_run(struct jit *jit, u64 until);
 
 /* Runs at most n instructions one by one (debuggers, tests). */

@@ -30,6 +30,8 @@ enum {
     HDR_CMD_LINE_PTR = 0x228,
     HDR_INITRD_ADDR_MAX = 0x22c,
     HDR_CMDLINE_SIZE = 0x238,
+    HDR_PREF_ADDRESS = 0x258,
+    HDR_INIT_SIZE = 0x260,
     BP_VIDEO_MODE = 0x06,
     BP_VIDEO_COLS = 0x07,
     BP_VIDEO_LINES = 0x0e,
@@ -108,9 +110,22 @@ static u32 field(const struct linux_image *img, unsigned offset, unsigned size)
     return (u32)load_le(img->kernel + offset, size);
 }
 
+/* Since 2.10 the header tells how much memory the kernel unpacks itself into. */
+static bool check_room(const struct linux_image *img, const char *path, char *err, size_t size)
+{
+    if (field(img, HDR_VERSION, 2) < 0x020a)
+        return true;
+    u64 need = load_le(img->kernel + HDR_PREF_ADDRESS, 8) + field(img, HDR_INIT_SIZE, 4);
+    if (need <= img->ram_bytes)
+        return true;
+    snprintf(err, size, "kernel '%s': needs %llu MiB of guest memory (-m)", path,
+             (unsigned long long)((need + (1 << 20) - 1) >> 20));
+    return false;
+}
+
 static bool check_kernel(struct linux_image *img, const char *path, char *err, size_t size)
 {
-    if (img->kernel_size < 0x260 || field(img, HDR_BOOT_FLAG, 2) != BOOT_FLAG_VALUE ||
+    if (img->kernel_size < 0x264 || field(img, HDR_BOOT_FLAG, 2) != BOOT_FLAG_VALUE ||
         field(img, HDR_MAGIC, 4) != HDR_MAGIC_VALUE)
         return refuse(err, size, "kernel", path, "not a Linux bzImage");
     if (field(img, HDR_VERSION, 2) < MIN_VERSION || !(field(img, HDR_LOADFLAGS, 1) & LOADED_HIGH))
@@ -122,7 +137,7 @@ static bool check_kernel(struct linux_image *img, const char *path, char *err, s
         return refuse(err, size, "kernel", path, "the file is truncated");
     if (KERNEL_ADDR + (img->kernel_size - img->setup_size) > img->ram_bytes)
         return refuse(err, size, "kernel", path, "does not fit into the guest's memory");
-    return true;
+    return check_room(img, path, err, size);
 }
 
 /* The initrd goes as high as kernel and memory allow. */

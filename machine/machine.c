@@ -196,6 +196,8 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     }
     if (!type)
         return fail(err, size, "-device: unknown device '%.*s'", (int)len, option);
+    if (type->on_board)
+        return fail(err, size, "-device: '%s' is part of the board already", type->name);
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
@@ -235,6 +237,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
                     (unsigned long long)board_pc_disk_bytes(o->bus, i));
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
+    fprintf(f, "debugcon=%d\n", c->debugcon_present);
+    fprintf(f, "no-reboot=%d\n", c->no_reboot);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
     fclose(f);
@@ -383,6 +387,8 @@ static enum orrery_stop end_of_replay(struct orrery *o)
         return ORRERY_EXIT;
     if (o->poweroff_wanted)
         return ORRERY_POWEROFF;
+    if (o->reset_wanted)
+        return ORRERY_RESET;
     return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_REPLAY_END;
 }
 
@@ -399,9 +405,25 @@ static enum orrery_stop deliver(struct orrery *o)
     return journal_ended(o->journal) ? end_of_replay(o) : ORRERY_RUNNING;
 }
 
-enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
+/* What a CHECK that fails while the machine runs tells of it. */
+static void report_history(void *opaque)
 {
-    u64 end = cpu_icount(o->cpu) + max_insns;
+    struct orrery *o = opaque;
+    const struct cpu *cpu = o->cpu;
+    fprintf(stderr, "  guest at %04x:%08x, tick %llu; the last faults:\n", cpu->seg[SEG_CS].sel,
+            cpu_eip(cpu), (unsigned long long)cpu_icount(cpu));
+    for (u32 i = 0; i < ARRAY_LEN(cpu->history); i++) {
+        const struct fault_record *f =
+            &cpu->history[(cpu->history_next + i) % ARRAY_LEN(cpu->history)];
+        if (f->icount)
+            fprintf(stderr, "  vector 0x%02x at %04x:%08x error %x cr2 %08x tick %llu\n",
+                    (unsigned)f->vector, f->cs, f->eip, f->error, f->cr2,
+                    (unsigned long long)f->icount);
+    }
+}
+
+static enum orrery_stop run_until(struct orrery *o, u64 end)
+{
     for (;;) {
         enum orrery_stop stop = deliver(o);
         if (stop != ORRERY_RUNNING)
@@ -418,6 +440,14 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
         u64 until = next_tick(o);
         jit_run(o->jit, until < end ? until : end);
     }
+}
+
+enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
+{
+    check_set_report(report_history, o);
+    enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);
+    check_set_report(NULL, NULL);
+    return stop;
 }
 
 uint64_t orrery_idle_ns(const struct orrery *o)

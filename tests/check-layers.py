@@ -19,7 +19,7 @@ MAY = {
 # system header -> the only files that may include it
 LIBRARIES = {
     "capstone": ["cpu/decode.c"],
-    "ffi.h": ["jit/interp/ffi.c"],
+    "ffi.h": ["jit/interp/ffi.c", "jit/interp/ffi.h"],
     "SDL": ["frontend/sdl.c"],
 }
 

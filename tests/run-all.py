@@ -2,76 +2,124 @@
 """Builds the variants, runs their tests with meson, and sums up in a last line "N passed, N failed".
 
 A variant is a build folder with its own compiler and options. Without --full only the release build is made; --full
-adds clang, the sanitizers, and the source checks."""
+adds clang, the sanitizers, and the checks of formatting and of what a static analyser finds. Test programs count by the
+tests inside them, where they say how many those were (CMocka, Python's unittest)."""
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 
+SKIPPED = 77  # exit status of a check or test that cannot be made here
+
+WERROR = ["-Dwerror=true", "-Dtests=enabled"]
 # name, environment, meson options, suites to run (None: all)
 VARIANTS = [
-    ("build", {}, ["-Dwerror=true", "-Dtests=enabled"], None),
+    ("build", {}, ["--buildtype=release", *WERROR], None),
 ]
 FULL = [
-    ("build-clang", {"CC": "clang"}, ["--buildtype=debugoptimized", "-Dwerror=true", "-Dtests=enabled"], ["unit"]),
-    ("build-sanitize", {}, ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", "-Dwerror=true",
-                            "-Dtests=enabled"], ["unit"]),
+    ("build-clang", {"CC": "clang"}, ["--buildtype=debugoptimized", *WERROR], ["unit", "oracle"]),
+    ("build-sanitize", {}, ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", *WERROR],
+     ["unit", "oracle", "sanitized"]),
 ]
-SANITIZER_ENV = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+TEST_ENV = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+
+CHECKS = [["tests/check-layers.py"], ["tests/check-lists.py"]]
+FULL_CHECKS = [["tests/check-format.py"], ["tests/check-tidy.py", "build-clang"]]
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.skipped, self.failed = 0, 0, []
+
+    def add(self, name, status):
+        if status == 0:
+            self.passed += 1
+        elif status == SKIPPED:
+            self.skipped += 1
+        else:
+            self.failed.append(name)
 
 
 def run(command, env=None):
-    return subprocess.run(command, env={**os.environ, **(env or {})}).returncode == 0
+    return subprocess.run(command, env={**os.environ, **(env or {})}).returncode
 
 
 def build(folder, env, options):
     if not os.path.exists(f"{folder}/build.ninja"):
-        if not run(["meson", "setup", folder, *options], env):
+        if run(["meson", "setup", folder, *options], env):
             return False
-    return run(["ninja", "-C", folder], env)
+    return run(["ninja", "-C", folder], env) == 0
 
 
-def meson_tests(folder, suites):
-    """Runs the tests of one build; returns (passed, failed names)."""
+def number(pattern, text):
+    return sum(int(n) for n in re.findall(pattern, text, re.M))
+
+
+def inner_counts(output):
+    """(passed, skipped, failed) of the tests inside a program, by what it printed; None if it does not say."""
+    if re.search(r"^\[=+\] .*\btest", output, re.M):  # CMocka; Running N, then what became of them
+        return (number(r"^\[  PASSED  \] (\d+)", output), number(r"^\[  SKIPPED \] (\d+)", output),
+                number(r"^\[  FAILED  \] (\d+)", output))
+    ran = number(r"^Ran (\d+) tests? in", output)
+    if ran:  # unittest
+        bad = number(r"failures=(\d+)", output) + number(r"errors=(\d+)", output)
+        skipped = number(r"skipped=(\d+)", output)
+        return max(ran - bad - skipped, 0), skipped, bad
+    return None
+
+
+def count_test(tally, folder, result):
+    name = f"{folder}: {result['name']}"
+    good = result["result"] in ("OK", "EXPECTEDFAIL")
+    if result["result"] == "SKIP":
+        tally.skipped += 1
+        return
+    passed, skipped, bad = inner_counts(result.get("stdout", "") + result.get("stderr", "")) or (int(good), 0, 0)
+    tally.passed += passed
+    tally.skipped += skipped
+    if not good:
+        tally.failed += [name] * max(bad, 1)
+
+
+def meson_tests(tally, folder, suites):
     log = f"{folder}/meson-logs/testlog.json"
     if os.path.exists(log):
         os.remove(log)
     command = ["meson", "test", "-C", folder, "--no-rebuild", "--print-errorlogs"]
     for suite in suites or []:
         command += ["--suite", suite]
-    run(command, SANITIZER_ENV)
-    passed, failed = 0, []
-    with open(log) as lines:
-        for line in lines:
-            result = json.loads(line)
-            if result["result"] in ("OK", "EXPECTEDFAIL"):
-                passed += 1
-            elif result["result"] != "SKIP":
-                failed.append(f"{folder}: {result['name']}")
-    return passed, failed
+    run(command, TEST_ENV)
+    try:
+        with open(log) as lines:
+            results = [json.loads(line) for line in lines]
+    except OSError:
+        results = []
+    if not results:
+        tally.failed.append(f"{folder}: no tests ran")
+    for result in results:
+        count_test(tally, folder, result)
 
 
 def main():
     full = "--full" in sys.argv[1:]
-    passed, failed = 0, []
+    tally, began = Tally(), time.monotonic()
     for folder, env, options, suites in VARIANTS + (FULL if full else []):
-        print(f"== {folder}", flush=True)
-        if not build(folder, env, options):
-            failed.append(f"{folder}: does not build")
-            continue
-        ok, bad = meson_tests(folder, suites)
-        passed += ok
-        failed += bad
-    checks = [["python3", "tests/check-layers.py"]] + ([["python3", "tests/check-format.py"]] if full else [])
-    for check in checks:
-        if run(check):
-            passed += 1
+        print(f"== {folder} ({time.monotonic() - began:.0f} s)", flush=True)
+        if build(folder, env, options):
+            meson_tests(tally, folder, suites)
         else:
-            failed.append(check[-1])
-    for name in failed:
+            tally.failed.append(f"{folder}: does not build")
+    for check in CHECKS + (FULL_CHECKS if full else []):
+        print(f"== {check[0]} ({time.monotonic() - began:.0f} s)", flush=True)
+        tally.add(check[0], run([sys.executable, *check]))
+    for name in dict.fromkeys(tally.failed):
         print(f"FAILED {name}")
-    print(f"{passed} passed, {len(failed)} failed")
-    return 1 if failed else 0
+    if tally.skipped:
+        print(f"{tally.skipped} skipped")
+    print(f"{tally.passed} passed, {len(tally.failed)} failed")
+    return 1 if tally.failed else 0
 
 
 if __name__ == "__main__":

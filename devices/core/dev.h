@@ -131,6 +131,7 @@ struct dev_type {
     u16 version;      /* of the fields; counts up from 1 when fields are added */
     const struct field *fields;
     const struct prop *props; /* or NULL */
+    bool on_board; /* part of the board, once: -device does not make it */
 
     /* Properties are set, everything else is zero. Claims ports, makes timers. Returns NULL, or a
      * message (static text) that refuses the configuration. reset is called next. */
