@@ -32,8 +32,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, b
 {
     struct mmu_walk w;
 
-    out->len = len;
-    out->code = false;
+    *out = (struct part){.len = len};
     if (tlb_has(cpu->mmu.tlb, la, user, acc)) {
         out->host = tlb_host(cpu->mmu.tlb, la, user, acc);
         return;

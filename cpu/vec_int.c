@@ -275,7 +275,7 @@ VEC_FN(psadbw)
 #define HORIZONTAL(name, at, type, expr)                                                           \
     VEC_FN(name)                                                                                   \
     {                                                                                              \
-        unsigned half = c->n / sizeof(type) / 2;                                                   \
+        unsigned half = (c->n == 16 ? 16 : 8) / sizeof(type) / 2;                                  \
         union xmm r = {.q = {0, 0}};                                                               \
         for (unsigned i = 0; i < 2 * half; i++) {                                                  \
             const union xmm *from = i < half ? d : s;                                              \

@@ -48,7 +48,7 @@ static void free_list(struct interp *be, struct icode **list)
 {
     while (*list) {
         struct icode *c = *list;
-        list_remove(c);
+        *list = c->next;
         be->used -= c->bytes;
         free(c);
     }

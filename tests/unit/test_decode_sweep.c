@@ -44,9 +44,9 @@ static const struct reviewed {
      "Zydis keeps a hint NOP's 66; no operand is read"},
     {MEMORY, MAP_0F, 0x0d, 0x0d, 0xff, MOD_MEM, ANY,
      "prefetches read nothing, their size says nothing"},
-    {MEMORY, MAP_0F, 0x18, 0x18, 0x0f, MOD_MEM, ANY, "likewise"},
+    {MEMORY, MAP_0F, 0x18, 0x18, 0xff, MOD_MEM, ANY, "likewise"},
     {NAME, MAP_0F, 0x0d, 0x0d, 0xff, MOD_BOTH, ANY, "one row for all hints"},
-    {NAME, MAP_0F, 0x18, 0x18, 0x0f, MOD_MEM, ANY, "one row for all hints"},
+    {NAME, MAP_0F, 0x18, 0x18, 0xff, MOD_MEM, ANY, "one row for all hints"},
     {MEMORY, MAP_0F, 0xae, 0xae, 0x80, MOD_MEM, MP_NONE,
      "CLFLUSH checks access to a byte, flushes 64"},
     {MEMORY, MAP_0F, 0xb9, 0xb9, 0xff, MOD_MEM, ANY, "UD1's operand has no size"},
@@ -66,7 +66,7 @@ static const char *const not_implemented[] = {
     "SERIALIZE",   "SGX",         "SGX_ENCLV", "SHA",        "SMAP",        "SMX",
     "SNP",         "SSE4",        "SSE42",     "SSE4A",      "SVM",         "TDX",
     "VMFUNC",      "VTX",         "WAITPKG",   "XOP",        "XSAVE",       "XSAVEC",
-    "XSAVEOPT",    "XSAVES"};
+    "XSAVEOPT",    "XSAVES",      "PCOMMIT",   "RAO_INT",    "WRMSRNS"};
 
 /* The vector sets: likewise, but only while the table has no vector row of that generation. */
 static const struct {
