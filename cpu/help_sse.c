@@ -16,12 +16,6 @@ void help_mmx_unavailable(struct cpu *cpu)
     cpu_raise(cpu, cpu->cr0 & CR0_EM ? VEC_UD : VEC_NM);
 }
 
-void help_check_align16(struct cpu *cpu, u32 la)
-{
-    if (la & 15)
-        cpu_raise_err(cpu, VEC_GP, 0);
-}
-
 void help_vec_trap(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
 {
     if (!vec_exec_checked(cpu, (enum vec_op)op, dst, src, imm))
@@ -61,7 +55,7 @@ static laddr fx_address(struct cpu *cpu, u32 seg, u32 off, enum access acc)
 
     if (!seg_allows(s, off, FX_AREA, acc))
         cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
-    help_check_align16(cpu, la);
+    mem_check_align16(cpu, la);
     return la;
 }
 

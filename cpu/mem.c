@@ -265,3 +265,9 @@ u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
     span_read(cpu, &s, buf);
     return (u32)load_le(buf, size);
 }
+
+void mem_check_align16(struct cpu *cpu, laddr la)
+{
+    if (la & 15)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}

@@ -34,4 +34,7 @@ u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size);
 void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len);
 void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len);
 
+/* An SSE operand of 16 bytes: #GP(0) unless la is a multiple of 16 (SDM 1, 10.4.1.1). */
+void mem_check_align16(struct cpu *cpu, laddr la);
+
 #endif

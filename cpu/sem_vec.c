@@ -128,8 +128,7 @@ static void leave_mmx_written(struct lift *l, unsigned n)
 
 /* The memory operand's linear address. Aligned 16-byte operands raise #GP(0) and not #AC, unaligned
  * ones nothing at all, as Intel's processors do. */
-static struct irv address(struct lift *l, const struct insn *in, unsigned size, bool aligned,
-                          bool write)
+static struct irv address(struct lift *l, const struct insn *in, unsigned size, bool write)
 {
     u32 mode = l->mode;
     struct irv la;
@@ -138,19 +137,21 @@ static struct irv address(struct lift *l, const struct insn *in, unsigned size, 
         l->mode &= ~(u32)MODE_ALIGN;
     la = lift_linear(l, in->seg, lift_ea(l, in), size, write);
     l->mode = mode;
-    if (aligned)
-        ir_call(l->ir, HELPER_check_align16, la, IR_NONE, IR_NONE, IR_NONE);
     return la;
 }
 
 static void load(struct lift *l, const struct insn *in, unsigned size, bool aligned, size_t to)
 {
-    ir_ldv(l->ir, to, address(l, in, size, aligned, false), 0, size);
+    ir_ldv(l->ir, to, address(l, in, size, false), 0, size);
+    if (aligned)
+        ir_aligned(l->ir);
 }
 
 static void store(struct lift *l, const struct insn *in, unsigned size, bool aligned, size_t from)
 {
-    ir_stv(l->ir, address(l, in, size, aligned, true), from, size);
+    ir_stv(l->ir, address(l, in, size, true), from, size);
+    if (aligned)
+        ir_aligned(l->ir);
 }
 
 /* -- operations -- */

@@ -226,6 +226,15 @@ void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size)
     i->size = (u8)size;
 }
 
+void ir_aligned(struct ir *ir)
+{
+    struct ir_insn *i = &ir->ops[ir->nops - 1];
+    if (ir->overflow)
+        return;
+    CHECK((i->op == IR_LDV || i->op == IR_STV) && i->size == 16, "nothing to be aligned");
+    i->cc |= 2;
+}
+
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write)
 {
     struct ir_insn *i = ir_emit(ir, IR_SEGCHK);

@@ -90,6 +90,14 @@ static const char *check_memory(const struct ir_insn *i, unsigned sizes)
     return i->cc <= 1 ? NULL : "bad access flags";
 }
 
+/* Bit 1 of cc: the 16 bytes must be aligned. */
+static const char *check_vector(const struct ir_insn *i)
+{
+    if (!size_in(i->size, S4 | S8 | S16))
+        return "bad access size";
+    return i->cc <= (i->size == 16 ? 3 : 1) ? NULL : "bad access flags";
+}
+
 static const char *check_fields(const struct ir_insn *i)
 {
     const char *why;
@@ -104,9 +112,7 @@ static const char *check_fields(const struct ir_insn *i)
         why = check_memory(i, S1 | S2 | S4);
         return why ? why : check_field(i->imm, i->size);
     case IR_LDV:
-    case IR_STV:
-        why = check_memory(i, S4 | S8 | S16);
-        return why ? why : check_field(i->imm, i->size);
+    case IR_STV: why = check_vector(i); return why ? why : check_field(i->imm, i->size);
     case IR_SEGCHK: return i->imm < SEG_COUNT && i->cc <= 1 && i->size ? NULL : "bad segment check";
     case IR_FLAGS:
     case IR_FLAGSIF:

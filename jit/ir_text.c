@@ -97,6 +97,10 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         break;
     case IR_LDV:
     case IR_STV:
+        put(o, ".%u%s%s {%u}", i->size, i->cc & 1 ? "s" : "", i->cc & 2 ? "a" : "",
+            (unsigned)i->imm);
+        put_inputs(o, i);
+        break;
     case IR_STS:
     case IR_LDS:
         put(o, ".%u {%u}", i->size, (unsigned)i->imm);

@@ -114,9 +114,14 @@ static void load_vector(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a);
     bool user = f->code->user && !(o->cc & 1);
     u8 buf[16];
+    if (o->cc & 2)
+        mem_check_align16(f->cpu, la);
     const u8 *p = fast_ptr(f, la, o->size, user, ACCESS_READ);
     if (!p) {
-        mem_read_block(f->cpu, la, buf, o->size, user);
+        if (o->cc & 1)
+            mem_read_block(f->cpu, la, buf, o->size, false);
+        else
+            mem_slow_read_block(f->cpu, la, buf, o->size);
         p = buf;
     }
     copy_units((u8 *)f->cpu + o->imm, p, o->size);
@@ -127,10 +132,14 @@ static void store_vector(struct frame *f, const struct iop *o)
     laddr la = get(f, o->a);
     bool user = f->code->user && !(o->cc & 1);
     u8 buf[16];
+    if (o->cc & 2)
+        mem_check_align16(f->cpu, la);
     u8 *p = fast_ptr(f, la, o->size, user, ACCESS_WRITE);
     copy_units(p ? p : buf, (const u8 *)f->cpu + o->imm, o->size);
-    if (!p)
-        mem_write_block(f->cpu, la, buf, o->size, user);
+    if (!p && (o->cc & 1))
+        mem_write_block(f->cpu, la, buf, o->size, false);
+    else if (!p)
+        mem_slow_write_block(f->cpu, la, buf, o->size);
 }
 
 static void check_segment(struct frame *f, const struct iop *o)

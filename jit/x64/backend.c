@@ -9,10 +9,23 @@
 
 enum { MIN_CACHE = 1 << 20, MAX_CACHE = 1 << 30 }; /* bytes; jumps reach 2 GiB */
 
-static bool host_has_bmi2(void)
+/* SDM 1, 11.6.6: a mask of 0 stands for FFBF, all but DAZ. */
+static bool host_has_daz(void)
+{
+    u8 image[512] __attribute__((aligned(16))) = {0};
+    u32 mask;
+    __builtin_ia32_fxsave(image);
+    memcpy(&mask, image + 28, sizeof(mask));
+    return mask & MXCSR_DAZ;
+}
+
+static void find_features(struct x64 *be)
 {
     unsigned a, b, c, d;
-    return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2);
+    be->bmi2 = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2);
+    be->sse3 = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE3);
+    be->ssse3 = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSSE3);
+    be->daz = host_has_daz();
 }
 
 static void *x64_init(struct jit *jit, u64 cache_bytes, const char **why)
@@ -28,7 +41,7 @@ static void *x64_init(struct jit *jit, u64 cache_bytes, const char **why)
         *why = "out of memory";
     else if (code_mem_init(&be->mem, cache_bytes, why)) {
         be->lower = lower;
-        be->bmi2 = host_has_bmi2();
+        find_features(be);
         stubs_make(be);
         return be;
     }

@@ -44,10 +44,10 @@ static inline void opcode(struct enc *e, u32 op, unsigned reg, unsigned index, u
         PUT(op & XO_66 ? 0x66 : op & XO_F2 ? 0xf2 : 0xf3);
     if (rex || byte_rex)
         PUT(0x40 | rex);
-    if (op & (XO_0F | XO_0F38))
+    if (op & (XO_0F | XO_0F38 | XO_0F3A))
         PUT(0x0f);
-    if (op & XO_0F38)
-        PUT(0x38);
+    if (op & (XO_0F38 | XO_0F3A))
+        PUT(op & XO_0F38 ? 0x38 : 0x3a);
     PUT(op & 0xff);
 #undef PUT
     memcpy(e->p, &bytes, sizeof(bytes)); /* what is too much is written over */

@@ -60,6 +60,7 @@ enum {
     XO_BREG = 1 << 14, /* the reg field names a byte register: 4..7 are SPL..DIL */
     XO_BRM = 1 << 15,  /* the same for rm */
     XO_FL = 1 << 16,   /* alters the flags */
+    XO_0F3A = 1 << 17, /* 0F 3A map */
 };
 
 enum x_alu { X_ADD, X_OR, X_ADC, X_SBB, X_AND, X_SUB, X_XOR, X_CMP };

@@ -70,8 +70,8 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
     case IR_LDSX:
     case IR_LDRMW: lower_load(l, o); break;
     case IR_ST: lower_store(l, o); break;
-    case IR_LDV:
-    case IR_STV: lower_vector(l, o); break;
+    case IR_LDV: lower_ldv(l, o); break;
+    case IR_STV: lower_stv(l, o); break;
     case IR_SEGCHK: lower_segchk(l, o); break;
     case IR_FLAGS: lower_flags(l, o); break;
     case IR_FLAGSIF: lower_flagsif(l, o); break;
@@ -163,6 +163,8 @@ static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct b
     l->hf_gen = 0;
     l->alu.gen = 0;
     l->rmw.st = 0;
+    l->vec.on = VU_OFF;
+    l->vec.taker = l->vec.done = l->vec.flags_at = l->vec.flags_gen = 0;
     ra_begin(l);
     share_find(l);
 }

@@ -56,8 +56,9 @@ struct ool {
     u8 access; /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
     u8 addr;   /* host register; HOST_NONE: the address is disp */
     u8 entry;  /* register to be of the TLB entry */
+    u32 move;  /* VECTOR: opcode */
     u8 value;  /* STORE: host register, or HOST_NONE: imm */
-    u8 dst;    /* LOAD, CARRY: host register */
+    u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
@@ -66,6 +67,7 @@ struct ool {
     bool user;
     s8 slot;       /* EXIT: number, or -1 */
     u32 disp;      /* to be added to addr if shared */
+    u8 how;        /* VECTOR: enum vector_how */
     u32 imm;       /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
     u32 from[2];   /* jumps that lead here */
     u32 cross;     /* jump taken when the access is not aligned */
@@ -122,6 +124,13 @@ struct lower {
         struct irv d, a, b;
     } alu;
     struct rmw rmw;
+    struct {
+        u8 on;         /* VU_*: at least this holds here */
+        u32 taker;     /* index of the VEC op that finds xmm_scratch in XMM_A; 0: none */
+        u32 done;      /* index of the VEC op that the load before has done already; 0: none */
+        u32 flags_at;  /* index of the last compare that left its result ... */
+        u32 flags_gen; /* ... in host flags of that generation */
+    } vec;
     u32 nool;
     u32 ngroups;
 
@@ -190,7 +199,6 @@ enum x_cc lower_compare(struct lower *l, const struct ir_insn *o); /* a <cc> b i
 /* -- lower_mem.c -- */
 void lower_load(struct lower *l, const struct ir_insn *o);
 void lower_store(struct lower *l, const struct ir_insn *o);
-void lower_vector(struct lower *l, const struct ir_insn *o);
 void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
@@ -198,6 +206,12 @@ void cache_dropped(struct lower *l, unsigned reg);
 s32 tlb_at(const struct lower *l, const struct ir_insn *o,
            enum access acc); /* the table's offset in struct cpu */
 void ool_memory(struct lower *l, struct ool *q);
+bool is_user(const struct lower *l, const struct ir_insn *o);
+unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own);
+void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
+                 enum access acc, struct ool *q);
+struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry);
+void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm); /* reg HOST_NONE: imm */
 
 /* -- lower_share.c -- */
 void share_find(struct lower *l); /* before lowering: groups the block's accesses */
@@ -209,11 +223,19 @@ void share_drop(struct lower *l, unsigned reg); /* the register has been taken f
 
 /* -- lower_exit.c -- */
 void lower_call(struct lower *l, const struct ir_insn *o);
-void lower_vec(struct lower *l, const struct ir_insn *o);
 void lower_xcc(struct lower *l, const struct ir_insn *o);
 void lower_xif(struct lower *l, const struct ir_insn *o);
 void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
 void ool_exit(struct lower *l, struct ool *q);
+
+/* -- lower_vec.c -- */
+void lower_vec(struct lower *l, const struct ir_insn *o);
+void lower_ldv(struct lower *l, const struct ir_insn *o);
+void lower_stv(struct lower *l, const struct ir_insn *o);
+bool lower_vec_lds(struct lower *l, const struct ir_insn *o); /* true: done */
+bool lower_vec_sts(struct lower *l, const struct ir_insn *o);
+bool vec_left_flags(const struct lower *l); /* the host flags are those that FLAGS at hand takes */
+void slow_vector(struct lower *l, const struct ool *q);
 
 /* -- lower.c -- */
 struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of now */

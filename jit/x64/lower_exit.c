@@ -30,21 +30,13 @@ void lower_call(struct lower *l, const struct ir_insn *o)
             ra_reg_written(l, g);
     }
     emit_call_stub(l, STUB_HELPER + o->imm);
+    l->vec.on = VU_OFF;
     if (h->returns && ra_is_wanted(l, o->d))
         x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
     if (h->flags & HF_FLAGS_W) {
         l->fl.known = false;
         l->hf_mask = 0;
     }
-}
-
-void lower_vec(struct lower *l, const struct ir_insn *o)
-{
-    put_arg(l, 0, ir_const(o->cc | (u32)o->size << 8));
-    put_arg(l, 1, ir_const(o->imm));
-    put_arg(l, 2, o->a);
-    put_arg(l, 3, o->b);
-    emit_call_stub(l, STUB_VEC);
 }
 
 /* -- leaving, everything stored -- */
@@ -107,7 +99,7 @@ static void emit_give_back(struct lower *l, u32 insns)
 
 static s8 take_slot(struct lower *l, const struct ir_insn *o)
 {
-    if (!block_exit_chainable(o) || (u8)l->nslots == l->b->nexits)
+    if (!block_exit_chainable(o) || l->nslots == l->b->nexits)
         return -1;
     return l->nslots++;
 }

@@ -147,7 +147,7 @@ void lower_flags(struct lower *l, const struct ir_insn *o)
         else if (irv_is(v[n], IRV_TEMP) && l->temp[v[n].v].reg == HOST_NONE && r->end > l->i)
             ra_use(l, v[n]); /* so that code out of line can store it */
     }
-    l->hf_mask = from_host ? flags_of_alu(l) : 0;
+    l->hf_mask = from_host ? flags_of_alu(l) : vec_left_flags(l) ? HF_ALL : 0;
     l->hf_gen = l->e.flags_gen;
 }
 

@@ -7,7 +7,7 @@
  * entry that the load has found, or goes the slow way if the load did. */
 #include "jit/x64/lower.h"
 
-static bool is_user(const struct lower *l, const struct ir_insn *o)
+bool is_user(const struct lower *l, const struct ir_insn *o)
 {
     return (l->ir->mode & MODE_USER) && !(o->cc & 1);
 }
@@ -26,8 +26,7 @@ static bool is_fixed(const struct ir_insn *o, u32 disp)
 
 /* The linear address in a register, or HOST_NONE and q->disp; *own tells that it is a scratch
  * register. */
-static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q,
-                        bool *own)
+unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own)
 {
     *own = true;
     if (irv_is(o->a, IRV_CONST)) {
@@ -46,10 +45,10 @@ static unsigned address(struct lower *l, const struct ir_insn *o, u32 disp, stru
     return r;
 }
 
-/* Emits the look-up of addr's TLB entry. The guest byte is then at guest_at(). From here to q->back
- * no register may be allocated: code out of line skips what that emits. */
-static void look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr,
-                    unsigned entry, enum access acc, struct ool *q)
+/* Emits the look-up of addr's TLB entry. The guest byte is then at mem_guest_at(). From here to
+ * q->back no register may be allocated: code out of line skips what that emits. */
+void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
+                 enum access acc, struct ool *q)
 {
     s32 table = tlb_at(l, o, acc);
     q->entry = (u8)entry;
@@ -69,7 +68,7 @@ static void look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned
     q->from[0] = x_jcc(&l->e, CC_E);
 }
 
-static struct x_mem guest_at(const struct ool *q, unsigned addr, unsigned entry)
+struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry)
 {
     if (addr == HOST_NONE)
         return x_at(entry, (s32)q->disp - (s32)TLB_VALID);
@@ -146,14 +145,14 @@ static void load_alone(struct lower *l, const struct ir_insn *o, struct ool *q)
 {
     bool rmw = o->op == IR_LDRMW, own;
     u32 st = rmw ? find_store(l, o) : 0;
-    unsigned addr = address(l, o, o->imm, q, &own), entry = ra_scratch(l);
+    unsigned addr = mem_address(l, o, o->imm, q, &own), entry = ra_scratch(l);
     q->sync = flags_sync(l);
     unsigned d = ra_def(l, o->d, st ? IR_NONE : o->a);
     flags_resync(l, &q->sync);
     q->addr = (u8)addr;
     q->dst = (u8)d;
-    look_up(l, o, o->imm, addr, entry, rmw ? ACCESS_WRITE : ACCESS_READ, q);
-    emit_load(l, o, d, guest_at(q, addr, entry));
+    mem_look_up(l, o, o->imm, addr, entry, rmw ? ACCESS_WRITE : ACCESS_READ, q);
+    emit_load(l, o, d, mem_guest_at(q, addr, entry));
     if (st) {
         q->clear = (u8)entry;
         keep_for_store(l, st, addr, entry, own);
@@ -197,12 +196,12 @@ static struct x_mem store_alone(struct lower *l, const struct ir_insn *o, struct
             l->owner[addr] = OWNER_FREE;
         l->rmw.st = 0;
     } else {
-        addr = address(l, o, o->imm, q, &own);
+        addr = mem_address(l, o, o->imm, q, &own);
         entry = ra_scratch(l);
-        look_up(l, o, o->imm, addr, entry, ACCESS_WRITE, q);
+        mem_look_up(l, o, o->imm, addr, entry, ACCESS_WRITE, q);
     }
     q->addr = (u8)addr;
-    return guest_at(q, addr, entry);
+    return mem_guest_at(q, addr, entry);
 }
 
 static struct x_mem store_shared(struct lower *l, const struct ir_insn *o, struct group *g,
@@ -236,44 +235,6 @@ void lower_store(struct lower *l, const struct ir_insn *o)
         share_end(l, g);
 }
 
-/* -- vectors, by way of XMM0 -- */
-
-enum { XMM0 = 0 };
-
-static const struct vector_move {
-    u8 size;
-    u32 load, store;
-} vector_moves[] = {
-    {4, 0x6e | XO_0F | XO_66, 0x7e | XO_0F | XO_66},  /* MOVD */
-    {8, 0x7e | XO_0F | XO_F3, 0xd6 | XO_0F | XO_66},  /* MOVQ */
-    {16, 0x6f | XO_0F | XO_F3, 0x7f | XO_0F | XO_F3}, /* MOVDQU */
-};
-
-void lower_vector(struct lower *l, const struct ir_insn *o)
-{
-    const struct vector_move *v = &vector_moves[o->size == 4 ? 0 : o->size == 8 ? 1 : 2];
-    bool load = o->op == IR_LDV, own;
-    struct ool *q = ool_new(l, OOL_VECTOR);
-    struct group *g = share_begin(l, q);
-    unsigned addr = address(l, o, 0, q, &own), entry = !g || q->leader ? ra_scratch(l) : 0;
-    struct x_mem field = cpu_at((s32)o->imm), guest = guest_at(q, addr, entry);
-    q->sync = flags_sync(l);
-    if (g)
-        guest = share_look_up(l, o, g, q, addr, entry);
-    else
-        look_up(l, o, 0, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
-    x_rm(&l->e, v->load, XMM0, load ? guest : field);
-    x_rm(&l->e, v->store, XMM0, load ? field : guest);
-    q->back = enc_pos(&l->e);
-    q->size = o->size;
-    q->access = load ? STUB_LDV : STUB_STV;
-    q->addr = (u8)addr;
-    q->imm = o->imm;
-    q->user = is_user(l, o);
-    if (g)
-        share_end(l, g);
-}
-
 /* -- segments and fields -- */
 
 void lower_segchk(struct lower *l, const struct ir_insn *o)
@@ -299,11 +260,14 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
 
 void lower_lds(struct lower *l, const struct ir_insn *o)
 {
-    x_load(&l->e, o->size, ra_def(l, o->d, IR_NONE), cpu_at((s32)o->imm));
+    if (!lower_vec_lds(l, o))
+        x_load(&l->e, o->size, ra_def(l, o->d, IR_NONE), cpu_at((s32)o->imm));
 }
 
 void lower_sts(struct lower *l, const struct ir_insn *o)
 {
+    if (lower_vec_sts(l, o))
+        return;
     if (irv_is(o->a, IRV_CONST))
         x_store_i(&l->e, o->size, cpu_at((s32)o->imm), o->a.v);
     else
@@ -312,7 +276,7 @@ void lower_sts(struct lower *l, const struct ir_insn *o)
 
 /* -- out of line -- */
 
-static void put_arg(struct lower *l, unsigned n, unsigned reg, u32 imm)
+void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm)
 {
     struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
     if (reg == HOST_NONE)
@@ -345,11 +309,11 @@ static void load_result(struct lower *l, const struct ool *q)
 static void slow_scalar(struct lower *l, const struct ool *q)
 {
     u32 size = (u32)__builtin_ctz(q->size);
-    put_arg(l, 0, q->addr, q->disp);
+    put_arg_reg(l, 0, q->addr, q->disp);
     if (q->shared && q->disp)
         x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS), (s32)q->disp);
     if (q->kind == OOL_STORE)
-        put_arg(l, 1, q->value, q->imm);
+        put_arg_reg(l, 1, q->value, q->imm);
     if (q->shared)
         emit_call_stub(l, STUB_TRY + q->user * 9u + q->access * 3u + size);
     else
@@ -358,27 +322,20 @@ static void slow_scalar(struct lower *l, const struct ool *q)
         load_result(l, q);
 }
 
-static void slow_vector(struct lower *l, const struct ool *q)
-{
-    put_arg(l, 0, q->addr, q->disp);
-    put_arg(l, 1, HOST_NONE, q->imm);
-    put_arg(l, 2, HOST_NONE, q->size);
-    put_arg(l, 3, HOST_NONE, q->user);
-    emit_call_stub(l, q->access);
-}
-
 static void slow_segchk(struct lower *l, const struct ool *q)
 {
-    put_arg(l, 0, HOST_NONE, q->imm);
-    put_arg(l, 1, q->addr, 0);
-    put_arg(l, 2, HOST_NONE, q->size);
-    put_arg(l, 3, HOST_NONE, q->access);
+    put_arg_reg(l, 0, HOST_NONE, q->imm);
+    put_arg_reg(l, 1, q->addr, 0);
+    put_arg_reg(l, 2, HOST_NONE, q->size);
+    put_arg_reg(l, 3, HOST_NONE, q->access);
     emit_call_stub(l, STUB_SEGCHK);
 }
 
 void ool_memory(struct lower *l, struct ool *q)
 {
-    if (q->cross)
+    if (q->cross && (q->how & VECTOR_ALIGNED))
+        x_bind(&l->e, q->cross);
+    else if (q->cross)
         cross_test(l, q);
     for (unsigned n = 0; n < 2; n++) {
         if (q->from[n])

@@ -39,22 +39,32 @@ static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, u32 user, enum access 
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
 }
 
-static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
+static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 how)
 {
     u8 buf[16];
+    bool user = how & VECTOR_USER;
+    if (how & VECTOR_ALIGNED)
+        mem_check_align16(cpu, la);
     const u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_READ);
-    if (!p)
-        mem_read_block(cpu, la, buf, size, user);
+    if (!p && (how & VECTOR_SYS))
+        mem_read_block(cpu, la, buf, size, false);
+    else if (!p)
+        mem_slow_read_block(cpu, la, buf, size);
     memcpy((u8 *)cpu + offset, p ? p : buf, size);
 }
 
-static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 user)
+static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 how)
 {
+    bool user = how & VECTOR_USER;
+    if (how & VECTOR_ALIGNED)
+        mem_check_align16(cpu, la);
     u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_WRITE);
     if (p)
         memcpy(p, (u8 *)cpu + offset, size);
+    else if (how & VECTOR_SYS)
+        mem_write_block(cpu, la, (u8 *)cpu + offset, size, false);
     else
-        mem_write_block(cpu, la, (u8 *)cpu + offset, size, user);
+        mem_slow_write_block(cpu, la, (u8 *)cpu + offset, size);
 }
 
 static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
@@ -106,14 +116,103 @@ static struct x_mem budget(void)
     return cpu_at(CPU_OFF(budget));
 }
 
+/* -- the vector state -- */
+
+enum { MXCSR_OP = 0xae | XO_0F, LDMXCSR = 2, STMXCSR = 3 }; /* opcode, ModRM.reg */
+enum { MOVAPS_LOAD = 0x28 | XO_0F, MOVAPS_STORE = 0x29 | XO_0F };
+
+static void move_xmm(struct enc *e, u32 op)
+{
+    for (unsigned n = 0; n < 8; n++)
+        x_rm(e, op, n, cpu_at(CPU_OFF(xmm) + (s32)(n * sizeof(union xmm))));
+}
+
+/* Compares the frame's state with how; rsp is depth below the frame. */
+static void test_vu(struct enc *e, s32 depth, u32 how)
+{
+    x_alu_mi(e, X_CMP, 1, x_at(RSP, depth + FRAME_VU), (s32)how);
+}
+
+static void set_vu(struct enc *e, s32 depth, u32 how)
+{
+    x_store_i(e, 1, x_at(RSP, depth + FRAME_VU), how);
+}
+
+static void begin_stub(struct x64 *be, struct enc *e, u32 stub)
+{
+    x_align(e, 16);
+    be->stub[stub] = enc_pos(e);
+}
+
+static void swap_mxcsr(struct enc *e, s32 depth, bool to_guest)
+{
+    struct x_mem host = x_at(RSP, depth + FRAME_HOST_MXCSR), guest = cpu_at(CPU_OFF(mxcsr));
+    x_rm(e, MXCSR_OP, STMXCSR, to_guest ? host : guest);
+    x_rm(e, MXCSR_OP, LDMXCSR, to_guest ? guest : host);
+}
+
+/* Called from a block, or SAVE and LOAD from a stub that a block has called. They keep all but the
+ * flags. */
+static void make_vector_stubs(struct x64 *be, struct enc *e)
+{
+    enum { FROM_BLOCK = 8, FROM_STUB = 16, RET = 0xc3 };
+    begin_stub(be, e, STUB_XMM_ON);
+    move_xmm(e, MOVAPS_LOAD);
+    set_vu(e, FROM_BLOCK, VU_XMM);
+    x_byte(e, RET);
+
+    begin_stub(be, e, STUB_FP_ON);
+    test_vu(e, FROM_BLOCK, VU_OFF);
+    u32 have = x_jcc8(e, CC_NE);
+    move_xmm(e, MOVAPS_LOAD);
+    x_bind8(e, have);
+    swap_mxcsr(e, FROM_BLOCK, true);
+    set_vu(e, FROM_BLOCK, VU_FP);
+    x_byte(e, RET);
+
+    begin_stub(be, e, STUB_VU_SAVE);
+    move_xmm(e, MOVAPS_STORE);
+    test_vu(e, FROM_STUB, VU_FP);
+    u32 no_fp = x_jcc8(e, CC_NE);
+    swap_mxcsr(e, FROM_STUB, false);
+    x_bind8(e, no_fp);
+    x_byte(e, RET);
+
+    begin_stub(be, e, STUB_VU_LOAD);
+    move_xmm(e, MOVAPS_LOAD);
+    test_vu(e, FROM_STUB, VU_FP);
+    no_fp = x_jcc8(e, CC_NE);
+    x_rm(e, MXCSR_OP, LDMXCSR, cpu_at(CPU_OFF(mxcsr)));
+    x_bind8(e, no_fp);
+    x_byte(e, RET);
+
+    begin_stub(be, e, STUB_VU_OFF);
+    test_vu(e, FROM_BLOCK, VU_OFF);
+    u32 off = x_jcc8(e, CC_E);
+    x_call_to(e, be->stub[STUB_VU_SAVE]);
+    set_vu(e, FROM_BLOCK, VU_OFF);
+    x_bind8(e, off);
+    x_byte(e, RET);
+}
+
+/* In a stub that a block has called: SAVE or LOAD unless VU_OFF. */
+static void move_vu(const struct x64 *be, struct enc *e, u32 stub)
+{
+    test_vu(e, 8, VU_OFF);
+    u32 off = x_jcc8(e, CC_E);
+    x_call_to(e, be->stub[stub]);
+    x_bind8(e, off);
+}
+
 /* -- calls of C -- */
 
 struct c_call {
     void (*fn)(void);
-    u8 nargs;     /* words of FRAME_ARGS that are arguments after cpu */
-    bool returns; /* into word 0 */
-    u8 flags;     /* HF_REGS, HF_FAULT */
-    u32 size;     /* not 0: the second argument after cpu is this, the others follow */
+    u8 nargs;      /* words of FRAME_ARGS that are arguments after cpu */
+    bool returns;  /* into word 0 */
+    u8 flags;      /* HF_REGS, HF_FAULT */
+    bool keeps_vu; /* the vector state is in registers afterwards if it was before */
+    u32 size;      /* not 0: the second argument after cpu is this, the others follow */
 };
 
 static void save_temps(struct enc *e)
@@ -132,10 +231,11 @@ static void restore_temps(struct enc *e)
 
 enum { SAVED_BYTES = 8 + 4 * 8 + 8 };
 
-static void emit_c_call(struct enc *e, const struct c_call *c)
+static void emit_c_call(const struct x64 *be, struct enc *e, const struct c_call *c)
 {
     static const u8 arg_regs[] = {RSI, RDX, RCX, R8};
     unsigned n = 0;
+    move_vu(be, e, STUB_VU_SAVE);
     store_gprs(e, c->flags & (HF_REGS | HF_FAULT));
     if (c->flags & HF_FAULT)
         x_store(e, 8, budget(), REG_BUDGET);
@@ -151,6 +251,10 @@ static void emit_c_call(struct enc *e, const struct c_call *c)
     if (c->returns)
         x_store(e, 4, x_at(RSP, SAVED_BYTES + FRAME_ARGS), RAX);
     restore_temps(e);
+    if (c->keeps_vu)
+        move_vu(be, e, STUB_VU_LOAD);
+    else
+        set_vu(e, 8, VU_OFF);
     load_gprs(e, c->flags & HF_REGS);
     if (c->flags & HF_FAULT)
         x_load(e, 8, REG_BUDGET, budget());
@@ -175,10 +279,11 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
                                .nargs = access[a].nargs,
                                .returns = access[a].nargs == 1,
                                .flags = HF_FAULT,
+                               .keeps_vu = true,
                                .size = 1u << s};
             x_align(e, 16);
             be->stub[STUB_MEM + a * 3 + s] = enc_pos(e);
-            emit_c_call(e, &c);
+            emit_c_call(be, e, &c);
         }
     }
 }
@@ -232,22 +337,23 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
 {
     x_align(e, 16);
     be->stub[stub] = enc_pos(e);
-    emit_c_call(e, &c);
+    emit_c_call(be, e, &c);
 }
 
 static void make_call_stubs(struct x64 *be, struct enc *e)
 {
     make_memory_stubs(be, e);
     make_try_stubs(be, e);
-    make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, 0});
-    make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, 0});
-    make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, 0});
-    make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, 0});
-    make_c_stub(be, e, STUB_SEGCHK, (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, 0});
+    make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0});
+    make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
+    make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_SEGCHK,
+                (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, true, 0});
     for (u32 h = 0; h < HELPER_COUNT; h++) {
         const struct helper_info *i = &helper_info[h];
         make_c_stub(be, e, STUB_HELPER + h,
-                    (struct c_call){i->fn, i->nargs, i->returns, i->flags, 0});
+                    (struct c_call){i->fn, i->nargs, i->returns, i->flags, false, 0});
     }
 }
 
@@ -300,14 +406,16 @@ static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
 }
 
 /* flags_eval() and POPF: for the kinds that are rarely asked. */
-static void emit_flags_by_c(struct enc *e)
+static void emit_flags_by_c(const struct x64 *be, struct enc *e)
 {
+    move_vu(be, e, STUB_VU_SAVE);
     store_gprs(e, false);
     save_temps(e);
     x_mov_rr(e, 8, RDI, REG_CPU);
     x_mov_ri64(e, RAX, (u64)(uintptr_t)current_flags);
     x_rr(e, 0xff, 2, RAX);
     restore_temps(e);
+    move_vu(be, e, STUB_VU_LOAD);
     x_push(e, RAX);
     x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but
                         TF and DF, 0 */
@@ -319,7 +427,7 @@ static void emit_flags_by_c(struct enc *e)
 static void make_flags_stub(struct x64 *be, struct enc *e)
 {
     u32 at[FK_COUNT * 4], by_c = enc_pos(e);
-    emit_flags_by_c(e);
+    emit_flags_by_c(be, e);
     for (unsigned op = 0; op < FK_COUNT * 4; op++) {
         u32 pos = enc_pos(e);
         bool made = (op & 3) < 3 && emit_kind(e, op >> 2, 1u << (op & 3));
@@ -360,6 +468,7 @@ static void make_enter(struct x64 *be, struct enc *e)
     for (unsigned n = 0; n < ARRAY_LEN(callee_saved); n++)
         x_push(e, callee_saved[n]);
     x_alu_ri(e, X_SUB, 8, RSP, FRAME_SIZE);
+    set_vu(e, 0, VU_OFF);
     x_mov_rr(e, 8, REG_CPU, RDI);
     x_mov_rr(e, 8, R8, RSI);
     load_gprs(e, true);
@@ -368,10 +477,16 @@ static void make_enter(struct x64 *be, struct enc *e)
 }
 
 /* r9d = result, r10 = exit */
-static u32 make_leave(struct enc *e)
+static u32 make_leave(const struct x64 *be, struct enc *e)
 {
     x_align(e, 16);
     u32 pos = enc_pos(e);
+    test_vu(e, 0, VU_OFF);
+    u32 off = x_jcc8(e, CC_E);
+    x_lea(e, 8, RSP, x_at(RSP, -8)); /* as if called */
+    x_call_to(e, be->stub[STUB_VU_SAVE]);
+    x_lea(e, 8, RSP, x_at(RSP, 8));
+    x_bind8(e, off);
     store_gprs(e, true);
     x_store(e, 8, budget(), REG_BUDGET);
     x_store_i(e, 4, cpu_at(CPU_OFF(insn_left)), 0);
@@ -409,8 +524,9 @@ void stubs_make(struct x64 *be)
 {
     struct enc enc, *e = &enc;
     enc_init(e, be->mem.rw, be->mem.rw + be->mem.size);
+    make_vector_stubs(be, e);
     make_enter(be, e);
-    u32 leave = make_leave(e);
+    u32 leave = make_leave(be, e);
     make_exit(be, e, STUB_EXIT_SLOT, EIP_PAGE_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_EIP, EIP_R8, RUN_NEXT, leave);

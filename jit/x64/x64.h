@@ -1,9 +1,13 @@
 /* What the files of the x86-64 back end share.
  *
  * In translated code: guest EAX ECX EDX EBX EBP ESI EDI are in the host registers of the same name,
- * zero- extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold
+ * zero-extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold
  * temporaries. The host stack has the frame below, aligned to 16; nothing is ever pushed across
- * operations. */
+ * operations.
+ *
+ * Guest XMM registers are in struct cpu until vector code asks for them: from then on, until code
+ * is left or C is called, all eight are in the host's registers of the same number, and after the
+ * first floating-point operation the host has the guest's MXCSR as well. The frame says so. */
 #ifndef JIT_X64_X64_H
 #define JIT_X64_X64_H
 
@@ -17,9 +21,15 @@ enum { REG_CPU = R15, REG_BUDGET = R13, REG_ESP = R14 };
  * back, then slots for temporaries. */
 enum {
     FRAME_ARGS = 0,
-    FRAME_SLOTS = 16,
-    FRAME_SIZE = FRAME_SLOTS + 8 * IR_MAX_TEMPS + 8, /* 8 modulo 16: see stub_enter() */
+    FRAME_VU = 16,         /* byte: VU_* */
+    FRAME_HOST_MXCSR = 20, /* the host's own, while VU_FP */
+    FRAME_SLOTS = 24,
+    FRAME_SIZE = FRAME_SLOTS + 8 * IR_MAX_TEMPS, /* 8 modulo 16: see make_enter() */
 };
+
+/* What of the guest's vector state the host's registers hold, cumulative: nothing, XMM0-7, MXCSR
+ * too. */
+enum { VU_OFF, VU_XMM = 1, VU_FP = 3 };
 
 /* Code shared by all blocks, made once (stubs.c). Those marked r8 take a value there. */
 enum stub {
@@ -31,8 +41,13 @@ enum stub {
     STUB_EXIT_EVENT,  /* cpu->eip is set: RUN_EVENT */
     STUB_FLAGS,       /* host flags = guest flags as they are in memory, but AF */
     STUB_GETFL,       /* argument word 0 = guest flags */
+    STUB_XMM_ON,      /* to VU_XMM, from VU_OFF */
+    STUB_FP_ON,       /* to VU_FP, from anything */
+    STUB_VU_OFF,      /* to VU_OFF, from anything */
+    STUB_VU_SAVE,     /* the state to struct cpu, the host's MXCSR back; stubs call this ... */
+    STUB_VU_LOAD,     /* ... and the reverse */
     STUB_VEC,         /* vec_exec(cpu, four argument words) */
-    STUB_LDV,         /* vector access, slow: address, offset, size, user */
+    STUB_LDV,         /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
     STUB_SEGCHK, /* segment, offset, size, access */
     STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
@@ -43,6 +58,7 @@ enum stub {
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 
+enum vector_how { VECTOR_USER = 1, VECTOR_SYS = 2, VECTOR_ALIGNED = 4 };
 enum slow_access { SLOW_READ, SLOW_RMW, SLOW_WRITE, SLOW_READ_SYS, SLOW_RMW_SYS, SLOW_WRITE_SYS };
 
 struct run_return {
@@ -55,7 +71,8 @@ struct lower;
 struct x64 {
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
-    bool bmi2;
+    bool bmi2, sse3, ssse3;
+    bool daz; /* MXCSR has all that a guest may set */
     struct run_return (*enter)(struct cpu *cpu, const void *code);
     struct lower *lower; /* work area of compile() */
 };

@@ -122,10 +122,22 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     access_memory(cpu, 9 + acc, off, size, seg);
     return cpu->seg[seg].base + off;
 }
-void vec_exec(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u32 imm)
+void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len)
 {
-    world_log = mix(mix(mix(mix(mix(world_log, 20), op), dst_off), src_off), imm);
-    (void)cpu;
+    mem_read_block(cpu, la, buf, len, false);
+}
+void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len)
+{
+    mem_write_block(cpu, la, buf, len, false);
+}
+void mem_check_align16(struct cpu *cpu, laddr la)
+{
+    if (!(la & 15))
+        return;
+    observe(cpu, 40);
+    world_log = mix(world_log, la);
+    world_faulted = true;
+    siglongjmp(world_unwind, 1);
 }
 
 /* A helper that uses every right it has. */

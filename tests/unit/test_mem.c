@@ -1,6 +1,6 @@
 /* Guest memory accesses: page crossings and their faults, devices, translated code, native
- * blocks. The program has its own cpu_raise_pf() and restart_single(), which come back to the
- * test: link it with cpu/mem.c and mmu/ alone. */
+ * blocks. The program has its own cpu_raise_pf(), cpu_raise_err() and restart_single(), which
+ * come back to the test: link it with cpu/mem.c and mmu/ alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -32,6 +32,14 @@ void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
     (void)cpu;
     hit.addr = addr;
+    hit.code = error;
+    siglongjmp(hit.back, RAISED);
+}
+
+void cpu_raise_err(struct cpu *cpu, enum vector vector, u32 error)
+{
+    (void)cpu;
+    hit.addr = vector;
     hit.code = error;
     siglongjmp(hit.back, RAISED);
 }
@@ -379,12 +387,27 @@ static void test_rom(void **state)
     assert_int_equal(mem_read(cpu, page(3), 4, true), 0x04030201);
 }
 
+static void test_alignment(void **state)
+{
+    struct cpu *cpu = *state;
+
+    mem_check_align16(cpu, 0xfffffff0);
+    hit.addr = 0;
+    if (!sigsetjmp(hit.back, 0)) {
+        mem_check_align16(cpu, 0x10008);
+        fail();
+    }
+    assert_int_equal(hit.addr, VEC_GP);
+    assert_int_equal(hit.code, 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_sizes), T(test_crossing), T(test_faults), T(test_crossing_faults), T(test_wrap),
         T(test_long_block), T(test_devices), T(test_devices_in_native), T(test_code), T(test_rom),
+        T(test_alignment),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,11 +158,95 @@ static void emit_memory(struct gen *g)
     case 3:
     case 4: ir_st(g->ir, a, pick(g, 2) * 8, size124(g), value(g)); break;
     case 5: ir_segchk(g->ir, pick(g, SEG_COUNT), a, 1 + pick(g, 16), pick(g, 2)); break;
-    case 6: ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 0, 4u << pick(g, 3)); break;
-    default: ir_stv(g->ir, a, offsetof(struct cpu, xmm_scratch), 4u << pick(g, 3)); break;
+    case 6: ir_ldv(g->ir, mmx_offset(6), a, 0, 4u << pick(g, 3)); break;
+    default: ir_stv(g->ir, a, mmx_offset(6), 4u << pick(g, 3)); break;
     }
     if (g->ir->ops[g->ir->nops - 1].op != IR_SEGCHK && pick(g, 6) == 0)
         g->ir->ops[g->ir->nops - 1].cc = 1;
+}
+
+/* -- vectors -- */
+
+static const u8 xmm_parts[] = {0, 0, 0, 8, 4, 2, 12};
+
+/* A field that a vector register may be, of size bytes. */
+static size_t vector_field(struct gen *g, unsigned size)
+{
+    if (pick(g, 4) == 0)
+        return mmx_offset(pick(g, 8));
+    if (pick(g, 4) == 0 && size < 16)
+        return xmm_offset(pick(g, 8)) + (size < 8 ? pick(g, 16 - size) : pick(g, 2) * 8);
+    return xmm_offset(pick(g, 8));
+}
+
+static bool is_scalar(const struct vec_op_info *v)
+{
+    return v->shape == VS_X && (v->attr & VA_FP) && v->map == MAP_0F && v->mand == MP_F2 &&
+           v->opcode >= 0x58 && v->opcode <= 0x5f && v->opcode != 0x5a && v->opcode != 0x5b;
+}
+
+static void emit_vec(struct gen *g)
+{
+    enum vec_op op = (enum vec_op)pick(g, VEC_OP_COUNT);
+    const struct vec_op_info *v = &vec_op_info[op];
+    bool from_mmx = v->shape == VS_M || v->shape == VS_XM || v->shape == VS_RM;
+    bool to_mmx = v->shape == VS_M || v->shape == VS_MX,
+         to_field = v->shape == VS_RX || v->shape == VS_RM;
+    size_t dst = to_field ? offsetof(struct cpu, scratch[1])
+                 : to_mmx ? mmx_offset(pick(g, 8))
+                          : xmm_offset(pick(g, 8));
+    size_t src = from_mmx ? mmx_offset(pick(g, 8)) : xmm_offset(pick(g, 8));
+    if (v->ext >= 0) {
+        src = dst;
+    } else if (v->shape == VS_XR) {
+        src = offsetof(struct cpu, scratch[3]);
+    } else if (pick(g, 2)) {
+        src = offsetof(struct cpu, xmm_scratch);
+        ir_ldv(g->ir, src, address(g), 0, is_scalar(v) || from_mmx ? 8 : 16);
+        if (g->ir->ops[g->ir->nops - 1].size == 16 && pick(g, 2))
+            ir_aligned(g->ir);
+        if (pick(g, 4) == 0)
+            ir_sts(g->ir, field(g), size124(g), value(g));
+    }
+    ir_vec(g->ir, op, dst, src, pick(g, 256));
+    if (v->shape == VS_F && pick(g, 4)) {
+        struct irv t = ir_lds(g->ir, offsetof(struct cpu, scratch[0]), 4);
+        ir_flags(g->ir, FK_EFLAGS, 4, IR_NONE, t, IR_NONE);
+    } else if (to_field) {
+        keep(g, ir_lds(g->ir, dst, 4));
+    }
+}
+
+static void emit_scalar_load(struct gen *g)
+{
+    unsigned size = pick(g, 2) ? 4 : 8;
+    ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), address(g), 0, size);
+    ir_vec(g->ir,
+           size == 4    ? VEC_OP_movd
+           : pick(g, 2) ? VEC_OP_movq
+                        : VEC_OP_movlhps,
+           xmm_offset(pick(g, 8)), offsetof(struct cpu, xmm_scratch), 0);
+}
+
+static void emit_vector(struct gen *g)
+{
+    unsigned size = 4u << pick(g, 3);
+    switch (pick(g, 10)) {
+    case 0: ir_ldv(g->ir, vector_field(g, size), address(g), 0, size); break;
+    case 1: ir_stv(g->ir, address(g), vector_field(g, size), size); break;
+    case 2: emit_scalar_load(g); return;
+    case 3:
+        size = size124(g);
+        if (pick(g, 2))
+            keep(g, ir_lds(g->ir, xmm_offset(pick(g, 7)) + xmm_parts[pick(g, 7)], size));
+        else
+            ir_sts(g->ir, xmm_offset(pick(g, 7)) + xmm_parts[pick(g, 7)], size, value(g));
+        return;
+    case 4: keep(g, ir_lds(g->ir, offsetof(struct cpu, mxcsr), 4)); return;
+    default: emit_vec(g); return;
+    }
+    if (size == 16 && pick(g, 2))
+        ir_aligned(g->ir);
 }
 
 /* PUSH and POP, whose addresses hang together. */
@@ -223,10 +307,7 @@ static void emit_random(struct gen *g)
         break;
     case 11: pick(g, 3) ? (void)0 : emit_exit(g); break;
     case 12:
-        if ((int)VEC_OP_COUNT > 0 && pick(g, 4) == 0)
-            ir_vec(g->ir, pick(g, VEC_OP_COUNT), offsetof(struct cpu, xmm[0]),
-                   offsetof(struct cpu, xmm[1]), pick(g, 256));
-        break;
+    case 18: emit_vector(g); break;
     case 13:
     case 14:
     case 15: ir_set_reg(g->ir, pick(g, GPR_COUNT), value(g)); break;
@@ -261,8 +342,9 @@ static u8 ram[RAM_PAGES][PAGE_SIZE];
 
 struct outcome {
     u64 log, ram;
-    u32 gpr[GPR_COUNT], flags, eip, eip_page, scratch[8];
-    union xmm xmm;
+    u32 gpr[GPR_COUNT], flags, eip, eip_page, scratch[8], mxcsr;
+    union xmm xmm[8];
+    struct f80 st[8];
     s64 budget;
     int result;
     int exit;
@@ -296,10 +378,38 @@ static u64 ram_hash(void)
     return h;
 }
 
+/* 64 bits that are something as integers and as numbers of either width */
+static u64 lanes(u64 *seed)
+{
+    static const u64 values[] = {
+        0,
+        0x8000000000000000,
+        0x3ff0000000000000,
+        0xbff8000000000001,
+        0x7ff0000000000000,
+        0x7ff8000000000001,
+        0x7ff0000000000001,
+        0x0000000000000001,
+        0x000fffffffffffff,
+        0x3f8000003fc00000,
+        0x7f800000ff800001,
+        0x00000001807fffff,
+        0x7fc000013f800001,
+        0x41dfffffffc00000,
+        0x4f0000004effffff,
+        0x47efffffffffffff,
+    };
+    u64 v = (u64)rnd(seed) << 32 | rnd(seed);
+    return rnd(seed) & 1 ? v : values[v % ARRAY_LEN(values)];
+}
+
 static void prepare(struct cpu *cpu, u64 seed)
 {
     memset(cpu, 0, offsetof(struct cpu, dr));
-    memset(ram, (int)(seed & 0xff), sizeof(ram));
+    for (u32 i = 0; i < sizeof(ram); i += 8) {
+        u64 v = i < PAGE_SIZE ? lanes(&seed) : (u64)i << 48 | (seed + i);
+        memcpy(&ram[0][0] + i, &v, 8);
+    }
     for (unsigned r = 0; r < GPR_COUNT; r++)
         cpu->gpr[r] = rnd(&seed) >> (rnd(&seed) & 31);
     cpu->gpr[ESP] = (RAM_BASE | (rnd(&seed) & 0x3fff)) & ~3u;
@@ -314,6 +424,13 @@ static void prepare(struct cpu *cpu, u64 seed)
     cpu->cc_src =
         cpu->cc_op >> 2 == FK_INC || cpu->cc_op >> 2 == FK_DEC ? rnd(&seed) & 1 : rnd(&seed);
     cpu->cc_aux = rnd(&seed) & 1;
+    memset(&cpu->fpu, 0, sizeof(cpu->fpu));
+    for (unsigned i = 0; i < 16; i++) {
+        cpu->xmm[i / 2].q[i % 2] = lanes(&seed);
+        cpu->fpu.st[i / 2].sig = lanes(&seed);
+    }
+    cpu->mxcsr =
+        (rnd(&seed) & (MXCSR_FLAGS | MXCSR_DAZ | MXCSR_FTZ | 3u << MXCSR_RC_SHIFT)) | MXCSR_MASKS;
     cpu->eip = 0x5010;
     cpu->budget = 1000;
     cpu->icount_end = 5000;
@@ -335,7 +452,9 @@ static void run_once(const struct backend *backend, void *be, struct cpu *cpu, s
         result = (int)backend->run(be, cpu, b, &exit);
     memcpy(o->gpr, cpu->gpr, sizeof(o->gpr));
     memcpy(o->scratch, cpu->scratch, sizeof(o->scratch));
-    o->xmm = cpu->xmm_scratch;
+    memcpy(o->xmm, cpu->xmm, sizeof(o->xmm));
+    memcpy(o->st, cpu->fpu.st, sizeof(o->st));
+    o->mxcsr = cpu->mxcsr;
     o->log = world_log;
     o->ram = ram_hash();
     o->flags = world_flags(cpu);
@@ -361,12 +480,14 @@ static void explain(const struct ir *ir, u64 seed, const struct outcome *a, cons
             fprintf(stderr, "gpr %u: %08x, should be %08x\n", r, b->gpr[r], a->gpr[r]);
     }
     fprintf(stderr,
-            "log %d ram %d flags %x/%x eip %x/%x page %x/%x budget %d/%d result %d/%d exit %d/%d "
+            "mxcsr %x/%x log %d ram %d flags %x/%x eip %x/%x page %x/%x budget %d/%d result %d/%d "
+            "exit %d/%d "
             "xmm %d "
             "scratch %d\n",
-            a->log != b->log, a->ram != b->ram, b->flags, a->flags, b->eip, a->eip, b->eip_page,
-            a->eip_page, (int)b->budget, (int)a->budget, b->result, a->result, b->exit, a->exit,
-            memcmp(&a->xmm, &b->xmm, 16), memcmp(a->scratch, b->scratch, sizeof(a->scratch)));
+            b->mxcsr, a->mxcsr, a->log != b->log, a->ram != b->ram, b->flags, a->flags, b->eip,
+            a->eip, b->eip_page, a->eip_page, (int)b->budget, (int)a->budget, b->result, a->result,
+            b->exit, a->exit, memcmp(a->xmm, b->xmm, sizeof(a->xmm)),
+            memcmp(a->scratch, b->scratch, sizeof(a->scratch)));
     fail_msg("seed %llu: the back ends differ", (unsigned long long)seed);
 }
 

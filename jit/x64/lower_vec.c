@@ -1,0 +1,485 @@
+/* Vector operations by the host's own: the rows of cpu/vec_op.def are host instructions. Guest XMM
+ * registers are the host's of the same number once a block has asked for them (x64.h); MMX
+ * registers stay in struct cpu and pass through XMM8 and XMM9, never through the host's MMX, which
+ * would be its x87. What has no such instruction, or one that differs between hosts, is left to
+ * vec_exec(). SDM 1, chapters 10 to 12; SDM 2.
+ *
+ * A source operand in memory comes by way of xmm_scratch. If the VEC that takes it is near, it
+ * stays in a register and xmm_scratch is not written: lifted code reads that once. */
+#include "jit/x64/lower.h"
+
+#include "base/check.h"
+#include "cpu/vec.h"
+
+enum { XMM_A = 8, XMM_B = 9 };
+enum { NEAR_OPS = 8 }; /* how far a VEC may be from the load of its source */
+#define SCRATCH ((u32)offsetof(struct cpu, xmm_scratch))
+
+enum {
+    MOVD_TO = 0x6e | XO_0F | XO_66,
+    MOVD_FROM = 0x7e | XO_0F | XO_66,
+    MOVQ_LOAD = 0x7e | XO_0F | XO_F3,
+    MOVQ_STORE = 0xd6 | XO_0F | XO_66,
+    MOVUPS_LOAD = 0x10 | XO_0F,
+    MOVUPS_STORE = 0x11 | XO_0F,
+    MOVAPS_LOAD = 0x28 | XO_0F,
+    MOVHPS_STORE = 0x17 | XO_0F,
+    PEXTRW = 0xc5 | XO_0F | XO_66,
+    PINSRW = 0xc4 | XO_0F | XO_66,
+    PUNPCKLQDQ = 0x6c | XO_0F | XO_66,
+    SHIFT_Q = 0x73 | XO_0F | XO_66,
+    PSRLDQ = 3, /* SHIFT_Q's ModRM.reg */
+};
+
+static u32 load_of(unsigned size)
+{
+    return size == 4 ? MOVD_TO : size == 8 ? MOVQ_LOAD : MOVUPS_LOAD;
+}
+
+static u32 store_of(unsigned size)
+{
+    return size == 4 ? MOVD_FROM : size == 8 ? MOVQ_STORE : MOVUPS_STORE;
+}
+
+/* -- offsets in struct cpu -- */
+
+enum { XMM_BYTES = 8 * sizeof(union xmm), NOT_XMM = -1 };
+
+static bool overlaps_xmm(u32 off, u32 size)
+{
+    return off + size > xmm_offset(0) && off < xmm_offset(0) + XMM_BYTES;
+}
+
+static s32 xmm_at(u32 off)
+{
+    u32 rel = off - (u32)xmm_offset(0);
+    return rel < XMM_BYTES && rel % sizeof(union xmm) == 0 ? (s32)(rel / sizeof(union xmm))
+                                                           : NOT_XMM;
+}
+
+/* -- the state in host registers -- */
+
+/* From here on it is, at least as far as need. */
+static void enter(struct lower *l, u8 need)
+{
+    if (l->vec.on >= need)
+        return;
+    x_alu_mi(&l->e, X_CMP, 1, x_at(RSP, FRAME_VU), need == VU_FP ? VU_FP : VU_OFF);
+    u32 on = x_jcc8(&l->e, need == VU_FP ? CC_E : CC_NE);
+    emit_call_stub(l, need == VU_FP ? STUB_FP_ON : STUB_XMM_ON);
+    x_bind8(&l->e, on);
+    l->vec.on = need;
+}
+
+/* struct cpu has it all. */
+static void leave(struct lower *l)
+{
+    emit_call_stub(l, STUB_VU_OFF);
+    l->vec.on = VU_OFF;
+}
+
+/* -- what the host can do -- */
+
+/* How an MMX operation is done with XMM registers whose upper halves are 0. */
+enum mmx_way {
+    MMX_SAME,
+    MMX_JOIN, /* both operands as the halves of one, taken twice: packs and horizontal sums */
+    MMX_HIGH, /* by the operation on low halves, of whose result it is the upper half */
+    MMX_NONE,
+};
+
+static enum mmx_way mmx_way(enum vec_op op)
+{
+    switch (op) {
+    case VEC_OP_mm_packsswb:
+    case VEC_OP_mm_packssdw:
+    case VEC_OP_mm_packuswb:
+    case VEC_OP_mm_phaddw:
+    case VEC_OP_mm_phaddd:
+    case VEC_OP_mm_phaddsw:
+    case VEC_OP_mm_phsubw:
+    case VEC_OP_mm_phsubd:
+    case VEC_OP_mm_phsubsw: return MMX_JOIN;
+    case VEC_OP_mm_punpckhbw:
+    case VEC_OP_mm_punpckhwd:
+    case VEC_OP_mm_punpckhdq: return MMX_HIGH;
+    case VEC_OP_mm_pshufb:
+    case VEC_OP_mm_palignr: return MMX_NONE;
+    default: return MMX_SAME;
+    }
+}
+
+static bool is_sse3(enum vec_op op)
+{
+    switch (op) {
+    case VEC_OP_movsldup:
+    case VEC_OP_movshdup:
+    case VEC_OP_movddup:
+    case VEC_OP_haddps:
+    case VEC_OP_haddpd:
+    case VEC_OP_hsubps:
+    case VEC_OP_hsubpd:
+    case VEC_OP_addsubps:
+    case VEC_OP_addsubpd: return true;
+    default: return false;
+    }
+}
+
+static bool host_has(const struct x64 *be, enum vec_op op)
+{
+    const struct vec_op_info *v = &vec_op_info[op];
+    if ((v->attr & VA_SOFT) || ((v->attr & VA_FP) && !be->daz))
+        return false;
+    return v->map == MAP_0F ? be->sse3 || !is_sse3(op) : be->ssse3;
+}
+
+static enum vec_op op_of(const struct ir_insn *o)
+{
+    return (enum vec_op)(o->cc | (u32)o->size << 8);
+}
+
+/* An operand of 16 bytes that is a register, or does not touch one. */
+static bool is_operand(u32 off)
+{
+    return xmm_at(off) != NOT_XMM || !overlaps_xmm(off, 16);
+}
+
+static bool is_native(const struct lower *l, const struct ir_insn *o)
+{
+    u32 dst = o->imm, src = o->a.v;
+    if (!host_has(l->be, op_of(o)))
+        return false;
+    switch ((enum vec_shape)vec_op_info[op_of(o)].shape) {
+    case VS_X: return xmm_at(dst) != NOT_XMM && is_operand(src);
+    case VS_XR: return xmm_at(dst) != NOT_XMM && !overlaps_xmm(src, 4);
+    case VS_RX: return !overlaps_xmm(dst, 4) && is_operand(src);
+    case VS_F: return is_operand(dst) && is_operand(src);
+    case VS_M:
+        return mmx_way(op_of(o)) != MMX_NONE && !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
+    case VS_RM: return !overlaps_xmm(dst, 4) && !overlaps_xmm(src, 8);
+    default: return false;
+    }
+}
+
+static u32 opcode_of(const struct vec_op_info *v)
+{
+    static const u32 maps[] = {[MAP_0F] = XO_0F, [MAP_0F38] = XO_0F38, [MAP_0F3A] = XO_0F3A};
+    static const u32 prefixes[] = {[MP_66] = XO_66, [MP_F3] = XO_F3, [MP_F2] = XO_F2};
+    return v->opcode | maps[v->map] | prefixes[v->mand];
+}
+
+/* -- operations -- */
+
+/* The register that has the 16 bytes at off: temp if they have to be loaded. */
+static unsigned operand(struct lower *l, u32 off, unsigned temp)
+{
+    if (xmm_at(off) != NOT_XMM)
+        return (unsigned)xmm_at(off);
+    if (off != SCRATCH || l->vec.taker != l->i || !l->i)
+        x_rm(&l->e, MOVUPS_LOAD, temp, cpu_at((s32)off));
+    return temp;
+}
+
+static void emit_imm(struct lower *l, const struct ir_insn *o)
+{
+    if (vec_op_info[op_of(o)].attr & VA_IMM)
+        x_byte(&l->e, o->b.v & 0xff);
+}
+
+static void emit_xmm(struct lower *l, const struct ir_insn *o)
+{
+    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    unsigned d = (unsigned)xmm_at(o->imm);
+    if (v->ext >= 0)
+        x_rr(&l->e, opcode_of(v), (unsigned)v->ext, d);
+    else if (v->shape == VS_XR)
+        x_rm(&l->e, opcode_of(v), d, cpu_at((s32)o->a.v));
+    else
+        x_rr(&l->e, opcode_of(v), d, operand(l, o->a.v, XMM_A));
+    emit_imm(l, o);
+}
+
+static void emit_to_field(struct lower *l, const struct ir_insn *o, u32 opcode, unsigned s)
+{
+    unsigned r = ra_scratch(l);
+    x_rr(&l->e, opcode, r, s);
+    x_store(&l->e, 4, cpu_at((s32)o->imm), r);
+}
+
+/* scratch[0] = flags of the comparison, which the host's remain; its OF, SF and AF are 0, as the
+ * guest's will be. */
+static void emit_compare(struct lower *l, const struct ir_insn *o)
+{
+    static const struct {
+        u8 cc;
+        u32 value;
+    } results[] = {{CC_B, FLAG_CF}, {CC_E, FLAG_ZF}, {CC_P, FLAG_ZF | FLAG_PF | FLAG_CF}};
+    unsigned r = ra_scratch(l), t = ra_scratch(l);
+    unsigned d = operand(l, o->imm, XMM_B);
+    x_rr(&l->e, opcode_of(&vec_op_info[op_of(o)]), d, operand(l, o->a.v, XMM_A));
+    l->e.flags_gen++;
+    x_mov_ri(&l->e, r, 0);
+    for (unsigned n = 0; n < ARRAY_LEN(results); n++) {
+        x_mov_ri(&l->e, t, results[n].value);
+        x_cmov(&l->e, (enum x_cc)results[n].cc, r, t);
+    }
+    x_store(&l->e, 4, cpu_at(CPU_OFF(scratch[0])), r);
+    l->vec.flags_at = l->i;
+    l->vec.flags_gen = l->e.flags_gen;
+}
+
+/* VEC, LDS, FLAGS: as cpu/sem_vec.c makes it */
+bool vec_left_flags(const struct lower *l)
+{
+    const struct ir_insn *o = &l->ir->ops[l->i], *lds = o - 1;
+    return l->vec.flags_gen == l->e.flags_gen && l->vec.flags_at + 2 == l->i &&
+           o->cc == FK_EFLAGS && lds->op == IR_LDS && lds->size == 4 &&
+           lds->imm == (u32)CPU_OFF(scratch[0]) && lds->d.kind == o->b.kind && lds->d.v == o->b.v;
+}
+
+/* The 8 bytes of an MMX source */
+static void load_mmx_source(struct lower *l, const struct ir_insn *o, unsigned to)
+{
+    if (o->a.v != SCRATCH || l->vec.taker != l->i || !l->i)
+        x_rm(&l->e, MOVQ_LOAD, to, cpu_at((s32)o->a.v));
+    else if (to != XMM_A)
+        x_rr(&l->e, MOVAPS_LOAD, to, XMM_A);
+}
+
+static void emit_mmx(struct lower *l, const struct ir_insn *o)
+{
+    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    enum mmx_way way = mmx_way(op_of(o));
+    u32 opcode = opcode_of(v) | (op_of(o) == VEC_OP_mm_pshufw ? XO_F2 : XO_66);
+    struct x_mem dst = cpu_at((s32)o->imm);
+    if (v->ext < 0)
+        load_mmx_source(l, o, XMM_A);
+    x_rm(&l->e, MOVQ_LOAD, XMM_B, dst);
+    if (way == MMX_JOIN)
+        x_rr(&l->e, PUNPCKLQDQ, XMM_B, XMM_A);
+    if (way == MMX_HIGH)
+        opcode -= 8; /* PUNPCKL.. */
+    x_rr(&l->e, opcode, v->ext >= 0 ? (unsigned)v->ext : XMM_B,
+         v->ext >= 0 || way == MMX_JOIN ? XMM_B : XMM_A);
+    emit_imm(l, o);
+    if (way == MMX_HIGH) {
+        x_rr(&l->e, SHIFT_Q, PSRLDQ, XMM_B);
+        x_byte(&l->e, 8);
+    }
+    x_rm(&l->e, MOVQ_STORE, XMM_B, dst);
+}
+
+static void emit_native(struct lower *l, const struct ir_insn *o)
+{
+    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    if (v->shape != VS_M && v->shape != VS_RM)
+        enter(l, v->attr & VA_FP ? VU_FP : VU_XMM);
+    switch ((enum vec_shape)v->shape) {
+    case VS_X:
+    case VS_XR: emit_xmm(l, o); break;
+    case VS_RX: emit_to_field(l, o, opcode_of(v), operand(l, o->a.v, XMM_A)); break;
+    case VS_F: emit_compare(l, o); break;
+    case VS_M: emit_mmx(l, o); break;
+    case VS_RM:
+        load_mmx_source(l, o, XMM_A);
+        emit_to_field(l, o, opcode_of(v) | XO_66, XMM_A);
+        break;
+    default: CHECK(false, "vector shape %u has no host instruction", v->shape);
+    }
+}
+
+void lower_vec(struct lower *l, const struct ir_insn *o)
+{
+    if (l->vec.done == l->i && l->i)
+        return;
+    if (is_native(l, o)) {
+        emit_native(l, o);
+        return;
+    }
+    put_arg_reg(l, 0, HOST_NONE, op_of(o));
+    put_arg_reg(l, 1, HOST_NONE, o->imm);
+    put_arg_reg(l, 2, HOST_NONE, o->a.v);
+    put_arg_reg(l, 3, HOST_NONE, o->b.v);
+    emit_call_stub(l, STUB_VEC);
+    l->vec.on = VU_OFF;
+}
+
+/* -- loads and stores -- */
+
+/* An access of size bytes whose register is xmm: in line by opcode move. */
+static void access(struct lower *l, const struct ir_insn *o, struct ool *q, u32 move, unsigned xmm,
+                   struct x_mem *field)
+{
+    bool load = o->op == IR_LDV, own;
+    struct group *g = share_begin(l, q);
+    unsigned addr = mem_address(l, o, 0, q, &own), entry = !g || q->leader ? ra_scratch(l) : 0;
+    struct x_mem guest;
+    q->sync = flags_sync(l);
+    q->size = o->size;
+    q->access = load ? STUB_LDV : STUB_STV;
+    q->addr = (u8)addr;
+    q->imm = o->imm;
+    q->how = (u8)((is_user(l, o) ? VECTOR_USER : 0) | (o->cc & 1 ? VECTOR_SYS : 0) |
+                  (o->cc & 2 ? VECTOR_ALIGNED : 0));
+    if (!load && field)
+        x_rm(&l->e, load_of(o->size), xmm, *field);
+    if (g) {
+        if (o->cc & 2) {
+            x_test_ri(&l->e, 1, addr, 15);
+            q->cross = x_jcc(&l->e, CC_NE);
+        }
+        guest = share_look_up(l, o, g, q, addr, entry);
+    } else {
+        mem_look_up(l, o, 0, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
+        guest = mem_guest_at(q, addr, entry);
+    }
+    x_rm(&l->e, move, xmm, guest);
+    if (load && field)
+        x_rm(&l->e, store_of(o->size), xmm, *field);
+    q->back = enc_pos(&l->e);
+    if (g)
+        share_end(l, g);
+}
+
+/* The VEC op that will read the size bytes which the op at hand loads to xmm_scratch, if nothing in
+ * between may leave or use XMM_A. 0: none. */
+static u32 find_taker(const struct lower *l)
+{
+    for (u32 i = l->i + 1; i < l->ir->nops && i <= l->i + NEAR_OPS; i++) {
+        const struct ir_insn *o = &l->ir->ops[i];
+        bool field = o->op == IR_LDS || o->op == IR_STS;
+        if (o->op == IR_VEC) {
+            unsigned shape = vec_op_info[op_of(o)].shape;
+            bool takes = shape == VS_X || shape == VS_RX || shape == VS_F || shape == VS_M ||
+                         (op_of(o) == VEC_OP_movd && l->ir->ops[l->i].size == 4);
+            return takes && o->a.v == SCRATCH && o->imm != SCRATCH && is_native(l, o) ? i : 0;
+        }
+        if (field && o->imm + o->size > SCRATCH && o->imm < SCRATCH + sizeof(union xmm))
+            return 0;
+        if (field && (overlaps_xmm(o->imm, o->size) || o->imm == (u32)CPU_OFF(mxcsr)))
+            return 0;
+        if (!field && (!(ir_op_info[o->op].flags & IRF_P) || (ir_op_info[o->op].flags & IRF_FR)))
+            return 0;
+    }
+    return 0;
+}
+
+/* To xmm_scratch, or to where the one that reads it wants it. */
+static void load_scratch(struct lower *l, const struct ir_insn *o, struct ool *q, u32 taker)
+{
+    const struct ir_insn *vec = &l->ir->ops[taker];
+    unsigned xmm = XMM_A;
+    l->vec.taker = taker;
+    if (op_of(vec) == VEC_OP_movd ||
+        (op_of(vec) == VEC_OP_movq && o->size == 8)) { /* as loads they do all of it */
+        enter(l, VU_XMM);
+        xmm = (unsigned)xmm_at(vec->imm);
+        l->vec.done = taker;
+    }
+    q->dst = (u8)xmm;
+    q->move = load_of(o->size);
+    access(l, o, q, q->move, xmm, NULL);
+}
+
+void lower_ldv(struct lower *l, const struct ir_insn *o)
+{
+    struct x_mem field = cpu_at((s32)o->imm);
+    u32 taker = o->imm == SCRATCH ? find_taker(l) : 0;
+    struct ool *q = ool_new(l, OOL_VECTOR);
+    q->dst = HOST_NONE;
+    if (taker) {
+        load_scratch(l, o, q, taker);
+    } else if (xmm_at(o->imm) != NOT_XMM && o->size == 16) {
+        enter(l, VU_XMM);
+        access(l, o, q, MOVUPS_LOAD, (unsigned)xmm_at(o->imm), NULL);
+    } else {
+        if (overlaps_xmm(o->imm, o->size))
+            leave(l);
+        access(l, o, q, load_of(o->size), XMM_A, &field);
+    }
+}
+
+void lower_stv(struct lower *l, const struct ir_insn *o)
+{
+    struct x_mem field = cpu_at((s32)o->imm);
+    struct ool *q = ool_new(l, OOL_VECTOR);
+    q->dst = HOST_NONE;
+    if (xmm_at(o->imm) != NOT_XMM) {
+        enter(l, VU_XMM);
+        access(l, o, q, store_of(o->size), (unsigned)xmm_at(o->imm), NULL);
+    } else if (o->size == 8 && xmm_at(o->imm - 8) != NOT_XMM) {
+        enter(l, VU_XMM);
+        access(l, o, q, MOVHPS_STORE, (unsigned)xmm_at(o->imm - 8), NULL);
+    } else {
+        if (overlaps_xmm(o->imm, o->size))
+            leave(l);
+        access(l, o, q, store_of(o->size), XMM_A, &field);
+    }
+}
+
+void slow_vector(struct lower *l, const struct ool *q)
+{
+    put_arg_reg(l, 0, q->addr, q->disp);
+    put_arg_reg(l, 1, HOST_NONE, q->imm);
+    put_arg_reg(l, 2, HOST_NONE, q->size);
+    put_arg_reg(l, 3, HOST_NONE, q->how);
+    emit_call_stub(l, q->access);
+    if (q->dst != HOST_NONE)
+        x_rm(&l->e, q->move, q->dst, cpu_at((s32)q->imm));
+}
+
+/* -- parts of registers, MXCSR -- */
+
+/* A word of an XMM register: the register; the word's number in *word. */
+static s32 word_at(const struct ir_insn *o, unsigned *word)
+{
+    u32 rel = o->imm - (u32)xmm_offset(0);
+    if (o->size != 2 || !overlaps_xmm(o->imm, 2) || rel % 2)
+        return NOT_XMM;
+    *word = rel / 2 % 8;
+    return (s32)(rel / sizeof(union xmm));
+}
+
+/* Is it a field whose truth may be in a register? */
+static bool is_held(const struct ir_insn *o)
+{
+    return overlaps_xmm(o->imm, o->size) ||
+           (o->imm < CPU_OFF(mxcsr) + 4 && o->imm + o->size > (u32)CPU_OFF(mxcsr));
+}
+
+bool lower_vec_lds(struct lower *l, const struct ir_insn *o)
+{
+    unsigned word;
+    s32 x = word_at(o, &word);
+    if (!is_held(o))
+        return false;
+    if (x != NOT_XMM) {
+        enter(l, VU_XMM);
+        x_rr(&l->e, PEXTRW, ra_def(l, o->d, IR_NONE), (unsigned)x);
+        x_byte(&l->e, word);
+        return true;
+    }
+    if (xmm_at(o->imm) != NOT_XMM && o->size == 4) {
+        enter(l, VU_XMM);
+        x_rr(&l->e, MOVD_FROM, (unsigned)xmm_at(o->imm), ra_def(l, o->d, IR_NONE));
+        return true;
+    }
+    leave(l);
+    return false;
+}
+
+bool lower_vec_sts(struct lower *l, const struct ir_insn *o)
+{
+    unsigned word;
+    s32 x = word_at(o, &word);
+    if (!is_held(o))
+        return false;
+    if (x == NOT_XMM) {
+        leave(l);
+        return false;
+    }
+    enter(l, VU_XMM);
+    x_rr(&l->e, PINSRW, (unsigned)x, ra_use(l, o->a));
+    x_byte(&l->e, word);
+    return true;
+}
