@@ -10,7 +10,7 @@
 
 struct hash {
     u64 lane[HASH_LANES];
-    u64 total;          /* bytes taken so far */
+    u64 total;           /* bytes taken so far */
     u8 tail[HASH_BLOCK]; /* the bytes of an unfinished block: total % HASH_BLOCK of them */
 };
 

@@ -4,20 +4,22 @@
 
 #include "cpu/state.h"
 
-/* Faults: abandon the current instruction, which has committed nothing, and deliver. Never return. The
- * exec loop catches the unwind and calls cpu_deliver_pending(). */
+/* Faults: abandon the current instruction, which has committed nothing, and deliver. Never return.
+ * The exec loop catches the unwind and calls cpu_deliver_pending(). */
 _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec);
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error);
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 
-/* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction. May
- * raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */
+/* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction.
+ * May raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */
 void cpu_soft_int(struct cpu *cpu, u8 vec);
-/* Delivers #DB as a trap (single step, data breakpoint, INT1) between instructions; dr6_bits are ORed into DR6. */
+/* Delivers #DB as a trap (single step, data breakpoint, INT1) between instructions; dr6_bits are
+ * ORed into DR6. */
 void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits);
 /* Delivers an external interrupt or NMI between instructions (cpu->eip is the return address). */
 void cpu_interrupt(struct cpu *cpu, u8 vec);
-/* Delivers what cpu_raise recorded, between instructions; on nested faults goes to #DF and to EV_TRIPLE. */
+/* Delivers what cpu_raise recorded, between instructions; on nested faults goes to #DF and to
+ * EV_TRIPLE. */
 void cpu_deliver_pending(struct cpu *cpu);
 
 #endif

@@ -1,6 +1,6 @@
-/* The one place that computes arithmetic flags from their lazy form (SDM vol. 1, 3.4.3.1). Every kind is
- * brought to a result and two operands; carries then follow from the full-adder identities, so that no
- * kind needs wider arithmetic. */
+/* The one place that computes arithmetic flags from their lazy form (SDM vol. 1, 3.4.3.1). Every
+ * kind is brought to a result and two operands; carries then follow from the full-adder identities,
+ * so that no kind needs wider arithmetic. */
 #include "cpu/flags.h"
 
 enum { FLAGS_CARRY = FLAG_CF | FLAG_AF | FLAG_OF };

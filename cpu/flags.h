@@ -1,6 +1,6 @@
-/* The lazy form of the arithmetic flags (CF PF AF ZF SF OF): the last operation and its operands, and
- * the one place that computes flags from it. Every back end must agree with flags_eval(), undefined flags
- * included. Values keep garbage above their size; evaluation truncates. */
+/* The lazy form of the arithmetic flags (CF PF AF ZF SF OF): the last operation and its operands,
+ * and the one place that computes flags from it. Every back end must agree with flags_eval(),
+ * undefined flags included. Values keep garbage above their size; evaluation truncates. */
 #ifndef CPU_FLAGS_H
 #define CPU_FLAGS_H
 
@@ -38,19 +38,21 @@ enum flag_kind {
     FK_LOGIC,  /* dst = res; CF = OF = AF = 0 */
     FK_INC,    /* dst = res, src = CF to keep (0 or 1) */
     FK_DEC,    /* dst = res, src = CF to keep (0 or 1) */
-    FK_SHL,    /* dst = res, src = a << (n - 1): CF = its top bit; OF = top bit of dst ^ src; AF = 0 */
-    FK_SHR,    /* dst = res, src = a >> (n - 1), arithmetic for SAR: CF = its bit 0; OF = top bit of dst ^ src; AF = 0 */
-    FK_MUL,    /* dst = low half of the product, src != 0: CF = OF = 1; SF ZF PF from dst; AF = 0 */
+    FK_SHL, /* dst = res, src = a << (n - 1): CF = its top bit; OF = top bit of dst ^ src; AF = 0 */
+    FK_SHR, /* dst = res, src = a >> (n - 1), arithmetic for SAR: CF = its bit 0; OF = top bit of
+               dst ^ src; AF = 0 */
+    FK_MUL, /* dst = low half of the product, src != 0: CF = OF = 1; SF ZF PF from dst; AF = 0 */
     FK_COUNT
 };
 
 /* cc_op packs kind and log2 of the size in bytes. */
-#define FLAG_OP(kind, size_log2) ((u32)(kind) * 4 + (size_log2))
+#define FLAG_OP(kind, size_log2) ((u32)(kind)*4 + (size_log2))
 
 /* All six flags, at their EFLAGS places. */
 u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux);
 
-/* Does x86 condition code cc (0..15: O NO B AE E NE BE A S NS P NP L GE LE G) hold in eflags? 0 or 1. */
+/* Does x86 condition code cc (0..15: O NO B AE E NE BE A S NS P NP L GE LE G) hold in eflags? 0
+ * or 1. */
 static inline u32 flags_cond(u32 eflags, unsigned cc)
 {
     bool r;

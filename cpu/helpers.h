@@ -9,8 +9,8 @@
 #define HELPER_ARGS_2 , u32 a, u32 b
 #define HELPER_ARGS_3 , u32 a, u32 b, u32 c
 #define HELPER_ARGS_4 , u32 a, u32 b, u32 c, u32 e
-#define HELPER_RET_0 void
-#define HELPER_RET_1 u32
+#define HELPER_RET_0  void
+#define HELPER_RET_1  u32
 #define HELPER(name, ret, nargs, flags)                                                            \
     HELPER_RET_##ret help_##name(struct cpu *cpu HELPER_ARGS_##nargs);
 #include "cpu/helper.def"

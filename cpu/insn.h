@@ -22,25 +22,25 @@ enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A };
 
 /* One decoded instruction. */
 struct insn {
-    u16 row;      /* index into insn_table */
-    u8 len;       /* whole length in bytes, prefixes included, 1..15 */
-    u8 prefixes;  /* PFX_* */
-    u8 map;       /* enum insn_map */
-    u8 opcode;    /* last opcode byte */
-    u8 modrm;     /* 0 when the form has none */
-    u8 opsize;    /* effective operand size, 2 or 4 bytes (for operand kinds v and z) */
-    u8 addrsize;  /* effective address size, 2 or 4 bytes */
-    u8 seg;       /* segment of the memory operand or string source: default or override */
-    u8 base;      /* of a ModRM memory operand: enum gpr or GPR_NONE; 16-bit forms too (BX, BP) */
-    u8 index;     /* enum gpr or GPR_NONE */
-    u8 scale;     /* 0..3, shift count of index */
+    u16 row;     /* index into insn_table */
+    u8 len;      /* whole length in bytes, prefixes included, 1..15 */
+    u8 prefixes; /* PFX_* */
+    u8 map;      /* enum insn_map */
+    u8 opcode;   /* last opcode byte */
+    u8 modrm;    /* 0 when the form has none */
+    u8 opsize;   /* effective operand size, 2 or 4 bytes (for operand kinds v and z) */
+    u8 addrsize; /* effective address size, 2 or 4 bytes */
+    u8 seg;      /* segment of the memory operand or string source: default or override */
+    u8 base;     /* of a ModRM memory operand: enum gpr or GPR_NONE; 16-bit forms too (BX, BP) */
+    u8 index;    /* enum gpr or GPR_NONE */
+    u8 scale;    /* 0..3, shift count of index */
     u8 reserved;
-    u16 sel;      /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
-    s32 disp;     /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
-                     a lone address (moffs, no base and no index) is zero-extended */
-    u32 imm;      /* immediate, sign-extended to 32 bits where the form sign-extends, else
-                     zero-extended; for relative branches the sign-extended displacement from the
-                     next instruction */
+    u16 sel;  /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
+    s32 disp; /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
+                 a lone address (moffs, no base and no index) is zero-extended */
+    u32 imm;  /* immediate, sign-extended to 32 bits where the form sign-extends, else
+                 zero-extended; for relative branches the sign-extended displacement from the
+                 next instruction */
 };
 _Static_assert(sizeof(struct insn) <= 32, "the decode memo relies on it");
 
@@ -60,30 +60,63 @@ static inline unsigned insn_rm(const struct insn *in)
 /* Operand kinds, in the notation of SDM volume 2, appendix A.2. Sizes: b 1, w 2, d 4, v opsize. */
 enum opnd {
     OP_NONE,
-    OP_Eb, OP_Ew, OP_Ed, OP_Ev,  /* ModRM.rm: register or memory */
-    OP_Gb, OP_Gw, OP_Gd, OP_Gv,  /* ModRM.reg: general register */
-    OP_M,                        /* ModRM.rm: memory only; a register form is #UD */
-    OP_Mb, OP_Mw, OP_Md, OP_Mq,  /* memory only, of that size */
-    OP_Mp,                       /* memory only: far pointer 16:opsize */
-    OP_Ma,                       /* memory only: BOUND's pair */
-    OP_Rd,                       /* ModRM.rm: 32-bit register whatever mod says (MOV CR/DR) */
-    OP_Ib, OP_Iw, OP_Iz,         /* immediate byte (zero-extended), word, opsize */
-    OP_sIb,                      /* immediate byte sign-extended */
-    OP_Ap,                       /* far pointer in the instruction: imm = offset, sel = selector */
-    OP_Jb, OP_Jz,                /* relative branch */
-    OP_Ob, OP_Ov,                /* moffs: disp = address, of size addrsize */
-    OP_Sw,                       /* ModRM.reg: segment register */
-    OP_Cd, OP_Dd,                /* ModRM.reg: control, debug register */
-    OP_AL, OP_CL, OP_DX, OP_eAX, /* fixed registers; eAX has size v */
-    OP_Zb, OP_Zv,                /* register in the low three opcode bits, sizes b and v */
-    OP_ES, OP_CS, OP_SS, OP_DS, OP_FS, OP_GS,
-    OP_1,                        /* constant 1 (shift group D0/D1) */
-    OP_RvMw,                     /* ModRM.rm: a register of opsize, or a word in memory */
-    OP_Xb, OP_Xv,                /* string source at seg:eSI; insn.seg is DS or the override */
-    OP_Yb, OP_Yv,                /* string destination at ES:eDI, never overridden */
-    OP_Mx,                       /* memory only, 16 bytes */
-    OP_Pq, OP_Qq, OP_Qd, OP_Nq,  /* MMX: reg; rm or memory 64/32; rm register only */
-    OP_Vx, OP_Wx, OP_Wq, OP_Wd, OP_Ww, OP_Ux, /* SSE: reg; rm, memory of 16/8/4/2; rm, no memory */
+    OP_Eb,
+    OP_Ew,
+    OP_Ed,
+    OP_Ev, /* ModRM.rm: register or memory */
+    OP_Gb,
+    OP_Gw,
+    OP_Gd,
+    OP_Gv, /* ModRM.reg: general register */
+    OP_M,  /* ModRM.rm: memory only; a register form is #UD */
+    OP_Mb,
+    OP_Mw,
+    OP_Md,
+    OP_Mq, /* memory only, of that size */
+    OP_Mp, /* memory only: far pointer 16:opsize */
+    OP_Ma, /* memory only: BOUND's pair */
+    OP_Rd, /* ModRM.rm: 32-bit register whatever mod says (MOV CR/DR) */
+    OP_Ib,
+    OP_Iw,
+    OP_Iz,  /* immediate byte (zero-extended), word, opsize */
+    OP_sIb, /* immediate byte sign-extended */
+    OP_Ap,  /* far pointer in the instruction: imm = offset, sel = selector */
+    OP_Jb,
+    OP_Jz, /* relative branch */
+    OP_Ob,
+    OP_Ov, /* moffs: disp = address, of size addrsize */
+    OP_Sw, /* ModRM.reg: segment register */
+    OP_Cd,
+    OP_Dd, /* ModRM.reg: control, debug register */
+    OP_AL,
+    OP_CL,
+    OP_DX,
+    OP_eAX, /* fixed registers; eAX has size v */
+    OP_Zb,
+    OP_Zv, /* register in the low three opcode bits, sizes b and v */
+    OP_ES,
+    OP_CS,
+    OP_SS,
+    OP_DS,
+    OP_FS,
+    OP_GS,
+    OP_1,    /* constant 1 (shift group D0/D1) */
+    OP_RvMw, /* ModRM.rm: a register of opsize, or a word in memory */
+    OP_Xb,
+    OP_Xv, /* string source at seg:eSI; insn.seg is DS or the override */
+    OP_Yb,
+    OP_Yv, /* string destination at ES:eDI, never overridden */
+    OP_Mx, /* memory only, 16 bytes */
+    OP_Pq,
+    OP_Qq,
+    OP_Qd,
+    OP_Nq, /* MMX: reg; rm or memory 64/32; rm register only */
+    OP_Vx,
+    OP_Wx,
+    OP_Wq,
+    OP_Wd,
+    OP_Ww,
+    OP_Ux, /* SSE: reg; rm, memory of 16/8/4/2; rm, no memory */
 };
 
 /* insn_row.attr */
@@ -101,8 +134,24 @@ enum {
     IA_MEM = 1 << 10,  /* memory form only, though no operand kind says so */
 };
 
-enum isa { ISA_8086, ISA_186, ISA_286, ISA_386, ISA_486, ISA_P5, ISA_P6, ISA_FPU, ISA_MMX,
-           ISA_SEP /* SYSENTER */, ISA_FXSR, ISA_SSE, ISA_SSE2, ISA_SSE3, ISA_SSSE3, ISA_COUNT };
+enum isa {
+    ISA_8086,
+    ISA_186,
+    ISA_286,
+    ISA_386,
+    ISA_486,
+    ISA_P5,
+    ISA_P6,
+    ISA_FPU,
+    ISA_MMX,
+    ISA_SEP /* SYSENTER */,
+    ISA_FXSR,
+    ISA_SSE,
+    ISA_SSE2,
+    ISA_SSE3,
+    ISA_SSSE3,
+    ISA_COUNT
+};
 
 /* Mandatory prefix of a form */
 enum mand { MP_ANY /* 66/F2/F3 do not select the form */, MP_NONE, MP_66, MP_F3, MP_F2 };

@@ -26,7 +26,8 @@ struct lift {
     enum isa isa; /* CPU model's generation: forms beyond it are #UD */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
-    bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier instruction */
+    bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier
+                       instruction */
 };
 
 /* Lifts one instruction (emits INSN first): legality by row (mode, privilege, isa), then row->sem.

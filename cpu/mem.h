@@ -1,5 +1,6 @@
-/* Guest memory as helpers see it: by linear address, or by segment and offset with all checks. Any of
- * these may raise (#PF, #GP, #SS, #AC) and then not return; nothing has been written in that case. */
+/* Guest memory as helpers see it: by linear address, or by segment and offset with all checks. Any
+ * of these may raise (#PF, #GP, #SS, #AC) and then not return; nothing has been written in that
+ * case. */
 #ifndef CPU_MEM_H
 #define CPU_MEM_H
 
@@ -10,12 +11,13 @@ u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user);
 void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user);
 /* Checks that a write would succeed, without writing. */
 void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user);
-/* Any length, for FXSAVE and the like. A device among the pages is accessed in the largest units that fit. */
+/* Any length, for FXSAVE and the like. A device among the pages is accessed in the largest units
+ * that fit. */
 void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user);
 void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user);
 
-/* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off; raises #GP(0), or
- * #SS(0) for SS; returns the linear address. */
+/* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
+ * raises #GP(0), or #SS(0) for SS; returns the linear address. */
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
 
 static inline bool cpu_user(const struct cpu *cpu)
@@ -23,10 +25,11 @@ static inline bool cpu_user(const struct cpu *cpu)
     return cpu->cpl == 3;
 }
 
-/* Slow paths that translated code calls when the inline TLB test fails, at the privilege of cpu->cpl. size 1, 2, 4;
- * vectors (8, 16) go through buffers. Inside a native block (cpu->in_block) a device access, or a write to lines
- * that hold translated code, restarts the instruction in the interpreter before anything has happened. Outside, and
- * in the functions above, it is done, and cpu->io_done set. */
+/* Slow paths that translated code calls when the inline TLB test fails, at the privilege of
+ * cpu->cpl. size 1, 2, 4; vectors (8, 16) go through buffers. Inside a native block (cpu->in_block)
+ * a device access, or a write to lines that hold translated code, restarts the instruction in the
+ * interpreter before anything has happened. Outside, and in the functions above, it is done, and
+ * cpu->io_done set. */
 u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size);
 void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value);
 /* A read that will be followed by a write of the same bytes: faults as a write does. */

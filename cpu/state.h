@@ -1,6 +1,6 @@
-/* The architectural state of one CPU, and what translated code keeps beside it. Translated code addresses
- * it from one pinned host register: hot fields first, the TLB last. Allocated by cpu_new() as demand-zero
- * memory (the TLB alone spans 48 MiB of address space). */
+/* The architectural state of one CPU, and what translated code keeps beside it. Translated code
+ * addresses it from one pinned host register: hot fields first, the TLB last. Allocated by
+ * cpu_new() as demand-zero memory (the TLB alone spans 48 MiB of address space). */
 #ifndef CPU_STATE_H
 #define CPU_STATE_H
 
@@ -12,30 +12,58 @@
 #include "cpu/x87.h"
 #include "mmu/mmu.h"
 
-/* Cached descriptor of a segment register (SDM 3A 3.4.3). attr is bits 8-23 of the descriptor's second
- * dword shifted right by 8: type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15. */
+/* Cached descriptor of a segment register (SDM 3A 3.4.3). attr is bits 8-23 of the descriptor's
+ * second dword shifted right by 8: type 3:0, S 4, DPL 6:5, P 7, AVL 12, L 13, D/B 14, G 15. */
 struct segment {
     u16 sel;
     u16 attr;
     u32 base;
     u32 limit;   /* in bytes, granularity applied */
-    s64 limit_r; /* highest offset of a readable byte by the plain rule offset <= limit_r; -1: none, or the */
-    s64 limit_w; /* segment needs the exact check (expand-down): seg_update_cache() in seg.c sets them */
+    s64 limit_r; /* highest offset of a readable byte by the plain rule offset <= limit_r; -1: none,
+                    or the */
+    s64 limit_w; /* segment needs the exact check (expand-down): seg_update_cache() in seg.c sets
+                    them */
 };
 
 enum {
-    SA_TYPE = 0xf, SA_ACCESSED = 1, SA_RW = 2, SA_DC = 4, SA_CODE = 8,
-    SA_S = 0x10, SA_DPL = 0x60, SA_DPL_SHIFT = 5, SA_P = 0x80,
-    SA_AVL = 0x1000, SA_L = 0x2000, SA_DB = 0x4000, SA_G = 0x8000,
+    SA_TYPE = 0xf,
+    SA_ACCESSED = 1,
+    SA_RW = 2,
+    SA_DC = 4,
+    SA_CODE = 8,
+    SA_S = 0x10,
+    SA_DPL = 0x60,
+    SA_DPL_SHIFT = 5,
+    SA_P = 0x80,
+    SA_AVL = 0x1000,
+    SA_L = 0x2000,
+    SA_DB = 0x4000,
+    SA_G = 0x8000,
 };
 
 enum {
-    CR0_PE = 1u << 0, CR0_MP = 1u << 1, CR0_EM = 1u << 2, CR0_TS = 1u << 3, CR0_ET = 1u << 4,
-    CR0_NE = 1u << 5, CR0_WP = 1u << 16, CR0_AM = 1u << 18, CR0_NW = 1u << 29, CR0_CD = 1u << 30,
+    CR0_PE = 1u << 0,
+    CR0_MP = 1u << 1,
+    CR0_EM = 1u << 2,
+    CR0_TS = 1u << 3,
+    CR0_ET = 1u << 4,
+    CR0_NE = 1u << 5,
+    CR0_WP = 1u << 16,
+    CR0_AM = 1u << 18,
+    CR0_NW = 1u << 29,
+    CR0_CD = 1u << 30,
     CR0_PG = 1u << 31,
-    CR4_VME = 1u << 0, CR4_PVI = 1u << 1, CR4_TSD = 1u << 2, CR4_DE = 1u << 3, CR4_PSE = 1u << 4,
-    CR4_PAE = 1u << 5, CR4_MCE = 1u << 6, CR4_PGE = 1u << 7, CR4_PCE = 1u << 8,
-    CR4_OSFXSR = 1u << 9, CR4_OSXMMEXCPT = 1u << 10,
+    CR4_VME = 1u << 0,
+    CR4_PVI = 1u << 1,
+    CR4_TSD = 1u << 2,
+    CR4_DE = 1u << 3,
+    CR4_PSE = 1u << 4,
+    CR4_PAE = 1u << 5,
+    CR4_MCE = 1u << 6,
+    CR4_PGE = 1u << 7,
+    CR4_PCE = 1u << 8,
+    CR4_OSFXSR = 1u << 9,
+    CR4_OSXMMEXCPT = 1u << 10,
 };
 
 /* MXCSR (SDM 1, 10.2.3): exception flags in bits 5:0 (FP_* of softfp.h), their masks in 12:7. */
@@ -50,32 +78,53 @@ enum {
 };
 
 enum vector {
-    VEC_DE, VEC_DB, VEC_NMI, VEC_BP, VEC_OF, VEC_BR, VEC_UD, VEC_NM, VEC_DF, VEC_FPU_SEG, VEC_TS, VEC_NP,
-    VEC_SS, VEC_GP, VEC_PF, VEC_MF = 16, VEC_AC, VEC_MC, VEC_XM,
+    VEC_DE,
+    VEC_DB,
+    VEC_NMI,
+    VEC_BP,
+    VEC_OF,
+    VEC_BR,
+    VEC_UD,
+    VEC_NM,
+    VEC_DF,
+    VEC_FPU_SEG,
+    VEC_TS,
+    VEC_NP,
+    VEC_SS,
+    VEC_GP,
+    VEC_PF,
+    VEC_MF = 16,
+    VEC_AC,
+    VEC_MC,
+    VEC_XM,
 };
 
-/* The mode word: everything a block's translation depends on besides its bytes. cpu_mode() computes it. */
+/* The mode word: everything a block's translation depends on besides its bytes. cpu_mode() computes
+ * it. */
 enum {
-    MODE_CODE32 = 1 << 0,   /* CS.D */
-    MODE_STACK32 = 1 << 1,  /* SS.B */
-    MODE_USER = 1 << 2,     /* CPL 3: selects the TLB half */
-    MODE_PROT = 1 << 3,     /* protected mode and not virtual-8086 */
+    MODE_CODE32 = 1 << 0,  /* CS.D */
+    MODE_STACK32 = 1 << 1, /* SS.B */
+    MODE_USER = 1 << 2,    /* CPL 3: selects the TLB half */
+    MODE_PROT = 1 << 3,    /* protected mode and not virtual-8086 */
     MODE_VM86 = 1 << 4,
-    MODE_CPL0 = 1 << 5,     /* CPL 0 (real mode included): privileged instructions allowed */
-    MODE_NOFPU = 1 << 6,    /* CR0.EM or CR0.TS: x87 raises #NM */
-    MODE_NOSSE = 1 << 7,    /* CR0.EM, or CR4.OSFXSR clear: SSE raises #UD; with NOFPU only: #NM */
-    MODE_CS_FLAT = 1 << 8,  /* CS base 0 and limit 4 GiB - 1 */
-    MODE_SEG_SHIFT = 9,     /* two bits a segment, enum seg_class, at MODE_SEG_SHIFT + 2 * seg (CS: for data reads) */
-    MODE_ALIGN = 1 << 21,   /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
-    MODE_EDGE = 1 << 22,    /* CS is not flat and the page reaches outside [0, limit]: every jump is a computed XIND, checked */
-    MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
+    MODE_CPL0 = 1 << 5,    /* CPL 0 (real mode included): privileged instructions allowed */
+    MODE_NOFPU = 1 << 6,   /* CR0.EM or CR0.TS: x87 raises #NM */
+    MODE_NOSSE = 1 << 7,   /* CR0.EM, or CR4.OSFXSR clear: SSE raises #UD; with NOFPU only: #NM */
+    MODE_CS_FLAT = 1 << 8, /* CS base 0 and limit 4 GiB - 1 */
+    MODE_SEG_SHIFT = 9, /* two bits a segment, enum seg_class, at MODE_SEG_SHIFT + 2 * seg (CS: for
+                           data reads) */
+    MODE_ALIGN = 1 << 21, /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
+    MODE_EDGE = 1 << 22,  /* CS is not flat and the page reaches outside [0, limit]: every jump is a
+                             computed XIND, checked */
+    MODE_SSE_XM = 1 << 23, /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
     MODE_BITS = 24,
 };
 
 enum seg_class {
-    SEGC_FLAT,  /* base 0, limit 4 GiB - 1, readable and writable: nothing to check. CS counts as flat when
-                   it is readable: a write through CS in protected mode must be lifted as SEGC_CHECKED */
-    SEGC_BASED, /* as flat but with a base to add */
+    SEGC_FLAT,    /* base 0, limit 4 GiB - 1, readable and writable: nothing to check. CS counts as
+                     flat when    it is readable: a write through CS in protected mode must be lifted as
+                     SEGC_CHECKED */
+    SEGC_BASED,   /* as flat but with a base to add */
     SEGC_CHECKED, /* base, limit_r and limit_w checked on every access */
 };
 
@@ -100,7 +149,8 @@ struct jump_cache_entry {
     void *code;
 };
 
-/* Bits 15:8 are those of the page number, so that a page's entries stand together (INVLPG looks at 256 of them). */
+/* Bits 15:8 are those of the page number, so that a page's entries stand together (INVLPG looks at
+ * 256 of them). */
 static inline u32 jump_cache_index(u32 eip)
 {
     return (eip >> 4 ^ (eip & 0xff)) & ((1u << JUMP_CACHE_BITS) - 1);
@@ -131,31 +181,34 @@ struct pending_fault {
 
 /* Why run() came back, set by helpers for the loop in jit/exec.c: bits in cpu.events. */
 enum {
-    EV_STOP = 1 << 1,     /* leave cpu_run(): power-off, debug exit, host request */
-    EV_TRIPLE = 1 << 2,   /* shutdown after a triple fault */
-    EV_HALT = 1 << 3,     /* HLT: wait for an interrupt */
-    EV_SHADOW = 1 << 4,   /* STI or MOV SS: no interrupt before the next instruction has retired */
+    EV_STOP = 1 << 1,   /* leave cpu_run(): power-off, debug exit, host request */
+    EV_TRIPLE = 1 << 2, /* shutdown after a triple fault */
+    EV_HALT = 1 << 3,   /* HLT: wait for an interrupt */
+    EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
-    EV_NO_STEP = 1 << 6,  /* this instruction causes no single-step trap: MOV SS, INT n */
+    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: MOV SS, INT n */
 };
 
 struct cpu {
     /* -- hot: keep within 127 bytes of the start -- */
     u32 gpr[GPR_COUNT]; /* in translated code these live in host registers */
-    u32 eip_page;  /* inside a block: EIP of the page offset 0 of the page it runs from */
-    u32 eip;       /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
+    u32 eip_page;       /* inside a block: EIP of the page offset 0 of the page it runs from */
+    u32 eip;            /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
     u32 cc_op, cc_dst, cc_src, cc_aux; /* lazy arithmetic flags, see flags.h */
     u32 insn_off;  /* page offset of the current instruction; set before anything that may leave */
-    u32 insn_left; /* instructions of the running block not yet retired, current one included; 0 outside */
+    u32 insn_left; /* instructions of the running block not yet retired, current one included; 0
+                      outside */
     s64 budget;    /* instructions that may still begin (host register in translated code) */
     u64 jump_tag;  /* tag << 32, as in jump_cache_entry.key */
     u32 eflags;    /* all but the arithmetic flags and DF; bit 1 set */
     s32 df;        /* 1 or -1: EFLAGS.DF clear or set */
     u32 irq_line;  /* level of INTR; set by the board */
     u32 events;    /* EV_* */
-    u32 in_block;  /* nonzero while a back end runs a block: MMIO must restart through restart_single */
-    u32 io_done;   /* set by every device access (MMIO, port) that is carried out, and by a store that hits
-                      translated code: stepping then stops after the instruction, where devices have a say */
+    u32 in_block; /* nonzero while a back end runs a block: MMIO must restart through restart_single
+                   */
+    u32 io_done; /* set by every device access (MMIO, port) that is carried out, and by a store that
+                    hits translated code: stepping then stops after the instruction, where devices
+                    have a say */
 
     u64 icount_end; /* instruction count at which budget is 0 */
     u32 mode;       /* mode word; refreshed by cpu_update_mode() */
@@ -193,9 +246,9 @@ struct cpu {
     const struct cpu_hooks *hooks;
 
     /* exceptions */
-    sigjmp_buf *unwind;     /* where cpu_raise() goes */
+    sigjmp_buf *unwind; /* where cpu_raise() goes */
     struct pending_fault pending;
-    int fault_depth;        /* 0; 1 while delivering an exception; 2 while delivering #DF */
+    int fault_depth; /* 0; 1 while delivering an exception; 2 while delivering #DF */
     struct fault_record history[8];
     u32 history_next;
     struct fault_record shutdown[3]; /* EV_TRIPLE: the three faults */
@@ -208,8 +261,8 @@ enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE };
 
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
-    /* Mappings changed: cached jumps are void, all of them, those to non-global pages, to la's page, or to
-     * the 4 MiB around la. */
+    /* Mappings changed: cached jumps are void, all of them, those to non-global pages, to la's
+     * page, or to the 4 MiB around la. */
     void (*flush_jumps)(struct cpu *cpu, enum jump_flush what, laddr la);
     /* rerun the current instruction alone, by the interpreter; does not return */
     void (*restart_single)(struct cpu *cpu);
@@ -235,7 +288,8 @@ static inline u64 cpu_icount(const struct cpu *cpu)
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: host refuses memory */
 void cpu_free(struct cpu *cpu);
-void cpu_reset(struct cpu *cpu);       /* power-up state, SDM 3A 9.1.1 */
-void cpu_update_mode(struct cpu *cpu); /* after any change of segments, CR0, CR4, CPL, EFLAGS.VM/AC */
+void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
+void cpu_update_mode(
+    struct cpu *cpu); /* after any change of segments, CR0, CR4, CPL, EFLAGS.VM/AC */
 
 #endif

@@ -6,13 +6,15 @@
 
 struct board_pc {
     u64 ram_bytes;
-    const char *hd[4]; /* raw disk images: primary master, slave, secondary master, slave; NULL: none */
-    bool snapshot;     /* their writes go to memory and are lost */
-    bool serial[4];    /* port n is there, on chardev "serial<n>" */
-    bool debugcon;     /* on chardev "debugcon" */
+    const char
+        *hd[4];    /* raw disk images: primary master, slave, secondary master, slave; NULL: none */
+    bool snapshot; /* their writes go to memory and are lost */
+    bool serial[4]; /* port n is there, on chardev "serial<n>" */
+    bool debugcon;  /* on chardev "debugcon" */
 };
 
-/* Creates all devices on the bus, and puts the firmware tables (ACPI) into memory. False and one line in err. */
+/* Creates all devices on the bus, and puts the firmware tables (ACPI) into memory. False and one
+ * line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
 /* Size of disk n in bytes, 0 if there is none. */

@@ -26,13 +26,13 @@ struct i8042 {
     struct ps2_keyboard keyboard;
     struct ps2_mouse mouse;
 
-    u8 ram[32];     /* byte 0 is the command byte */
-    u8 status;      /* ST_* but OUTPUT_FULL and AUX, which follow from full_from */
-    u8 output;      /* the output buffer: keeps its value when read */
-    u32 full_from;  /* enum source: whose byte waits in it */
-    u8 output_port; /* bits 0-3, 6, 7 as written */
-    u8 command;     /* waits for its data byte; 0: none */
-    bool breaking;  /* translation: the F0 of a break code was seen */
+    u8 ram[32];            /* byte 0 is the command byte */
+    u8 status;             /* ST_* but OUTPUT_FULL and AUX, which follow from full_from */
+    u8 output;             /* the output buffer: keeps its value when read */
+    u32 full_from;         /* enum source: whose byte waits in it */
+    u8 output_port;        /* bits 0-3, 6, 7 as written */
+    u8 command;            /* waits for its data byte; 0: none */
+    bool breaking;         /* translation: the F0 of a break code was seen */
     u8 answer, answer_aux; /* a byte of the controller's own, and whether it poses as the mouse's */
     bool answering;
     struct timer timer;
@@ -87,8 +87,8 @@ static void schedule(struct i8042 *s)
 
     if (s->full_from != FROM_NONE || from == FROM_NONE || s->timer.armed)
         return;
-    timer_arm(&s->timer, clock_now(s->dev.bus->clock) +
-                             (from == FROM_CONTROLLER ? ANSWER_NS : SERIAL_NS));
+    timer_arm(&s->timer,
+              clock_now(s->dev.bus->clock) + (from == FROM_CONTROLLER ? ANSWER_NS : SERIAL_NS));
 }
 
 static void on_device_changed(void *opaque)
@@ -212,7 +212,8 @@ static void write_command(struct i8042 *s, u8 value)
     case 0xa4: answer(s, 0xf1, false); break; /* no password is set */
     case 0xa7: set_command_byte(s, s->ram[0] | CB_NO_AUX); break;
     case 0xa8: set_command_byte(s, s->ram[0] & (u8)~CB_NO_AUX); break;
-    case 0xa9: case 0xab: answer(s, 0x00, false); break; /* line tests: no fault */
+    case 0xa9:
+    case 0xab: answer(s, 0x00, false); break; /* line tests: no fault */
     case 0xaa:
         set_command_byte(s, s->ram[0] | CB_SYSTEM);
         answer(s, 0x55, false);
@@ -221,7 +222,10 @@ static void write_command(struct i8042 *s, u8 value)
     case 0xae: set_command_byte(s, s->ram[0] & (u8)~CB_NO_KBD); break;
     case 0xc0: answer(s, 0xa0, false); break; /* input port: unlocked, no manufacturing jumper */
     case 0xd0: answer(s, get_output_port(s), false); break;
-    case 0xd1: case 0xd2: case 0xd3: case 0xd4: s->command = value; break;
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
+    case 0xd4: s->command = value; break;
     case 0xe0: answer(s, 0x00, false); break; /* test inputs: clock and data low */
     default:
         if (value >= 0xf0 && !(value & 1)) /* pulse: bit 0 is the reset line */

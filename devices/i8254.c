@@ -13,19 +13,19 @@
 enum { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
 
 struct channel {
-    u64 start;   /* clock at which the count was loaded; may lie ahead by one clock */
-    u64 held;    /* clocks counted when the gate stopped counting */
+    u64 start;     /* clock at which the count was loaded; may lie ahead by one clock */
+    u64 held;      /* clocks counted when the gate stopped counting */
     u64 switch_at; /* modes 2, 3: clock at which `next` takes over */
-    u32 count;   /* 1..65536, or 1..10000 in BCD */
-    u32 next;    /* modes 1, 2, 3, 5: the count for the next cycle or trigger */
+    u32 count;     /* 1..65536, or 1..10000 in BCD */
+    u32 next;      /* modes 1, 2, 3, 5: the count for the next cycle or trigger */
     u16 latch;
-    u8 status;   /* latched by read-back */
-    u8 mode;     /* 0..5 */
-    u8 rw;       /* RW_* */
-    u8 low;      /* first byte of a two-byte write */
+    u8 status; /* latched by read-back */
+    u8 mode;   /* 0..5 */
+    u8 rw;     /* RW_* */
+    u8 low;    /* first byte of a two-byte write */
     bool bcd, gate;
-    bool written;   /* a count has been written since the control word */
-    bool counting;  /* loaded, or triggered: start is valid */
+    bool written;  /* a count has been written since the control word */
+    bool counting; /* loaded, or triggered: start is valid */
     bool next_valid;
     bool high_next; /* write: the second byte comes next */
     bool read_high; /* read: the same */
@@ -44,16 +44,26 @@ struct i8254 {
 };
 
 static const struct field channel_fields[] = {
-    FIELD(struct channel, start),          FIELD(struct channel, held),
-    FIELD(struct channel, switch_at),      FIELD(struct channel, count),
-    FIELD(struct channel, next),           FIELD(struct channel, latch),
-    FIELD(struct channel, status),         FIELD(struct channel, mode),
-    FIELD(struct channel, rw),             FIELD(struct channel, low),
-    FIELD(struct channel, bcd),            FIELD(struct channel, gate),
-    FIELD(struct channel, written),        FIELD(struct channel, counting),
-    FIELD(struct channel, next_valid),     FIELD(struct channel, high_next),
-    FIELD(struct channel, read_high),      FIELD(struct channel, latched),
-    FIELD(struct channel, status_latched), FIELD_END,
+    FIELD(struct channel, start),
+    FIELD(struct channel, held),
+    FIELD(struct channel, switch_at),
+    FIELD(struct channel, count),
+    FIELD(struct channel, next),
+    FIELD(struct channel, latch),
+    FIELD(struct channel, status),
+    FIELD(struct channel, mode),
+    FIELD(struct channel, rw),
+    FIELD(struct channel, low),
+    FIELD(struct channel, bcd),
+    FIELD(struct channel, gate),
+    FIELD(struct channel, written),
+    FIELD(struct channel, counting),
+    FIELD(struct channel, next_valid),
+    FIELD(struct channel, high_next),
+    FIELD(struct channel, read_high),
+    FIELD(struct channel, latched),
+    FIELD(struct channel, status_latched),
+    FIELD_END,
 };
 
 static const struct field i8254_fields[] = {

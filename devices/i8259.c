@@ -14,12 +14,12 @@ enum { MASTER, SLAVE };
 enum icw_state { ICW_NONE, ICW2, ICW3, ICW4 };
 
 struct pic {
-    u8 lines;    /* inputs as they stand */
-    u8 latch;    /* edges seen and not yet acknowledged */
+    u8 lines; /* inputs as they stand */
+    u8 latch; /* edges seen and not yet acknowledged */
     u8 imr, isr;
-    u8 elcr;     /* 1: level triggered */
-    u8 base;     /* vector of level 0 */
-    u8 lowest;   /* the level with the lowest priority */
+    u8 elcr;   /* 1: level triggered */
+    u8 base;   /* vector of level 0 */
+    u8 lowest; /* the level with the lowest priority */
     u8 icw3;
     u32 expect; /* enum icw_state */
     bool single, needs_icw4, level_mode;
@@ -34,15 +34,24 @@ struct i8259 {
 };
 
 static const struct field pic_fields[] = {
-    FIELD(struct pic, lines),        FIELD(struct pic, latch),
-    FIELD(struct pic, imr),          FIELD(struct pic, isr),
-    FIELD(struct pic, elcr),         FIELD(struct pic, base),
-    FIELD(struct pic, lowest),       FIELD(struct pic, icw3),
-    FIELD(struct pic, expect),       FIELD(struct pic, single),
-    FIELD(struct pic, needs_icw4),   FIELD(struct pic, level_mode),
-    FIELD(struct pic, read_isr),     FIELD(struct pic, poll),
-    FIELD(struct pic, special_mask), FIELD(struct pic, auto_eoi),
-    FIELD(struct pic, rotate_on_aeoi), FIELD(struct pic, nested_fully),
+    FIELD(struct pic, lines),
+    FIELD(struct pic, latch),
+    FIELD(struct pic, imr),
+    FIELD(struct pic, isr),
+    FIELD(struct pic, elcr),
+    FIELD(struct pic, base),
+    FIELD(struct pic, lowest),
+    FIELD(struct pic, icw3),
+    FIELD(struct pic, expect),
+    FIELD(struct pic, single),
+    FIELD(struct pic, needs_icw4),
+    FIELD(struct pic, level_mode),
+    FIELD(struct pic, read_isr),
+    FIELD(struct pic, poll),
+    FIELD(struct pic, special_mask),
+    FIELD(struct pic, auto_eoi),
+    FIELD(struct pic, rotate_on_aeoi),
+    FIELD(struct pic, nested_fully),
     FIELD_END,
 };
 

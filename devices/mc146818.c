@@ -14,8 +14,20 @@
 #include "devices/core/journal.h"
 
 enum {
-    REG_SEC, REG_SEC_ALARM, REG_MIN, REG_MIN_ALARM, REG_HOUR, REG_HOUR_ALARM,
-    REG_DAY, REG_DATE, REG_MONTH, REG_YEAR, REG_A, REG_B, REG_C, REG_D,
+    REG_SEC,
+    REG_SEC_ALARM,
+    REG_MIN,
+    REG_MIN_ALARM,
+    REG_HOUR,
+    REG_HOUR_ALARM,
+    REG_DAY,
+    REG_DATE,
+    REG_MONTH,
+    REG_YEAR,
+    REG_A,
+    REG_B,
+    REG_C,
+    REG_D,
     REG_CENTURY = 0x32,
 };
 
@@ -120,8 +132,8 @@ static bool parse_date(const char *text, s64 *seconds)
                    &d.hour, &d.min, &d.sec, &used);
 
     if ((n != 3 && n != 6) || text[used] || d.month < 1 || d.month > 12 || d.date < 1 ||
-        d.date > 31 || d.hour > 23 || d.min > 59 || d.sec > 59 || d.hour < 0 ||
-        d.min < 0 || d.sec < 0)
+        d.date > 31 || d.hour > 23 || d.min > 59 || d.sec > 59 || d.hour < 0 || d.min < 0 ||
+        d.sec < 0)
         return false;
     *seconds = seconds_from_date(&d);
     return true;

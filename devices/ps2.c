@@ -47,8 +47,7 @@ bool ps2_pending(const struct ps2_port *port)
 
 u8 ps2_take(struct ps2_port *port)
 {
-    struct ps2_queue *q =
-        port->answers.head != port->answers.tail ? &port->answers : &port->events;
+    struct ps2_queue *q = port->answers.head != port->answers.tail ? &port->answers : &port->events;
     port->last = q->data[q->tail++ % PS2_QUEUE];
     return port->last;
 }

@@ -25,7 +25,7 @@ struct ps2_port {
 struct ps2_keyboard {
     struct ps2_port port;
     bool scanning;
-    u8 scan_set;  /* 1..3 */
+    u8 scan_set; /* 1..3 */
     u8 leds, rate;
 };
 
@@ -33,9 +33,9 @@ struct ps2_mouse {
     struct ps2_port port;
     bool reporting, remote, wrap, double_scale;
     u8 resolution, rate, id;
-    u8 rates[2];         /* the two sample rates set before the last: the knock of wheel mice */
+    u8 rates[2];          /* the two sample rates set before the last: the knock of wheel mice */
     u8 buttons, reported; /* bits 0-4: left, right, middle, 4th, 5th */
-    s32 dx, dy, dz;      /* movement not yet reported; dy counts upwards */
+    s32 dx, dy, dz;       /* movement not yet reported; dy counts upwards */
 };
 
 extern const struct field ps2_keyboard_fields[];

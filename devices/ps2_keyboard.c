@@ -160,7 +160,12 @@ static void command(struct ps2_keyboard *k, u8 byte)
     switch (byte) {
     case ECHO: ps2_answer(port, ECHO); return;
     case RESEND: ps2_answer(port, port->last); return;
-    case 0xed: case 0xf0: case 0xf3: case 0xfb: case 0xfc: case 0xfd:
+    case 0xed:
+    case 0xf0:
+    case 0xf3:
+    case 0xfb:
+    case 0xfc:
+    case 0xfd:
         port->command = byte;
         ps2_answer(port, ACK);
         return;
@@ -181,7 +186,10 @@ static void command(struct ps2_keyboard *k, u8 byte)
         set_defaults(k);
         k->scanning = true;
         break;
-    case 0xf7: case 0xf8: case 0xf9: case 0xfa: break; /* the type of all keys, accepted */
+    case 0xf7:
+    case 0xf8:
+    case 0xf9:
+    case 0xfa: break; /* the type of all keys, accepted */
     case 0xff:
         ps2_keyboard_reset(k);
         ps2_answer(port, ACK);

@@ -9,13 +9,20 @@ enum { ID_PLAIN = 0, ID_WHEEL = 3, ID_FIVE_BUTTONS = 4 };
 
 const struct field ps2_mouse_fields[] = {
     FIELD_SUB(struct ps2_mouse, port, ps2_port_fields),
-    FIELD(struct ps2_mouse, reporting), FIELD(struct ps2_mouse, remote),
-    FIELD(struct ps2_mouse, wrap),      FIELD(struct ps2_mouse, double_scale),
-    FIELD(struct ps2_mouse, resolution), FIELD(struct ps2_mouse, rate),
-    FIELD(struct ps2_mouse, id),        FIELD_ARRAY(struct ps2_mouse, rates),
-    FIELD(struct ps2_mouse, buttons),   FIELD(struct ps2_mouse, reported),
-    FIELD(struct ps2_mouse, dx),        FIELD(struct ps2_mouse, dy),
-    FIELD(struct ps2_mouse, dz),        FIELD_END,
+    FIELD(struct ps2_mouse, reporting),
+    FIELD(struct ps2_mouse, remote),
+    FIELD(struct ps2_mouse, wrap),
+    FIELD(struct ps2_mouse, double_scale),
+    FIELD(struct ps2_mouse, resolution),
+    FIELD(struct ps2_mouse, rate),
+    FIELD(struct ps2_mouse, id),
+    FIELD_ARRAY(struct ps2_mouse, rates),
+    FIELD(struct ps2_mouse, buttons),
+    FIELD(struct ps2_mouse, reported),
+    FIELD(struct ps2_mouse, dx),
+    FIELD(struct ps2_mouse, dy),
+    FIELD(struct ps2_mouse, dz),
+    FIELD_END,
 };
 
 static s32 clamp(s32 v, s32 low, s32 high)
@@ -134,12 +141,11 @@ static void command(struct ps2_mouse *m, u8 byte)
     switch (byte) {
     case 0xe6: m->double_scale = false; break;
     case 0xe7: m->double_scale = true; break;
-    case 0xe8: case 0xf3: port->command = byte; break;
+    case 0xe8:
+    case 0xf3: port->command = byte; break;
     case 0xe9: answer_status(m); break;
     case 0xea: m->remote = false; break;
-    case 0xeb:
-        put_packet(m, &port->answers, false);
-        break;
+    case 0xeb: put_packet(m, &port->answers, false); break;
     case 0xee: m->wrap = true; break;
     case 0xf0: m->remote = true; break;
     case 0xf2: ps2_answer(port, m->id); break;

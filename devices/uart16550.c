@@ -15,8 +15,14 @@ enum { FCR_ENABLE = 1, FCR_CLEAR_RX = 2, FCR_CLEAR_TX = 4 };
 enum { LCR_STOP = 4, LCR_PARITY = 8, LCR_BREAK = 0x40, LCR_DLAB = 0x80 };
 enum { MCR_DTR = 1, MCR_RTS = 2, MCR_OUT1 = 4, MCR_OUT2 = 8, MCR_LOOP = 0x10 };
 enum {
-    LSR_DATA = 1, LSR_OVERRUN = 2, LSR_PARITY = 4, LSR_FRAMING = 8, LSR_BREAK = 0x10,
-    LSR_THRE = 0x20, LSR_TEMT = 0x40, LSR_FIFO_ERROR = 0x80,
+    LSR_DATA = 1,
+    LSR_OVERRUN = 2,
+    LSR_PARITY = 4,
+    LSR_FRAMING = 8,
+    LSR_BREAK = 0x10,
+    LSR_THRE = 0x20,
+    LSR_TEMT = 0x40,
+    LSR_FIFO_ERROR = 0x80,
     LSR_ERRORS = LSR_OVERRUN | LSR_PARITY | LSR_FRAMING | LSR_BREAK,
 };
 enum { MSR_CTS = 0x10, MSR_DSR = 0x20, MSR_RI = 0x40, MSR_DCD = 0x80, MSR_TERI = 4 };
@@ -39,11 +45,11 @@ struct uart {
     u8 msr;        /* bits 0-3: changes since the last read; bits 4-7 as last seen */
     u16 divisor;
     struct fifo rx, tx;
-    u16 shifting;     /* the character in the transmitter */
+    u16 shifting; /* the character in the transmitter */
     bool sending;
-    bool tx_pending;  /* the THRE interrupt */
-    bool rx_timeout;  /* the character timeout interrupt */
-    bool level;       /* of the interrupt line */
+    bool tx_pending; /* the THRE interrupt */
+    bool rx_timeout; /* the character timeout interrupt */
+    bool level;      /* of the interrupt line */
     struct timer tx_timer, rx_timer, timeout_timer;
     struct chardev_ring ring;
 };
@@ -56,16 +62,24 @@ static const struct field fifo_fields[] = {
 };
 
 static const struct field uart_fields[] = {
-    FIELD(struct uart, ier),           FIELD(struct uart, fcr),
-    FIELD(struct uart, lcr),           FIELD(struct uart, mcr),
-    FIELD(struct uart, scr),           FIELD(struct uart, lsr_errors),
-    FIELD(struct uart, msr),           FIELD(struct uart, divisor),
+    FIELD(struct uart, ier),
+    FIELD(struct uart, fcr),
+    FIELD(struct uart, lcr),
+    FIELD(struct uart, mcr),
+    FIELD(struct uart, scr),
+    FIELD(struct uart, lsr_errors),
+    FIELD(struct uart, msr),
+    FIELD(struct uart, divisor),
     FIELD_SUB(struct uart, rx, fifo_fields),
     FIELD_SUB(struct uart, tx, fifo_fields),
-    FIELD(struct uart, shifting),      FIELD(struct uart, sending),
-    FIELD(struct uart, tx_pending),    FIELD(struct uart, rx_timeout),
-    FIELD(struct uart, level),         FIELD(struct uart, tx_timer),
-    FIELD(struct uart, rx_timer),      FIELD(struct uart, timeout_timer),
+    FIELD(struct uart, shifting),
+    FIELD(struct uart, sending),
+    FIELD(struct uart, tx_pending),
+    FIELD(struct uart, rx_timeout),
+    FIELD(struct uart, level),
+    FIELD(struct uart, tx_timer),
+    FIELD(struct uart, rx_timer),
+    FIELD(struct uart, timeout_timer),
     FIELD_SUB(struct uart, ring, chardev_ring_fields),
     FIELD_END,
 };

@@ -1,4 +1,5 @@
-/* The orrery command: options, terminal, and the loop that lets the machine run and host time pass. */
+/* The orrery command: options, terminal, and the loop that lets the machine run and host time pass.
+ */
 #include "frontend/options.h"
 #include "frontend/outfile.h"
 #include "frontend/term.h"
@@ -10,17 +11,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLICE_INSNS 2000000u /* between looks at the terminal: a few milliseconds */
+#define SLICE_INSNS       2000000u /* between looks at the terminal: a few milliseconds */
 #define EXIT_TRIPLE_FAULT 3
-#define EXIT_STUCK 4
-#define MAX_FILES (ORRERY_SERIAL_PORTS + 2)
+#define EXIT_STUCK        4
+#define MAX_FILES         (ORRERY_SERIAL_PORTS + 2)
 
 struct session {
     struct options options;
     struct term term;
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
-    bool terminal;          /* a serial port is on the terminal */
+    bool terminal; /* a serial port is on the terminal */
     unsigned terminal_port;
 };
 
@@ -64,8 +65,8 @@ static FILE *open_output(struct session *s, const char *option, const char *path
 }
 
 /* Connects one character device by its description; *present false for "none". */
-static bool open_sink(struct session *s, const char *option, const char *desc, struct orrery_sink *sink,
-                      bool *present)
+static bool open_sink(struct session *s, const char *option, const char *desc,
+                      struct orrery_sink *sink, bool *present)
 {
     *present = strcmp(desc, "none") != 0;
     memset(sink, 0, sizeof(*sink));
@@ -76,7 +77,8 @@ static bool open_sink(struct session *s, const char *option, const char *desc, s
         return true;
     }
     if (strncmp(desc, "file:", 5))
-        return complain("-%s: unknown device '%s' (stdio, mon:stdio, file:PATH, null, none)", option, desc);
+        return complain("-%s: unknown device '%s' (stdio, mon:stdio, file:PATH, null, none)",
+                        option, desc);
     sink->write = write_file;
     sink->opaque = open_output(s, option, desc + 5);
     return sink->opaque;
@@ -88,7 +90,8 @@ static bool open_chardevs(struct session *s)
     if (o->nserial == 0)
         o->serial[o->nserial++] = o->nographic ? "mon:stdio" : "null";
     for (unsigned i = 0; i < o->nserial; i++) {
-        if (!open_sink(s, "serial", o->serial[i], &o->config.serial[i], &o->config.serial_present[i]))
+        if (!open_sink(s, "serial", o->serial[i], &o->config.serial[i],
+                       &o->config.serial_present[i]))
             return false;
         if (o->config.serial[i].write == write_stdout) {
             if (s->terminal)
@@ -97,8 +100,8 @@ static bool open_chardevs(struct session *s)
             s->terminal_port = i;
         }
     }
-    return !o->debugcon || open_sink(s, "debugcon", o->debugcon, &o->config.debugcon,
-                                     &o->config.debugcon_present);
+    return !o->debugcon ||
+           open_sink(s, "debugcon", o->debugcon, &o->config.debugcon, &o->config.debugcon_present);
 }
 
 static bool open_log(struct session *s)
@@ -122,8 +125,8 @@ static void pump(struct session *s, struct orrery *o, int timeout_ms)
         orrery_serial_input(o, s->terminal_port, buf, n);
 }
 
-/* The guest waits. Somebody at the keyboard: wait with it, by the wall clock; else let the time pass at once.
- * False when nothing can ever wake it. */
+/* The guest waits. Somebody at the keyboard: wait with it, by the wall clock; else let the time
+ * pass at once. False when nothing can ever wake it. */
 static bool idle(struct session *s, struct orrery *o)
 {
     uint64_t left = orrery_idle_ns(o);

@@ -1,5 +1,5 @@
-/* The option table and its handlers. An option is one row; what is unknown or malformed is one clear line
- * and a failure: nothing is ignored in silence. */
+/* The option table and its handlers. An option is one row; what is unknown or malformed is one
+ * clear line and a failure: nothing is ignored in silence. */
 #include "frontend/options.h"
 
 #include <errno.h>
@@ -19,7 +19,8 @@ bool complain(const char *fmt, ...)
     return false;
 }
 
-/* A number with an optional suffix K, M, G, T; bare numbers are in units of `unit`. Whole argument. */
+/* A number with an optional suffix K, M, G, T; bare numbers are in units of `unit`. Whole argument.
+ */
 static bool parse_size(const char *s, uint64_t unit, uint64_t *out)
 {
     static const char suffixes[] = "KMGT";
@@ -33,7 +34,8 @@ static bool parse_size(const char *s, uint64_t unit, uint64_t *out)
         const char *up = memchr(suffixes, *end, 4);
         if ((!at && !up) || (end[1] && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
             return false;
-        unsigned shift = 10 * (unsigned)((up ? up - suffixes : (long)strcspn("kmgt", (char[]){*end, 0})) + 1);
+        unsigned shift =
+            10 * (unsigned)((up ? up - suffixes : (long)strcspn("kmgt", (char[]){*end, 0})) + 1);
         unit = 1ull << shift;
     }
     if (v > UINT64_MAX / unit)
@@ -133,9 +135,9 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},  {"nic", "none"},
-                {"monitor", "none"}, {"parallel", "none"}, {"smp", "1"},    {"machine", "pc"},
-                {"M", "pc"}};
+    } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},
+                {"nic", "none"},     {"monitor", "none"}, {"parallel", "none"},
+                {"smp", "1"},        {"machine", "pc"},   {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
@@ -156,8 +158,9 @@ static bool opt_version(struct options *o, const char *name, const char *arg)
 struct option_row {
     const char *name, *arg_name; /* arg_name NULL: takes no argument */
     handler fn;                  /* or one of the two below */
-    size_t string_at;            /* offset in struct options of a const char *, when fn is NULL and arg_name is set */
-    size_t flag_at;              /* offset of a bool */
+    size_t string_at; /* offset in struct options of a const char *, when fn is NULL and arg_name is
+                         set */
+    size_t flag_at;   /* offset of a bool */
     const char *help;
 };
 
@@ -174,10 +177,13 @@ static const struct option_row rows[] = {
     {"hdb", "FILE", NULL, CONFIG(hd[1]), 0, "primary slave"},
     {"hdc", "FILE", NULL, CONFIG(hd[2]), 0, "secondary master"},
     {"hdd", "FILE", NULL, CONFIG(hd[3]), 0, "secondary slave"},
-    {"snapshot", NULL, NULL, 0, CONFIG(snapshot), "keep disk writes in memory, drop them at the end"},
-    {"nographic", NULL, NULL, 0, OPTION(nographic), "first serial port on the terminal (Ctrl-A H for help)"},
+    {"snapshot", NULL, NULL, 0, CONFIG(snapshot),
+     "keep disk writes in memory, drop them at the end"},
+    {"nographic", NULL, NULL, 0, OPTION(nographic),
+     "first serial port on the terminal (Ctrl-A H for help)"},
     {"no-reboot", NULL, NULL, 0, CONFIG(no_reboot), "end instead of rebooting"},
-    {"serial", "DEV", opt_serial, 0, 0, "next serial port: stdio, mon:stdio, file:PATH, null, none"},
+    {"serial", "DEV", opt_serial, 0, 0,
+     "next serial port: stdio, mon:stdio, file:PATH, null, none"},
     {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: stdio, file:PATH, null"},
     {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
     {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
@@ -186,7 +192,8 @@ static const struct option_row rows[] = {
     {"statehash", NULL, NULL, 0, OPTION(statehash), "print a hash of the whole machine at the end"},
     {"stats", NULL, NULL, 0, OPTION(stats), "print statistics at the end"},
     {"d", "ITEMS", opt_log, 0, 0, "log in_asm, ir, out_asm, int"},
-    {"D", "FILE", NULL, OPTION(log_path), 0, "write the log of -d here instead of to standard error"},
+    {"D", "FILE", NULL, OPTION(log_path), 0,
+     "write the log of -d here instead of to standard error"},
     {"display", "none", opt_only, 0, 0, "no display yet"},
     {"vga", "none", opt_only, 0, 0, "no VGA yet"},
     {"net", "none", opt_only, 0, 0, "no network yet"},
@@ -208,7 +215,8 @@ static bool opt_help(struct options *o, const char *name, const char *arg)
     puts("usage: orrery [options]");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char left[40];
-        snprintf(left, sizeof(left), "-%s %s", rows[i].name, rows[i].arg_name ? rows[i].arg_name : "");
+        snprintf(left, sizeof(left), "-%s %s", rows[i].name,
+                 rows[i].arg_name ? rows[i].arg_name : "");
         printf("  %-20s %s\n", left, rows[i].help);
     }
     return o->done = true;
@@ -240,7 +248,8 @@ static bool check(const struct options *o)
     if (!c->kernel && (c->initrd || c->append))
         return complain("-initrd and -append need -kernel");
     if (!c->kernel)
-        return complain("nothing to boot: give a Linux kernel with -kernel (there is no firmware yet)");
+        return complain(
+            "nothing to boot: give a Linux kernel with -kernel (there is no firmware yet)");
     if (c->record && c->replay)
         return complain("-record and -replay exclude each other");
     return true;

@@ -1,5 +1,5 @@
-/* Files for output that stay as they are until the machine stands: a run that is refused has overwritten nothing
- * and leaves no new file behind. */
+/* Files for output that stay as they are until the machine stands: a run that is refused has
+ * overwritten nothing and leaves no new file behind. */
 #ifndef FRONTEND_OUTFILE_H
 #define FRONTEND_OUTFILE_H
 

@@ -1,5 +1,5 @@
-/* Terminal handling. The saved terminal state is the process's one truly global thing: signal handlers and
- * atexit() need it. */
+/* Terminal handling. The saved terminal state is the process's one truly global thing: signal
+ * handlers and atexit() need it. */
 #include "frontend/term.h"
 
 #include <errno.h>

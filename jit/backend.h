@@ -1,5 +1,6 @@
-/* The one interface between the run loop and a host back end. A back end turns the IR of a block into
- * something it can run, runs it and whatever it is chained to, and comes back with exact state. */
+/* The one interface between the run loop and a host back end. A back end turns the IR of a block
+ * into something it can run, runs it and whatever it is chained to, and comes back with exact
+ * state. */
 #ifndef JIT_BACKEND_H
 #define JIT_BACKEND_H
 
@@ -9,22 +10,25 @@
 
 struct jit;
 
-/* Why a back end came back to the run loop. State in struct cpu is exact, cpu->eip valid, insn_left 0. */
+/* Why a back end came back to the run loop. State in struct cpu is exact, cpu->eip valid, insn_left
+ * 0. */
 enum run_result {
-    RUN_NEXT,   /* continue at cpu->eip: look the block up (and chain exit slot *exit if not NULL) */
+    RUN_NEXT, /* continue at cpu->eip: look the block up (and chain exit slot *exit if not NULL) */
     RUN_BUDGET, /* the next block is longer than the budget, or the budget is spent */
     RUN_EVENT,  /* a helper asked for the loop's attention: XNEXT, XLOOP */
 };
 
 struct backend {
     const char *name; /* as in -accel */
-    /* Makes and destroys the back end's own data (jit->be). cache_bytes bounds the code memory. NULL + errno-style message. */
+    /* Makes and destroys the back end's own data (jit->be). cache_bytes bounds the code memory.
+     * NULL + errno-style message. */
     void *(*init)(struct jit *jit, u64 cache_bytes, const char **why);
     void (*free)(void *be);
-    /* Translates ir for block b and sets b->code (and b->exits); false: the code memory is full, evict and retry. */
+    /* Translates ir for block b and sets b->code (and b->exits); false: the code memory is full,
+     * evict and retry. */
     bool (*compile)(void *be, struct cpu *cpu, const struct ir *ir, struct block *b);
-    /* The block's code will not be entered any more, except that it may be running now: the memory is reused only
-     * after discard_all(). Must undo what points into it. */
+    /* The block's code will not be entered any more, except that it may be running now: the memory
+     * is reused only after discard_all(). Must undo what points into it. */
     void (*discard)(void *be, struct block *b);
     void (*discard_all)(void *be); /* forget all code; nothing is running */
     /* Runs from block b until one of the results. *exit: the block exit taken, or NULL. */
@@ -36,16 +40,18 @@ struct backend {
     bool native; /* b->code is host code of b->code_size bytes */
 };
 
-/* By the name of -accel: "interp", "jit" (the host's own back end), NULL (the best there is). NULL: not on this host. */
+/* By the name of -accel: "interp", "jit" (the host's own back end), NULL (the best there is). NULL:
+ * not on this host. */
 const struct backend *backend_find(const char *accel);
 
 extern const struct backend backend_interp;
 extern const struct backend backend_x64;
 
-/* Runs exactly n instructions (fewer if something must leave the block: an exception, an exit, a device access)
- * of ir from its start by interpretation, boundary-exact; used for single steps in any mode. cpu->eip_page must be
- * set; on return cpu->eip is exact. MMIO and port accesses are performed. Always retires what it ran from
- * cpu->budget. Unless n covers all of ir, it must not have been optimized. */
+/* Runs exactly n instructions (fewer if something must leave the block: an exception, an exit, a
+ * device access) of ir from its start by interpretation, boundary-exact; used for single steps in
+ * any mode. cpu->eip_page must be set; on return cpu->eip is exact. MMIO and port accesses are
+ * performed. Always retires what it ran from cpu->budget. Unless n covers all of ir, it must not
+ * have been optimized. */
 enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n);
 
 #endif

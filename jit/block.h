@@ -1,5 +1,5 @@
-/* Translated blocks: keyed by physical address and mode word, so that one translation serves every linear
- * mapping of its page; indexed by page for invalidation. */
+/* Translated blocks: keyed by physical address and mode word, so that one translation serves every
+ * linear mapping of its page; indexed by page for invalidation. */
 #ifndef JIT_BLOCK_H
 #define JIT_BLOCK_H
 
@@ -12,26 +12,26 @@ struct ir_insn;
 /* A direct exit to an address in the same page: can be patched to jump straight to its block. */
 struct block_exit {
     struct block *from;
-    struct block *to;         /* chained to, or NULL */
-    struct block_exit *next;  /* next exit chained to the same block */
-    s32 page_off;             /* target */
-    u32 patch;                /* back end's own: where to patch */
+    struct block *to;        /* chained to, or NULL */
+    struct block_exit *next; /* next exit chained to the same block */
+    s32 page_off;            /* target */
+    u32 patch;               /* back end's own: where to patch */
 };
 
 #define BLOCK_MAX_EXITS 8
 
 struct block {
-    paddr pa;     /* of its first byte */
-    paddr pa2;    /* page-crossing instruction: physical page of the second part, else ~0 */
+    paddr pa;  /* of its first byte */
+    paddr pa2; /* page-crossing instruction: physical page of the second part, else ~0 */
     u32 mode;
-    u16 bytes;    /* guest bytes, all in one page unless pa2 is set */
+    u16 bytes; /* guest bytes, all in one page unless pa2 is set */
     u16 ninsns;
     bool valid;
-    void *code;   /* back end's entry point */
-    void *priv;   /* back end's own (interp: its IR) */
+    void *code; /* back end's entry point */
+    void *priv; /* back end's own (interp: its IR) */
     u32 code_size;
     u8 nexits;
-    struct block_exit *exits; /* array of nexits, allocated with the block */
+    struct block_exit *exits;    /* array of nexits, allocated with the block */
     struct block_exit *incoming; /* exits chained to this block */
     struct block *hash_next;
     struct block *page_next[2]; /* lists of the blocks of page pa and page pa2 */
@@ -40,8 +40,9 @@ struct block {
 /* May this op's exit be chained: XCC, XIF or XJMP to an offset in the page? */
 bool block_exit_chainable(const struct ir_insn *i);
 
-/* Allocates and fills b->exits: one for each chainable op, in the order of ops, the first BLOCK_MAX_EXITS of them.
- * For use by compile(); free(b->exits) comes with the block. False: no memory. */
+/* Allocates and fills b->exits: one for each chainable op, in the order of ops, the first
+ * BLOCK_MAX_EXITS of them. For use by compile(); free(b->exits) comes with the block. False: no
+ * memory. */
 bool block_alloc_exits(struct block *b, const struct ir *ir);
 
 #endif

@@ -1,5 +1,5 @@
-/* The exits of a block that may be chained, for every back end: one slot for each XCC, XIF and XJMP whose
- * target lies in the block's own page, in the order of the ops, up to BLOCK_MAX_EXITS. */
+/* The exits of a block that may be chained, for every back end: one slot for each XCC, XIF and XJMP
+ * whose target lies in the block's own page, in the order of the ops, up to BLOCK_MAX_EXITS. */
 #include "jit/block.h"
 #include "jit/ir.h"
 

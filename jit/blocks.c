@@ -1,8 +1,9 @@
 /* The block index: finds blocks by physical address and mode word, and by page for invalidation.
  *
- * Code is tracked by 64-byte lines (phys_mark_code): a write to an unmarked line of a code page costs a slow
- * store and nothing else. A line that keeps being rewritten grows hot and is then stepped instead of
- * translated, until it has cooled. Dead blocks are freed only between runs: one of them may be running. */
+ * Code is tracked by 64-byte lines (phys_mark_code): a write to an unmarked line of a code page
+ * costs a slow store and nothing else. A line that keeps being rewritten grows hot and is then
+ * stepped instead of translated, until it has cooled. Dead blocks are freed only between runs: one
+ * of them may be running. */
 #include "jit/jit_internal.h"
 
 #include "base/check.h"

@@ -7,11 +7,11 @@
 #include "base/types.h"
 
 struct code_mem {
-    u8 *rw;   /* the writable view */
-    u8 *rx;   /* the executable view of the same bytes */
-    u64 size; /* bytes of each view */
-    u64 used; /* bytes taken so far; untouched pages cost no memory */
-    u64 keep; /* bytes at the start that code_mem_reset() leaves alone */
+    u8 *rw;      /* the writable view */
+    u8 *rx;      /* the executable view of the same bytes */
+    u64 size;    /* bytes of each view */
+    u64 used;    /* bytes taken so far; untouched pages cost no memory */
+    u64 keep;    /* bytes at the start that code_mem_reset() leaves alone */
     u64 dropped; /* `used` when the writable view's pages were last let go of */
     int fd;
 };

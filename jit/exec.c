@@ -1,10 +1,11 @@
-/* The run loop: interrupts between instructions, look-up and translation of the block at EIP, chaining, and
- * the exact stop at an instruction count.
+/* The run loop: interrupts between instructions, look-up and translation of the block at EIP,
+ * chaining, and the exact stop at an instruction count.
  *
- * A native back end only starts a block that fits in the budget; what is left over is stepped by the
- * interpreter, which can stop after any instruction. The interpreter also runs single instructions that
- * must not share a block: under TF, in an interrupt shadow, at a device access, in code that keeps being
- * rewritten. So what the guest sees never depends on where blocks begin and end. */
+ * A native back end only starts a block that fits in the budget; what is left over is stepped by
+ * the interpreter, which can stop after any instruction. The interpreter also runs single
+ * instructions that must not share a block: under TF, in an interrupt shadow, at a device access,
+ * in code that keeps being rewritten. So what the guest sees never depends on where blocks begin
+ * and end. */
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
@@ -17,8 +18,8 @@
 /* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
-#define BLOCK_INSNS 32
-#define EVENTS_LEAVE (EV_STOP | EV_TRIPLE | EV_HALT)
+#define BLOCK_INSNS   32
+#define EVENTS_LEAVE  (EV_STOP | EV_TRIPLE | EV_HALT)
 #define TAG_MODE_BITS 10
 
 /* Code at EIP, resolved. */
@@ -70,7 +71,8 @@ static void drop_jumps(struct cpu *cpu, u32 page)
 void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la)
 {
     struct jit *jit = cpu->jit;
-    bool flat = cpu->mode & MODE_CS_FLAT; /* else entries are by EIP, which is not the linear address */
+    bool flat =
+        cpu->mode & MODE_CS_FLAT; /* else entries are by EIP, which is not the linear address */
     if (what == JUMPS_PAGE && flat) {
         drop_jumps(cpu, la >> PAGE_BITS);
         return;
@@ -148,7 +150,8 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
     }
 }
 
-/* The instruction at EIP goes on past f->src.avail: adds the next page's bytes, or raises what stops it. */
+/* The instruction at EIP goes on past f->src.avail: adds the next page's bytes, or raises what
+ * stops it. */
 static void fetch_crossing(struct cpu *cpu, struct fetch *f)
 {
     u32 have = f->src.avail;
@@ -389,7 +392,8 @@ static void log_fault(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
     if (logs_interrupts(jit))
-        fprintf(jit->config.log, "fault: vector 0x%02x at %04x:%08x error %x cr2 %08x icount %llu\n",
+        fprintf(jit->config.log,
+                "fault: vector 0x%02x at %04x:%08x error %x cr2 %08x icount %llu\n",
                 (unsigned)cpu->pending.vector, cpu->seg[SEG_CS].sel, cpu->eip, cpu->pending.error,
                 cpu->cr2, (unsigned long long)cpu_icount(cpu));
 }
@@ -399,7 +403,8 @@ static void run_loop(struct jit *jit)
     struct cpu *cpu = jit->cpu;
     while (cpu->budget > 0 && !(cpu->events & EVENTS_LEAVE)) {
         block_reap(jit);
-        if (phys_generation(cpu->mmu.phys) != cpu->mmu.phys_gen) { /* a device moved its registers */
+        if (phys_generation(cpu->mmu.phys) !=
+            cpu->mmu.phys_gen) { /* a device moved its registers */
             mmu_flush(&cpu->mmu);
             jit_flush_jumps(cpu, JUMPS_ALL, 0);
         }
@@ -433,7 +438,8 @@ void jit_run(struct jit *jit, u64 until)
         leave_block(cpu);
         log_fault(jit);
         cpu_deliver_pending(cpu);
-        cpu->budget--; /* a tick for each delivery: a handler that faults at once cannot stop time */
+        cpu->budget--; /* a tick for each delivery: a handler that faults at once cannot stop time
+                        */
         break;
     case UNWIND_SINGLE:
         leave_block(cpu);

@@ -7,11 +7,11 @@
 #include "jit/ir_eval.h"
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
-#define P IRF_P
-#define F IRF_F
-#define FR IRF_FR
-#define FW IRF_FW
-#define X IRF_X
+#define P                                IRF_P
+#define F                                IRF_F
+#define FR                               IRF_FR
+#define FW                               IRF_FW
+#define X                                IRF_X
 #define IR(name, text, outs, ins, flags) [IR_##name] = {text, outs, ins, flags},
 #include "jit/ir.def"
 #undef IR

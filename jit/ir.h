@@ -1,10 +1,11 @@
-/* The intermediate representation: one block of guest code as a straight line of operations, with exits.
- * cpu/ semantics build it through this interface; back ends consume it. ir.def lists the operations.
+/* The intermediate representation: one block of guest code as a straight line of operations, with
+ * exits. cpu/ semantics build it through this interface; back ends consume it. ir.def lists the
+ * operations.
  *
  * State contract, for every op flagged F: at that point guest registers, the lazy flags and
- * insn_off/insn_left in struct cpu must be (or be made, on the slow path) exact as of the start of the
- * current instruction plus whatever it has committed. A lifter therefore commits (writes registers, flags)
- * only after the last op that may fault. */
+ * insn_off/insn_left in struct cpu must be (or be made, on the slow path) exact as of the start of
+ * the current instruction plus whatever it has committed. A lifter therefore commits (writes
+ * registers, flags) only after the last op that may fault. */
 #ifndef JIT_IR_H
 #define JIT_IR_H
 
@@ -12,7 +13,8 @@
 
 enum irv_kind { IRV_NONE, IRV_REG, IRV_TEMP, IRV_CONST };
 
-/* An operand. REG: v = enum gpr, the register's value at this op. TEMP: v = its number. CONST: v. */
+/* An operand. REG: v = enum gpr, the register's value at this op. TEMP: v = its number. CONST: v.
+ */
 struct irv {
     u32 v;
     u8 kind;
@@ -49,13 +51,26 @@ struct ir_op_info {
 extern const struct ir_op_info ir_op_info[IR_OP_COUNT];
 
 /* Comparison conditions for SETC, SEL, XIF (in cc) */
-enum ir_cond { IRC_EQ, IRC_NE, IRC_LTU, IRC_GEU, IRC_LEU, IRC_GTU, IRC_LTS, IRC_GES, IRC_LES, IRC_GTS };
+enum ir_cond {
+    IRC_EQ,
+    IRC_NE,
+    IRC_LTU,
+    IRC_GEU,
+    IRC_LEU,
+    IRC_GTU,
+    IRC_LTS,
+    IRC_GES,
+    IRC_LES,
+    IRC_GTS
+};
 
 /* Where a FLAGS op's result can be observed; filled by ir_optimize(). */
 enum {
-    FLO_FAULT = 1, /* an op that may fault comes before the next FLAGS: needed only on its slow path */
-    FLO_EXIT = 2,  /* an exit or a helper that reads flags comes before the next FLAGS: must be in memory there */
-    FLO_USE = 4,   /* a GETCC, SELCC, XCC, GETFL or FLAGSIF consumes it in the block */
+    FLO_FAULT =
+        1, /* an op that may fault comes before the next FLAGS: needed only on its slow path */
+    FLO_EXIT = 2, /* an exit or a helper that reads flags comes before the next FLAGS: must be in
+                     memory there */
+    FLO_USE = 4,  /* a GETCC, SELCC, XCC, GETFL or FLAGSIF consumes it in the block */
 };
 
 struct ir_insn {
@@ -68,15 +83,15 @@ struct ir_insn {
     struct irv a, b, c, e;
 };
 
-#define IR_MAX_INSNS 64   /* guest instructions in a block */
-#define IR_MAX_OPS 2048
+#define IR_MAX_INSNS 64 /* guest instructions in a block */
+#define IR_MAX_OPS   2048
 #define IR_MAX_TEMPS 2048
 
 struct ir {
-    u32 mode;        /* mode word of the block */
-    u32 ninsns;      /* guest instructions (INSN ops) */
+    u32 mode;   /* mode word of the block */
+    u32 ninsns; /* guest instructions (INSN ops) */
     u32 nops, ntemps;
-    bool overflow;   /* ran out of room: the translator retries with fewer instructions */
+    bool overflow; /* ran out of room: the translator retries with fewer instructions */
     struct ir_insn ops[IR_MAX_OPS];
 };
 
@@ -86,7 +101,8 @@ enum {
     HF_REGS = 1,    /* may read and write guest registers (they are in cpu.gpr during the call) */
     HF_FLAGS_R = 2, /* reads the lazy flags in memory */
     HF_FLAGS_W = 4, /* writes them: memory holds the truth afterwards */
-    HF_FAULT = 8,   /* may raise, or reads EIP, icount or the clock; implies all guest state is exact in memory */
+    HF_FAULT = 8, /* may raise, or reads EIP, icount or the clock; implies all guest state is exact
+                     in memory */
 };
 
 enum helper {
@@ -108,14 +124,18 @@ void ir_begin(struct ir *ir, u32 mode);
 struct ir_insn *ir_emit(struct ir *ir, enum ir_op op); /* never NULL; sets overflow when full */
 struct irv ir_temp(struct ir *ir);
 
-/* Ops with one output return a fresh temporary. Constant operands are folded at once where the result is constant. */
+/* Ops with one output return a fresh temporary. Constant operands are folded at once where the
+ * result is constant. */
 struct irv ir_op1(struct ir *ir, enum ir_op op, struct irv a);
 struct irv ir_op2(struct ir *ir, enum ir_op op, struct irv a, struct irv b);
 struct irv ir_lea(struct ir *ir, struct irv a, struct irv b, unsigned shift, u32 disp);
-void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct irv *lo, struct irv *hi);
+void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct irv *lo,
+             struct irv *hi);
 struct irv ir_setc(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b);
-struct irv ir_sel(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, struct irv x, struct irv y);
-struct irv ir_copy(struct ir *ir, struct irv a); /* MOV into a temp: keeps a register's value of now */
+struct irv ir_sel(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, struct irv x,
+                  struct irv y);
+struct irv ir_copy(struct ir *ir,
+                   struct irv a); /* MOV into a temp: keeps a register's value of now */
 void ir_set_reg(struct ir *ir, unsigned gpr, struct irv a); /* MOV reg, a */
 struct irv ir_pcrel(struct ir *ir, s32 page_off);
 struct irv ir_lds(struct ir *ir, size_t offset, unsigned size);
@@ -126,12 +146,15 @@ void ir_ldv(struct ir *ir, size_t offset, struct irv addr, u32 disp_unused, unsi
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write);
-void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src, struct irv aux);
-void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst, struct irv src);
+void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
+              struct irv aux);
+void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,
+                 struct irv src);
 struct irv ir_getcc(struct ir *ir, unsigned cc);
 struct irv ir_selcc(struct ir *ir, unsigned cc, struct irv x, struct irv y);
 struct irv ir_getfl(struct ir *ir);
-struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, struct irv c, struct irv e);
+struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, struct irv c,
+                   struct irv e);
 void ir_vec(struct ir *ir, unsigned vec_op, size_t dst_off, size_t src_off, unsigned imm8);
 void ir_insn_begin(struct ir *ir, u32 page_off, unsigned len);
 void ir_xcc(struct ir *ir, unsigned cc, s32 page_off);
@@ -142,11 +165,12 @@ void ir_xnext(struct ir *ir, s32 page_off);
 void ir_xloop(struct ir *ir);
 
 /* Copy and constant propagation, dead code, flag liveness (drops unobserved FLAGS, fills live),
- * coalescing. Afterwards any op may have registers as its outputs, also ones that it reads. Registers and
- * flags are then exact only where something may look: at F and X ops, and at INSN ops whose cc is 1 (the
- * instruction before has called a helper that may have done I/O). */
+ * coalescing. Afterwards any op may have registers as its outputs, also ones that it reads.
+ * Registers and flags are then exact only where something may look: at F and X ops, and at INSN ops
+ * whose cc is 1 (the instruction before has called a helper that may have done I/O). */
 void ir_optimize(struct ir *ir);
-/* Checks the rules (arity, defined before use, single assignment, block ends with an exit). NULL or what is wrong. */
+/* Checks the rules (arity, defined before use, single assignment, block ends with an exit). NULL or
+ * what is wrong. */
 const char *ir_verify(const struct ir *ir);
 /* One line of text for op i, without newline; returns buf. */
 const char *ir_text(const struct ir *ir, u32 i, char *buf, size_t size);

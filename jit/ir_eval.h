@@ -1,5 +1,5 @@
-/* What the pure IR operations compute, in C: constant folding and the interpreter share this definition.
- * With a constant op the switch folds away. */
+/* What the pure IR operations compute, in C: constant folding and the interpreter share this
+ * definition. With a constant op the switch folds away. */
 #ifndef JIT_IR_EVAL_H
 #define JIT_IR_EVAL_H
 

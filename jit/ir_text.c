@@ -49,7 +49,7 @@ static void put_inputs(struct out *o, const struct ir_insn *i)
 
 static const char *cond_name(unsigned cond)
 {
-    static const char *const names[] = {"eq", "ne", "ltu", "geu", "leu",
+    static const char *const names[] = {"eq",  "ne",  "ltu", "geu", "leu",
                                         "gtu", "lts", "ges", "les", "gts"};
     return cond < sizeof(names) / sizeof(names[0]) ? names[cond] : "?";
 }
@@ -64,7 +64,7 @@ static const char *cc_name(unsigned cc)
 static const char *kind_name(unsigned kind)
 {
     static const char *const names[] = {"eflags", "add", "adc", "sub", "cmp", "sbb",
-                                        "logic", "inc", "dec", "shl", "shr", "mul"};
+                                        "logic",  "inc", "dec", "shl", "shr", "mul"};
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
 

@@ -20,28 +20,30 @@ struct jit_config {
 };
 
 struct jit_stats {
-    u64 blocks;       /* translated */
-    u64 guest_insns;  /* in them */
-    u64 invalidated;  /* blocks, by writes to their code */
-    u64 evictions;    /* times the whole cache was emptied because it was full */
-    u64 steps;        /* instructions run one by one */
-    u64 lookups;      /* times the run loop searched for a block */
-    u64 code_bytes;   /* code memory in use */
+    u64 blocks;      /* translated */
+    u64 guest_insns; /* in them */
+    u64 invalidated; /* blocks, by writes to their code */
+    u64 evictions;   /* times the whole cache was emptied because it was full */
+    u64 steps;       /* instructions run one by one */
+    u64 lookups;     /* times the run loop searched for a block */
+    u64 code_bytes;  /* code memory in use */
 };
 
-/* Sets cpu->jit and cpu->hooks and listens for writes to code. NULL with *why when the back end can't start. */
+/* Sets cpu->jit and cpu->hooks and listens for writes to code. NULL with *why when the back end
+ * can't start. */
 struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char **why);
 void jit_free(struct jit *jit);
 
-/* Runs until cpu_icount() reaches `until` exactly, or until cpu->events has a bit that the caller handles
- * (EV_STOP, EV_TRIPLE, EV_HALT). State is exact on return. */
+/* Runs until cpu_icount() reaches `until` exactly, or until cpu->events has a bit that the caller
+ * handles (EV_STOP, EV_TRIPLE, EV_HALT). State is exact on return. */
 void jit_run(struct jit *jit, u64 until);
 
 /* Runs at most n instructions one by one (debuggers, tests). */
 void jit_step(struct jit *jit, u32 n);
 
-/* Shortens the current run: jit_run() will stop at instruction count `until` at the latest. For use by devices
- * that arm a timer while the CPU runs; callable only from port or MMIO handlers and between runs. */
+/* Shortens the current run: jit_run() will stop at instruction count `until` at the latest. For use
+ * by devices that arm a timer while the CPU runs; callable only from port or MMIO handlers and
+ * between runs. */
 void jit_shorten(struct cpu *cpu, u64 until);
 
 /* Forgets all translations (loading state, changed memory map). */

@@ -8,9 +8,9 @@
 #include "jit/jit.h"
 
 #define BLOCK_HASH_BITS 16
-#define PAGE_HASH_BITS 12
-#define HEAT_BITS 12
-#define HEAT_STEP_ONLY 24 /* rewritten code lines from this heat on are stepped, not translated */
+#define PAGE_HASH_BITS  12
+#define HEAT_BITS       12
+#define HEAT_STEP_ONLY  24 /* rewritten code lines from this heat on are stepped, not translated */
 
 /* The blocks of one physical page. */
 struct code_page {
@@ -23,7 +23,7 @@ struct code_page {
 struct block_index {
     struct block *hash[1 << BLOCK_HASH_BITS];
     struct code_page *pages[1 << PAGE_HASH_BITS];
-    struct block *dead; /* invalidated: freed when nothing runs */
+    struct block *dead;      /* invalidated: freed when nothing runs */
     u8 heat[1 << HEAT_BITS]; /* invalidations by 64-byte line, hashed */
     u64 heat_epoch;
 };
@@ -42,11 +42,13 @@ struct jit {
     struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry */
 
     /* jump cache tags */
-    u32 generation[2]; /* of supervisor and user modes: a MOV CR3 ages only the user's while all kernel code is global */
-    bool local_supervisor; /* the jump cache leads to supervisor code on a page that is not global */
+    u32 generation[2]; /* of supervisor and user modes: a MOV CR3 ages only the user's while all
+                          kernel code is global */
+    bool
+        local_supervisor; /* the jump cache leads to supervisor code on a page that is not global */
     u32 mode_ids[MODE_IDS];
     u32 nmodes;
-    u32 tag_mode;    /* mode word that cpu->jump_tag was made for */
+    u32 tag_mode;          /* mode word that cpu->jump_tag was made for */
     u32 cs_base, cs_limit; /* that the jump cache's entries are good for, when CS is not flat */
 
     struct ir ir;
@@ -69,11 +71,12 @@ struct code_source {
     u32 page_off;    /* page offset of bytes[0] */
     bool crossing;   /* bytes hold one instruction over the page's end: translate just that */
 };
-/* Fills jit->ir from at most max_insns instructions; returns guest bytes covered. Sets *needs_more when the first
- * instruction continues past avail. The IR is not optimized. */
+/* Fills jit->ir from at most max_insns instructions; returns guest bytes covered. Sets *needs_more
+ * when the first instruction continues past avail. The IR is not optimized. */
 u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_insns,
               bool *needs_more);
-void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode, u32 eip_page);
+void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode,
+                   u32 eip_page);
 
 void translate_log_host(struct jit *jit, const struct block *b);
 

@@ -15,10 +15,10 @@ enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
 
 /* What an op does beyond its operands. */
 struct effects {
-    bool may_leave;   /* may fault, leave, or let a helper see and change registers */
-    bool all_regs;    /* a helper may write every register */
-    bool flags_lost;  /* the lazy flags are not known afterwards */
-    u8 observes;      /* FLO_* bits of the flags before it */
+    bool may_leave;  /* may fault, leave, or let a helper see and change registers */
+    bool all_regs;   /* a helper may write every register */
+    bool flags_lost; /* the lazy flags are not known afterwards */
+    u8 observes;     /* FLO_* bits of the flags before it */
 };
 
 static struct effects call_effects(const struct ir_insn *o)
@@ -100,7 +100,10 @@ static void define(struct opt *p, struct irv d, struct irv value, s32 at)
 {
     if (irv_is(d, IRV_TEMP)) {
         p->temp[d.v] = (struct opt_temp){
-            .is = irv_is(value, IRV_NONE) ? d : value, .def = at, .last_use = -1, .holder = NO_REG,
+            .is = irv_is(value, IRV_NONE) ? d : value,
+            .def = at,
+            .last_use = -1,
+            .holder = NO_REG,
             .reg = NO_REG,
         };
     } else if (irv_is(d, IRV_REG)) {
@@ -118,8 +121,7 @@ static bool is_idle_move(const struct opt *p, const struct ir_insn *o)
 {
     if (o->op != IR_MOV || !irv_is(o->d, IRV_REG))
         return false;
-    return same_value(o->d, o->a) ||
-           (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
+    return same_value(o->d, o->a) || (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
 }
 
 static void forward(struct opt *p)
@@ -197,7 +199,7 @@ static void use(struct opt *p, struct irv x, s32 at, struct liveness *l)
 static void kill_reg(struct irv d, struct liveness *l)
 {
     if (irv_is(d, IRV_REG))
-        l->regs &= (u8)~(1 << d.v);
+        l->regs &= (u8) ~(1 << d.v);
 }
 
 static void backward(struct opt *p)

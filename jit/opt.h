@@ -9,12 +9,12 @@
 
 /* What is known of a temporary. */
 struct opt_temp {
-    struct irv is;  /* itself, or what it is a copy of; a REG: as of op def */
-    s32 def;        /* index of the op that defines it */
-    s32 last_use;   /* index, -1 none */
+    struct irv is; /* itself, or what it is a copy of; a REG: as of op def */
+    s32 def;       /* index of the op that defines it */
+    s32 last_use;  /* index, -1 none */
     u16 uses;
-    u8 holder;      /* the register that it was last moved to, or GPR_COUNT */
-    u8 reg;         /* the register that it was coalesced with, or GPR_COUNT */
+    u8 holder; /* the register that it was last moved to, or GPR_COUNT */
+    u8 reg;    /* the register that it was coalesced with, or GPR_COUNT */
 };
 
 struct opt {

@@ -1,7 +1,7 @@
-/* Block discovery: guest bytes to IR. A block ends at an instruction that ends control flow, before an
- * instruction that crosses the page (which is a block of its own), after a conditional jump backwards (the loop's
- * other side is usually cold), and at the limits below. Conditional jumps forward leave the block by a side exit
- * and the block goes on. */
+/* Block discovery: guest bytes to IR. A block ends at an instruction that ends control flow, before
+ * an instruction that crosses the page (which is a block of its own), after a conditional jump
+ * backwards (the loop's other side is usually cold), and at the limits below. Conditional jumps
+ * forward leave the block by a side exit and the block goes on. */
 #include "jit/jit_internal.h"
 
 #include "cpu/cpuid.h"
@@ -10,9 +10,10 @@
 
 /* Room kept for the IR of one more instruction. */
 #define OPS_RESERVE 128
-#define MAX_EXITS (BLOCK_MAX_EXITS - 1)
+#define MAX_EXITS   (BLOCK_MAX_EXITS - 1)
 
-/* Number of exits among ops [from, nops), and whether one of them is conditional and leads backwards. */
+/* Number of exits among ops [from, nops), and whether one of them is conditional and leads
+ * backwards. */
 static u32 count_exits(const struct ir *ir, u32 from, s32 here, bool *backward)
 {
     u32 n = 0;
@@ -33,8 +34,8 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
 {
     struct insn in;
     l->off = src->page_off + pos;
-    switch (decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, l->mode & MODE_CODE32,
-                   &in)) {
+    switch (
+        decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, l->mode & MODE_CODE32, &in)) {
     case DECODE_OK: lift_insn(l, &in); return in.len;
     case DECODE_MORE: return 0;
     case DECODE_UD:

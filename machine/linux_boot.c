@@ -1,6 +1,7 @@
-/* Direct boot of a Linux bzImage by the 32-bit boot protocol (Linux, Documentation/arch/x86/boot.rst): the
- * protected-mode kernel goes to 1 MiB, the initrd as high as the kernel allows, the boot parameters, command
- * line and a flat GDT into low memory, and the CPU starts in flat protected mode with ESI at the parameters. */
+/* Direct boot of a Linux bzImage by the 32-bit boot protocol (Linux,
+ * Documentation/arch/x86/boot.rst): the protected-mode kernel goes to 1 MiB, the initrd as high as
+ * the kernel allows, the boot parameters, command line and a flat GDT into low memory, and the CPU
+ * starts in flat protected mode with ESI at the parameters. */
 #include "machine/machine.h"
 
 #include "base/bytes.h"
@@ -68,7 +69,7 @@ struct linux_image {
     u8 *initrd;
     u64 initrd_size;
     char *cmdline;
-    u32 setup_size;  /* real-mode part: boot sector and setup */
+    u32 setup_size; /* real-mode part: boot sector and setup */
     u32 initrd_addr;
     u64 ram_bytes;
 };
@@ -80,7 +81,8 @@ static bool refuse(char *err, size_t size, const char *what, const char *path, c
 }
 
 /* Reads a whole file. */
-static bool read_file(const char *what, const char *path, u8 **data, u64 *len, char *err, size_t size)
+static bool read_file(const char *what, const char *path, u8 **data, u64 *len, char *err,
+                      size_t size)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
@@ -129,7 +131,8 @@ static bool check_kernel(struct linux_image *img, const char *path, char *err, s
         field(img, HDR_MAGIC, 4) != HDR_MAGIC_VALUE)
         return refuse(err, size, "kernel", path, "not a Linux bzImage");
     if (field(img, HDR_VERSION, 2) < MIN_VERSION || !(field(img, HDR_LOADFLAGS, 1) & LOADED_HIGH))
-        return refuse(err, size, "kernel", path, "too old: not a bzImage of boot protocol 2.03 or later");
+        return refuse(err, size, "kernel", path,
+                      "too old: not a bzImage of boot protocol 2.03 or later");
     u32 sects = field(img, HDR_SETUP_SECTS, 1);
     img->setup_size = ((sects ? sects : 4) + 1) * 512;
     u64 body = (u64)field(img, HDR_SYSSIZE, 4) * 16;
@@ -173,8 +176,8 @@ static bool load_all(struct linux_image *img, const char *kernel, const char *in
            place_initrd(img, initrd, err, size);
 }
 
-struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append, u64 ram_bytes,
-                               char *err, size_t err_size)
+struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append,
+                               u64 ram_bytes, char *err, size_t err_size)
 {
     struct linux_image *img = calloc(1, sizeof(*img));
     if (!img) {

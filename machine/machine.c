@@ -1,8 +1,8 @@
 /* The composition root: builds a PC out of CPU, memory, devices and translator, and runs it.
  *
- * Time: one tick for each retired instruction, and ticks skipped while the CPU is halted. The loop runs
- * the CPU up to the next timer or journal entry, fires what is due, and goes on; nothing of the host's
- * time enters. */
+ * Time: one tick for each retired instruction, and ticks skipped while the CPU is halted. The loop
+ * runs the CPU up to the next timer or journal entry, fires what is due, and goes on; nothing of
+ * the host's time enters. */
 #include "machine/machine.h"
 
 #include "base/check.h"
@@ -17,12 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_RAM (128ull << 20)
-#define MIN_RAM (1ull << 20)
-#define MAX_RAM (3584ull << 20)
+#define DEFAULT_RAM   (128ull << 20)
+#define MIN_RAM       (1ull << 20)
+#define MAX_RAM       (3584ull << 20)
 #define DEFAULT_CACHE (64ull << 20)
-#define MIN_CACHE (1ull << 20)
-#define CHECK_TICKS 100000000ull /* state hash in the journal every so many ticks */
+#define MIN_CACHE     (1ull << 20)
+#define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 
 /* -- the wires between CPU and board -- */
 
@@ -111,7 +111,8 @@ static u64 journal_state_hash(void *opaque)
 
 /* -- building -- */
 
-static bool fail(char *err, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static bool fail(char *err, size_t size, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 static bool fail(char *err, size_t size, const char *fmt, ...)
 {
     va_list ap;
@@ -220,7 +221,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     return true;
 }
 
-/* What a journal must agree with to be replayed: everything that decides the run besides its input. */
+/* What a journal must agree with to be replayed: everything that decides the run besides its input.
+ */
 static bool describe(struct orrery *o, const struct orrery_config *c)
 {
     char *text = NULL;
@@ -230,7 +232,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
         return false;
     fprintf(f, "cpu=%s\n", o->cpu->model->name);
     fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
-    fprintf(f, "linux=%016llx\n", (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
+    fprintf(f, "linux=%016llx\n",
+            (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
     for (unsigned i = 0; i < 4; i++)
         if (c->hd[i])
             fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],

@@ -33,9 +33,10 @@ struct orrery {
 
 /* -- linux_boot.c: the 32-bit boot protocol (Documentation/arch/x86/boot.rst of Linux) -- */
 
-/* Reads and checks kernel and initrd; NULL and err when missing or not a bzImage or too big for ram_bytes. */
-struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append, u64 ram_bytes,
-                               char *err, size_t err_size);
+/* Reads and checks kernel and initrd; NULL and err when missing or not a bzImage or too big for
+ * ram_bytes. */
+struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append,
+                               u64 ram_bytes, char *err, size_t err_size);
 void linux_image_free(struct linux_image *img);
 /* Copies the image into RAM and sets the CPU to its entry point. */
 void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu);

@@ -1,5 +1,6 @@
-/* liborrery: a whole PC as an object. Create one, run it, feed it input, look at it. Frontends and tests use
- * this interface and nothing below it. One machine belongs to one thread at a time; any number may exist. */
+/* liborrery: a whole PC as an object. Create one, run it, feed it input, look at it. Frontends and
+ * tests use this interface and nothing below it. One machine belongs to one thread at a time; any
+ * number may exist. */
 #ifndef MACHINE_ORRERY_H
 #define MACHINE_ORRERY_H
 
@@ -17,62 +18,67 @@ struct orrery_sink {
 };
 
 #define ORRERY_SERIAL_PORTS 4
-#define ORRERY_LOG_IN_ASM 1
-#define ORRERY_LOG_IR 2
-#define ORRERY_LOG_OUT_ASM 4
-#define ORRERY_LOG_INT 8
+#define ORRERY_LOG_IN_ASM   1
+#define ORRERY_LOG_IR       2
+#define ORRERY_LOG_OUT_ASM  4
+#define ORRERY_LOG_INT      8
 
-/* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read there. */
+/* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
+ * there. */
 struct orrery_config {
-    uint64_t ram_bytes;      /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;       /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;         /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes;    /* bound of the code cache; 0: 64 MiB */
-    const char *kernel;      /* Linux bzImage to boot directly */
+    uint64_t ram_bytes;   /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;    /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;      /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes; /* bound of the code cache; 0: 64 MiB */
+    const char *kernel;   /* Linux bzImage to boot directly */
     const char *initrd;
-    const char *append;      /* kernel command line */
-    const char *hd[4];       /* raw disk images: primary master, slave, secondary master, slave */
-    bool snapshot;           /* disk writes go to memory and are lost at the end */
+    const char *append; /* kernel command line */
+    const char *hd[4];  /* raw disk images: primary master, slave, secondary master, slave */
+    bool snapshot;      /* disk writes go to memory and are lost at the end */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink debugcon;
     bool debugcon_present;
-    const char *const *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
+    const char *const
+        *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
-    bool no_reboot;          /* a reset request stops the machine */
-    FILE *log;               /* translation log, with log_mask of ORRERY_LOG_* */
+    bool no_reboot;              /* a reset request stops the machine */
+    FILE *log;                   /* translation log, with log_mask of ORRERY_LOG_* */
     uint32_t log_mask;
 };
 
 /* Why orrery_run() came back. */
 enum orrery_stop {
-    ORRERY_RUNNING,   /* ran as many instructions as asked */
-    ORRERY_IDLE,      /* the CPU waits for an interrupt; orrery_idle_ns() tells for how long at least */
-    ORRERY_POWEROFF,  /* the guest switched off */
-    ORRERY_RESET,     /* the guest asked for a reset, under no_reboot */
-    ORRERY_EXIT,      /* the guest ended the run: orrery_exit_code() */
-    ORRERY_TRIPLE,    /* shutdown after a triple fault: orrery_report_shutdown() */
+    ORRERY_RUNNING, /* ran as many instructions as asked */
+    ORRERY_IDLE, /* the CPU waits for an interrupt; orrery_idle_ns() tells for how long at least */
+    ORRERY_POWEROFF,   /* the guest switched off */
+    ORRERY_RESET,      /* the guest asked for a reset, under no_reboot */
+    ORRERY_EXIT,       /* the guest ended the run: orrery_exit_code() */
+    ORRERY_TRIPLE,     /* shutdown after a triple fault: orrery_report_shutdown() */
     ORRERY_REPLAY_END, /* the journal's end */
-    ORRERY_DIVERGED,  /* replay met a state that differs from the recorded one: orrery_error() */
-    ORRERY_STUCK,     /* the CPU is halted for ever: interrupts off and no NMI can come */
+    ORRERY_DIVERGED,   /* replay met a state that differs from the recorded one: orrery_error() */
+    ORRERY_STUCK,      /* the CPU is halted for ever: interrupts off and no NMI can come */
 };
 
 /* Name of the n-th CPU model, NULL past the end. */
 const char *orrery_cpu_model(unsigned n);
 
-/* NULL and one line in err (no newline) when a file is missing or malformed, memory is refused, ... */
+/* NULL and one line in err (no newline) when a file is missing or malformed, memory is refused, ...
+ */
 struct orrery *orrery_create(const struct orrery_config *config, char *err, size_t err_size);
 void orrery_free(struct orrery *o);
 
 /* Runs at most max_insns instructions of virtual time. */
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
 
-/* ORRERY_IDLE: virtual nanoseconds until the next event (UINT64_MAX: only outside input can wake the guest), and
- * letting that much time pass (cut to the next event). Interactive frontends sleep first; others skip at once. */
+/* ORRERY_IDLE: virtual nanoseconds until the next event (UINT64_MAX: only outside input can wake
+ * the guest), and letting that much time pass (cut to the next event). Interactive frontends sleep
+ * first; others skip at once. */
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
 
-/* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take without loss. */
+/* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take
+ * without loss. */
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
 
@@ -92,8 +98,9 @@ uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
 
-/* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS SS DS FS GS selectors,
- * 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here. */
+/* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
+ * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.
+ */
 enum { ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
 void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);

@@ -1,4 +1,5 @@
-/* Looking at a machine from outside: state hash, registers, memory, statistics, the shutdown report. */
+/* Looking at a machine from outside: state hash, registers, memory, statistics, the shutdown
+ * report. */
 #include "machine/machine.h"
 
 #include "base/hash.h"
@@ -161,7 +162,8 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
     fprintf(out, "orrery: triple fault: the CPU has shut down\n");
     for (unsigned i = 0; i < 3; i++) {
         const struct fault_record *f = &cpu->shutdown[i];
-        fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector, f->cs, f->eip);
+        fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector,
+                f->cs, f->eip);
         if (f->has_error)
             fprintf(out, " error code %04x", f->error);
         if (f->vector == VEC_PF)

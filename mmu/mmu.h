@@ -1,5 +1,5 @@
-/* Paging: the page walk (SDM 3A chapter 4: 32-bit with PSE, PAE with NX), TLB fill and flush. The CPU
- * sets the control fields and calls mmu_flush() when the SDM says cached translations die. */
+/* Paging: the page walk (SDM 3A chapter 4: 32-bit with PSE, PAE with NX), TLB fill and flush. The
+ * CPU sets the control fields and calls mmu_flush() when the SDM says cached translations die. */
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
 
@@ -15,7 +15,8 @@ struct mmu {
     u64 a20_mask;  /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
     u8 phys_bits;  /* MAXPHYADDR, for reserved-bit faults */
     u32 phys_gen;  /* phys_generation() that the TLB was filled under */
-    u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush */
+    u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
+                    */
 };
 
 /* What a translation came to. */
@@ -25,30 +26,36 @@ enum mmu_result { MMU_MEMORY, MMU_MMIO, MMU_FAULT };
 enum { PF_P = 1, PF_W = 2, PF_U = 4, PF_RSVD = 8, PF_I = 16 };
 
 struct mmu_walk {
-    paddr pa;      /* of the byte asked for (A20 applied) */
-    u8 *host;      /* MMU_MEMORY: host address of that byte, else NULL */
-    u32 pf_code;   /* MMU_FAULT: error code */
+    paddr pa;    /* of the byte asked for (A20 applied) */
+    u8 *host;    /* MMU_MEMORY: host address of that byte, else NULL */
+    u32 pf_code; /* MMU_FAULT: error code */
 };
 
-/* Translates one linear address for an access at the given privilege, sets A and D bits, fills the TLB when
- * the page is plain memory (for writes: and holds no code). ROM counts as memory for reads and as MMIO for
- * writes. Never crosses a page: the caller splits. */
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out);
+/* Translates one linear address for an access at the given privilege, sets A and D bits, fills the
+ * TLB when the page is plain memory (for writes: and holds no code). ROM counts as memory for reads
+ * and as MMIO for writes. Never crosses a page: the caller splits. */
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+                              struct mmu_walk *out);
 
-/* Translates for fetching code, from the TLB if it can; global tells whether a MOV CR3 leaves the translation alone. */
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out, bool *global);
+/* Translates for fetching code, from the TLB if it can; global tells whether a MOV CR3 leaves the
+ * translation alone. */
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out,
+                                   bool *global);
 
 /* The same without side effects (no A/D, no fill), for debuggers. */
-enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out);
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user,
+                          struct mmu_walk *out);
 
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
 bool mmu_load_pdptes(struct mmu *m);
 
-void mmu_flush(struct mmu *m);                 /* everything; cost: what was filled */
-void mmu_flush_nonglobal(struct mmu *m);       /* MOV CR3 with PGE; may flush more */
-bool mmu_flush_page(struct mmu *m, laddr la);  /* INVLPG; true: the whole 4 MiB went, for a large page's sake */
+void mmu_flush(struct mmu *m);           /* everything; cost: what was filled */
+void mmu_flush_nonglobal(struct mmu *m); /* MOV CR3 with PGE; may flush more */
+bool mmu_flush_page(struct mmu *m,
+                    laddr la); /* INVLPG; true: the whole 4 MiB went, for a large page's sake */
 
-/* The page at pa has got its first translated code: no TLB entry may grant writing to it any more. */
+/* The page at pa has got its first translated code: no TLB entry may grant writing to it any more.
+ */
 void mmu_protect_code(struct mmu *m, paddr pa);
 
 /* Frees what the TLB has allocated (not the struct tlb, which is the CPU's), and empties it. */

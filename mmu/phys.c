@@ -15,12 +15,12 @@
 #include "base/bytes.h"
 #include "base/check.h"
 
-#define LOW_PAGES (1u << (32 - PAGE_BITS))
-#define LOW_END (1ull << 32)
+#define LOW_PAGES  (1u << (32 - PAGE_BITS))
+#define LOW_END    (1ull << 32)
 #define HOLE_START 0xA0000u
-#define HOLE_END 0x100000u
-#define MAX_RAM (0xE00ull << 20)
-#define LINE_BITS 6
+#define HOLE_END   0x100000u
+#define MAX_RAM    (0xE00ull << 20)
+#define LINE_BITS  6
 
 enum { REGION_NONE, REGION_MAIN, REGION_FIRST, REGION_MAX = 256 };
 

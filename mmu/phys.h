@@ -8,24 +8,26 @@
 struct phys;
 
 /* An MMIO region's handlers. addr is the offset in the region; size is within [min_size, max_size]
- * (1, 2, 4 or 8) and addr a multiple of it: phys splits others, and widens what is below min_size (a write
- * then reads the bytes around it first). Little-endian values. */
+ * (1, 2, 4 or 8) and addr a multiple of it: phys splits others, and widens what is below min_size
+ * (a write then reads the bytes around it first). Little-endian values. */
 struct mmio_ops {
     u64 (*read)(void *opaque, u64 addr, unsigned size);
     void (*write)(void *opaque, u64 addr, unsigned size, u64 value);
     u8 min_size, max_size;
 };
 
-/* RAM of ram_size bytes at physical 0 (1 MiB to 3.5 GiB, a multiple of 4 KiB; 0xA0000-0xFFFFF is carved
- * out as unmapped until regions are added there). Demand-zero. NULL when the host refuses. */
+/* RAM of ram_size bytes at physical 0 (1 MiB to 3.5 GiB, a multiple of 4 KiB; 0xA0000-0xFFFFF is
+ * carved out as unmapped until regions are added there). Demand-zero. NULL when the host refuses.
+ */
 struct phys *phys_new(u64 ram_size);
 void phys_free(struct phys *p);
 
-/* Adds a region over whatever was there; base and size are page multiples. The latest one added wins.
- * phys_add_rom copies data (of size bytes); writes to it are ignored. phys_add_ram makes writable RAM
- * (e.g. shadowed BIOS area) of its own. phys_remove unmaps what was last added at base: what it covered shows
- * again. Each of them reports the code lines of its range to the listener and changes phys_generation(), by
- * which mmu_translate() knows to flush; a caller that lets translated code go on must flush TLBs at once. */
+/* Adds a region over whatever was there; base and size are page multiples. The latest one added
+ * wins. phys_add_rom copies data (of size bytes); writes to it are ignored. phys_add_ram makes
+ * writable RAM (e.g. shadowed BIOS area) of its own. phys_remove unmaps what was last added at
+ * base: what it covered shows again. Each of them reports the code lines of its range to the
+ * listener and changes phys_generation(), by which mmu_translate() knows to flush; a caller that
+ * lets translated code go on must flush TLBs at once. */
 void phys_add_mmio(struct phys *p, paddr base, u64 size, const struct mmio_ops *ops, void *opaque);
 void phys_add_rom(struct phys *p, paddr base, u64 size, const void *data);
 void phys_add_ram(struct phys *p, paddr base, u64 size);
@@ -35,23 +37,24 @@ u32 phys_generation(const struct phys *p);
 u64 phys_ram_size(const struct phys *p);
 u8 *phys_ram(struct phys *p); /* the RAM array itself, for hashing and loaders */
 
-/* Host address of the start of pa's page if it is memory that can be accessed directly (for write: RAM, not ROM), else
- * NULL. Code tracking is the caller's business. */
+/* Host address of the start of pa's page if it is memory that can be accessed directly (for write:
+ * RAM, not ROM), else NULL. Code tracking is the caller's business. */
 u8 *phys_host(struct phys *p, paddr pa, bool write);
 
-/* One access of 1, 2, 4 or 8 bytes that does not cross a page; unmapped reads are all ones. Writes to RAM
- * report to the code listener first. */
+/* One access of 1, 2, 4 or 8 bytes that does not cross a page; unmapped reads are all ones. Writes
+ * to RAM report to the code listener first. */
 u64 phys_read(struct phys *p, paddr pa, unsigned size);
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value);
 bool phys_is_mmio(struct phys *p, paddr pa); /* no memory there: a device, or nothing */
 
-/* DMA: memory only, never a device register; bytes outside memory read as ones, bytes outside RAM are dropped on
- * write. Returns false if any byte was. */
+/* DMA: memory only, never a device register; bytes outside memory read as ones, bytes outside RAM
+ * are dropped on write. Returns false if any byte was. */
 bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len);
 bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len);
 
-/* Code tracking, by 64-byte lines of RAM and ROM pages. The translator marks lines; a write (by phys_write,
- * DMA, or the TLB's slow path) that touches a marked line calls the listener before it happens. */
+/* Code tracking, by 64-byte lines of RAM and ROM pages. The translator marks lines; a write (by
+ * phys_write, DMA, or the TLB's slow path) that touches a marked line calls the listener before it
+ * happens. */
 struct code_listener {
     void (*write)(void *opaque, paddr pa, u64 len); /* must unmark what it invalidates */
     void *opaque;
@@ -59,16 +62,18 @@ struct code_listener {
 void phys_set_code_listener(struct phys *p, const struct code_listener *l); /* NULL: none */
 void phys_mark_code(struct phys *p, paddr pa, unsigned len);
 void phys_set_code_lines(struct phys *p, paddr page, u64 lines); /* replaces the page's mask */
-u64 phys_code_lines(const struct phys *p, paddr pa);              /* mask of the page, bit n: line n */
-u64 phys_lines_mask(paddr pa, u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
+u64 phys_code_lines(const struct phys *p, paddr pa); /* mask of the page, bit n: line n */
+u64 phys_lines_mask(paddr pa,
+                    u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
 void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a direct host write */
 
-/* Hash input: calls fn for the contents of main RAM, then of added RAM in address order, page by page, zero pages
- * included. Memory never touched stays untouched: reading it costs no resident memory. */
+/* Hash input: calls fn for the contents of main RAM, then of added RAM in address order, page by
+ * page, zero pages included. Memory never touched stays untouched: reading it costs no resident
+ * memory. */
 void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 len), void *opaque);
 
-/* Bytes of main RAM that are resident on the host; 0 if it cannot say. Pages that were only read count, too: ask
- * before phys_hash(). */
+/* Bytes of main RAM that are resident on the host; 0 if it cannot say. Pages that were only read
+ * count, too: ask before phys_hash(). */
 u64 phys_ram_touched(const struct phys *p);
 
 #endif

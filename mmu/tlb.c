@@ -11,8 +11,8 @@
 #include "base/check.h"
 #include "mmu/mmu.h"
 
-#define KEY_BITS 3
-#define SEEN 2u /* in an entry, while the list is weeded: its name has been met */
+#define KEY_BITS  3
+#define SEEN      2u /* in an entry, while the list is weeded: its name has been met */
 #define FIRST_CAP 1024u
 
 static inline u32 key_of(laddr la, bool user, enum access acc)

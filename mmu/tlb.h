@@ -1,10 +1,10 @@
 /* The flat TLB: one entry for every page of the 4 GiB linear space, per privilege and access kind.
  * Translated code reads it directly (SDM 3A 4.10 allows any caching that the flush rules undo).
  *
- * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So code
- * tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access permitted, A (and for
- * writes D) already set, plain memory, and for writes no translated code in the page.
- * The filled list makes a flush cost what was filled. */
+ * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So
+ * code tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access
+ * permitted, A (and for writes D) already set, plain memory, and for writes no translated code in
+ * the page. The filled list makes a flush cost what was filled. */
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
@@ -18,12 +18,14 @@ struct tlb_entry {
 
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
-#define TLB_GLOBAL 4u /* in entries for ACCESS_EXEC, which only the run loop reads: the page is global */
+#define TLB_GLOBAL                                                                                 \
+    4u /* in entries for ACCESS_EXEC, which only the run loop reads: the page is global */
 #define TLB_FILLED_GLOBAL (1u << 31) /* in the filled list: the page is global (CR4.PGE and G) */
 
 struct tlb {
-    u32 *filled; /* (page << 3 | user << 2 | access) of every entry filled since the last flush; may name entries
-                    that INVLPG has emptied; of several for one entry the last is true */
+    u32 *filled; /* (page << 3 | user << 2 | access) of every entry filled since the last flush; may
+                    name entries that INVLPG has emptied; of several for one entry the last is true
+                  */
     u32 nfilled, cap;
     struct tlb_entry e[2][ACCESS_COUNT][TLB_PAGES]; /* [user][access][page]; demand-zero memory */
 };

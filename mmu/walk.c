@@ -7,10 +7,15 @@
 #include "mmu/mmu.h"
 
 enum {
-    E_P = 1 << 0, E_RW = 1 << 1, E_US = 1 << 2, E_A = 1 << 5, E_D = 1 << 6,
-    E_PS = 1 << 7, E_G = 1 << 8,
+    E_P = 1 << 0,
+    E_RW = 1 << 1,
+    E_US = 1 << 2,
+    E_A = 1 << 5,
+    E_D = 1 << 6,
+    E_PS = 1 << 7,
+    E_G = 1 << 8,
 };
-#define E_NX (1ull << 63)
+#define E_NX     (1ull << 63)
 #define PAE_ADDR 0x000ffffffffff000ull
 
 enum { CR0_WP_BIT = 1u << 16, CR0_PG_BIT = 1u << 31 };
@@ -20,11 +25,11 @@ enum { CR4_PSE_BIT = 1u << 4, CR4_PAE_BIT = 1u << 5, CR4_PGE_BIT = 1u << 7 };
 struct path {
     paddr entry[2]; /* physical addresses of the entries passed: directory, table */
     u64 value[2];
-    unsigned n;     /* entries passed: 1 for a large page */
-    u64 all;        /* AND of the entries: U/S and R/W as they count */
-    u64 any;        /* OR of the entries: NX */
-    paddr page;     /* physical address of the 4 KiB (slice of the) page */
-    bool peek;      /* read no device registers */
+    unsigned n; /* entries passed: 1 for a large page */
+    u64 all;    /* AND of the entries: U/S and R/W as they count */
+    u64 any;    /* OR of the entries: NX */
+    paddr page; /* physical address of the 4 KiB (slice of the) page */
+    bool peek;  /* read no device registers */
 };
 
 static inline bool paging(const struct mmu *m)

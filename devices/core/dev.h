@@ -44,17 +44,17 @@ struct field {
 };
 
 #define FIELD_KIND_OF(x)                                                                           \
-    _Generic((x),                                                                                  \
-        bool: FIELD_UINT,                                                                          \
-        u8: FIELD_UINT,                                                                            \
-        u16: FIELD_UINT,                                                                           \
-        u32: FIELD_UINT,                                                                           \
-        u64: FIELD_UINT,                                                                           \
-        s8: FIELD_SINT,                                                                            \
-        s16: FIELD_SINT,                                                                           \
-        s32: FIELD_SINT,                                                                           \
-        s64: FIELD_SINT,                                                                           \
-        struct timer: FIELD_TIMER)
+    _Generic((x), bool                                                                             \
+             : FIELD_UINT, u8                                                                      \
+             : FIELD_UINT, u16                                                                     \
+             : FIELD_UINT, u32                                                                     \
+             : FIELD_UINT, u64                                                                     \
+             : FIELD_UINT, s8                                                                      \
+             : FIELD_SINT, s16                                                                     \
+             : FIELD_SINT, s32                                                                     \
+             : FIELD_SINT, s64                                                                     \
+             : FIELD_SINT, struct timer                                                            \
+             : FIELD_TIMER)
 
 #define FIELD_MEMBER(s, f) (((s *)0)->f)
 
@@ -117,13 +117,21 @@ struct prop {
     const char *object_kind; /* PROP_KIND_OBJECT: as given to bus_add_object() */
 };
 
-#define PROP_AS(s, f, d, k) { .name = #f, .kind = k, .offset = offsetof(s, f), .def = d }
-#define PROP_U32(s, f, d)   PROP_AS(s, f, d, PROP_KIND_U32)
-#define PROP_BOOL(s, f, d)  PROP_AS(s, f, d, PROP_KIND_BOOL)
-#define PROP_STR(s, f, d)   PROP_AS(s, f, d, PROP_KIND_STR)
+#define PROP_AS(s, f, d, k)                                                                        \
+    {                                                                                              \
+        .name = #f, .kind = k, .offset = offsetof(s, f), .def = d                                  \
+    }
+#define PROP_U32(s, f, d)  PROP_AS(s, f, d, PROP_KIND_U32)
+#define PROP_BOOL(s, f, d) PROP_AS(s, f, d, PROP_KIND_BOOL)
+#define PROP_STR(s, f, d)  PROP_AS(s, f, d, PROP_KIND_STR)
 #define PROP_OBJECT(s, f, what)                                                                    \
-    { .name = #f, .kind = PROP_KIND_OBJECT, .offset = offsetof(s, f), .object_kind = what }
-#define PROP_END { .name = NULL }
+    {                                                                                              \
+        .name = #f, .kind = PROP_KIND_OBJECT, .offset = offsetof(s, f), .object_kind = what        \
+    }
+#define PROP_END                                                                                   \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
 
 struct dev_type {
     const char *name; /* as in -device */
@@ -131,7 +139,7 @@ struct dev_type {
     u16 version;      /* of the fields; counts up from 1 when fields are added */
     const struct field *fields;
     const struct prop *props; /* or NULL */
-    bool on_board; /* part of the board, once: -device does not make it */
+    bool on_board;            /* part of the board, once: -device does not make it */
 
     /* Properties are set, everything else is zero. Claims ports, makes timers. Returns NULL, or a
      * message (static text) that refuses the configuration. reset is called next. */

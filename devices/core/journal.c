@@ -13,10 +13,10 @@
 #include "base/hash.h"
 #include "devices/core/clock.h"
 
-#define MAGIC         "ORRERYJ\n"
-#define MAGIC_LEN     8
-#define VERSION       1u
-#define MAX_INPUT     (1u << 20)
+#define MAGIC     "ORRERYJ\n"
+#define MAGIC_LEN 8
+#define VERSION   1u
+#define MAX_INPUT (1u << 20)
 
 struct channel {
     char *name;

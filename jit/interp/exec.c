@@ -14,8 +14,8 @@ struct frame {
     struct cpu *cpu;
     const struct icode *code;
     u32 *bank[OPERAND_BANKS];
-    u32 limit;  /* instructions to run */
-    u32 begun;  /* instructions begun */
+    u32 limit; /* instructions to run */
+    u32 begun; /* instructions begun */
     u32 temps[IR_MAX_TEMPS + 1];
 };
 
@@ -235,7 +235,9 @@ static enum icode_end leave_to(struct frame *f, u32 eip, enum icode_end how)
 }
 
 #define EVAL1(OP)                                                                                  \
-    case IR_##OP: set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a))); break
+    case IR_##OP:                                                                                  \
+        set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a)));                                           \
+        break
 #define EVAL2(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval2(IR_##OP, get(&f, o->a), get(&f, o->b))); break
 

@@ -9,7 +9,7 @@
 struct cpu;
 struct helper_info;
 
-#define FFI_CALL_ARGS 4
+#define FFI_CALL_ARGS  4
 #define FFI_SIGNATURES (2 * (FFI_CALL_ARGS + 1)) /* returns u32 or nothing; 0 to 4 arguments */
 
 /* One call interface for each signature, prepared when first needed. Zero-initialize. */

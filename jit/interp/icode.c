@@ -21,9 +21,7 @@ static u16 input(struct icode *c, struct irv x)
     switch ((enum irv_kind)x.kind) {
     case IRV_REG:
     case IRV_TEMP: return operand(x.kind, x.v);
-    case IRV_CONST:
-        c->consts[c->nconsts] = x.v;
-        return operand(IRV_CONST, c->nconsts++);
+    case IRV_CONST: c->consts[c->nconsts] = x.v; return operand(IRV_CONST, c->nconsts++);
     case IRV_NONE: break;
     }
     return operand(IRV_CONST, 0); /* reads as 0 */
@@ -37,9 +35,17 @@ static u16 output(struct irv x)
 static struct iop convert(struct icode *c, const struct ir_insn *i)
 {
     struct iop o = {
-        .op = i->op, .size = i->size, .cc = i->cc, .exit = NO_EXIT, .imm = i->imm,
-        .d = output(i->d), .d2 = output(i->d2),
-        .a = input(c, i->a), .b = input(c, i->b), .c = input(c, i->c), .e = input(c, i->e),
+        .op = i->op,
+        .size = i->size,
+        .cc = i->cc,
+        .exit = NO_EXIT,
+        .imm = i->imm,
+        .d = output(i->d),
+        .d2 = output(i->d2),
+        .a = input(c, i->a),
+        .b = input(c, i->b),
+        .c = input(c, i->c),
+        .e = input(c, i->e),
     };
     if (i->op == IR_FLAGS || i->op == IR_FLAGSIF)
         o.imm = FLAG_OP(i->cc, (u32)__builtin_ctz(i->size));

@@ -14,8 +14,8 @@ enum { OPERAND_BANK_SHIFT = 14, OPERAND_INDEX = (1 << OPERAND_BANK_SHIFT) - 1, O
 
 struct iop {
     u8 op, size, cc;
-    u8 exit;    /* X ops: index in the block's exits, or NO_EXIT */
-    u32 imm;    /* FLAGS: the FLAG_OP() value */
+    u8 exit; /* X ops: index in the block's exits, or NO_EXIT */
+    u32 imm; /* FLAGS: the FLAG_OP() value */
     u16 d, d2, a, b, c, e;
 };
 
@@ -25,7 +25,7 @@ struct icode {
     struct icode *next, **link; /* list of the back end's live code */
     size_t bytes;
     u32 ninsns, nops, nconsts;
-    bool user;                  /* memory accesses are CPL 3's */
+    bool user; /* memory accesses are CPL 3's */
     struct iop *ops;
     u32 *consts;
 };
@@ -48,8 +48,8 @@ enum icode_end {
 };
 
 /* Runs c from its start, at most limit instructions. The caller has taken limit or c->ninsns,
- * whichever is less, from cpu->budget; what did not run is given back. cpu->eip is exact afterwards,
- * insn_left 0. */
+ * whichever is less, from cpu->budget; what did not run is given back. cpu->eip is exact
+ * afterwards, insn_left 0. */
 enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct icode *c, u32 limit,
                          u8 *exit);
 

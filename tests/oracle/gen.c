@@ -1,5 +1,5 @@
-/* Random trials: a form from the instruction table, random operands biased to edge values, random harmless prefixes, and
- * registers bent so that memory operands land in the data pages. */
+/* Random trials: a form from the instruction table, random operands biased to edge values, random
+ * harmless prefixes, and registers bent so that memory operands land in the data pages. */
 #include "tests/oracle/oracle.h"
 
 #include "cpu/flags.h"
@@ -8,10 +8,11 @@
 
 /* Not for user mode, or not comparable with a process of the host. */
 static const char *const excluded[] = {
-    "sysenter", "sysexit", "cpuid", "rdtsc", "rdpmc", "iret", "popf", "pushf", "hlt", "int", "int1", "in", "out", "ins",
-    "outs", "lcall", "ljmp", "retf", "les", "lds", "lss", "lfs", "lgs", "sgdt", "sidt", "sldt", "str", "smsw",
-    "verr", "verw", "lar", "lsl", "wait", "clflush", "cli", "sti",
-    "ud0", "ud1", "arpl", "fxsave", "fxrstor", "rcpps", "rcpss", "rsqrtps", "rsqrtss",
+    "sysenter", "sysexit", "cpuid", "rdtsc",  "rdpmc",   "iret",  "popf",    "pushf",   "hlt",
+    "int",      "int1",    "in",    "out",    "ins",     "outs",  "lcall",   "ljmp",    "retf",
+    "les",      "lds",     "lss",   "lfs",    "lgs",     "sgdt",  "sidt",    "sldt",    "str",
+    "smsw",     "verr",    "verw",  "lar",    "lsl",     "wait",  "clflush", "cli",     "sti",
+    "ud0",      "ud1",     "arpl",  "fxsave", "fxrstor", "rcpps", "rcpss",   "rsqrtps", "rsqrtss",
 };
 
 /* Flags left undefined (SDM volume 2). Shift and rotate counts decide for themselves, below. */
@@ -19,16 +20,32 @@ static const struct {
     const char *name;
     u32 undefined;
 } undefined_flags[] = {
-    {"and", FLAG_AF}, {"or", FLAG_AF}, {"xor", FLAG_AF}, {"test", FLAG_AF},
-    {"mul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF}, {"imul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF},
-    {"div", FLAGS_ARITH}, {"idiv", FLAGS_ARITH},
-    {"aaa", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF}, {"aas", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF},
-    {"daa", FLAG_OF}, {"das", FLAG_OF}, {"aam", FLAG_OF | FLAG_AF | FLAG_CF}, {"aad", FLAG_OF | FLAG_AF | FLAG_CF},
-    {"bsf", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF}, {"bsr", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"bt", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF}, {"bts", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"btr", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF}, {"btc", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"shl", FLAG_AF}, {"shr", FLAG_AF}, {"sar", FLAG_AF}, {"sal", FLAG_AF},
-    {"shld", FLAG_AF}, {"shrd", FLAG_AF},
+    {"and", FLAG_AF},
+    {"or", FLAG_AF},
+    {"xor", FLAG_AF},
+    {"test", FLAG_AF},
+    {"mul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF},
+    {"imul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF},
+    {"div", FLAGS_ARITH},
+    {"idiv", FLAGS_ARITH},
+    {"aaa", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF},
+    {"aas", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF},
+    {"daa", FLAG_OF},
+    {"das", FLAG_OF},
+    {"aam", FLAG_OF | FLAG_AF | FLAG_CF},
+    {"aad", FLAG_OF | FLAG_AF | FLAG_CF},
+    {"bsf", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"bsr", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"bt", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"bts", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"btr", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"btc", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
+    {"shl", FLAG_AF},
+    {"shr", FLAG_AF},
+    {"sar", FLAG_AF},
+    {"sal", FLAG_AF},
+    {"shld", FLAG_AF},
+    {"shrd", FLAG_AF},
 };
 
 static u64 next(u64 *s)
@@ -51,13 +68,16 @@ static u32 below(u64 *seed, u32 n)
 
 static u32 edge(u64 *seed)
 {
-    static const u32 values[] = {0,      1,      2,          3,          0x7f,       0x80,       0xff,      0x100,
-                                 0x7fff, 0x8000, 0xffff,     0x10000,    0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe,
-                                 ~0u,    31,     32,         33,         8,          9,          16,        17};
+    static const u32 values[] = {0,          1,          2,          3,          0x7f,   0x80,
+                                 0xff,       0x100,      0x7fff,     0x8000,     0xffff, 0x10000,
+                                 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, ~0u,    31,
+                                 32,         33,         8,          9,          16,     17};
     switch (below(seed, 4)) {
     case 0: return values[below(seed, ARRAY_LEN(values))];
     case 1: return 1u << below(seed, 32);
-    case 2: return values[below(seed, ARRAY_LEN(values))] << 16 | values[below(seed, ARRAY_LEN(values))];
+    case 2:
+        return values[below(seed, ARRAY_LEN(values))] << 16 |
+               values[below(seed, ARRAY_LEN(values))];
     default: return rnd32(seed);
     }
 }
@@ -75,12 +95,25 @@ static enum isa host_isa(void)
 /* A quadword of edges for one of: bytes, integers, float32, float64. */
 static u64 edge_quad(u64 *seed)
 {
-    static const u64 f64[] = {0, 1ull << 63, 1, 0x0010000000000000, 0x3ff0000000000000, 0xbff0000000000001,
-                              0x7fefffffffffffff, 0x7ff0000000000000, 0xfff8000000000000, 0x7ff4000000000001,
-                              0x41dfffffffc00000, 0xc1e0000000000000, 0x3fe0000000000000, 0x3690000000000000,
-                              0x000fffffffffffff, 0x4330000000000001};
-    static const u32 f32[] = {0, 0x80000000, 1, 0x00800000, 0x3f800000, 0xbf800001, 0x7f7fffff, 0x7f800000,
-                              0xffc00000, 0x7fa00001, 0x4f000000, 0xcf000000, 0x3f000000, 0x007fffff};
+    static const u64 f64[] = {0,
+                              1ull << 63,
+                              1,
+                              0x0010000000000000,
+                              0x3ff0000000000000,
+                              0xbff0000000000001,
+                              0x7fefffffffffffff,
+                              0x7ff0000000000000,
+                              0xfff8000000000000,
+                              0x7ff4000000000001,
+                              0x41dfffffffc00000,
+                              0xc1e0000000000000,
+                              0x3fe0000000000000,
+                              0x3690000000000000,
+                              0x000fffffffffffff,
+                              0x4330000000000001};
+    static const u32 f32[] = {0,          0x80000000, 1,          0x00800000, 0x3f800000,
+                              0xbf800001, 0x7f7fffff, 0x7f800000, 0xffc00000, 0x7fa00001,
+                              0x4f000000, 0xcf000000, 0x3f000000, 0x007fffff};
     switch (below(seed, 5)) {
     case 0: return f64[below(seed, ARRAY_LEN(f64))];
     case 1: return (u64)f32[below(seed, ARRAY_LEN(f32))] << 32 | f32[below(seed, ARRAY_LEN(f32))];
@@ -94,8 +127,8 @@ static u64 edge_quad(u64 *seed)
 static void make_fx(u8 *fx, u64 *seed)
 {
     u16 fcw = 0x37f, fsw = (u16)(below(seed, 8) << 11);
-    u32 mxcsr = 0x1f80 | below(seed, 4) << 13 | (below(seed, 4) ? 0 : 0x8000) | (below(seed, 4) ? 0 : 0x40) |
-                (below(seed, 4) ? 0 : below(seed, 64));
+    u32 mxcsr = 0x1f80 | below(seed, 4) << 13 | (below(seed, 4) ? 0 : 0x8000) |
+                (below(seed, 4) ? 0 : 0x40) | (below(seed, 4) ? 0 : below(seed, 64));
     memset(fx, 0, 512);
     if (!below(seed, 4))
         mxcsr &= ~(below(seed, 64) << 7);
@@ -124,8 +157,8 @@ static bool is_excluded(const struct insn_row *row)
         if (!strcmp(row->name, excluded[i]))
             return true;
     for (unsigned i = 0; i < 3; i++) /* segment registers: loads depend on the descriptor tables */
-        if (row->op[i] == OP_Sw || (row->op[i] >= OP_ES && row->op[i] <= OP_GS) || row->op[i] == OP_Ap ||
-            row->op[i] == OP_Mp)
+        if (row->op[i] == OP_Sw || (row->op[i] >= OP_ES && row->op[i] <= OP_GS) ||
+            row->op[i] == OP_Ap || row->op[i] == OP_Mp)
             return true;
     return false;
 }
@@ -142,7 +175,8 @@ static u32 data_target(u64 *seed)
 {
     /* mostly within a page, sometimes over its edge */
     u32 middle = DATA_BASE + PAGE_SIZE;
-    return below(seed, 8) ? DATA_BASE + 0x200 + below(seed, DATA_SIZE - 0x400) : middle - 8 + below(seed, 12);
+    return below(seed, 8) ? DATA_BASE + 0x200 + below(seed, DATA_SIZE - 0x400)
+                          : middle - 8 + below(seed, 12);
 }
 
 struct encoder {
@@ -151,7 +185,7 @@ struct encoder {
     bool opsize16;
     bool mem;
     bool aligned; /* memory operands on a multiple of 16 */
-    u32 target; /* of the memory operand */
+    u32 target;   /* of the memory operand */
 };
 
 static void put(struct encoder *e, u32 v, unsigned size)
@@ -160,7 +194,8 @@ static void put(struct encoder *e, u32 v, unsigned size)
         e->t->bytes[e->t->len++] = (u8)(v >> (8 * i));
 }
 
-/* A ModRM memory operand that reaches the data pages, bending base registers where there is no disp32. */
+/* A ModRM memory operand that reaches the data pages, bending base registers where there is no
+ * disp32. */
 static bool put_memory(struct encoder *e, unsigned reg)
 {
     u32 *gpr = e->t->in.gpr;
@@ -244,7 +279,8 @@ static void put_prefixes(struct encoder *e, const struct insn_row *row)
 
 static void put_opcode(struct encoder *e, const struct insn_row *row)
 {
-    static const u8 escapes[][2] = {[MAP_0F] = {0x0f}, [MAP_0F38] = {0x0f, 0x38}, [MAP_0F3A] = {0x0f, 0x3a}};
+    static const u8 escapes[][2] = {
+        [MAP_0F] = {0x0f}, [MAP_0F38] = {0x0f, 0x38}, [MAP_0F3A] = {0x0f, 0x3a}};
     if (row->map != MAP_1B)
         put(e, 0x0f, 1);
     if (row->map > MAP_0F)
@@ -319,7 +355,8 @@ static u32 undefined_of(const struct trial *t, const struct insn_row *row)
     for (unsigned i = 0; i < ARRAY_LEN(undefined_flags); i++)
         if (!strcmp(undefined_flags[i].name, row->name))
             undefined |= undefined_flags[i].undefined;
-    bool shift = row->map == MAP_1B && (row->opcode == 0xc0 || row->opcode == 0xc1 || (row->opcode & 0xfc) == 0xd0);
+    bool shift = row->map == MAP_1B &&
+                 (row->opcode == 0xc0 || row->opcode == 0xc1 || (row->opcode & 0xfc) == 0xd0);
     bool doubled = !strcmp(row->name, "shld") || !strcmp(row->name, "shrd");
     if (!shift && !doubled)
         return undefined;

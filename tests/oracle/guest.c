@@ -1,5 +1,6 @@
-/* Runs a trial on one of Orrery's back ends: a CPU in flat 32-bit user mode without an IDT, so that the first fault
- * becomes a triple fault whose record tells vector, error code and EIP and leaves the state as it was. */
+/* Runs a trial on one of Orrery's back ends: a CPU in flat 32-bit user mode without an IDT, so that
+ * the first fault becomes a triple fault whose record tells vector, error code and EIP and leaves
+ * the state as it was. */
 #include "tests/oracle/oracle.h"
 
 #include "base/check.h"

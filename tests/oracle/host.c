@@ -1,5 +1,6 @@
-/* Runs a trial on the host's CPU: enters 32-bit code by IRETQ with the user code segment for 32-bit processes (0x23 on
- * Linux) and comes back through the signal that every trial ends with, on an alternate stack. */
+/* Runs a trial on the host's CPU: enters 32-bit code by IRETQ with the user code segment for 32-bit
+ * processes (0x23 on Linux) and comes back through the signal that every trial ends with, on an
+ * alternate stack. */
 #define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
 
@@ -25,7 +26,8 @@ static struct {
     u32 regs[8];
 } host;
 
-/* Enters 32-bit code with the registers in host.regs; returns when the signal handler has jumped to host_back. */
+/* Enters 32-bit code with the registers in host.regs; returns when the signal handler has jumped to
+ * host_back. */
 void host_enter(const u32 *regs, u32 eip, u32 eflags, u64 *saved_rsp);
 void host_back(void);
 
@@ -50,7 +52,8 @@ __asm__(".text\n"
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    static const int order[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+    static const int order[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
+                                 REG_RSP, REG_RBP, REG_RSI, REG_RDI};
     ucontext_t *uc = context;
     greg_t *r = uc->uc_mcontext.gregs;
     struct trial_state *out = host.out;
@@ -90,7 +93,8 @@ bool host_start(char *why, size_t size)
     memset(host.arena, 0xf4, PAGE_SIZE);
     stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
     sigaltstack(&ss, NULL);
-    struct sigaction sa = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction sa = {.sa_sigaction = on_signal,
+                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
     for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &sa, NULL);

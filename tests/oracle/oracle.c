@@ -1,6 +1,7 @@
 /* The oracle's loop: draws trials, runs them on the host and on every back end, compares.
  *   oracle [--trials N] [--seconds N] [--seed S] [--only MNEMONIC]
- * Ends with the numbers of trials, forms and mismatches; each mismatch is one line that names the seed of its trial
+ * Ends with the numbers of trials, forms and mismatches; each mismatch is one line that names the
+ * seed of its trial
  * (--seed S --trials 1 repeats it). */
 #include "tests/oracle/oracle.h"
 
@@ -29,8 +30,8 @@ static int differs_fx(const u8 *want, const u8 *got, char *text, size_t size)
     static const struct {
         const char *name;
         u16 at, bytes, count;
-    } parts[] = {{"fcw", 0, 2, 1}, {"fsw", 2, 2, 1}, {"tags", 4, 1, 1}, {"mxcsr", 24, 4, 1},
-                 {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
+    } parts[] = {{"fcw", 0, 2, 1},    {"fsw", 2, 2, 1},  {"tags", 4, 1, 1},
+                 {"mxcsr", 24, 4, 1}, {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
     int n = 0;
     for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
         for (unsigned k = 0; k < parts[i].count; k++) {
@@ -49,29 +50,31 @@ static int differs_fx(const u8 *want, const u8 *got, char *text, size_t size)
 }
 
 /* What differs, as one line in text; false if nothing does. */
-static bool differs(const struct trial *t, const struct trial_state *want, const struct trial_state *got,
-                    char *text, size_t size)
+static bool differs(const struct trial *t, const struct trial_state *want,
+                    const struct trial_state *got, char *text, size_t size)
 {
     u32 mask = (FLAGS_ARITH | FLAG_DF) & ~t->undefined;
     int n = 0;
     text[0] = 0;
     if (want->vector != got->vector || want->error != got->error)
-        n += snprintf(text + n, size - (size_t)n, " fault %u/%x want %u/%x", got->vector, got->error, want->vector,
-                      want->error);
+        n += snprintf(text + n, size - (size_t)n, " fault %u/%x want %u/%x", got->vector,
+                      got->error, want->vector, want->error);
     if (want->eip != got->eip)
         n += snprintf(text + n, size - (size_t)n, " eip %x want %x", got->eip, want->eip);
     for (unsigned i = 0; i < 8; i++)
         if (want->gpr[i] != got->gpr[i])
-            n += snprintf(text + n, size - (size_t)n, " %s %x want %x", regs[i], got->gpr[i], want->gpr[i]);
+            n += snprintf(text + n, size - (size_t)n, " %s %x want %x", regs[i], got->gpr[i],
+                          want->gpr[i]);
     if ((want->eflags ^ got->eflags) & mask)
-        n += snprintf(text + n, size - (size_t)n, " eflags %x want %x (mask %x)", got->eflags & mask,
-                      want->eflags & mask, mask);
+        n += snprintf(text + n, size - (size_t)n, " eflags %x want %x (mask %x)",
+                      got->eflags & mask, want->eflags & mask, mask);
     n += differs_fx(want->fx, got->fx, text + n, size - (size_t)n);
     if (memcmp(want->data, got->data, DATA_SIZE)) {
         unsigned i = 0;
         while (want->data[i] == got->data[i])
             i++;
-        n += snprintf(text + n, size - (size_t)n, " [%x] %02x want %02x", DATA_BASE + i, got->data[i], want->data[i]);
+        n += snprintf(text + n, size - (size_t)n, " [%x] %02x want %02x", DATA_BASE + i,
+                      got->data[i], want->data[i]);
     }
     return n > 0;
 }

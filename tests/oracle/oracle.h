@@ -1,8 +1,10 @@
-/* The hardware oracle: the same instruction on the host's CPU and on every back end, and everything compared.
+/* The hardware oracle: the same instruction on the host's CPU and on every back end, and everything
+ * compared.
  *
- * Both sides run in flat 32-bit user mode at the same linear addresses, in an arena whose code page is full of
- * HLT: so every trial ends with a fault, either the instruction's own or #GP at the HLT after it, and the fault's
- * vector, error code and EIP, all registers, flags and the arena's memory are the result. */
+ * Both sides run in flat 32-bit user mode at the same linear addresses, in an arena whose code page
+ * is full of HLT: so every trial ends with a fault, either the instruction's own or #GP at the HLT
+ * after it, and the fault's vector, error code and EIP, all registers, flags and the arena's memory
+ * are the result. */
 #ifndef TESTS_ORACLE_H
 #define TESTS_ORACLE_H
 
@@ -23,7 +25,8 @@ struct trial_state {
     u32 eflags;
     u32 eip;
     u32 vector, error; /* out: the fault that ended it */
-    u8 fx[512] __attribute__((aligned(16))); /* FXSAVE image: x87, MMX, SSE; pointers and opcode do not count */
+    u8 fx[512] __attribute__((
+        aligned(16))); /* FXSAVE image: x87, MMX, SSE; pointers and opcode do not count */
     u8 data[DATA_SIZE];
 };
 

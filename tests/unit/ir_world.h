@@ -24,7 +24,7 @@ static u32 world_fault_mask; /* accesses whose address hash & mask == 0 fault; 0
 static laddr world_fault_at; /* this address faults; 0: none */
 static bool world_faulted;
 static sigjmp_buf world_unwind;
-static bool world_io;        /* accesses count as device accesses */
+static bool world_io; /* accesses count as device accesses */
 static u32 world_writes;
 static struct {
     laddr la;
@@ -164,11 +164,11 @@ static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 
     return r;
 }
 
-#define FAKE_PASS_0 0, 0, 0, 0
-#define FAKE_PASS_1 a, 0, 0, 0
-#define FAKE_PASS_2 a, b, 0, 0
-#define FAKE_PASS_3 a, b, c, 0
-#define FAKE_PASS_4 a, b, c, e
+#define FAKE_PASS_0   0, 0, 0, 0
+#define FAKE_PASS_1   a, 0, 0, 0
+#define FAKE_PASS_2   a, b, 0, 0
+#define FAKE_PASS_3   a, b, c, 0
+#define FAKE_PASS_4   a, b, c, e
 #define FAKE_RETURN_0 (void)
 #define FAKE_RETURN_1 return
 #define HELPER(name, ret, nargs, flags)                                                            \

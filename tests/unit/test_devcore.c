@@ -312,10 +312,14 @@ static void test_options(void **state)
     dt_dev(t, &toy_type, "id=mine");
     assert_ptr_equal(bus_find_dev(t->bus, "toy.2"), s);
     static const char *const bad[][2] = {
-        {"color=red", "no property 'color'"}, {"iobase=12x", "bad value '12x'"},
-        {"iobase=-1", "bad value"},           {"iobase=0x100000000", "bad value"},
-        {"loud=maybe", "bad value"},          {"object=them", "bad value"},
-        {"id=mine", "taken"},                 {"iobase=13", "unlucky"},
+        {"color=red", "no property 'color'"},
+        {"iobase=12x", "bad value '12x'"},
+        {"iobase=-1", "bad value"},
+        {"iobase=0x100000000", "bad value"},
+        {"loud=maybe", "bad value"},
+        {"object=them", "bad value"},
+        {"id=mine", "taken"},
+        {"iobase=13", "unlucky"},
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         assert_null(dev_create(t->bus, &toy_type, bad[i][0], err, sizeof(err)));
@@ -392,9 +396,9 @@ static void test_wires(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hash),   cmocka_unit_test(test_hash_speed),
-        cmocka_unit_test(test_timers), cmocka_unit_test(test_scale),
-        cmocka_unit_test(test_ports),  cmocka_unit_test(test_dma),
+        cmocka_unit_test(test_hash),    cmocka_unit_test(test_hash_speed),
+        cmocka_unit_test(test_timers),  cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_ports),   cmocka_unit_test(test_dma),
         cmocka_unit_test(test_options), cmocka_unit_test(test_fields),
         cmocka_unit_test(test_wires),
     };

@@ -8,12 +8,12 @@
 #define COMMANDS 3000
 
 static const u16 ports[] = {
-    0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43, 0x61, 0x70, 0x71, 0x60, 0x64,
-    0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xe9, 0x501, 0x502, 0x3f6,
+    0x20, 0x21, 0xa0,  0xa1,  0x4d0, 0x4d1, 0x40,  0x41,  0x42,  0x43,  0x61, 0x70,  0x71,  0x60,
+    0x64, 0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xe9, 0x501, 0x502, 0x3f6,
 };
 
 static const struct dev_type *const types[] = {
-    &dev_i8259,  &dev_i8254,   &dev_mc146818,       &dev_i8042,
+    &dev_i8259,  &dev_i8254,    &dev_mc146818,       &dev_i8042,
     &dev_port92, &dev_debugcon, &dev_isa_debug_exit,
 };
 
@@ -33,16 +33,16 @@ static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
     const char *width = widths[r >> 8 & 7];
 
     switch (r & 15) {
-    case 0: case 1: case 2: case 3: case 4:
-        snprintf(line, sizeof(line), "in%s %x", width, port);
-        break;
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4: snprintf(line, sizeof(line), "in%s %x", width, port); break;
     case 5:
         snprintf(line, sizeof(line), "step %llu",
                  (unsigned long long)steps[random_u32(seed) % ARRAY_LEN(steps)]);
         break;
-    case 6:
-        bus_intack(t->bus);
-        return;
+    case 6: bus_intack(t->bus); return;
     case 7:
         if (value & 1)
             i8042_send_key(t->journal, (u8)(value >> 1), r & 0x1000);

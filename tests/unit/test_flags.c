@@ -13,9 +13,10 @@
 /* Values that are interesting in every size, garbage above the size included */
 static u32 sample(u32 n)
 {
-    static const u32 edges[] = {0, 1, 2, 0xf, 0x10, 0x7f, 0x80, 0x81, 0xff, 0x100, 0x7fff, 0x8000,
-                                0x8001, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0x80000001,
-                                0xfffffffe, 0xffffffff};
+    static const u32 edges[] = {0,          1,          2,          0xf,        0x10,
+                                0x7f,       0x80,       0x81,       0xff,       0x100,
+                                0x7fff,     0x8000,     0x8001,     0xffff,     0x10000,
+                                0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, 0xffffffff};
     if (n < sizeof(edges) / sizeof(edges[0]))
         return edges[n];
     n = n * 0x9e3779b1u ^ n >> 3;
@@ -113,7 +114,7 @@ static void expect(u32 op, u32 dst, u32 src, u32 aux, unsigned long ax, u32 mask
     }
 #define SIZES(shape, name, insn)                                                                   \
     shape(name##8, insn "b", u8, "b") shape(name##16, insn "w", u16, "w")                          \
-    shape(name##32, insn "l", u32, "k")
+        shape(name##32, insn "l", u32, "k")
 
 SIZES(BINARY, host_add, "add")
 SIZES(BINARY, host_adc, "adc")
@@ -230,29 +231,28 @@ static void multiplication(void **state)
             u32 lo = sample(i), hi;
             __asm__("mull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
                     : "=&r"(lo), "=&a"(f), "=&d"(hi)
-                    : "r"(sample(j)), "1"((unsigned long)sample(i)) : "cc");
+                    : "r"(sample(j)), "1"((unsigned long)sample(i))
+                    : "cc");
             expect(FLAG_OP(FK_MUL, 2), lo, hi, 0, f, FLAG_CF | FLAG_OF);
             __asm__("imull %3\n\tmovl %%eax, %0\n\tlahf\n\tseto %%al"
                     : "=&r"(lo), "=&a"(f), "=&d"(hi)
-                    : "r"(sample(j)), "1"((unsigned long)sample(i)) : "cc");
+                    : "r"(sample(j)), "1"((unsigned long)sample(i))
+                    : "cc");
             expect(FLAG_OP(FK_MUL, 2), lo, hi ^ (u32)((s32)lo >> 31), 0, f, FLAG_CF | FLAG_OF);
         }
 }
 
 #define HOST_TESTS                                                                                 \
     cmocka_unit_test(all_of_8_bits), cmocka_unit_test(samples_of_16_and_32_bits),                  \
-    cmocka_unit_test(multiplication),
+        cmocka_unit_test(multiplication),
 #else
 #define HOST_TESTS
 #endif
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(carry_in_of_zero_changes_nothing),
-        cmocka_unit_test(eflags_pass_through),
-        cmocka_unit_test(conditions),
-        HOST_TESTS
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(carry_in_of_zero_changes_nothing),
+                                       cmocka_unit_test(eflags_pass_through),
+                                       cmocka_unit_test(conditions), HOST_TESTS};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

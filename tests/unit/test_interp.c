@@ -196,7 +196,7 @@ static void segment_check(void **state)
         u32 off, size;
         bool write, passes;
     } cases[] = {
-        {0xfff, 1, false, true}, {0x1000, 1, false, false}, {0xffd, 4, false, false},
+        {0xfff, 1, false, true}, {0x1000, 1, false, false},     {0xffd, 4, false, false},
         {0xffc, 4, false, true}, {0xffffffff, 4, false, false}, {0, 1, true, false},
     };
     w->cpu->seg[SEG_DS].limit_r = 0xfff;

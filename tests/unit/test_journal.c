@@ -219,9 +219,9 @@ static void test_live_kick_and_order(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replay_repeats),   cmocka_unit_test(test_divergence_is_noticed),
-        cmocka_unit_test(test_bad_files),        cmocka_unit_test(test_channels_must_match),
-        cmocka_unit_test(test_config_can_be_read), cmocka_unit_test(test_unfinished),
+        cmocka_unit_test(test_replay_repeats),      cmocka_unit_test(test_divergence_is_noticed),
+        cmocka_unit_test(test_bad_files),           cmocka_unit_test(test_channels_must_match),
+        cmocka_unit_test(test_config_can_be_read),  cmocka_unit_test(test_unfinished),
         cmocka_unit_test(test_live_kick_and_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

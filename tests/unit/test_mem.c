@@ -12,11 +12,11 @@
 #include "cpu/mem.h"
 
 #define RAM_SIZE (8u << 20)
-#define DIR 0x10000u
-#define TABLE 0x11000u
-#define FRAME 0x200000u
-#define LA 0x40000000u
-#define VGA 0xA0000u
+#define DIR      0x10000u
+#define TABLE    0x11000u
+#define FRAME    0x200000u
+#define LA       0x40000000u
+#define VGA      0xA0000u
 
 enum { P = 1, W = 2, U = 4 };
 
@@ -53,9 +53,10 @@ static _Noreturn void restart(struct cpu *cpu)
 /* Pages from LA on: 0 and 2 writable (2 is the frame before 0's: crossing is not contiguous), 1
  * read-only, 3 absent, 4 supervisor's, 5 and 6 the device, 7 writable. */
 static const u32 page_of[] = {
-    (FRAME + 0x5000) | P | W | U, FRAME | P | U, (FRAME + 0x1000) | P | W | U, 0,
-    (FRAME + 0x2000) | P | W, VGA | P | W | U, (VGA + 0x1000) | P | W | U,
-    (FRAME + 0x7000) | P | W | U,
+    (FRAME + 0x5000) | P | W | U, FRAME | P | U,
+    (FRAME + 0x1000) | P | W | U, 0,
+    (FRAME + 0x2000) | P | W,     VGA | P | W | U,
+    (VGA + 0x1000) | P | W | U,   (FRAME + 0x7000) | P | W | U,
 };
 
 static u64 dev_read(void *opaque, u64 addr, unsigned size)
@@ -405,9 +406,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_sizes), T(test_crossing), T(test_faults), T(test_crossing_faults), T(test_wrap),
-        T(test_long_block), T(test_devices), T(test_devices_in_native), T(test_code), T(test_rom),
-        T(test_alignment),
+        T(test_sizes), T(test_crossing),   T(test_faults),    T(test_crossing_faults),
+        T(test_wrap),  T(test_long_block), T(test_devices),   T(test_devices_in_native),
+        T(test_code),  T(test_rom),        T(test_alignment),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

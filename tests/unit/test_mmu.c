@@ -11,14 +11,14 @@
 #include "mmu/mmu.h"
 
 #define RAM_SIZE (32u << 20)
-#define DIR 0x10000u
-#define TABLE 0x11000u
-#define PDPT 0x13020u
-#define FRAME 0x200000u
-#define LA 0x08048000u
+#define DIR      0x10000u
+#define TABLE    0x11000u
+#define PDPT     0x13020u
+#define FRAME    0x200000u
+#define LA       0x08048000u
 
-#define PG (1u << 31)
-#define WP (1u << 16)
+#define PG  (1u << 31)
+#define WP  (1u << 16)
 #define PSE (1u << 4)
 #define PAE (1u << 5)
 #define PGE (1u << 7)
@@ -531,11 +531,24 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_paging_off), T(test_rights), T(test_not_present), T(test_accessed_dirty),
+        T(test_paging_off),
+        T(test_rights),
+        T(test_not_present),
+        T(test_accessed_dirty),
         T(test_probe),
-        T(test_pse), T(test_pse36), T(test_pae), T(test_pae_reserved), T(test_nx),
-        T(test_rom_and_devices), T(test_flush), T(test_invlpg), T(test_fault_flushes),
-        T(test_invlpg_large), T(test_global), T(test_code), T(test_regions_change),
+        T(test_pse),
+        T(test_pse36),
+        T(test_pae),
+        T(test_pae_reserved),
+        T(test_nx),
+        T(test_rom_and_devices),
+        T(test_flush),
+        T(test_invlpg),
+        T(test_fault_flushes),
+        T(test_invlpg_large),
+        T(test_global),
+        T(test_code),
+        T(test_regions_change),
         T(test_a20_walk),
     };
 #undef T

@@ -58,11 +58,11 @@ static size_t field(struct gen *g)
 
 static void emit_pure(struct gen *g)
 {
-    static const enum ir_op one[] = {IR_MOV, IR_NOT, IR_NEG, IR_EXT8U, IR_EXT8S, IR_EXT16U,
-                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ, IR_BSR};
-    static const enum ir_op two[] = {IR_ADD, IR_ADD, IR_SUB, IR_SUB, IR_AND, IR_OR, IR_XOR, IR_SHL,
-                                     IR_SHR, IR_SAR, IR_ROL, IR_ROR, IR_MUL, IR_DEP8, IR_DEPH8,
-                                     IR_DEP16};
+    static const enum ir_op one[] = {IR_MOV,    IR_NOT,   IR_NEG,   IR_EXT8U, IR_EXT8S, IR_EXT16U,
+                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ,   IR_BSR};
+    static const enum ir_op two[] = {IR_ADD, IR_ADD,  IR_SUB,   IR_SUB,  IR_AND, IR_OR,
+                                     IR_XOR, IR_SHL,  IR_SHR,   IR_SAR,  IR_ROL, IR_ROR,
+                                     IR_MUL, IR_DEP8, IR_DEPH8, IR_DEP16};
     struct irv a = value(g), b = value(g), hi;
     switch (pick(g, 12)) {
     case 0:
@@ -72,9 +72,7 @@ static void emit_pure(struct gen *g)
     case 4:
     case 5:
     case 6: keep(g, ir_op2(g->ir, two[pick(g, ARRAY_LEN(two))], a, b)); break;
-    case 7:
-        keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4));
-        break;
+    case 7: keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4)); break;
     case 8:
         ir_mul2(g->ir, pick(g, 2) ? IR_UMUL2 : IR_SMUL2, a, b, &a, &hi);
         keep(g, a);
@@ -255,8 +253,9 @@ static void random_blocks_behave_the_same(void **state)
                 print_ir("before:", a);
                 print_ir("after:", b);
                 fail_msg("seed %u: the optimized block behaves differently: log %d regs %d "
-                         "flags %x %x eip %x %x scratch %d", (unsigned)seed, oa.log != ob.log,
-                         memcmp(oa.gpr, ob.gpr, sizeof(oa.gpr)), oa.flags, ob.flags, oa.eip, ob.eip,
+                         "flags %x %x eip %x %x scratch %d",
+                         (unsigned)seed, oa.log != ob.log, memcmp(oa.gpr, ob.gpr, sizeof(oa.gpr)),
+                         oa.flags, ob.flags, oa.eip, ob.eip,
                          memcmp(oa.scratch, ob.scratch, sizeof(oa.scratch)));
             }
         }
@@ -344,8 +343,8 @@ static void flags_live_where_a_load_may_fault(void **state)
     ir_xcc(ir, 4, 100);
     ir_xjmp(ir, 6);
     EXPECT(ir, "insn +0x0, 2 bytes", "eax = add eax, ebx", "flags.4 add eax, ebx  ; fault",
-           "insn +0x2, 2 bytes", "edx = ld.4 [ebp+0xc]", "insn +0x4, 2 bytes",
-           "edx = add edx, 0x1", "flags.4 add edx, 0x1  ; exit use", "xcc.e 100", "xjmp 6");
+           "insn +0x2, 2 bytes", "edx = ld.4 [ebp+0xc]", "insn +0x4, 2 bytes", "edx = add edx, 0x1",
+           "flags.4 add edx, 0x1  ; exit use", "xcc.e 100", "xjmp 6");
 }
 
 static void push_moves_the_stack_pointer_after_the_store(void **state)
@@ -452,8 +451,8 @@ static void a_store_keeps_register_writes_in_place(void **state)
     ir_st(ir, ir_reg(ESI), 0, 4, t);
     ir_set_reg(ir, EAX, t);
     ir_xjmp(ir, 2);
-    EXPECT(ir, "insn +0x0, 2 bytes", "t0 = add eax, ebx", "st.4 [esi], t0",
-           "eax = mov t0", "xjmp 2");
+    EXPECT(ir, "insn +0x0, 2 bytes", "t0 = add eax, ebx", "st.4 [esi], t0", "eax = mov t0",
+           "xjmp 2");
 }
 
 /* Translation costs: the bound is generous, it is there to catch a quadratic pass. */

@@ -11,7 +11,7 @@
 #include "mmu/phys.h"
 
 #define RAM_SIZE (4u << 20)
-#define DEV 0xE0000000u
+#define DEV      0xE0000000u
 
 struct log {
     struct {
@@ -431,9 +431,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_ram), T(test_unmapped), T(test_mmio_split), T(test_mmio_whole), T(test_mmio_widen),
-        T(test_rom), T(test_layers), T(test_above_4g), T(test_dma), T(test_code_lines),
-        T(test_code_in_regions), T(test_hash), T(test_hash_is_free),
+        T(test_ram),          T(test_unmapped),   T(test_mmio_split),      T(test_mmio_whole),
+        T(test_mmio_widen),   T(test_rom),        T(test_layers),          T(test_above_4g),
+        T(test_dma),          T(test_code_lines), T(test_code_in_regions), T(test_hash),
+        T(test_hash_is_free),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

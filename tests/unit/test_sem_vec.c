@@ -1,6 +1,7 @@
-/* MMX and SSE instructions from bytes to their effect: each case is decoded, lifted and run by the interpreter,
- * as lifted and optimized. Arithmetic itself is test_vec.c's; here it is operands, memory forms, faults, the MMX
- * state, and what happens to MXCSR. What a case does not mention must not change. */
+/* MMX and SSE instructions from bytes to their effect: each case is decoded, lifted and run by the
+ * interpreter, as lifted and optimized. Arithmetic itself is test_vec.c's; here it is operands,
+ * memory forms, faults, the MMX state, and what happens to MXCSR. What a case does not mention must
+ * not change. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -78,17 +79,33 @@ static int teardown(void **state)
 
 /* -- states as text -- */
 
-#define FIELD(name) {#name, offsetof(struct state, name)}
+#define FIELD(name)                                                                                \
+    {                                                                                              \
+#name, offsetof(struct state, name)                                                        \
+    }
 static const struct {
     const char *name;
     size_t offset;
 } fields[] = {
-    {"eax", offsetof(struct state, gpr[EAX])}, {"ecx", offsetof(struct state, gpr[ECX])},
-    {"edx", offsetof(struct state, gpr[EDX])}, {"ebx", offsetof(struct state, gpr[EBX])},
-    {"esp", offsetof(struct state, gpr[ESP])}, {"ebp", offsetof(struct state, gpr[EBP])},
-    {"esi", offsetof(struct state, gpr[ESI])}, {"edi", offsetof(struct state, gpr[EDI])},
-    FIELD(mxcsr), FIELD(fcw), FIELD(fsw), FIELD(empty), FIELD(flags), FIELD(cr0), FIELD(cr4),
-    {"ac", offsetof(struct state, eflags_ac)}, FIELD(fault), FIELD(err), FIELD(eip),
+    {"eax", offsetof(struct state, gpr[EAX])},
+    {"ecx", offsetof(struct state, gpr[ECX])},
+    {"edx", offsetof(struct state, gpr[EDX])},
+    {"ebx", offsetof(struct state, gpr[EBX])},
+    {"esp", offsetof(struct state, gpr[ESP])},
+    {"ebp", offsetof(struct state, gpr[EBP])},
+    {"esi", offsetof(struct state, gpr[ESI])},
+    {"edi", offsetof(struct state, gpr[EDI])},
+    FIELD(mxcsr),
+    FIELD(fcw),
+    FIELD(fsw),
+    FIELD(empty),
+    FIELD(flags),
+    FIELD(cr0),
+    FIELD(cr4),
+    {"ac", offsetof(struct state, eflags_ac)},
+    FIELD(fault),
+    FIELD(err),
+    FIELD(eip),
 };
 
 static void parse_one(struct state *s, const char *name, const char *value)
@@ -170,8 +187,8 @@ static void load_segments(struct cpu *cpu)
 
         s->base = i == SEG_FS ? DATA : 0;
         s->limit = i == SEG_GS ? DATA + 0x10f : 0xffffffff;
-        s->attr = SA_P | SA_S | SA_RW | SA_ACCESSED | SA_DB | SA_G | SA_DPL |
-                  (i == SEG_CS ? SA_CODE : 0);
+        s->attr =
+            SA_P | SA_S | SA_RW | SA_ACCESSED | SA_DB | SA_G | SA_DPL | (i == SEG_CS ? SA_CODE : 0);
         seg_update_cache(s);
     }
 }
@@ -254,8 +271,9 @@ static void lift_code(struct rig *r, unsigned len, bool optimize)
     while (!l.ended && pos < len) {
         struct insn in;
         l.off = (CODE & PAGE_MASK) + pos;
-        assert_int_equal(decode(r->cpu->decoder, phys_ram(r->phys) + CODE + pos, len - pos, true, &in),
-                         DECODE_OK);
+        assert_int_equal(
+            decode(r->cpu->decoder, phys_ram(r->phys) + CODE + pos, len - pos, true, &in),
+            DECODE_OK);
         lift_insn(&l, &in);
         pos += in.len;
     }
@@ -297,10 +315,11 @@ static void compare(const struct test *t, const struct state *want, const struct
     }
     for (unsigned i = 0; i < 8; i++) {
         if (memcmp(&want->xmm[i], &got->xmm[i], 16))
-            fail_msg("%s: xmm%u is %016llx%016llx", t->code, i, (unsigned long long)got->xmm[i].q[1],
-                     (unsigned long long)got->xmm[i].q[0]);
+            fail_msg("%s: xmm%u is %016llx%016llx", t->code, i,
+                     (unsigned long long)got->xmm[i].q[1], (unsigned long long)got->xmm[i].q[0]);
         if (want->mm[i] != got->mm[i] || want->se[i] != got->se[i])
-            fail_msg("%s: mm%u is %04x %016llx", t->code, i, got->se[i], (unsigned long long)got->mm[i]);
+            fail_msg("%s: mm%u is %04x %016llx", t->code, i, got->se[i],
+                     (unsigned long long)got->mm[i]);
     }
     for (unsigned i = 0; i < sizeof(got->mem); i++)
         if (want->mem[i] != got->mem[i])
@@ -573,10 +592,10 @@ static void test_fxsave(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_xmm_moves),    cmocka_unit_test(test_xmm_operations),
+        cmocka_unit_test(test_xmm_moves),     cmocka_unit_test(test_xmm_operations),
         cmocka_unit_test(test_compare_flags), cmocka_unit_test(test_mmx),
-        cmocka_unit_test(test_masked_store), cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_exceptions),   cmocka_unit_test(test_mxcsr),
+        cmocka_unit_test(test_masked_store),  cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_exceptions),    cmocka_unit_test(test_mxcsr),
         cmocka_unit_test(test_fxsave),
     };
 
