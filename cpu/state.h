@@ -122,8 +122,8 @@ enum {
 
 enum seg_class {
     SEGC_FLAT,    /* base 0, limit 4 GiB - 1, readable and writable: nothing to check. CS counts as
-                     flat when    it is readable: a write through CS in protected mode must be lifted as
-                     SEGC_CHECKED */
+                     flat when    it is readable: a write through CS in protected mode must be lifted
+                     as    SEGC_CHECKED */
     SEGC_BASED,   /* as flat but with a base to add */
     SEGC_CHECKED, /* base, limit_r and limit_w checked on every access */
 };
@@ -195,8 +195,8 @@ struct cpu {
     u32 eip_page;       /* inside a block: EIP of the page offset 0 of the page it runs from */
     u32 eip;            /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
     u32 cc_op, cc_dst, cc_src, cc_aux; /* lazy arithmetic flags, see flags.h */
-    u32 insn_off;  /* page offset of the current instruction; set before anything that may leave */
-    u32 insn_left; /* instructions of the running block not yet retired, current one included; 0
+    u16 insn_off;  /* page offset of the current instruction; set before anything that may leave */
+    u16 insn_left; /* instructions of the running block not yet retired, current one included; 0
                       outside */
     s64 budget;    /* instructions that may still begin (host register in translated code) */
     u64 jump_tag;  /* tag << 32, as in jump_cache_entry.key */

@@ -31,8 +31,9 @@ struct ool *ool_new(struct lower *l, enum ool_kind kind)
 
 void emit_place(struct lower *l, u32 off, u32 left)
 {
-    x_store_i(&l->e, 4, cpu_at(CPU_OFF(insn_off)), off);
-    x_store_i(&l->e, 4, cpu_at(CPU_OFF(insn_left)), left);
+    _Static_assert(offsetof(struct cpu, insn_left) == offsetof(struct cpu, insn_off) + 2,
+                   "one store");
+    x_store_i(&l->e, 4, cpu_at(CPU_OFF(insn_off)), off | left << 16);
 }
 
 void emit_call_stub(struct lower *l, u32 stub)

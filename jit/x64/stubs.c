@@ -489,7 +489,7 @@ static u32 make_leave(const struct x64 *be, struct enc *e)
     x_bind8(e, off);
     store_gprs(e, true);
     x_store(e, 8, budget(), REG_BUDGET);
-    x_store_i(e, 4, cpu_at(CPU_OFF(insn_left)), 0);
+    x_store_i(e, 4, cpu_at(CPU_OFF(insn_off)), 0); /* and insn_left */
     x_mov_rr(e, 4, RAX, R9);
     x_mov_rr(e, 8, RDX, R10);
     x_alu_ri(e, X_ADD, 8, RSP, FRAME_SIZE);
