@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/cpuid.h"
+#include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/seg.h"
 
@@ -123,4 +124,5 @@ void dr_load(struct cpu *cpu, unsigned n, u32 value)
     else if (n == 7)
         value = (value & 0xffff2fff) | 0x400;
     cpu->dr[n] = value;
+    debug_update(cpu);
 }

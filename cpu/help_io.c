@@ -5,6 +5,7 @@
  * interrupt or the end of a chunk leaves an instruction that goes on where it stopped when it is
  * executed again. */
 #include "cpu/help_io.h"
+#include "cpu/debug.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
 
@@ -28,6 +29,7 @@ static void check_ports(struct cpu *cpu, u16 port, unsigned size)
 static u32 port_in(struct cpu *cpu, u16 port, unsigned size)
 {
     cpu->io_done = 1;
+    debug_port(cpu, port, size);
     return cpu->pins.in(cpu->pins.opaque, port, size);
 }
 
@@ -36,6 +38,7 @@ static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value)
     u32 mask = size == 4 ? 0xffffffff : (1u << 8 * size) - 1;
 
     cpu->io_done = 1;
+    debug_port(cpu, port, size);
     cpu->pins.out(cpu->pins.opaque, port, size, value & mask);
 }
 
@@ -91,7 +94,8 @@ static void outs_one(struct cpu *cpu, const struct io_string *s)
 
 static bool interrupted(const struct cpu *cpu)
 {
-    return cpu->events || (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->eflags & FLAG_TF);
+    return cpu->events || (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->eflags & FLAG_TF) ||
+           debug_armed(cpu);
 }
 
 static void run_string(struct cpu *cpu, u32 a, u32 len,

@@ -4,6 +4,7 @@
  * can fault or reach a device is decided before its first element: the count of retired
  * instructions is the same on every back end. SDM volume 2, REP. */
 #include "base/bytes.h"
+#include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/help_str.h"
 #include "cpu/helpers.h"
@@ -36,7 +37,7 @@ static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
     c->seg = (enum seg)(info >> REP_SEG_SHIFT);
     c->repne = info & REP_REPNE;
     c->n = cpu->gpr[ECX] & c->mask;
-    if (c->n > 1 && (cpu->eflags & FLAG_TF))
+    if (c->n > 1 && ((cpu->eflags & FLAG_TF) || debug_armed(cpu)))
         c->n = 1;
     return c->n;
 }
@@ -116,7 +117,7 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
     if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
-    return w.host;
+    return mmu_watched(&cpu->mmu, la) ? NULL : w.host;
 }
 
 static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)

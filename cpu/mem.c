@@ -8,6 +8,7 @@
 #include "cpu/mem.h"
 
 #include "base/bytes.h"
+#include "cpu/debug.h"
 #include "cpu/excp.h"
 
 struct part {
@@ -55,11 +56,13 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, b
     s->n = 1;
     if (len <= first) {
         map_part(cpu, la, len, acc, user, &s->part[0]);
-        return;
+    } else {
+        map_part(cpu, la, first, acc, user, &s->part[0]);
+        map_part(cpu, la + first, len - first, acc, user, &s->part[1]);
+        s->n = 2;
     }
-    map_part(cpu, la, first, acc, user, &s->part[0]);
-    map_part(cpu, la + first, len - first, acc, user, &s->part[1]);
-    s->n = 2;
+    if (cpu->mmu.nwatch)
+        debug_memory(cpu, la, len, acc);
 }
 
 /* The largest access unit that fits into len bytes. */

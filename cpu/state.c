@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "cpu/cpuid.h"
+#include "cpu/debug.h"
 #include "cpu/seg.h"
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
@@ -94,6 +95,7 @@ void cpu_reset(struct cpu *cpu)
     memset(cpu->dr, 0, sizeof(cpu->dr));
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
+    debug_update(cpu);
     cpu->tsc_offset = 0 - cpu_icount(cpu);
     reset_segments(cpu);
     reset_fpu(cpu);

@@ -223,6 +223,7 @@ struct cpu {
     } gdtr, idtr;
     u32 cr0, cr2, cr3, cr4;
     u32 dr[8];
+    u32 debug_hits; /* watchpoints that the instruction has met, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
 

@@ -7,6 +7,7 @@
 #include "cpu/task.h"
 
 #include "cpu/crs.h"
+#include "cpu/debug.h"
 
 /* The state that a TSS holds, and its layout (SDM 3A figures 7-2 and 7-10). */
 enum tss_field {
@@ -168,6 +169,7 @@ static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
     cpu->cr0 |= CR0_TS;
     cpu->mmu.cr0 = cpu->cr0;
     cpu->dr[7] &= ~0x55u; /* local breakpoints */
+    debug_update(cpu);
     cpu_update_mode(cpu);
 }
 

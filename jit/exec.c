@@ -9,6 +9,7 @@
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
+#include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
 
@@ -203,15 +204,33 @@ static void step(struct jit *jit, u32 n)
     interp_steps(cpu, &jit->ir, n);
 }
 
-/* One instruction with the trap flag's consequences (SDM 3A 17.3.1.4). */
+/* A breakpoint on the instruction at EIP comes as a fault before it, unless RF is set, which lasts
+ * for one instruction (SDM 3B 17.3.1.1). Costs a tick, as every delivery does. */
+static bool at_breakpoint(struct cpu *cpu)
+{
+    u32 hits = cpu->eflags & FLAG_RF ? 0 : debug_fetch(cpu);
+    cpu->eflags &= ~(u32)FLAG_RF;
+    if (hits) {
+        cpu_debug_trap(cpu, hits);
+        cpu->budget--;
+    }
+    return hits;
+}
+
+/* One instruction with the consequences of the trap flag and the debug registers (SDM 3B 17.3.1).
+ */
 static void step_one(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
-    bool tf = cpu->eflags & FLAG_TF;
+    u32 traps = cpu->eflags & FLAG_TF ? 1u << 14 : 0; /* BS */
     cpu->events &= ~(u32)(EV_SHADOW | EV_NO_STEP);
+    cpu->debug_hits = 0;
+    if (debug_armed(cpu) && at_breakpoint(cpu))
+        return;
     step(jit, 1);
-    if (tf && !(cpu->events & (EVENTS_LEAVE | EV_NO_STEP)))
-        cpu_debug_trap(cpu, 1u << 14); /* BS */
+    traps |= cpu->debug_hits;
+    if (traps && !(cpu->events & (EVENTS_LEAVE | EV_NO_STEP)))
+        cpu_debug_trap(cpu, traps);
     cpu->events &= ~(u32)EV_NO_STEP;
 }
 
@@ -413,7 +432,7 @@ static void run_loop(struct jit *jit)
         refresh_tag(jit);
         if (cpu->budget <= 0)
             break;
-        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW))
+        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || debug_armed(cpu))
             step_one(jit);
         else
             run_blocks(jit);

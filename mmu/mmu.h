@@ -10,11 +10,13 @@ struct mmu {
     struct phys *phys;
     struct tlb *tlb;
     u32 cr0, cr3, cr4;
-    bool nxe;      /* EFER.NXE */
-    u64 pdpte[4];  /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;  /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
-    u8 phys_bits;  /* MAXPHYADDR, for reserved-bit faults */
-    u32 phys_gen;  /* phys_generation() that the TLB was filled under */
+    bool nxe;       /* EFER.NXE */
+    u64 pdpte[4];   /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
+    u64 a20_mask;   /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
+    u8 phys_bits;   /* MAXPHYADDR, for reserved-bit faults */
+    u32 phys_gen;   /* phys_generation() that the TLB was filled under */
+    laddr watch[4]; /* addresses whose pages must not be filled for data: accesses are watched */
+    u8 nwatch;
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */
 };
@@ -48,6 +50,9 @@ enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user,
 
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
 bool mmu_load_pdptes(struct mmu *m);
+
+/* Is la in a page whose accesses are watched? */
+bool mmu_watched(const struct mmu *m, laddr la);
 
 void mmu_flush(struct mmu *m);           /* everything; cost: what was filled */
 void mmu_flush_nonglobal(struct mmu *m); /* MOV CR3 with PGE; may flush more */

@@ -180,6 +180,15 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
     return MMU_MEMORY;
 }
 
+bool mmu_watched(const struct mmu *m, laddr la)
+{
+    for (unsigned i = 0; i < m->nwatch; i++) {
+        if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Fills what the access has proven; writable: writing needs no further look at the tables (D is
  * set). */
 static void fill(struct mmu *m, laddr la, enum access acc, bool user, const struct mmu_walk *at,
@@ -191,6 +200,8 @@ static void fill(struct mmu *m, laddr la, enum access acc, bool user, const stru
         tlb_fill(m->tlb, la, user, ACCESS_EXEC, page, global);
         return;
     }
+    if (mmu_watched(m, la))
+        return;
     tlb_fill(m->tlb, la, user, ACCESS_READ, page, global);
     if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
         tlb_fill(m->tlb, la, user, ACCESS_WRITE, page, global);

@@ -60,8 +60,8 @@ def number(pattern, text):
 def inner_counts(output):
     """(passed, skipped, failed) of the tests inside a program, by what it printed; None if it does not say."""
     if re.search(r"^\[=+\] .*\btest", output, re.M):  # CMocka; Running N, then what became of them
-        return (number(r"^\[  PASSED  \] (\d+)", output), number(r"^\[  SKIPPED \] (\d+)", output),
-                number(r"^\[  FAILED  \] (\d+)", output))
+        return (number(r"\[  PASSED  \] (\d+)", output), number(r"\[  SKIPPED \] (\d+)", output),
+                number(r"\[  FAILED  \] (\d+)", output))
     ran = number(r"^Ran (\d+) tests? in", output)
     if ran:  # unittest
         bad = number(r"failures=(\d+)", output) + number(r"errors=(\d+)", output)

@@ -99,7 +99,7 @@ static void emit_give_back(struct lower *l, u32 insns)
 
 static s8 take_slot(struct lower *l, const struct ir_insn *o)
 {
-    if (!block_exit_chainable(o) || l->nslots == l->b->nexits)
+    if (!block_exit_chainable(o) || (u8)l->nslots == l->b->nexits)
         return -1;
     return l->nslots++;
 }

@@ -1,0 +1,77 @@
+/* The debug registers at work: which breakpoint matches what. Pages that are watched stay out of
+ * the TLB, so that every access to them comes through mem.c, which asks here. */
+#include "cpu/debug.h"
+
+enum kind { EXECUTE, WRITE, PORT, READ_WRITE };
+
+struct breakpoint {
+    bool on;
+    enum kind kind;
+    u32 start, last;
+};
+
+/* Breakpoint n: LENn is 1, 2, 8 or 4 bytes, and the address is aligned to it. */
+static struct breakpoint breakpoint(const struct cpu *cpu, unsigned n)
+{
+    static const u8 lengths[4] = {1, 2, 8, 4};
+    u32 dr7 = cpu->dr[7], len = lengths[dr7 >> (18 + 4 * n) & 3];
+    struct breakpoint b = {.on = dr7 >> 2 * n & 3, .kind = dr7 >> (16 + 4 * n) & 3};
+
+    b.start = cpu->dr[n] & ~(len - 1);
+    b.last = b.start + len - 1;
+    return b;
+}
+
+static bool overlaps(const struct breakpoint *b, u32 first, unsigned len)
+{
+    return first - b->start <= b->last - b->start || b->start - first < len;
+}
+
+u32 debug_fetch(const struct cpu *cpu)
+{
+    laddr la = cpu->seg[SEG_CS].base + cpu->eip;
+    u32 hits = 0;
+
+    for (unsigned n = 0; n < 4; n++) {
+        struct breakpoint b = breakpoint(cpu, n);
+        if (b.on && b.kind == EXECUTE && cpu->dr[n] == la)
+            hits |= 1u << n;
+    }
+    return hits;
+}
+
+void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc)
+{
+    for (unsigned n = 0; n < 4; n++) {
+        struct breakpoint b = breakpoint(cpu, n);
+        if (b.on && (b.kind == READ_WRITE || (b.kind == WRITE && acc == ACCESS_WRITE)) &&
+            overlaps(&b, la, len))
+            cpu->debug_hits |= 1u << n;
+    }
+}
+
+void debug_port(struct cpu *cpu, u16 port, unsigned size)
+{
+    if (!debug_armed(cpu) || !(cpu->cr4 & CR4_DE))
+        return;
+    for (unsigned n = 0; n < 4; n++) {
+        struct breakpoint b = breakpoint(cpu, n);
+        if (b.on && b.kind == PORT && overlaps(&b, port, size))
+            cpu->debug_hits |= 1u << n;
+    }
+}
+
+void debug_update(struct cpu *cpu)
+{
+    struct mmu *m = &cpu->mmu;
+    unsigned before = m->nwatch;
+
+    m->nwatch = 0;
+    for (unsigned n = 0; n < 4; n++) {
+        struct breakpoint b = breakpoint(cpu, n);
+        if (b.on && (b.kind == WRITE || b.kind == READ_WRITE))
+            m->watch[m->nwatch++] = b.start;
+    }
+    if (before | m->nwatch)
+        mmu_flush(m);
+}

@@ -1,0 +1,24 @@
+/* Breakpoints and watchpoints of the debug registers (SDM 3B 17.2 and 17.3.1). While any is on, the
+ * run loop takes one instruction at a time, so that none is passed over and every trap comes right
+ * after its instruction. */
+#ifndef CPU_DEBUG_H
+#define CPU_DEBUG_H
+
+#include "cpu/state.h"
+
+static inline bool debug_armed(const struct cpu *cpu)
+{
+    return cpu->dr[7] & 0xff;
+}
+
+/* Breakpoints on the instruction at CS:EIP, as bits of DR6; 0: none. */
+u32 debug_fetch(const struct cpu *cpu);
+
+/* An access that is going to be made: what watches it goes to cpu->debug_hits. */
+void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc);
+void debug_port(struct cpu *cpu, u16 port, unsigned size);
+
+/* DR0 to DR3 or DR7 has changed. */
+void debug_update(struct cpu *cpu);
+
+#endif
