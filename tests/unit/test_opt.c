@@ -1,9 +1,8 @@
 /* The optimizer: random blocks must behave the same before and after (every access, helper call,
  * fault and exit sees the same registers, flags and position), and the patterns that matter for
  * code quality must come out as the native back ends want them. */
-#include "tests/unit/ir_world.h"
+#include "tests/unit/ir_gen.h"
 
-#include <stdio.h>
 #include <time.h>
 
 static struct ir *new_ir(u32 mode)
@@ -16,101 +15,15 @@ static struct ir *new_ir(u32 mode)
 
 /* -- random blocks -- */
 
-struct gen {
-    struct ir *ir;
-    u64 seed;
-    struct irv temps[64];
-    u32 n;
-    s32 off;
-};
-
-static u32 pick(struct gen *g, u32 n)
-{
-    return rnd(&g->seed) % n;
-}
-
-static struct irv value(struct gen *g)
-{
-    static const u32 consts[] = {0, 1, 4, 0xff, 0xffff, 0xffffffff, 0x80000000, 31};
-    u32 k = pick(g, 10);
-    if (k < 4)
-        return ir_reg(pick(g, GPR_COUNT));
-    if (k < 8 && g->n)
-        return g->temps[pick(g, g->n)];
-    return ir_const(k == 8 ? consts[pick(g, ARRAY_LEN(consts))] : rnd(&g->seed));
-}
-
-static void keep(struct gen *g, struct irv v)
-{
-    if (!irv_is(v, IRV_NONE))
-        g->temps[g->n < 64 ? g->n++ : pick(g, 64)] = v;
-}
-
-static unsigned size124(struct gen *g)
-{
-    return 1u << pick(g, 3);
-}
-
-static size_t field(struct gen *g)
-{
-    return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
-}
-
-static void emit_pure(struct gen *g)
-{
-    static const enum ir_op one[] = {IR_MOV,    IR_NOT,   IR_NEG,   IR_EXT8U, IR_EXT8S, IR_EXT16U,
-                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ,   IR_BSR};
-    static const enum ir_op two[] = {IR_ADD, IR_ADD,  IR_SUB,   IR_SUB,  IR_AND, IR_OR,
-                                     IR_XOR, IR_SHL,  IR_SHR,   IR_SAR,  IR_ROL, IR_ROR,
-                                     IR_MUL, IR_DEP8, IR_DEPH8, IR_DEP16};
-    struct irv a = value(g), b = value(g), hi;
-    switch (pick(g, 12)) {
-    case 0:
-    case 1:
-    case 2: keep(g, ir_op1(g->ir, one[pick(g, ARRAY_LEN(one))], a)); break;
-    case 3:
-    case 4:
-    case 5:
-    case 6: keep(g, ir_op2(g->ir, two[pick(g, ARRAY_LEN(two))], a, b)); break;
-    case 7: keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4)); break;
-    case 8:
-        ir_mul2(g->ir, pick(g, 2) ? IR_UMUL2 : IR_SMUL2, a, b, &a, &hi);
-        keep(g, a);
-        keep(g, hi);
-        break;
-    case 9: keep(g, ir_setc(g->ir, (enum ir_cond)pick(g, 10), a, b)); break;
-    case 10: keep(g, ir_sel(g->ir, (enum ir_cond)pick(g, 10), a, b, value(g), value(g))); break;
-    default: keep(g, pick(g, 2) ? ir_pcrel(g->ir, g->off) : ir_copy(g->ir, a)); break;
-    }
-}
-
-static void emit_flags(struct gen *g)
-{
-    unsigned kind = pick(g, FK_COUNT);
-    struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
-    struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
-    if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
-        src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
-    if (pick(g, 4))
-        ir_flags(g->ir, kind, size124(g), value(g), src, aux);
-    else if (kind != FK_ADC && kind != FK_SBB)
-        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
-}
-
 static void emit_memory(struct gen *g)
 {
-    static const enum ir_op loads[] = {IR_LD, IR_LDRMW, IR_LDSX};
     struct irv a = value(g);
     switch (pick(g, 6)) {
     case 0:
-    case 1: {
-        enum ir_op op = loads[pick(g, 3)];
-        keep(g, ir_ld(g->ir, op, a, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : size124(g)));
-        break;
-    }
+    case 1: emit_load(g, a); break;
     case 2:
-    case 3: ir_st(g->ir, a, pick(g, 2) * 8, size124(g), value(g)); break;
-    case 4: ir_segchk(g->ir, pick(g, SEG_COUNT), a, 1 + pick(g, 16), pick(g, 2)); break;
+    case 3: emit_store(g, a); break;
+    case 4: emit_segchk(g, a); break;
     default:
         if (pick(g, 2))
             ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 0, 4u << pick(g, 3));
@@ -118,14 +31,6 @@ static void emit_memory(struct gen *g)
             ir_stv(g->ir, a, offsetof(struct cpu, xmm_scratch), 4u << pick(g, 3));
         break;
     }
-}
-
-static void emit_call(struct gen *g)
-{
-    enum helper h = (enum helper)pick(g, HELPER_COUNT);
-    unsigned n = helper_info[h].nargs;
-    keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
-                    n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
 }
 
 static void emit_random(struct gen *g)
@@ -138,18 +43,8 @@ static void emit_random(struct gen *g)
     case 4:
     case 5: emit_flags(g); break;
     case 6: keep(g, ir_getcc(g->ir, pick(g, 16))); break;
-    case 7:
-        if (pick(g, 2))
-            keep(g, ir_selcc(g->ir, pick(g, 16), value(g), value(g)));
-        else
-            keep(g, ir_getfl(g->ir));
-        break;
-    case 8:
-        if (pick(g, 2))
-            keep(g, ir_lds(g->ir, field(g), size124(g)));
-        else
-            ir_sts(g->ir, field(g), size124(g), value(g));
-        break;
+    case 7: emit_use(g); break;
+    case 8: emit_field(g); break;
     case 9:
         if (pick(g, 4) == 0)
             ir_xcc(g->ir, pick(g, 16), 77);
@@ -162,27 +57,36 @@ static void emit_random(struct gen *g)
     case 13:
     case 14: ir_set_reg(g->ir, pick(g, GPR_COUNT), value(g)); break;
     case 15:
-    case 16:
-        g->off += 3;
-        ir_insn_begin(g->ir, (u32)g->off, 3);
-        break;
+    case 16: emit_insn_begin(g); break;
     default: emit_pure(g); break;
+    }
+}
+
+static u32 random_mode(struct gen *g)
+{
+    return pick(g, 2) ? MODE_USER : 0;
+}
+
+static void emit_end(struct gen *g)
+{
+    switch (pick(g, 4)) {
+    case 0: ir_xind(g->ir, value(g)); break;
+    case 1: ir_xnext(g->ir, g->off + 3); break;
+    default: ir_xjmp(g->ir, g->off + 3); break;
     }
 }
 
 static void random_block(struct ir *ir, u64 seed)
 {
-    struct gen g = {.ir = ir, .seed = seed, .off = 16};
-    u32 len = 4 + pick(&g, 90);
-    ir_begin(ir, pick(&g, 2) ? MODE_USER : 0);
-    ir_insn_begin(ir, 16, 3);
-    for (u32 i = 0; i < len && ir->ninsns < 30; i++)
-        emit_random(&g);
-    switch (pick(&g, 4)) {
-    case 0: ir_xind(ir, value(&g)); break;
-    case 1: ir_xnext(ir, g.off + 3); break;
-    default: ir_xjmp(ir, g.off + 3); break;
-    }
+    static const struct gen_shape shape = {
+        .reg_values = 4,
+        .temps = 64,
+        .consts = 8,
+        .mode = random_mode,
+        .op = emit_random,
+        .end = emit_end,
+    };
+    gen_block(ir, &shape, seed);
 }
 
 struct outcome {
@@ -218,14 +122,6 @@ static void run_once(struct cpu *cpu, const struct ir *ir, u64 seed, struct outc
     o->eip = cpu_eip(cpu);
     o->budget = cpu->budget + cpu->insn_left;
     o->result = result;
-}
-
-static void print_ir(const char *title, const struct ir *ir)
-{
-    char line[160];
-    fprintf(stderr, "%s\n", title);
-    for (u32 i = 0; i < ir->nops; i++)
-        fprintf(stderr, "  %s\n", ir_text(ir, i, line, sizeof(line)));
 }
 
 static void random_blocks_behave_the_same(void **state)

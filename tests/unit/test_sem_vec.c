@@ -2,31 +2,16 @@
  * interpreter, as lifted and optimized. Arithmetic itself is test_vec.c's; here it is operands,
  * memory forms, faults, the MMX state, and what happens to MXCSR. What a case does not mention must
  * not change. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/insn_rig.h"
 
-#include <cmocka.h>
-
-#include "base/bytes.h"
-#include "cpu/decode.h"
-#include "cpu/excp.h"
-#include "cpu/lift.h"
-#include "cpu/seg.h"
 #include "cpu/vec.h"
-#include "jit/backend.h"
 
 /* Physical memory, mapped one to one but for the absent page. */
 enum {
-    DIR = 0x1000,
-    TABLE = 0x2000,
     CODE = 0x10100,
     DATA = 0x20000, /* [ESI] */
     ABSENT = 0x22000,
     DATA_END = ABSENT,
-    RAM = 1 << 20,
 };
 
 struct test {
@@ -46,34 +31,9 @@ struct state {
     u8 mem[DATA_END - DATA];
 };
 
-struct rig {
-    struct phys *phys;
-    struct cpu *cpu;
-    struct ir *ir;
-};
-
 static int setup(void **state)
 {
-    static const struct cpu_pins pins;
-    struct rig *r = calloc(1, sizeof(*r));
-
-    r->phys = phys_new(RAM);
-    r->cpu = cpu_new(r->phys, &pins);
-    r->cpu->decoder = decoder_new();
-    r->ir = malloc(sizeof(*r->ir));
-    *state = r;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct rig *r = *state;
-
-    decoder_free(r->cpu->decoder);
-    cpu_free(r->cpu);
-    phys_free(r->phys);
-    free(r->ir);
-    free(r);
+    *state = rig_new(CODE);
     return 0;
 }
 
@@ -142,17 +102,6 @@ static void parse_one(struct state *s, const char *name, const char *value)
     fail_msg("no such name: %s", name);
 }
 
-static void parse(struct state *s, const char *text)
-{
-    char name[16], value[40];
-    int used;
-
-    while (sscanf(text, " %15[^= ]=%39s%n", name, value, &used) == 2) {
-        parse_one(s, name, value);
-        text += used;
-    }
-}
-
 static void default_state(struct state *s)
 {
     memset(s, 0, sizeof(*s));
@@ -180,19 +129,6 @@ static void default_state(struct state *s)
 
 /* -- the machine -- */
 
-static void load_segments(struct cpu *cpu)
-{
-    for (unsigned i = 0; i < SEG_COUNT; i++) {
-        struct segment *s = &cpu->seg[i];
-
-        s->base = i == SEG_FS ? DATA : 0;
-        s->limit = i == SEG_GS ? DATA + 0x10f : 0xffffffff;
-        s->attr =
-            SA_P | SA_S | SA_RW | SA_ACCESSED | SA_DB | SA_G | SA_DPL | (i == SEG_CS ? SA_CODE : 0);
-        seg_update_cache(s);
-    }
-}
-
 static void load_state(struct rig *r, const struct state *s)
 {
     struct cpu *cpu = r->cpu;
@@ -209,22 +145,16 @@ static void load_state(struct rig *r, const struct state *s)
     cpu->fpu.empty = (u8)s->empty;
     cpu->mxcsr = s->mxcsr;
     cpu->cr0 = s->cr0 | (s->eflags_ac ? CR0_AM : 0);
-    cpu->cr3 = DIR;
+    cpu->cr3 = RIG_DIR;
     cpu->cr4 = s->cr4;
     cpu->cpl = 3;
-    load_segments(cpu);
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        rig_set_seg(r, i, cpu->seg[i].sel, i == SEG_FS ? DATA : 0,
+                    i == SEG_GS ? DATA + 0x10f : 0xffffffff,
+                    SA_DB | SA_G | SA_DPL | (i == SEG_CS ? SA_CODE : 0));
     cpu_set_eflags(cpu, 2 | s->flags | (s->eflags_ac ? FLAG_AC : 0));
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->mmu.cr3 = cpu->cr3;
-    cpu->mmu.cr4 = cpu->cr4;
-    mmu_flush(&cpu->mmu);
-    cpu_update_mode(cpu);
-    cpu->eip = CODE;
-    cpu->eip_page = CODE & ~PAGE_MASK;
-    cpu->budget = 1000;
-    cpu->icount_end = 1000;
-    cpu->insn_left = 0;
-    cpu->in_block = 0;
+    rig_update_mode(r);
+    rig_start(r);
 }
 
 static void save_state(const struct rig *r, struct state *s)
@@ -246,61 +176,13 @@ static void save_state(const struct rig *r, struct state *s)
     memcpy(s->mem, phys_ram(r->phys) + DATA, sizeof(s->mem));
 }
 
-static unsigned load_code(u8 *ram, const char *code)
-{
-    unsigned n = 0, byte;
-    int used;
-
-    store_le(ram + DIR, 4, TABLE | 7);
-    for (u32 i = 0; i < 256; i++)
-        store_le(ram + TABLE + i * 4, 4, i == ABSENT >> 12 ? 0 : i << 12 | 7);
-    while (sscanf(code, " %2x%n", &byte, &used) == 1) {
-        ram[CODE + n++] = (u8)byte;
-        code += used;
-    }
-    return n;
-}
-
-static void lift_code(struct rig *r, unsigned len, bool optimize)
-{
-    struct lift l = {.ir = r->ir, .mode = r->cpu->mode, .isa = ISA_COUNT - 1};
-    const char *wrong;
-    unsigned pos = 0;
-
-    ir_begin(r->ir, l.mode);
-    while (!l.ended && pos < len) {
-        struct insn in;
-        l.off = (CODE & PAGE_MASK) + pos;
-        assert_int_equal(
-            decode(r->cpu->decoder, phys_ram(r->phys) + CODE + pos, len - pos, true, &in),
-            DECODE_OK);
-        lift_insn(&l, &in);
-        pos += in.len;
-    }
-    if (!l.ended)
-        ir_xjmp(r->ir, (s32)((CODE & PAGE_MASK) + pos));
-    if (optimize)
-        ir_optimize(r->ir);
-    wrong = ir_verify(r->ir);
-    if (wrong)
-        fail_msg("%s", wrong);
-}
-
 static void run(struct rig *r, struct state *out)
 {
-    struct cpu *cpu = r->cpu;
-    sigjmp_buf env;
+    const struct cpu *cpu = r->cpu;
+    bool done = rig_run(r, false);
 
-    out->fault = ~0u;
-    out->err = 0;
-    cpu->unwind = &env;
-    if (sigsetjmp(env, 0)) {
-        out->fault = cpu->pending.vector;
-        out->err = cpu->pending.has_error ? cpu->pending.error : 0;
-    } else {
-        interp_steps(cpu, r->ir, r->ir->ninsns);
-    }
-    cpu->unwind = NULL;
+    out->fault = done ? ~0u : cpu->pending.vector;
+    out->err = !done && cpu->pending.has_error ? cpu->pending.error : 0;
     save_state(r, out);
 }
 
@@ -332,14 +214,15 @@ static void check(struct rig *r, const struct test *t, bool optimize)
     unsigned len;
 
     default_state(&in);
-    parse(&in, t->in);
+    rig_parse(&in, t->in, parse_one);
     want = in;
-    parse(&want, t->out);
-    len = load_code(phys_ram(r->phys), t->code);
+    rig_parse(&want, t->out, parse_one);
+    rig_map(r, ABSENT);
+    len = rig_load(r, t->code);
     if (want.eip == ~0u)
         want.eip = want.fault == ~0u ? len : 0;
     load_state(r, &in);
-    lift_code(r, len, optimize);
+    rig_lift(r, len, ISA_COUNT - 1, optimize);
     got = in;
     run(r, &got);
     compare(t, &want, &got);
@@ -547,8 +430,7 @@ static void test_fxsave(void **state)
         {"0f ae 0e ; reserved MXCSR bit", "[20018]=00010000", "fault=d"},
     };
     static struct state in, out, back;
-    u8 *ram = phys_ram(r->phys);
-    u8 *image = ram + DATA;
+    u8 *image = phys_ram(r->phys) + DATA;
 
     for (unsigned i = 0; i < ARRAY_LEN(faults); i++)
         check(r, &faults[i], true);
@@ -556,7 +438,7 @@ static void test_fxsave(void **state)
     default_state(&in);
     in.empty = 0x0f;
     load_state(r, &in);
-    lift_code(r, load_code(ram, save.code), true);
+    rig_lift(r, rig_load(r, save.code), ISA_COUNT - 1, true);
     run(r, &out);
     assert_int_equal(out.fault, ~0u);
     assert_int_equal(load_le(image, 2), 0x37f);
@@ -577,7 +459,7 @@ static void test_fxsave(void **state)
     back.fsw = back.empty = 0;
     back.mxcsr = 0;
     load_state(r, &back);
-    lift_code(r, load_code(ram, "0f ae 0e"), true);
+    rig_lift(r, rig_load(r, "0f ae 0e"), ISA_COUNT - 1, true);
     run(r, &out);
     assert_int_equal(out.fault, ~0u);
     assert_memory_equal(out.xmm, in.xmm, sizeof(in.xmm));
@@ -599,5 +481,5 @@ int main(void)
         cmocka_unit_test(test_fxsave),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, rig_free);
 }

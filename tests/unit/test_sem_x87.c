@@ -2,134 +2,38 @@
  * interpreter. What each instruction computes is test_x87_ops.c's business; here it is memory
  * operands, faults that must commit nothing, #NM, #UD, #MF, FERR#, EFLAGS, AX and the instruction
  * pointers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/insn_rig.h"
 
-#include <cmocka.h>
-
-#include "base/bytes.h"
-#include "cpu/decode.h"
-#include "cpu/excp.h"
-#include "cpu/helpers.h"
-#include "cpu/lift.h"
-#include "cpu/seg.h"
 #include "cpu/softfp.h"
 #include "cpu/x87_ops.h"
-#include "jit/backend.h"
 
-enum { CODE = 0x1100, DATA = 0x2000, RAM = 1 << 20, DATA_LIMIT = 0xffff };
-
-struct rig {
-    struct phys *phys;
-    struct cpu *cpu;
-    struct ir ir;
-    int ferr; /* -1: never driven */
-};
-
-static void pin_ferr(void *opaque, bool level)
-{
-    ((struct rig *)opaque)->ferr = level;
-}
-
-static void set_seg(struct cpu *cpu, enum seg seg, u16 sel, u32 limit, u16 attr)
-{
-    struct segment *s = &cpu->seg[seg];
-    s->sel = sel;
-    s->base = 0;
-    s->limit = limit;
-    s->attr = SA_P | SA_S | SA_RW | SA_ACCESSED | SA_DB | attr;
-    seg_update_cache(s);
-}
+enum { CODE = 0x1100, DATA = 0x2000, DATA_LIMIT = 0xffff };
 
 /* 32-bit protected mode without paging; FS has a limit of 64 KiB, so that it can fault. */
 static int setup(void **state)
 {
-    struct rig *r = calloc(1, sizeof(*r));
-    struct cpu_pins pins = {.ferr = pin_ferr, .opaque = r};
+    struct rig *r = rig_new(CODE);
 
-    r->phys = phys_new(RAM);
-    r->cpu = cpu_new(r->phys, &pins);
-    r->cpu->decoder = decoder_new();
     r->cpu->cr0 = CR0_PE | CR0_NE;
     r->cpu->mmu.cr0 = r->cpu->cr0;
     r->cpu->cpl = 0;
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        set_seg(r->cpu, (enum seg)i, (u16)(0x10 + 8 * i), 0xffffffff, SA_G);
-    set_seg(r->cpu, SEG_CS, 8, 0xffffffff, SA_G | SA_CODE);
-    set_seg(r->cpu, SEG_FS, 0x48, DATA_LIMIT, 0);
+        rig_set_seg(r, i, (u16)(0x10 + 8 * i), 0, 0xffffffff, SA_DB | SA_G);
+    rig_set_seg(r, SEG_CS, 8, 0, 0xffffffff, SA_DB | SA_G | SA_CODE);
+    rig_set_seg(r, SEG_FS, 0x48, 0, DATA_LIMIT, SA_DB);
     x87_init(&r->cpu->fpu);
     r->cpu->gpr[ESI] = DATA;
-    r->ferr = -1;
     *state = r;
     return 0;
-}
-
-static int teardown(void **state)
-{
-    struct rig *r = *state;
-    decoder_free(r->cpu->decoder);
-    cpu_free(r->cpu);
-    phys_free(r->phys);
-    free(r);
-    return 0;
-}
-
-static unsigned assemble(struct rig *r, const char *code)
-{
-    unsigned n = 0, byte;
-    int used;
-    while (sscanf(code, " %2x%n", &byte, &used) == 1) {
-        phys_ram(r->phys)[CODE + n++] = (u8)byte;
-        code += used;
-    }
-    return n;
-}
-
-static void lift_all(struct rig *r, unsigned len, enum isa isa)
-{
-    struct lift l = {.ir = &r->ir, .mode = r->cpu->mode, .isa = isa};
-    unsigned pos = 0;
-
-    ir_begin(&r->ir, l.mode);
-    while (!l.ended && pos < len) {
-        struct insn in;
-        l.off = (CODE & PAGE_MASK) + pos;
-        assert_int_equal(
-            decode(r->cpu->decoder, phys_ram(r->phys) + CODE + pos, len - pos, true, &in),
-            DECODE_OK);
-        lift_insn(&l, &in);
-        pos += in.len;
-    }
-    if (!l.ended)
-        ir_xjmp(&r->ir, (s32)((CODE & PAGE_MASK) + pos));
-    assert_null(ir_verify(&r->ir));
-    ir_optimize(&r->ir);
 }
 
 /* Runs code, hexadecimal, on a CPU of the given generation; the vector it raises, or -1. */
 static int run_on(struct rig *r, const char *code, enum isa isa)
 {
-    struct cpu *cpu = r->cpu;
-    sigjmp_buf env;
-
-    cpu_update_mode(cpu);
-    cpu->eip = CODE;
-    cpu->eip_page = CODE & ~PAGE_MASK;
-    cpu->budget = 1000;
-    cpu->icount_end = 1000;
-    cpu->insn_left = 0;
-    cpu->in_block = 0;
-    lift_all(r, assemble(r, code), isa);
-    cpu->unwind = &env;
-    if (sigsetjmp(env, 0)) {
-        cpu->insn_left = 0;
-        return cpu->pending.vector;
-    }
-    interp_steps(cpu, &r->ir, r->ir.ninsns);
-    return -1;
+    cpu_update_mode(r->cpu);
+    rig_start(r);
+    rig_lift(r, rig_load(r, code), isa, true);
+    return rig_run(r, false) ? -1 : r->cpu->pending.vector;
 }
 
 static int run(struct rig *r, const char *code)
@@ -260,7 +164,7 @@ static void pending_ferr(void **state)
     assert_int_equal(r->ferr, 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_free)
 
 int main(void)
 {

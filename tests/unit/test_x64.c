@@ -2,55 +2,13 @@
  * memory and position, and every access, helper call and fault on the way must see the same state.
  * Then what only a native back end has: chaining, the budget check, discarding, code memory that
  * fills up. */
-#include "tests/unit/ir_world.h"
-
-#include <stdio.h>
+#include "tests/unit/ir_gen.h"
 
 #include "jit/x64/x64.h"
 
 enum { RAM_BASE = 0x40000, RAM_PAGES = 4 };
 
 /* -- random blocks -- */
-
-struct gen {
-    struct ir *ir;
-    u64 seed;
-    struct irv temps[48];
-    u32 n;
-    s32 off;
-};
-
-static u32 pick(struct gen *g, u32 n)
-{
-    return rnd(&g->seed) % n;
-}
-
-static struct irv value(struct gen *g)
-{
-    static const u32 consts[] = {0, 1, 4, 0xff, 0xffff, 0xffffffff, 0x80000000, 31, 0x7f, 0x8000};
-    u32 k = pick(g, 10);
-    if (k < 5)
-        return ir_reg(pick(g, GPR_COUNT));
-    if (k < 8 && g->n)
-        return g->temps[pick(g, g->n)];
-    return ir_const(k == 8 ? consts[pick(g, ARRAY_LEN(consts))] : rnd(&g->seed));
-}
-
-static void keep(struct gen *g, struct irv v)
-{
-    if (!irv_is(v, IRV_NONE))
-        g->temps[g->n < ARRAY_LEN(g->temps) ? g->n++ : pick(g, ARRAY_LEN(g->temps))] = v;
-}
-
-static unsigned size124(struct gen *g)
-{
-    return 1u << pick(g, 3);
-}
-
-static size_t field(struct gen *g)
-{
-    return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
-}
 
 /* An address, most of the time in the test's RAM. */
 static struct irv address(struct gen *g)
@@ -65,49 +23,6 @@ static struct irv address(struct gen *g)
     unsigned reg = pick(g, GPR_COUNT);
     ir_set_reg(g->ir, reg, a);
     return ir_reg(reg);
-}
-
-static void emit_pure(struct gen *g)
-{
-    static const enum ir_op one[] = {IR_MOV,    IR_NOT,   IR_NEG,   IR_EXT8U, IR_EXT8S, IR_EXT16U,
-                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ,   IR_BSR};
-    static const enum ir_op two[] = {IR_ADD, IR_ADD,  IR_SUB,   IR_SUB,  IR_AND, IR_OR,
-                                     IR_XOR, IR_SHL,  IR_SHR,   IR_SAR,  IR_ROL, IR_ROR,
-                                     IR_MUL, IR_DEP8, IR_DEPH8, IR_DEP16};
-    struct irv a = value(g), b = value(g), hi;
-    switch (pick(g, 12)) {
-    case 0:
-    case 1:
-    case 2: keep(g, ir_op1(g->ir, one[pick(g, ARRAY_LEN(one))], a)); break;
-    case 3:
-    case 4:
-    case 5:
-    case 6: keep(g, ir_op2(g->ir, two[pick(g, ARRAY_LEN(two))], a, b)); break;
-    case 7: keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4)); break;
-    case 8:
-        ir_mul2(g->ir, pick(g, 2) ? IR_UMUL2 : IR_SMUL2, a, b, &a, &hi);
-        keep(g, a);
-        keep(g, hi);
-        break;
-    case 9: keep(g, ir_setc(g->ir, (enum ir_cond)pick(g, 10), a, b)); break;
-    case 10: keep(g, ir_sel(g->ir, (enum ir_cond)pick(g, 10), a, b, value(g), value(g))); break;
-    default: keep(g, pick(g, 2) ? ir_pcrel(g->ir, g->off) : ir_copy(g->ir, a)); break;
-    }
-}
-
-static void emit_flags(struct gen *g)
-{
-    unsigned kind = pick(g, FK_COUNT);
-    struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
-    struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
-    if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
-        src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
-    if ((kind == FK_ADC || kind == FK_SBB) && pick(g, 2))
-        aux = ir_getcc(g->ir, 2);
-    if (pick(g, 4))
-        ir_flags(g->ir, kind, size124(g), value(g), src, aux);
-    else if (kind != FK_ADC && kind != FK_SBB)
-        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
 }
 
 /* An instruction as the lifter makes it: result, flags, write. */
@@ -145,19 +60,14 @@ static void emit_instruction(struct gen *g)
 
 static void emit_memory(struct gen *g)
 {
-    static const enum ir_op loads[] = {IR_LD, IR_LDRMW, IR_LDSX};
     struct irv a = address(g);
     switch (pick(g, 8)) {
     case 0:
     case 1:
-    case 2: {
-        enum ir_op op = loads[pick(g, 3)];
-        keep(g, ir_ld(g->ir, op, a, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : size124(g)));
-        break;
-    }
+    case 2: emit_load(g, a); break;
     case 3:
-    case 4: ir_st(g->ir, a, pick(g, 2) * 8, size124(g), value(g)); break;
-    case 5: ir_segchk(g->ir, pick(g, SEG_COUNT), a, 1 + pick(g, 16), pick(g, 2)); break;
+    case 4: emit_store(g, a); break;
+    case 5: emit_segchk(g, a); break;
     case 6: ir_ldv(g->ir, mmx_offset(6), a, 0, 4u << pick(g, 3)); break;
     default: ir_stv(g->ir, a, mmx_offset(6), 4u << pick(g, 3)); break;
     }
@@ -267,14 +177,6 @@ static void emit_stack(struct gen *g)
     }
 }
 
-static void emit_call(struct gen *g)
-{
-    enum helper h = (enum helper)pick(g, HELPER_COUNT);
-    unsigned n = helper_info[h].nargs;
-    keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
-                    n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
-}
-
 static void emit_exit(struct gen *g)
 {
     u32 off = pick(g, 4) ? 77 : 0x1234;
@@ -296,15 +198,8 @@ static void emit_random(struct gen *g)
     case 6:
     case 7: emit_instruction(g); break;
     case 8: keep(g, ir_getcc(g->ir, pick(g, 16))); break;
-    case 9:
-        keep(g, pick(g, 2) ? ir_selcc(g->ir, pick(g, 16), value(g), value(g)) : ir_getfl(g->ir));
-        break;
-    case 10:
-        if (pick(g, 2))
-            keep(g, ir_lds(g->ir, field(g), size124(g)));
-        else
-            ir_sts(g->ir, field(g), size124(g), value(g));
-        break;
+    case 9: emit_use(g); break;
+    case 10: emit_field(g); break;
     case 11: pick(g, 3) ? (void)0 : emit_exit(g); break;
     case 12:
     case 18: emit_vector(g); break;
@@ -312,28 +207,38 @@ static void emit_random(struct gen *g)
     case 14:
     case 15: ir_set_reg(g->ir, pick(g, GPR_COUNT), value(g)); break;
     case 16:
-    case 17:
-        g->off += 3;
-        ir_insn_begin(g->ir, (u32)g->off, 3);
-        break;
+    case 17: emit_insn_begin(g); break;
     default: emit_pure(g); break;
+    }
+}
+
+static u32 random_mode(struct gen *g)
+{
+    return (pick(g, 2) ? MODE_USER : 0) | (pick(g, 2) ? MODE_CS_FLAT : 0);
+}
+
+static void emit_end(struct gen *g)
+{
+    switch (pick(g, 6)) {
+    case 0: ir_xind(g->ir, value(g)); break;
+    case 1: ir_xnext(g->ir, g->off + 3); break;
+    case 2: ir_xloop(g->ir); break;
+    default: ir_xjmp(g->ir, pick(g, 4) ? g->off + 3 : 0x2345); break;
     }
 }
 
 static void random_block(struct ir *ir, u64 seed)
 {
-    struct gen g = {.ir = ir, .seed = seed, .off = 16};
-    u32 len = 4 + pick(&g, 90);
-    ir_begin(ir, (pick(&g, 2) ? MODE_USER : 0) | (pick(&g, 2) ? MODE_CS_FLAT : 0));
-    ir_insn_begin(ir, 16, 3);
-    for (u32 i = 0; i < len && ir->ninsns < 30; i++)
-        emit_random(&g);
-    switch (pick(&g, 6)) {
-    case 0: ir_xind(ir, value(&g)); break;
-    case 1: ir_xnext(ir, g.off + 3); break;
-    case 2: ir_xloop(ir); break;
-    default: ir_xjmp(ir, pick(&g, 4) ? g.off + 3 : 0x2345); break;
-    }
+    static const struct gen_shape shape = {
+        .reg_values = 5,
+        .temps = 48,
+        .consts = 10,
+        .carry_in = true,
+        .mode = random_mode,
+        .op = emit_random,
+        .end = emit_end,
+    };
+    gen_block(ir, &shape, seed);
 }
 
 /* -- running one -- */
@@ -465,16 +370,9 @@ static void run_once(const struct backend *backend, void *be, struct cpu *cpu, s
     o->exit = exit ? exit->page_off : -1;
 }
 
-static void print_ir(const struct ir *ir)
-{
-    char line[160];
-    for (u32 i = 0; i < ir->nops; i++)
-        fprintf(stderr, "  %3u %s\n", i, ir_text(ir, i, line, sizeof(line)));
-}
-
 static void explain(const struct ir *ir, u64 seed, const struct outcome *a, const struct outcome *b)
 {
-    print_ir(ir);
+    print_ir("block:", ir);
     for (unsigned r = 0; r < GPR_COUNT; r++) {
         if (a->gpr[r] != b->gpr[r])
             fprintf(stderr, "gpr %u: %08x, should be %08x\n", r, b->gpr[r], a->gpr[r]);

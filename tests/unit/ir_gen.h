@@ -1,0 +1,171 @@
+/* Random blocks of IR for tests: the pieces they are made of, and the frame around them. A program
+ * describes its blocks with a struct gen_shape; which ops they hold, and how often, is its own.
+ * A seed always gives the same block. */
+#ifndef TESTS_IR_GEN_H
+#define TESTS_IR_GEN_H
+
+#include <stdio.h>
+
+#include "tests/unit/ir_world.h"
+
+struct gen;
+
+struct gen_shape {
+    u32 reg_values;            /* of ten values so many are registers */
+    u32 temps;                 /* results that are kept to be used, at most 64 */
+    u32 consts;                /* values that mean something, at most 10 */
+    bool carry_in;             /* ADC and SBB may take the carry at hand, not just constants */
+    u32 (*mode)(struct gen *); /* of the block */
+    void (*op)(struct gen *);  /* emits one thing */
+    void (*end)(struct gen *); /* emits the last exit */
+};
+
+struct gen {
+    const struct gen_shape *shape;
+    struct ir *ir;
+    u64 seed;
+    struct irv temps[64];
+    u32 n;
+    s32 off; /* of the current instruction */
+};
+
+static inline u32 pick(struct gen *g, u32 n)
+{
+    return rnd(&g->seed) % n;
+}
+
+static inline struct irv value(struct gen *g)
+{
+    static const u32 consts[] = {0, 1, 4, 0xff, 0xffff, 0xffffffff, 0x80000000, 31, 0x7f, 0x8000};
+    u32 k = pick(g, 10);
+    if (k < g->shape->reg_values)
+        return ir_reg(pick(g, GPR_COUNT));
+    if (k < 8 && g->n)
+        return g->temps[pick(g, g->n)];
+    return ir_const(k == 8 ? consts[pick(g, g->shape->consts)] : rnd(&g->seed));
+}
+
+static inline void keep(struct gen *g, struct irv v)
+{
+    if (!irv_is(v, IRV_NONE))
+        g->temps[g->n < g->shape->temps ? g->n++ : pick(g, g->shape->temps)] = v;
+}
+
+static inline unsigned size124(struct gen *g)
+{
+    return 1u << pick(g, 3);
+}
+
+static inline size_t field(struct gen *g)
+{
+    return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
+}
+
+static inline void emit_pure(struct gen *g)
+{
+    static const enum ir_op one[] = {IR_MOV,    IR_NOT,   IR_NEG,   IR_EXT8U, IR_EXT8S, IR_EXT16U,
+                                     IR_EXT16S, IR_EXTH8, IR_BSWAP, IR_CTZ,   IR_BSR};
+    static const enum ir_op two[] = {IR_ADD, IR_ADD,  IR_SUB,   IR_SUB,  IR_AND, IR_OR,
+                                     IR_XOR, IR_SHL,  IR_SHR,   IR_SAR,  IR_ROL, IR_ROR,
+                                     IR_MUL, IR_DEP8, IR_DEPH8, IR_DEP16};
+    struct irv a = value(g), b = value(g), hi;
+    switch (pick(g, 12)) {
+    case 0:
+    case 1:
+    case 2: keep(g, ir_op1(g->ir, one[pick(g, ARRAY_LEN(one))], a)); break;
+    case 3:
+    case 4:
+    case 5:
+    case 6: keep(g, ir_op2(g->ir, two[pick(g, ARRAY_LEN(two))], a, b)); break;
+    case 7: keep(g, ir_lea(g->ir, a, pick(g, 2) ? b : IR_NONE, pick(g, 4), pick(g, 3) * 4)); break;
+    case 8:
+        ir_mul2(g->ir, pick(g, 2) ? IR_UMUL2 : IR_SMUL2, a, b, &a, &hi);
+        keep(g, a);
+        keep(g, hi);
+        break;
+    case 9: keep(g, ir_setc(g->ir, (enum ir_cond)pick(g, 10), a, b)); break;
+    case 10: keep(g, ir_sel(g->ir, (enum ir_cond)pick(g, 10), a, b, value(g), value(g))); break;
+    default: keep(g, pick(g, 2) ? ir_pcrel(g->ir, g->off) : ir_copy(g->ir, a)); break;
+    }
+}
+
+static inline void emit_flags(struct gen *g)
+{
+    unsigned kind = pick(g, FK_COUNT);
+    struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
+    struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
+    if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
+        src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
+    if (g->shape->carry_in && (kind == FK_ADC || kind == FK_SBB) && pick(g, 2))
+        aux = ir_getcc(g->ir, 2);
+    if (pick(g, 4))
+        ir_flags(g->ir, kind, size124(g), value(g), src, aux);
+    else if (kind != FK_ADC && kind != FK_SBB)
+        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
+}
+
+/* What reads the flags */
+static inline void emit_use(struct gen *g)
+{
+    keep(g, pick(g, 2) ? ir_selcc(g->ir, pick(g, 16), value(g), value(g)) : ir_getfl(g->ir));
+}
+
+static inline void emit_field(struct gen *g)
+{
+    if (pick(g, 2))
+        keep(g, ir_lds(g->ir, field(g), size124(g)));
+    else
+        ir_sts(g->ir, field(g), size124(g), value(g));
+}
+
+static inline void emit_load(struct gen *g, struct irv addr)
+{
+    static const enum ir_op loads[] = {IR_LD, IR_LDRMW, IR_LDSX};
+    enum ir_op op = loads[pick(g, 3)];
+    keep(g, ir_ld(g->ir, op, addr, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : size124(g)));
+}
+
+static inline void emit_store(struct gen *g, struct irv addr)
+{
+    ir_st(g->ir, addr, pick(g, 2) * 8, size124(g), value(g));
+}
+
+static inline void emit_segchk(struct gen *g, struct irv addr)
+{
+    ir_segchk(g->ir, pick(g, SEG_COUNT), addr, 1 + pick(g, 16), pick(g, 2));
+}
+
+static inline void emit_call(struct gen *g)
+{
+    enum helper h = (enum helper)pick(g, HELPER_COUNT);
+    unsigned n = helper_info[h].nargs;
+    keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
+                    n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
+}
+
+static inline void emit_insn_begin(struct gen *g)
+{
+    g->off += 3;
+    ir_insn_begin(g->ir, (u32)g->off, 3);
+}
+
+static inline void gen_block(struct ir *ir, const struct gen_shape *shape, u64 seed)
+{
+    struct gen g = {.shape = shape, .ir = ir, .seed = seed, .off = 16};
+    u32 len = 4 + pick(&g, 90);
+    ir_begin(ir, shape->mode(&g));
+    ir_insn_begin(ir, 16, 3);
+    for (u32 i = 0; i < len && ir->ninsns < 30; i++)
+        shape->op(&g);
+    shape->end(&g);
+}
+
+static inline void print_ir(const char *title, const struct ir *ir)
+{
+    char line[160];
+    fprintf(stderr, "%s\n", title);
+    for (u32 i = 0; i < ir->nops; i++)
+        fprintf(stderr, "  %3u %s\n", i, ir_text(ir, i, line, sizeof(line)));
+}
+
+#endif
