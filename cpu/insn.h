@@ -34,13 +34,12 @@ struct insn {
     u8 base;     /* of a ModRM memory operand: enum gpr or GPR_NONE; 16-bit forms too (BX, BP) */
     u8 index;    /* enum gpr or GPR_NONE */
     u8 scale;    /* 0..3, shift count of index */
-    u8 reserved;
-    u16 sel;  /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
-    s32 disp; /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
-                 a lone address (moffs, no base and no index) is zero-extended */
-    u32 imm;  /* immediate, sign-extended to 32 bits where the form sign-extends, else
-                 zero-extended; for relative branches the sign-extended displacement from the
-                 next instruction */
+    u16 sel;     /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
+    s32 disp;    /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
+                    a lone address (moffs, no base and no index) is zero-extended */
+    u32 imm;     /* immediate, sign-extended to 32 bits where the form sign-extends, else
+                    zero-extended; for relative branches the sign-extended displacement from the
+                    next instruction */
 };
 _Static_assert(sizeof(struct insn) <= 32, "the decode memo relies on it");
 
@@ -121,17 +120,15 @@ enum opnd {
 
 /* insn_row.attr */
 enum {
-    IA_LOCK = 1 << 0,    /* LOCK allowed with a memory destination */
-    IA_END = 1 << 1,     /* ends a block: control flow, mode changes, I/O */
-    IA_IO = 1 << 2,      /* reaches a device or the clock: alone decides what happens next */
-    IA_PRIV = 1 << 3,    /* #GP when CPL != 0 (real mode runs as CPL 0) */
-    IA_PROT = 1 << 4,    /* #UD in real and virtual-8086 mode */
-    IA_STRING = 1 << 5,  /* REP/REPNE repeat it */
-    IA_STACK64 = 1 << 6, /* reserved for 64-bit mode */
-    IA_D64 = 1 << 7,
-    IA_MODRM = 1 << 8, /* has a ModRM byte though no operand kind says so (x87) */
-    IA_REG = 1 << 9,   /* register form only (mod 3), though no operand kind says so */
-    IA_MEM = 1 << 10,  /* memory form only, though no operand kind says so */
+    IA_LOCK = 1 << 0,   /* LOCK allowed with a memory destination */
+    IA_END = 1 << 1,    /* ends a block: control flow, mode changes, I/O */
+    IA_IO = 1 << 2,     /* reaches a device or the clock: alone decides what happens next */
+    IA_PRIV = 1 << 3,   /* #GP when CPL != 0 (real mode runs as CPL 0) */
+    IA_PROT = 1 << 4,   /* #UD in real and virtual-8086 mode */
+    IA_STRING = 1 << 5, /* REP/REPNE repeat it */
+    IA_MODRM = 1 << 8,  /* has a ModRM byte though no operand kind says so (x87) */
+    IA_REG = 1 << 9,    /* register form only (mod 3), though no operand kind says so */
+    IA_MEM = 1 << 10,   /* memory form only, though no operand kind says so */
 };
 
 enum isa {

@@ -142,7 +142,7 @@ static struct irv address(struct lift *l, const struct insn *in, unsigned size, 
 
 static void load(struct lift *l, const struct insn *in, unsigned size, bool aligned, size_t to)
 {
-    ir_ldv(l->ir, to, address(l, in, size, false), 0, size);
+    ir_ldv(l->ir, to, address(l, in, size, false), size);
     if (aligned)
         ir_aligned(l->ir);
 }

@@ -13,6 +13,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/seg.h"
+#include "cpu/x87_ops.h"
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
 {
@@ -35,7 +36,7 @@ void cpu_free(struct cpu *cpu)
 {
     if (!cpu)
         return;
-    free(cpu->tlb.filled);
+    mmu_release(&cpu->mmu);
     munmap(cpu, sizeof(*cpu));
 }
 
@@ -59,8 +60,7 @@ static void reset_segments(struct cpu *cpu)
 
 static void reset_fpu(struct cpu *cpu)
 {
-    memset(&cpu->fpu, 0, sizeof(cpu->fpu)); /* every register a valid +0 */
-    cpu->fpu.fcw = 0x40;
+    x87_reset(&cpu->fpu);
     cpu->mxcsr = MXCSR_RESET;
     memset(cpu->xmm, 0, sizeof(cpu->xmm));
 }

@@ -260,6 +260,13 @@ struct cpu {
 
 enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE };
 
+/* Is an interrupt or NMI waiting that the CPU would take? It also ends HLT. */
+static inline bool cpu_interrupt_pending(const struct cpu *cpu)
+{
+    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) ||
+           ((cpu->events & EV_NMI) && !cpu->nmi_masked);
+}
+
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
     /* Mappings changed: cached jumps are void, all of them, those to non-global pages, to la's

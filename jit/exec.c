@@ -360,11 +360,6 @@ static void run_blocks(struct jit *jit)
 
 /* -- the loop -- */
 
-static bool intr_pending(const struct cpu *cpu)
-{
-    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
-}
-
 /* Takes what is pending and allowed; costs one tick. */
 static void take_interrupt(struct cpu *cpu)
 {
@@ -449,7 +444,7 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
-    if ((cpu->events & EV_HALT) && intr_pending(cpu))
+    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu))
         cpu->events &= ~(u32)EV_HALT;
     cpu->unwind = &env;
     switch (sigsetjmp(env, 0)) {

@@ -209,9 +209,8 @@ void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v
     i->size = (u8)size;
 }
 
-void ir_ldv(struct ir *ir, size_t offset, struct irv addr, u32 disp_unused, unsigned size)
+void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)
 {
-    CHECK(disp_unused == 0, "LDV has no displacement");
     struct ir_insn *i = ir_emit(ir, IR_LDV);
     i->a = addr;
     i->imm = (u32)offset;

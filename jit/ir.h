@@ -142,7 +142,7 @@ struct irv ir_lds(struct ir *ir, size_t offset, unsigned size);
 void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a);
 struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size);
 void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v);
-void ir_ldv(struct ir *ir, size_t offset, struct irv addr, u32 disp_unused, unsigned size);
+void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size);
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write);

@@ -370,15 +370,10 @@ static u64 next_tick(struct orrery *o)
     return timer < input ? timer : input;
 }
 
-static bool can_wake(const struct cpu *cpu)
-{
-    return (cpu->irq_line && (cpu->eflags & FLAG_IF)) || (cpu->events & EV_NMI);
-}
-
 /* Halted, with nothing that could ever end it. */
 static bool stuck(const struct cpu *cpu)
 {
-    return (cpu->events & EV_HALT) && !(cpu->eflags & FLAG_IF) && !(cpu->events & EV_NMI);
+    return (cpu->events & EV_HALT) && !(cpu->eflags & FLAG_IF) && !cpu_interrupt_pending(cpu);
 }
 
 /* The journal has ended: what ended the recorded run, if it was the guest. */
@@ -438,7 +433,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
         }
         if (cpu_icount(o->cpu) >= end)
             return ORRERY_RUNNING;
-        if ((o->cpu->events & EV_HALT) && !can_wake(o->cpu))
+        if ((o->cpu->events & EV_HALT) && !cpu_interrupt_pending(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
         u64 until = next_tick(o);
         jit_run(o->jit, until < end ? until : end);

@@ -133,7 +133,7 @@ static void memory_through_the_tlb(void **state)
     ir_set_reg(ir, ECX, ir_ld(ir, IR_LDSX, ir_reg(EBX), 8, 1));
     ir_set_reg(ir, EDX, ir_ld(ir, IR_LDRMW, ir_reg(EBX), 9, 2));
     ir_st(ir, ir_reg(EBX), 0, 2, ir_const(0x11223344));
-    ir_ldv(ir, offsetof(struct cpu, xmm_scratch), ir_lea(ir, ir_reg(EBX), IR_NONE, 0, 8), 0, 8);
+    ir_ldv(ir, offsetof(struct cpu, xmm_scratch), ir_lea(ir, ir_reg(EBX), IR_NONE, 0, 8), 8);
     ir_stv(ir, ir_reg(EBX), offsetof(struct cpu, xmm_scratch), 4);
     ir_st(ir, ir_reg(EBX), 0, 1, ir_const(0xee));
     ir_xjmp(ir, 0x11);
@@ -164,7 +164,7 @@ static void memory_past_the_tlb(void **state)
             ir->mode = MODE_USER;
             ir_ld(ir, IR_LD, ir_const(0x40010), 0, 4);
             break;
-        case 4: ir_ldv(ir, offsetof(struct cpu, xmm_scratch), ir_const(0x40ff9), 0, 8); break;
+        case 4: ir_ldv(ir, offsetof(struct cpu, xmm_scratch), ir_const(0x40ff9), 8); break;
         default: ir_stv(ir, ir_const(0x40010), offsetof(struct cpu, xmm_scratch), 16); break;
         }
         ir_xjmp(ir, 0x11);

@@ -26,7 +26,7 @@ static void emit_memory(struct gen *g)
     case 4: emit_segchk(g, a); break;
     default:
         if (pick(g, 2))
-            ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 0, 4u << pick(g, 3));
+            ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 4u << pick(g, 3));
         else
             ir_stv(g->ir, a, offsetof(struct cpu, xmm_scratch), 4u << pick(g, 3));
         break;

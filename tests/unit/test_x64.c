@@ -68,7 +68,7 @@ static void emit_memory(struct gen *g)
     case 3:
     case 4: emit_store(g, a); break;
     case 5: emit_segchk(g, a); break;
-    case 6: ir_ldv(g->ir, mmx_offset(6), a, 0, 4u << pick(g, 3)); break;
+    case 6: ir_ldv(g->ir, mmx_offset(6), a, 4u << pick(g, 3)); break;
     default: ir_stv(g->ir, a, mmx_offset(6), 4u << pick(g, 3)); break;
     }
     if (g->ir->ops[g->ir->nops - 1].op != IR_SEGCHK && pick(g, 6) == 0)
@@ -112,7 +112,7 @@ static void emit_vec(struct gen *g)
         src = offsetof(struct cpu, scratch[3]);
     } else if (pick(g, 2)) {
         src = offsetof(struct cpu, xmm_scratch);
-        ir_ldv(g->ir, src, address(g), 0, is_scalar(v) || from_mmx ? 8 : 16);
+        ir_ldv(g->ir, src, address(g), is_scalar(v) || from_mmx ? 8 : 16);
         if (g->ir->ops[g->ir->nops - 1].size == 16 && pick(g, 2))
             ir_aligned(g->ir);
         if (pick(g, 4) == 0)
@@ -130,7 +130,7 @@ static void emit_vec(struct gen *g)
 static void emit_scalar_load(struct gen *g)
 {
     unsigned size = pick(g, 2) ? 4 : 8;
-    ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), address(g), 0, size);
+    ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), address(g), size);
     ir_vec(g->ir,
            size == 4    ? VEC_OP_movd
            : pick(g, 2) ? VEC_OP_movq
@@ -142,7 +142,7 @@ static void emit_vector(struct gen *g)
 {
     unsigned size = 4u << pick(g, 3);
     switch (pick(g, 10)) {
-    case 0: ir_ldv(g->ir, vector_field(g, size), address(g), 0, size); break;
+    case 0: ir_ldv(g->ir, vector_field(g, size), address(g), size); break;
     case 1: ir_stv(g->ir, address(g), vector_field(g, size), size); break;
     case 2: emit_scalar_load(g); return;
     case 3:

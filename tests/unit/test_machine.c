@@ -1,0 +1,107 @@
+/* The public interface of liborrery: machines as independent objects, registers, memory, hash,
+ * refusals. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "machine/orrery.h"
+
+#define MIB (1ull << 20)
+
+static struct orrery *make(const char *accel)
+{
+    struct orrery_config config = {.ram_bytes = 2 * MIB, .accel = accel};
+    char err[128] = "";
+    struct orrery *o = orrery_create(&config, err, sizeof(err));
+    assert_non_null(o);
+    assert_string_equal(err, "");
+    return o;
+}
+
+static void test_registers(void **state)
+{
+    struct orrery *o = make("interp");
+    (void)state;
+    assert_int_equal(orrery_reg(o, ORRERY_EIP), 0xfff0); /* SDM 3A 9.1.4: the reset vector */
+    assert_int_equal(orrery_reg(o, ORRERY_ES + 1), 0xf000);
+    assert_int_equal(orrery_reg(o, ORRERY_CR0), 0x60000010);
+    for (unsigned i = 0; i < 8; i++)
+        orrery_set_reg(o, i, 0x01020304u * (i + 1));
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(orrery_reg(o, i), 0x01020304u * (i + 1));
+    orrery_set_reg(o, ORRERY_EFLAGS, 0x8d7);
+    assert_int_equal(orrery_reg(o, ORRERY_EFLAGS), 0x8d7);
+    orrery_set_reg(o, ORRERY_CR0, 0x11); /* read-only here */
+    assert_int_equal(orrery_reg(o, ORRERY_CR0), 0x60000010);
+    orrery_free(o);
+}
+
+static void test_memory(void **state)
+{
+    struct orrery *o = make("interp");
+    uint8_t out[8192], in[8192];
+    (void)state;
+    for (unsigned i = 0; i < sizeof(in); i++)
+        in[i] = (uint8_t)(i * 7 + (i >> 8));
+    assert_true(orrery_write_phys(o, 0x10ffc, in, sizeof(in)));
+    assert_true(orrery_read_phys(o, 0x10ffc, out, sizeof(out)));
+    assert_memory_equal(in, out, sizeof(in));
+    assert_false(orrery_read_phys(o, 2 * MIB - 4, out, 8)); /* past the end of RAM */
+    assert_false(orrery_write_phys(o, 0xfffffff0, in, 4));
+    orrery_free(o);
+}
+
+/* Two machines in one process: equal until one of them is touched, whatever runs them. */
+static void test_independent(void **state)
+{
+    struct orrery *a = make(NULL), *b = make("interp");
+    (void)state;
+    assert_true(orrery_state_hash(a) == orrery_state_hash(b));
+    assert_true(orrery_write_phys(a, 0x5000, "x", 1));
+    assert_true(orrery_state_hash(a) != orrery_state_hash(b));
+    assert_true(orrery_write_phys(b, 0x5000, "x", 1));
+    assert_true(orrery_state_hash(a) == orrery_state_hash(b));
+    /* no firmware: both run into the same exceptions at the reset vector, tick by tick */
+    assert_int_equal(orrery_run(a, 5000), orrery_run(b, 5000));
+    assert_true(orrery_state_hash(a) == orrery_state_hash(b));
+    assert_true(orrery_time_ns(a) == orrery_time_ns(b));
+    orrery_free(a);
+    orrery_free(b);
+}
+
+static void refused(const struct orrery_config *config, const char *word)
+{
+    char err[128] = "";
+    assert_null(orrery_create(config, err, sizeof(err)));
+    assert_non_null(strstr(err, word));
+    assert_null(strchr(err, '\n'));
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    refused(&(struct orrery_config){.ram_bytes = 8192 * MIB}, "memory");
+    refused(&(struct orrery_config){.ram_bytes = 4096}, "memory");
+    refused(&(struct orrery_config){.accel = "kvm"}, "accelerator");
+    refused(&(struct orrery_config){.cpu = "z80"}, "CPU model");
+    refused(&(struct orrery_config){.record = "a", .replay = "b"}, "exclude");
+    refused(&(struct orrery_config){.hd = {"/nonexistent"}}, "/nonexistent");
+    refused(&(struct orrery_config){.devices = (const char *const[]){"i8042", NULL}}, "board");
+    refused(&(struct orrery_config){.devices = (const char *const[]){"toaster", NULL}}, "toaster");
+    assert_non_null(orrery_cpu_model(0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
