@@ -251,7 +251,7 @@ static u32 model_flags(const struct cpu *cpu)
 
 u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
 {
-    const u32 watched = FLAG_IF | FLAG_TF | FLAG_AC | FLAG_VIF;
+    const u32 watched = FLAG_TF | FLAG_AC | FLAG_VIF | (cpu->irq_line ? FLAG_IF : 0u);
     u32 old = cpu_eflags(cpu), value;
     u32 mask = FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_NT;
 

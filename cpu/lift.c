@@ -9,6 +9,16 @@
 #define SEG_FIELD(seg, field)                                                                      \
     (offsetof(struct cpu, seg) + (seg) * sizeof(struct segment) + offsetof(struct segment, field))
 
+/* The instruction at hand is what the shadow of the one before was for. */
+static void end_shadow(struct lift *l)
+{
+    const size_t events = offsetof(struct cpu, events);
+
+    ir_sts(l->ir, events, 4,
+           ir_op2(l->ir, IR_AND, ir_lds(l->ir, events, 4), ir_const(~(u32)EV_SHADOW)));
+    l->shadow = false;
+}
+
 void lift_insn(struct lift *l, const struct insn *in)
 {
     const struct insn_row *row = insn_row_of(in);
@@ -19,6 +29,8 @@ void lift_insn(struct lift *l, const struct insn *in)
     if (row->isa == ISA_FPU)
         l->mmx_ready = false;
     ir_insn_begin(l->ir, l->off, in->len);
+    if (l->shadow)
+        end_shadow(l);
     /* Processors without an FPU do not know its opcodes as illegal: CR0.EM decides. */
     if ((row->isa > l->isa && row->isa != ISA_FPU) ||
         ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
@@ -27,6 +39,14 @@ void lift_insn(struct lift *l, const struct insn *in)
         lift_raise(l, VEC_GP, true, 0);
     else
         row->sem(l, in);
+}
+
+void lift_illegal(struct lift *l, enum vector vec, bool has_error)
+{
+    ir_insn_begin(l->ir, l->off, 1);
+    if (l->shadow)
+        end_shadow(l);
+    lift_raise(l, vec, has_error, 0);
 }
 
 /* -- registers -- */

@@ -26,14 +26,16 @@ struct lift {
     enum isa isa; /* CPU model's generation: forms beyond it are #UD */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
+    bool shadow;    /* the instruction before may have left EV_SHADOW */
     bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier
                        instruction */
 };
 
 /* Lifts one instruction (emits INSN first): legality by row (mode, privilege, isa), then row->sem.
- * Sets l->ended when the block cannot go on. What does not decode goes through lift_raise()
- * instead, after an INSN of its own. */
+ * Sets l->ended when the block cannot go on. */
 void lift_insn(struct lift *l, const struct insn *in);
+/* Instead, what does not decode: raises. */
+void lift_illegal(struct lift *l, enum vector vec, bool has_error);
 
 /* -- registers: size 1, 2, 4; byte registers 4..7 are AH CH DH BH -- */
 struct irv lift_gpr(struct lift *l, unsigned reg, unsigned size);

@@ -108,7 +108,8 @@ void sem_cli(struct lift *l, const struct insn *in)
            ir_op2(l->ir, IR_AND, ir_lds(l->ir, eflags, 4), ir_const(~(u32)FLAG_IF)));
 }
 
-/* Interrupts stay off for one more instruction if they were off. */
+/* Interrupts stay off for one more instruction if they were off: the next one ends the shadow, in
+ * lift_insn(). An interrupt that waits must come right after that. */
 void sem_sti(struct lift *l, const struct insn *in)
 {
     const size_t eflags = offsetof(struct cpu, eflags);
@@ -116,12 +117,13 @@ void sem_sti(struct lift *l, const struct insn *in)
 
     (void)in;
     check_iopl(l);
+    ir_alone(ir, IRC_NE, ir_lds(ir, offsetof(struct cpu, irq_line), 4), ir_const(0));
     struct irv old = ir_lds(ir, eflags, 4);
     struct irv was_off = ir_op2(ir, IR_AND, ir_op1(ir, IR_NOT, old), ir_const(FLAG_IF));
     _Static_assert(FLAG_IF >> 5 == EV_SHADOW, "the shift that follows");
     lift_add_events(l, ir_op2(ir, IR_SHR, was_off, ir_const(5)));
     ir_sts(ir, eflags, 4, ir_op2(ir, IR_OR, old, ir_const(FLAG_IF)));
-    lift_exit_next(l);
+    l->shadow = true;
 }
 
 void sem_hlt(struct lift *l, const struct insn *in)

@@ -278,6 +278,14 @@ struct cpu_hooks {
     void (*interrupted)(struct cpu *cpu, u8 vec, bool soft);
 };
 
+/* What follows needs the run loop: see IR_ALONE. */
+static inline void cpu_alone(struct cpu *cpu)
+{
+    if (cpu->in_block)
+        cpu->hooks->restart_single(cpu);
+    cpu->io_done = 1;
+}
+
 /* EFLAGS complete, from the lazy form; and the reverse. */
 u32 cpu_eflags(const struct cpu *cpu);
 void cpu_set_eflags(struct cpu *cpu, u32 value);

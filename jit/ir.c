@@ -243,6 +243,14 @@ void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool 
     i->cc = write;
 }
 
+void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b)
+{
+    struct ir_insn *i = ir_emit(ir, IR_ALONE);
+    i->cc = (u8)cond;
+    i->a = a;
+    i->b = b;
+}
+
 void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
               struct irv aux)
 {

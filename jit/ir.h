@@ -146,6 +146,7 @@ void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size);
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write);
+void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b);
 void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
               struct irv aux);
 void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,

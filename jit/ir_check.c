@@ -121,6 +121,7 @@ static const char *check_fields(const struct ir_insn *i)
         return size_in(i->size, S1 | S2 | S4) ? NULL : "bad flags size";
     case IR_SETC:
     case IR_SEL:
+    case IR_ALONE:
     case IR_XIF: return i->cc <= IRC_GTS ? NULL : "bad comparison";
     case IR_GETCC:
     case IR_SELCC:

@@ -122,6 +122,7 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         break;
     case IR_SETC:
     case IR_SEL:
+    case IR_ALONE:
         put(o, ".%s", cond_name(i->cc));
         put_inputs(o, i);
         break;

@@ -240,7 +240,7 @@ static void fold_condition(struct ir_insn *o)
         become(o, ir_const(yes));
     else if (o->op == IR_SEL)
         become(o, yes ? o->c : o->e);
-    else if (!yes) /* XIF */
+    else if (!yes) /* XIF, ALONE */
         o->op = OPT_REMOVED;
 }
 
@@ -358,6 +358,7 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_LEA: fold_lea(p, o); break;
     case IR_SETC:
     case IR_SEL:
+    case IR_ALONE:
     case IR_XIF: fold_condition(o); break;
     case IR_LD:
     case IR_LDSX:

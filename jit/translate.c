@@ -38,14 +38,8 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
         decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, l->mode & MODE_CODE32, &in)) {
     case DECODE_OK: lift_insn(l, &in); return in.len;
     case DECODE_MORE: return 0;
-    case DECODE_UD:
-        ir_insn_begin(l->ir, l->off, 1);
-        lift_raise(l, VEC_UD, false, 0);
-        return 1;
-    case DECODE_LONG:
-        ir_insn_begin(l->ir, l->off, 1);
-        lift_raise(l, VEC_GP, true, 0);
-        return 1;
+    case DECODE_UD: lift_illegal(l, VEC_UD, false); return 1;
+    case DECODE_LONG: lift_illegal(l, VEC_GP, true); return 1;
     }
     return 0;
 }
@@ -80,7 +74,9 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
     }
     if (!l.ended) {
         s32 next = (s32)(src->page_off + pos);
-        if (mode & MODE_EDGE)
+        if (l.shadow) /* the run loop keeps it over the end of the block */
+            ir_xnext(ir, next);
+        else if (mode & MODE_EDGE)
             ir_xind(ir, ir_pcrel(ir, next));
         else
             ir_xjmp(ir, next);

@@ -306,6 +306,10 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
         case IR_LDV: load_vector(&f, o); break;
         case IR_STV: store_vector(&f, o); break;
         case IR_SEGCHK: check_segment(&f, o); break;
+        case IR_ALONE:
+            if (ir_eval_cond(o->cc, get(&f, o->a), get(&f, o->b)))
+                cpu_alone(cpu);
+            break;
         case IR_FLAGS: set_flags(&f, o); break;
         case IR_FLAGSIF:
             if (get(&f, o->e))

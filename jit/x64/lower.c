@@ -74,6 +74,7 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
     case IR_LDV: lower_ldv(l, o); break;
     case IR_STV: lower_stv(l, o); break;
     case IR_SEGCHK: lower_segchk(l, o); break;
+    case IR_ALONE: lower_alone(l, o); break;
     case IR_FLAGS: lower_flags(l, o); break;
     case IR_FLAGSIF: lower_flagsif(l, o); break;
     case IR_GETCC: lower_getcc(l, o); break;

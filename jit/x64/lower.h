@@ -48,7 +48,7 @@ struct flag_sync {
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
-enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY };
+enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY, OOL_ALONE };
 
 struct ool {
     u8 kind;
@@ -200,6 +200,7 @@ enum x_cc lower_compare(struct lower *l, const struct ir_insn *o); /* a <cc> b i
 void lower_load(struct lower *l, const struct ir_insn *o);
 void lower_store(struct lower *l, const struct ir_insn *o);
 void lower_segchk(struct lower *l, const struct ir_insn *o);
+void lower_alone(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);

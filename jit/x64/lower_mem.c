@@ -258,6 +258,15 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
     q->imm = o->imm;
 }
 
+void lower_alone(struct lower *l, const struct ir_insn *o)
+{
+    enum x_cc cc = lower_compare(l, o);
+    struct ool *q = ool_new(l, OOL_ALONE);
+    q->sync = flags_sync(l);
+    q->from[0] = x_jcc(&l->e, cc);
+    q->back = enc_pos(&l->e);
+}
+
 void lower_lds(struct lower *l, const struct ir_insn *o)
 {
     if (!lower_vec_lds(l, o))
@@ -343,7 +352,9 @@ void ool_memory(struct lower *l, struct ool *q)
     }
     emit_place(l, q->off, q->left);
     flags_store(l, &q->sync);
-    if (q->kind == OOL_SEGCHK)
+    if (q->kind == OOL_ALONE)
+        emit_call_stub(l, STUB_ALONE);
+    else if (q->kind == OOL_SEGCHK)
         slow_segchk(l, q);
     else if (q->kind == OOL_VECTOR)
         slow_vector(l, q);

@@ -348,6 +348,8 @@ static void make_call_stubs(struct x64 *be, struct enc *e)
     make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
     make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});
     make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_ALONE,
+                (struct c_call){(c_fn)cpu_alone, 0, false, HF_REGS | HF_FAULT, true, 0});
     make_c_stub(be, e, STUB_SEGCHK,
                 (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, true, 0});
     for (u32 h = 0; h < HELPER_COUNT; h++) {

@@ -49,6 +49,7 @@ enum stub {
     STUB_VEC,         /* vec_exec(cpu, four argument words) */
     STUB_LDV,         /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
+    STUB_ALONE,  /* see IR_ALONE: does not come back */
     STUB_SEGCHK, /* segment, offset, size, access */
     STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
     STUB_TRY =
