@@ -4,9 +4,12 @@
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
 
-void help_load_seg(struct cpu *cpu, u32 seg, u32 sel)
+u32 help_load_seg(struct cpu *cpu, u32 seg, u32 sel)
 {
+    u32 mode = cpu->mode;
+
     seg_load(cpu, (enum seg)seg, (u16)sel);
+    return mode != cpu->mode;
 }
 
 void help_set_zf(struct cpu *cpu, u32 zf)

@@ -398,6 +398,13 @@ void lift_exit_loop(struct lift *l)
     l->ended = true;
 }
 
+void lift_exit_if(struct lift *l, struct irv changed)
+{
+    if (!(l->mode & MODE_EDGE))
+        ir_xif(l->ir, IRC_EQ, changed, ir_const(0), l->next);
+    lift_exit_next(l);
+}
+
 void lift_exit_next(struct lift *l)
 {
     ir_xnext(l->ir, l->next);

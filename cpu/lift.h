@@ -87,6 +87,8 @@ void lift_jump(struct lift *l, s32 page_off, unsigned opsize);
 /* Indirect jump; the caller has called lift_check_target() before it committed anything. */
 void lift_jump_ind(struct lift *l, struct irv eip);
 void lift_exit_loop(struct lift *l); /* a helper has set cpu.eip, mode or events */
+/* The same if changed is not 0: something that only the run loop can act on, such as the mode. */
+void lift_exit_if(struct lift *l, struct irv changed);
 void lift_exit_next(struct lift *l); /* go to the run loop before the next instruction */
 
 /* Can a jump to page_off be a direct exit (no wrap to 16 bits, no limit to check)? If not:

@@ -172,7 +172,7 @@ void seg_load(struct cpu *cpu, enum seg seg, u16 sel)
             check_data(cpu, &s, sel);
         cpu->seg[seg] = s;
     }
-    cpu_update_mode(cpu);
+    cpu_update_mode_seg(cpu, seg);
 }
 
 void seg_drop_inner(struct cpu *cpu)

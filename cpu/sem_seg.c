@@ -10,17 +10,21 @@ static size_t selector_field(unsigned seg)
     return offsetof(struct cpu, seg) + seg * sizeof(struct segment) + offsetof(struct segment, sel);
 }
 
-static void load_seg(struct lift *l, enum seg seg, struct irv sel)
+static struct irv load_seg(struct lift *l, enum seg seg, struct irv sel)
 {
-    ir_call(l->ir, HELPER_load_seg, ir_const(seg), sel, IR_NONE, IR_NONE);
+    return ir_call(l->ir, HELPER_load_seg, ir_const(seg), sel, IR_NONE, IR_NONE);
 }
 
 /* MOV SS and POP SS keep interrupts and debug traps off until the next instruction has retired (SDM
  * 3A 6.8.3). */
-static void shadow_if_ss(struct lift *l, enum seg seg)
+static void leave(struct lift *l, enum seg seg, struct irv changed)
 {
-    if (seg == SEG_SS)
+    if (seg == SEG_SS) {
         lift_add_events(l, ir_const(EV_SHADOW | EV_NO_STEP));
+        lift_exit_next(l);
+    } else {
+        lift_exit_if(l, changed);
+    }
 }
 
 void sem_mov_from_seg(struct lift *l, const struct insn *in)
@@ -32,9 +36,7 @@ void sem_mov_to_seg(struct lift *l, const struct insn *in)
 {
     enum seg seg = (enum seg)insn_reg(in);
 
-    load_seg(l, seg, opnd_read(l, in, 1));
-    shadow_if_ss(l, seg);
-    lift_exit_next(l);
+    leave(l, seg, load_seg(l, seg, opnd_read(l, in, 1)));
 }
 
 static enum seg named_segment(const struct lift *l)
@@ -52,10 +54,9 @@ void sem_pop_seg(struct lift *l, const struct insn *in)
 {
     enum seg seg = named_segment(l);
 
-    load_seg(l, seg, lift_pop(l, in->opsize));
+    struct irv changed = load_seg(l, seg, lift_pop(l, in->opsize));
     lift_pop_commit(l, in->opsize);
-    shadow_if_ss(l, seg);
-    lift_exit_next(l);
+    leave(l, seg, changed);
 }
 
 void lift_far_pointer(struct lift *l, const struct insn *in, struct irv *off, struct irv *sel)
@@ -86,9 +87,9 @@ void sem_lxs(struct lift *l, const struct insn *in)
     struct irv off, sel;
 
     lift_far_pointer(l, in, &off, &sel);
-    load_seg(l, lxs_segment(in), sel);
+    struct irv changed = load_seg(l, lxs_segment(in), sel);
     opnd_write(l, in, 0, off);
-    lift_exit_next(l);
+    lift_exit_if(l, changed);
 }
 
 static void look_up(struct lift *l, const struct insn *in, enum helper helper)

@@ -131,8 +131,5 @@ void sem_popf(struct lift *l, const struct insn *in)
     v = lift_pop(l, in->opsize);
     changed = ir_call(l->ir, HELPER_popf, v, size, IR_NONE, IR_NONE);
     lift_pop_commit(l, in->opsize);
-    /* The run loop only has to look when interrupts, the trap flag or the mode may have changed. */
-    if (!(l->mode & MODE_EDGE))
-        ir_xif(l->ir, IRC_EQ, changed, ir_const(0), l->next);
-    lift_exit_next(l);
+    lift_exit_if(l, changed);
 }

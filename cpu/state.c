@@ -118,6 +118,17 @@ static enum seg_class classify(const struct segment *s, bool code)
     return s->base ? SEGC_BASED : SEGC_FLAT;
 }
 
+void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
+{
+    unsigned shift = MODE_SEG_SHIFT + 2 * seg;
+    u32 mode = cpu->mode & ~(3u << shift);
+
+    mode |= (u32)classify(&cpu->seg[seg], false) << shift;
+    if (seg == SEG_SS)
+        mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
+    cpu->mode = mode;
+}
+
 void cpu_update_mode(struct cpu *cpu)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];

@@ -305,7 +305,9 @@ static inline u64 cpu_icount(const struct cpu *cpu)
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: host refuses memory */
 void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
-void cpu_update_mode(
-    struct cpu *cpu); /* after any change of segments, CR0, CR4, CPL, EFLAGS.VM/AC */
+/* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR. */
+void cpu_update_mode(struct cpu *cpu);
+/* After a change of one data segment alone. */
+void cpu_update_mode_seg(struct cpu *cpu, enum seg seg);
 
 #endif

@@ -11,9 +11,54 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_BUCKETS = 1 << 14 };
+
 static u32 key_hash(paddr pa, u32 mode)
 {
-    return (u32)((pa * 0x9e3779b1u) ^ (pa >> 16) ^ mode * 0x85ebca6bu) >> (32 - BLOCK_HASH_BITS);
+    return (u32)(((pa ^ (u64)mode << 40) * 0x9e3779b97f4a7c15u) >> 32);
+}
+
+static struct block **bucket(struct block_index *x, paddr pa, u32 mode)
+{
+    return &x->hash[key_hash(pa, mode) & (x->nbuckets - 1)];
+}
+
+/* Twice the buckets: there shall be as many as blocks. */
+static void grow_hash(struct block_index *x)
+{
+    u32 old = x->nbuckets;
+    struct block **from = x->hash;
+    x->nbuckets = old ? 2 * old : FIRST_BUCKETS;
+    x->hash = calloc(x->nbuckets, sizeof(struct block *));
+    CHECK(x->hash, "out of memory for the block index");
+    for (u32 i = 0; i < old; i++) {
+        for (struct block *b = from[i], *next; b; b = next) {
+            struct block **at = bucket(x, b->pa, b->mode);
+            next = b->hash_next;
+            b->hash_next = *at;
+            *at = b;
+        }
+    }
+    free(from);
+}
+
+struct block *block_new(struct jit *jit)
+{
+    struct block_index *x = &jit->index;
+    if (!x->unused) {
+        struct block_slab *s = calloc(1, sizeof(*s));
+        CHECK(s, "out of memory for a block");
+        s->next = x->slabs;
+        x->slabs = s;
+        for (u32 i = 0; i < ARRAY_LEN(s->block); i++) {
+            s->block[i].hash_next = x->unused;
+            x->unused = &s->block[i];
+        }
+    }
+    struct block *b = x->unused;
+    x->unused = b->hash_next;
+    *b = (struct block){0};
+    return b;
 }
 
 static u32 page_hash(paddr page)
@@ -28,7 +73,9 @@ static u8 *heat_of(struct jit *jit, paddr pa)
 
 struct block *block_find(struct jit *jit, paddr pa, u32 mode)
 {
-    struct block *b = jit->index.hash[key_hash(pa, mode)];
+    if (!jit->index.nblocks)
+        return NULL;
+    struct block *b = *bucket(&jit->index, pa, mode);
     while (b && (b->pa != pa || b->mode != mode))
         b = b->hash_next;
     return b;
@@ -87,7 +134,9 @@ static void link_page(struct jit *jit, struct block *b, paddr page)
 
 void block_insert(struct jit *jit, struct block *b)
 {
-    struct block **slot = &jit->index.hash[key_hash(b->pa, b->mode)];
+    if (jit->index.nblocks++ >= jit->index.nbuckets)
+        grow_hash(&jit->index);
+    struct block **slot = bucket(&jit->index, b->pa, b->mode);
     b->hash_next = *slot;
     *slot = b;
     b->valid = true;
@@ -139,10 +188,11 @@ static void unchain_outgoing(struct jit *jit, struct block *b)
 
 static void kill_block(struct jit *jit, struct block *b)
 {
-    struct block **at = &jit->index.hash[key_hash(b->pa, b->mode)];
+    struct block **at = bucket(&jit->index, b->pa, b->mode);
     while (*at != b)
         at = &(*at)->hash_next;
     *at = b->hash_next;
+    jit->index.nblocks--;
     unlink_page(jit, b, b->pa & ~(paddr)PAGE_MASK);
     if (b->pa2 != ~(paddr)0)
         unlink_page(jit, b, b->pa2);
@@ -212,10 +262,13 @@ bool block_is_hot_line(struct jit *jit, paddr pa)
     return *heat_of(jit, pa) >= HEAT_STEP_ONLY;
 }
 
-static void free_block(struct block *b)
+static void free_block(struct jit *jit, struct block *b)
 {
     free(b->exits);
-    free(b);
+    b->exits = NULL;
+    b->valid = false;
+    b->hash_next = jit->index.unused;
+    jit->index.unused = b;
 }
 
 void block_reap(struct jit *jit)
@@ -223,7 +276,7 @@ void block_reap(struct jit *jit)
     while (jit->index.dead) {
         struct block *b = jit->index.dead;
         jit->index.dead = b->hash_next;
-        free_block(b);
+        free_block(jit, b);
     }
 }
 
@@ -238,14 +291,26 @@ void block_drop_all(struct jit *jit)
             free(p);
         }
     }
-    for (u32 i = 0; i < ARRAY_LEN(jit->index.hash); i++) {
+    for (u32 i = 0; i < jit->index.nbuckets; i++) {
         while (jit->index.hash[i]) {
             struct block *b = jit->index.hash[i];
             jit->index.hash[i] = b->hash_next;
-            free_block(b);
+            free_block(jit, b);
         }
     }
+    jit->index.nblocks = 0;
     block_reap(jit);
     jit->backend->discard_all(jit->be);
     jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
+}
+
+void block_index_free(struct jit *jit)
+{
+    block_drop_all(jit);
+    while (jit->index.slabs) {
+        struct block_slab *s = jit->index.slabs;
+        jit->index.slabs = s->next;
+        free(s);
+    }
+    free(jit->index.hash);
 }

@@ -41,9 +41,13 @@ struct fetch {
 static void retag(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
-    u32 id = 0;
-    while (id < jit->nmodes && jit->mode_ids[id] != cpu->mode)
-        id++;
+    u16 *cached = &jit->mode_cache[cpu->mode * 0x9e3779b1u / (UINT32_MAX / MODE_CACHE + 1)];
+    u32 id = *cached;
+    if (id >= jit->nmodes || jit->mode_ids[id] != cpu->mode) {
+        id = 0;
+        while (id < jit->nmodes && jit->mode_ids[id] != cpu->mode)
+            id++;
+    }
     if (id == MODE_IDS || (jit->generation[0] | jit->generation[1]) >> (32 - TAG_MODE_BITS)) {
         memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
         jit->nmodes = id = 0;
@@ -51,6 +55,7 @@ static void retag(struct jit *jit)
     }
     if (id == jit->nmodes)
         jit->mode_ids[jit->nmodes++] = cpu->mode;
+    *cached = (u16)id;
     jit->tag_mode = cpu->mode;
     u32 generation = jit->generation[cpu->mode & MODE_USER ? 1 : 0];
     cpu->jump_tag = (u64)(generation << TAG_MODE_BITS | id) << 32;
@@ -243,8 +248,7 @@ static struct block *compile(struct jit *jit, struct fetch *f)
         return NULL;
     translate_log(jit, &f->src, bytes, f->mode, f->eip_page);
     ir_optimize(&jit->ir);
-    struct block *b = calloc(1, sizeof(*b));
-    CHECK(b, "out of memory for a block");
+    struct block *b = block_new(jit);
     b->pa = f->pa;
     b->pa2 = f->pa2;
     b->mode = f->mode;
@@ -285,7 +289,10 @@ static struct block *lookup(struct jit *jit)
     cpu->eip_page = f.eip_page;
     if (!f.host || block_is_hot_line(jit, f.pa))
         return NULL;
-    struct block *b = block_find(jit, f.pa, f.mode);
+    u32 i = jump_cache_index(cpu->eip);
+    struct block *b = jit->jump_blocks[i]; /* often only the tag has aged */
+    if (!b || !b->valid || b->pa != f.pa || b->mode != f.mode)
+        b = block_find(jit, f.pa, f.mode);
     if (b && !second_page_matches(cpu, b)) {
         block_invalidate(jit, b->pa, 1);
         b = NULL;
@@ -295,7 +302,6 @@ static struct block *lookup(struct jit *jit)
     if (b && b->bytes > f.limit_avail)
         return NULL;
     if (b) {
-        u32 i = jump_cache_index(cpu->eip);
         cpu->jump_cache[i] = (struct jump_cache_entry){cpu->jump_tag | cpu->eip, b->code};
         jit->jump_blocks[i] = b;
         if (!(cpu->mode & MODE_USER) && (!f.global || b->pa2 != ~(paddr)0))
@@ -515,7 +521,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
 
 void jit_free(struct jit *jit)
 {
-    block_drop_all(jit);
+    block_index_free(jit);
     phys_set_code_listener(jit->cpu->mmu.phys, NULL);
     jit->backend->free(jit->be);
     jit->cpu->jit = NULL;

@@ -7,7 +7,6 @@
 #include "jit/ir.h"
 #include "jit/jit.h"
 
-#define BLOCK_HASH_BITS 16
 #define PAGE_HASH_BITS  12
 #define HEAT_BITS       12
 #define HEAT_STEP_ONLY  24 /* rewritten code lines from this heat on are stepped, not translated */
@@ -19,16 +18,25 @@ struct code_page {
     struct code_page *next;
 };
 
-/* Blocks by key and by page. */
+struct block_slab {
+    struct block_slab *next;
+    struct block block[128];
+};
+
+/* Blocks by key and by page. Their memory is used again, but only for blocks. */
 struct block_index {
-    struct block *hash[1 << BLOCK_HASH_BITS];
+    struct block **hash;
+    u32 nbuckets, nblocks; /* in the hash */
+    struct block_slab *slabs;
+    struct block *unused;
     struct code_page *pages[1 << PAGE_HASH_BITS];
     struct block *dead;      /* invalidated: freed when nothing runs */
     u8 heat[1 << HEAT_BITS]; /* invalidations by 64-byte line, hashed */
     u64 heat_epoch;
 };
 
-#define MODE_IDS 1024
+#define MODE_IDS   1024
+#define MODE_CACHE 32 /* a power of 2 */
 
 struct jit {
     struct cpu *cpu;
@@ -39,7 +47,8 @@ struct jit {
 
     struct block_index index;
 
-    struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry */
+    struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry; of one
+                                                        that is void, perhaps another by now */
 
     /* jump cache tags */
     u32 generation[2]; /* of supervisor and user modes: a MOV CR3 ages only the user's while all
@@ -48,6 +57,7 @@ struct jit {
         local_supervisor; /* the jump cache leads to supervisor code on a page that is not global */
     u32 mode_ids[MODE_IDS];
     u32 nmodes;
+    u16 mode_cache[MODE_CACHE]; /* the id of a mode word that hashes here */
     u32 tag_mode;          /* mode word that cpu->jump_tag was made for */
     u32 cs_base, cs_limit; /* that the jump cache's entries are good for, when CS is not flat */
 
@@ -56,12 +66,14 @@ struct jit {
 
 /* -- blocks.c -- */
 struct block *block_find(struct jit *jit, paddr pa, u32 mode);
+struct block *block_new(struct jit *jit); /* all zero */
 /* Enters a compiled block into the index and marks its code lines. */
 void block_insert(struct jit *jit, struct block *b);
 /* Invalidates the blocks that hold code in [pa, pa + len), to 64-byte lines. */
 void block_invalidate(struct jit *jit, paddr pa, u64 len);
 void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running */
 void block_drop_all(struct jit *jit);
+void block_index_free(struct jit *jit);
 bool block_is_hot_line(struct jit *jit, paddr pa); /* rewritten too often to be worth translating */
 
 /* -- translate.c -- */

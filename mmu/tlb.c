@@ -1,10 +1,10 @@
 /* The flat TLB's book-keeping: fill, flush, protect.
  *
- * Every entry that is not 0 is named in the filled list, so a flush never looks at the tables'
- * other pages. INVLPG empties entries and leaves their names behind; the list is weeded out when
- * it is full. Large pages are filled as 4 KiB slices; a bit for each 4 MiB of linear space
- * remembers where, since INVLPG of any address in a large page kills all of it (SDM 3A
- * 4.10.4.1). */
+ * Every entry that is not 0 is named in a list, one for global pages and one for the others, so a
+ * flush never looks at the tables' other pages, nor a change of CR3 at the global ones. INVLPG
+ * empties entries and leaves their names behind; a list is weeded out when it is full. Large pages
+ * are filled as 4 KiB slices; a bit for each 4 MiB of linear space remembers where, since INVLPG of
+ * any address in a large page kills all of it (SDM 3A 4.10.4.1). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,103 +20,84 @@ static inline u32 key_of(laddr la, bool user, enum access acc)
     return (la >> PAGE_BITS) << KEY_BITS | (u32)user << 2 | acc;
 }
 
-static inline u32 key_page(u32 key)
-{
-    return (key & ~TLB_FILLED_GLOBAL) >> KEY_BITS;
-}
-
 static inline u64 *entry_of(struct tlb *t, u32 key)
 {
-    return &t->e[key >> 2 & 1][key & 3][key_page(key)].addend;
+    return &t->e[key >> 2 & 1][key & 3][key >> KEY_BITS].addend;
 }
 
-/* Drops names of empty entries and all but the last of repeated ones. */
-static void weed(struct tlb *t)
+/* Drops names of empty entries and all but one of repeated ones. */
+static void weed(struct tlb *t, struct tlb_list *l)
 {
-    u32 keep = t->nfilled;
+    u32 n = 0;
 
-    for (u32 i = t->nfilled; i-- > 0;) {
-        u64 *e = entry_of(t, t->filled[i]);
+    for (u32 i = 0; i < l->n; i++) {
+        u64 *e = entry_of(t, l->key[i]);
         if (*e && !(*e & SEEN)) {
             *e |= SEEN;
-            t->filled[--keep] = t->filled[i];
+            l->key[n++] = l->key[i];
         }
     }
-    t->nfilled -= keep;
-    memmove(t->filled, t->filled + keep, t->nfilled * sizeof(*t->filled));
-    for (u32 i = 0; i < t->nfilled; i++)
-        *entry_of(t, t->filled[i]) &= ~(u64)SEEN;
+    l->n = n;
+    for (u32 i = 0; i < n; i++)
+        *entry_of(t, l->key[i]) &= ~(u64)SEEN;
 }
 
-static void make_room(struct tlb *t)
+static void make_room(struct tlb *t, struct tlb_list *l)
 {
-    if (t->nfilled)
-        weed(t);
-    if (t->nfilled >= t->cap / 2) {
-        u32 cap = t->cap ? 2 * t->cap : FIRST_CAP;
-        u32 *filled = realloc(t->filled, cap * sizeof(*filled));
+    weed(t, l);
+    if (l->n >= l->cap / 2) {
+        u32 cap = l->cap ? 2 * l->cap : FIRST_CAP;
+        u32 *key = realloc(l->key, cap * sizeof(*key));
 
-        CHECK(filled, "no memory for the list of TLB entries");
-        t->filled = filled;
-        t->cap = cap;
+        CHECK(key, "no memory for the list of TLB entries");
+        l->key = key;
+        l->cap = cap;
     }
 }
 
 void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *host, bool global)
 {
+    struct tlb_list *l = &t->filled[global];
     u32 key = key_of(la, user, acc);
     u64 value = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID |
                 (global && acc == ACCESS_EXEC ? TLB_GLOBAL : 0);
-    u64 *e = entry_of(t, key);
 
-    if (*e != value) {
-        if (t->nfilled == t->cap)
-            make_room(t);
-        t->filled[t->nfilled++] = key | (global ? TLB_FILLED_GLOBAL : 0);
-    }
-    *e = value;
+    if (l->n == l->cap)
+        make_room(t, l);
+    l->key[l->n++] = key;
+    *entry_of(t, key) = value;
+}
+
+static void empty(struct tlb *t, struct tlb_list *l)
+{
+    for (u32 i = 0; i < l->n; i++)
+        *entry_of(t, l->key[i]) = 0;
+    l->n = 0;
 }
 
 void mmu_flush(struct mmu *m)
 {
-    struct tlb *t = m->tlb;
-
-    for (u32 i = 0; i < t->nfilled; i++)
-        *entry_of(t, t->filled[i]) = 0;
-    t->nfilled = 0;
+    empty(m->tlb, &m->tlb->filled[false]);
+    empty(m->tlb, &m->tlb->filled[true]);
     memset(m->large, 0, sizeof(m->large));
     m->phys_gen = phys_generation(m->phys);
 }
 
 void mmu_flush_nonglobal(struct mmu *m)
 {
-    struct tlb *t = m->tlb;
-    u32 n = 0;
-
-    for (u32 i = 0; i < t->nfilled; i++) {
-        u64 *e = entry_of(t, t->filled[i]);
-
-        if (!(t->filled[i] & TLB_FILLED_GLOBAL))
-            *e = 0;
-        else if (*e)
-            t->filled[n++] = t->filled[i];
-    }
-    t->nfilled = n;
+    empty(m->tlb, &m->tlb->filled[false]);
 }
 
 /* Empties all entries of the 4 MiB that slot numbers. */
 static void flush_slot(struct mmu *m, u32 slot)
 {
-    struct tlb *t = m->tlb;
-    u32 n = 0;
-
-    for (u32 i = 0; i < t->nfilled; i++) {
-        if (key_page(t->filled[i]) >> 10 == slot)
-            *entry_of(t, t->filled[i]) = 0;
-        else
-            t->filled[n++] = t->filled[i];
+    for (unsigned global = 0; global < 2; global++) {
+        struct tlb_list *l = &m->tlb->filled[global];
+        for (u32 i = 0; i < l->n; i++) {
+            if (l->key[i] >> (KEY_BITS + 10) == slot)
+                *entry_of(m->tlb, l->key[i]) = 0;
+        }
     }
-    t->nfilled = n;
     m->large[slot / 64] &= ~(1ull << slot % 64);
 }
 
@@ -134,16 +115,11 @@ bool mmu_flush_page(struct mmu *m, laddr la)
     return false;
 }
 
-void mmu_protect_code(struct mmu *m, paddr pa)
+static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
 {
-    struct tlb *t = m->tlb;
-    u64 host = (u64)(uintptr_t)phys_host(m->phys, pa, true);
-
-    if (!host)
-        return;
-    for (u32 i = 0; i < t->nfilled; i++) {
-        u32 key = t->filled[i];
-        u64 granted = (host - ((u64)key_page(key) << PAGE_BITS)) | TLB_VALID;
+    for (u32 i = 0; i < l->n; i++) {
+        u32 key = l->key[i];
+        u64 granted = (host - ((u64)(key >> KEY_BITS) << PAGE_BITS)) | TLB_VALID;
         u64 *e = entry_of(t, key);
 
         if ((key & 3) == ACCESS_WRITE && *e == granted)
@@ -151,10 +127,21 @@ void mmu_protect_code(struct mmu *m, paddr pa)
     }
 }
 
+void mmu_protect_code(struct mmu *m, paddr pa)
+{
+    u64 host = (u64)(uintptr_t)phys_host(m->phys, pa, true);
+
+    if (!host)
+        return;
+    protect_in(m->tlb, &m->tlb->filled[false], host);
+    protect_in(m->tlb, &m->tlb->filled[true], host);
+}
+
 void mmu_release(struct mmu *m)
 {
     mmu_flush(m);
-    free(m->tlb->filled);
-    m->tlb->filled = NULL;
-    m->tlb->cap = 0;
+    for (unsigned global = 0; global < 2; global++) {
+        free(m->tlb->filled[global].key);
+        m->tlb->filled[global] = (struct tlb_list){0};
+    }
 }

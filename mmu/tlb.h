@@ -4,7 +4,7 @@
  * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So
  * code tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access
  * permitted, A (and for writes D) already set, plain memory, and for writes no translated code in
- * the page. The filled list makes a flush cost what was filled. */
+ * the page. The lists of filled entries make a flush cost what was filled. */
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
@@ -20,13 +20,16 @@ struct tlb_entry {
 #define TLB_VALID 1u
 #define TLB_GLOBAL                                                                                 \
     4u /* in entries for ACCESS_EXEC, which only the run loop reads: the page is global */
-#define TLB_FILLED_GLOBAL (1u << 31) /* in the filled list: the page is global (CR4.PGE and G) */
+
+/* Names of entries, (page << 3 | user << 2 | access). */
+struct tlb_list {
+    u32 *key;
+    u32 n, cap;
+};
 
 struct tlb {
-    u32 *filled; /* (page << 3 | user << 2 | access) of every entry filled since the last flush; may
-                    name entries that INVLPG has emptied; of several for one entry the last is true
-                  */
-    u32 nfilled, cap;
+    struct tlb_list filled[2]; /* [global: CR4.PGE and G]: every entry that is not 0 is named in the
+                                  list of its last fill; others may be named too */
     struct tlb_entry e[2][ACCESS_COUNT][TLB_PAGES]; /* [user][access][page]; demand-zero memory */
 };
 

@@ -386,8 +386,40 @@ void lower_selcc(struct lower *l, const struct ir_insn *o)
     x_cmov(&l->e, cc, d, a);
 }
 
+/* The bits of PUSHF that are the guest's once the host flags are made anew; 0: AF is not. */
+static u32 pushed_flags(const struct lower *l)
+{
+    const struct recipe *r = &l->fl;
+    const struct flag_part *src = &r->part[1];
+    if (!r->known)
+        return 0;
+    switch (r->kind) {
+    case FK_LOGIC: return FLAGS_ARITH & ~(u32)FLAG_AF;
+    case FK_CMP: /* remake_compare() may test instead */
+        return irv_is(src->v, IRV_CONST) ? 0 : FLAGS_ARITH;
+    case FK_ADD:
+    case FK_SUB:
+    case FK_ADC:
+    case FK_SBB:
+    case FK_INC:
+    case FK_DEC: return FLAGS_ARITH;
+    default: return 0;
+    }
+}
+
 void lower_getfl(struct lower *l, const struct ir_insn *o)
 {
+    u32 bits = pushed_flags(l);
+    if (bits) {
+        if (l->hf_gen != l->e.flags_gen || l->hf_mask != HF_ALL)
+            l->hf_mask = remake(l, HF_ALL);
+        ra_unlock_all(l);
+        unsigned d = ra_def(l, o->d, IR_NONE);
+        x_byte(&l->e, 0x9c); /* PUSHF */
+        x_pop(&l->e, d);
+        x_alu_ri(&l->e, X_AND, 4, d, (s32)bits);
+        return;
+    }
     flags_sync_inline(l);
     emit_call_stub(l, STUB_GETFL);
     x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));

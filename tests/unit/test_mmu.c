@@ -344,7 +344,7 @@ static void test_rom_and_devices(void **state)
     assert_int_equal(mmu_translate(m, LA + 3, ACCESS_WRITE, false, &w), MMU_MMIO);
     assert_int_equal(w.pa, 0xA0003);
     assert_int_equal(phys_read(m->phys, pte_at(LA), 4), 0xA0000 | P | W | A | D);
-    assert_int_equal(m->tlb->nfilled, 0);
+    assert_int_equal(m->tlb->filled[false].n, 0);
 }
 
 static void test_flush(void **state)
@@ -357,9 +357,9 @@ static void test_flush(void **state)
         expect_pa(m, LA + i * PAGE_SIZE, ACCESS_WRITE, true, FRAME);
         expect_pa(m, LA + i * PAGE_SIZE, ACCESS_EXEC, false, FRAME);
     }
-    assert_int_equal(m->tlb->nfilled, 2100);
+    assert_int_equal(m->tlb->filled[false].n, 2100);
     mmu_flush(m);
-    assert_int_equal(m->tlb->nfilled, 0);
+    assert_int_equal(m->tlb->filled[false].n, 0);
     for (u32 i = 0; i < 700; i++) {
         for (unsigned acc = 0; acc < ACCESS_COUNT; acc++) {
             assert_false(tlb_has(m->tlb, LA + i * PAGE_SIZE, true, acc));
@@ -385,7 +385,7 @@ static void test_invlpg(void **state)
         assert_false(tlb_has(m->tlb, LA, false, ACCESS_EXEC));
         assert_true(tlb_has(m->tlb, next, true, ACCESS_READ));
     }
-    assert_true(m->tlb->cap <= 2048);
+    assert_true(m->tlb->filled[false].cap <= 2048);
     mmu_flush(m);
     assert_false(tlb_has(m->tlb, next, true, ACCESS_READ));
 }
