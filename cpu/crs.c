@@ -15,12 +15,6 @@
 #define CR0_WRITABLE                                                                               \
     (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
 
-static void flush_jumps(struct cpu *cpu, enum jump_flush what)
-{
-    if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu, what, 0);
-}
-
 /* Makes the control registers cr0, cr3, cr4; reloads the PDPTEs if they are in use. */
 static void set_paging(struct cpu *cpu, u32 cr0, u32 cr3, u32 cr4)
 {
@@ -69,10 +63,8 @@ void cr0_load(struct cpu *cpu, u32 value)
     cpu->cr0 = cpu->mmu.cr0 = cr0;
     if ((changed & CR0_PE) && !(cr0 & CR0_PE))
         enter_real(cpu);
-    if (changed & (CR0_PG | CR0_WP | CR0_PE)) {
+    if (changed & (CR0_PG | CR0_WP | CR0_PE))
         mmu_flush(&cpu->mmu);
-        flush_jumps(cpu, JUMPS_ALL);
-    }
     cpu_update_mode(cpu);
 }
 
@@ -81,13 +73,10 @@ void cr3_load(struct cpu *cpu, u32 value)
     set_paging(cpu, cpu->cr0, value, cpu->cr4);
     if (!(cpu->cr0 & CR0_PG))
         return;
-    if (cpu->cr4 & CR4_PGE) {
+    if (cpu->cr4 & CR4_PGE)
         mmu_flush_nonglobal(&cpu->mmu);
-        flush_jumps(cpu, JUMPS_NONGLOBAL);
-    } else {
+    else
         mmu_flush(&cpu->mmu);
-        flush_jumps(cpu, JUMPS_ALL);
-    }
 }
 
 void cr4_load(struct cpu *cpu, u32 value)
@@ -100,7 +89,6 @@ void cr4_load(struct cpu *cpu, u32 value)
     if (changed & paging) {
         set_paging(cpu, cpu->cr0, cpu->cr3, value);
         mmu_flush(&cpu->mmu);
-        flush_jumps(cpu, JUMPS_ALL);
     }
     cpu->cr4 = cpu->mmu.cr4 = value;
     cpu_update_mode(cpu);
@@ -114,7 +102,6 @@ void efer_changed(struct cpu *cpu)
         return;
     cpu->mmu.nxe = nxe;
     mmu_flush(&cpu->mmu);
-    flush_jumps(cpu, JUMPS_ALL);
 }
 
 void dr_load(struct cpu *cpu, unsigned n, u32 value)

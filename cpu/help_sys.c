@@ -65,9 +65,7 @@ void help_mov_to_dr(struct cpu *cpu, u32 n, u32 value)
 
 void help_invlpg(struct cpu *cpu, u32 la)
 {
-    bool slot = mmu_flush_page(&cpu->mmu, la);
-    if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu, slot ? JUMPS_ALL : JUMPS_PAGE, la);
+    mmu_flush_page(&cpu->mmu, la);
 }
 
 static void set_edx_eax(struct cpu *cpu, u64 value)

@@ -105,8 +105,6 @@ void cpu_reset(struct cpu *cpu)
     cpu->mmu.nxe = false;
     mmu_flush(&cpu->mmu);
     cpu_update_mode(cpu);
-    if (cpu->hooks)
-        cpu->hooks->flush_jumps(cpu, JUMPS_ALL, 0);
 }
 
 static enum seg_class classify(const struct segment *s, bool code)
@@ -120,6 +118,10 @@ static enum seg_class classify(const struct segment *s, bool code)
 
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
 {
+    if (seg == SEG_CS) {
+        cpu_update_mode(cpu);
+        return;
+    }
     unsigned shift = MODE_SEG_SHIFT + 2 * seg;
     u32 mode = cpu->mode & ~(3u << shift);
 

@@ -142,18 +142,24 @@ struct cpu_pins {
     void *opaque;
 };
 
-/* Indirect jump cache: EIP and tag (mode and flush generation) to translated code. */
+/* Indirect jump cache: EIP to translated code. An entry is good while the exec TLB still maps EIP's
+ * page as it did, in the mode of jump_tag: so there is nothing to flush when mappings change. */
 #define JUMP_CACHE_BITS 16
 struct jump_cache_entry {
-    u64 key; /* (u64)tag << 32 | eip */
+    u32 eip;
+    u32 serial; /* of block: it may be gone, and its memory another block's */
     void *code;
+    u64 where; /* the page's entry in the exec TLB | jump_tag */
+    struct block *block;
 };
 
-/* Bits 15:8 are those of the page number, so that a page's entries stand together (INVLPG looks at
- * 256 of them). */
+/* What entries depend on besides the mapping is a number in bits of jump_tag that exec TLB entries
+ * have free. */
+enum { JUMP_TAG_SHIFT = 3, JUMP_TAG_COUNT = 512 };
+
 static inline u32 jump_cache_index(u32 eip)
 {
-    return (eip >> 4 ^ (eip & 0xff)) & ((1u << JUMP_CACHE_BITS) - 1);
+    return eip & ((1u << JUMP_CACHE_BITS) - 1);
 }
 
 union xmm {
@@ -199,7 +205,7 @@ struct cpu {
     u16 insn_left; /* instructions of the running block not yet retired, current one included; 0
                       outside */
     s64 budget;    /* instructions that may still begin (host register in translated code) */
-    u64 jump_tag;  /* tag << 32, as in jump_cache_entry.key */
+    u64 jump_tag;  /* number << JUMP_TAG_SHIFT, as in jump_cache_entry.where */
     u32 eflags;    /* all but the arithmetic flags and DF; bit 1 set */
     s32 df;        /* 1 or -1: EFLAGS.DF clear or set */
     u32 irq_line;  /* level of INTR; set by the board */
@@ -258,8 +264,6 @@ struct cpu {
     struct tlb tlb; /* last: huge */
 };
 
-enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE };
-
 /* Is an interrupt or NMI waiting that the CPU would take? It also ends HLT. */
 static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 {
@@ -269,9 +273,6 @@ static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
-    /* Mappings changed: cached jumps are void, all of them, those to non-global pages, to la's
-     * page, or to the 4 MiB around la. */
-    void (*flush_jumps)(struct cpu *cpu, enum jump_flush what, laddr la);
     /* rerun the current instruction alone, by the interpreter; does not return */
     void (*restart_single)(struct cpu *cpu);
     /* for a log, may be NULL: an interrupt, or INT n and its kin, is about to be delivered */
@@ -307,7 +308,7 @@ void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
 /* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR. */
 void cpu_update_mode(struct cpu *cpu);
-/* After a change of one data segment alone. */
+/* After a change of one segment alone. */
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg);
 
 #endif

@@ -44,6 +44,10 @@ struct backend {
  * not on this host. */
 const struct backend *backend_find(const char *accel);
 
+/* The block that the jump cache has for EIP, or NULL. Sets cpu->eip_page. Not for a block over two
+ * pages: its second page has to be looked at. */
+struct block *jump_cache_find(struct cpu *cpu);
+
 extern const struct backend backend_interp;
 extern const struct backend backend_x64;
 

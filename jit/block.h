@@ -24,7 +24,9 @@ struct block {
     paddr pa;  /* of its first byte */
     paddr pa2; /* page-crossing instruction: physical page of the second part, else ~0 */
     u32 mode;
-    u16 bytes; /* guest bytes, all in one page unless pa2 is set */
+    u32 serial;      /* tells it from others that have had the same memory; never 0 */
+    const u8 *host2; /* of the second page */
+    u16 bytes;       /* guest bytes, all in one page unless pa2 is set */
     u16 ninsns;
     bool valid;
     void *code; /* back end's entry point */

@@ -57,7 +57,7 @@ struct block *block_new(struct jit *jit)
     }
     struct block *b = x->unused;
     x->unused = b->hash_next;
-    *b = (struct block){0};
+    *b = (struct block){.serial = ++x->serial};
     return b;
 }
 
@@ -236,8 +236,7 @@ static void invalidate_in_page(struct jit *jit, paddr page, u32 first, u32 last)
         }
     }
     if (any)
-        jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
-    refresh_lines(jit, p);
+        refresh_lines(jit, p);
 }
 
 void block_invalidate(struct jit *jit, paddr pa, u64 len)
@@ -267,6 +266,7 @@ static void free_block(struct jit *jit, struct block *b)
     free(b->exits);
     b->exits = NULL;
     b->valid = false;
+    b->serial = 0;
     b->hash_next = jit->index.unused;
     jit->index.unused = b;
 }
@@ -301,7 +301,7 @@ void block_drop_all(struct jit *jit)
     jit->index.nblocks = 0;
     block_reap(jit);
     jit->backend->discard_all(jit->be);
-    jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
+    jump_cache_clear(jit); /* the code memory is used again */
 }
 
 void block_index_free(struct jit *jit)

@@ -19,104 +19,31 @@
 /* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
-#define BLOCK_INSNS   32
-#define EVENTS_LEAVE  (EV_STOP | EV_TRIPLE | EV_HALT)
-#define TAG_MODE_BITS 10
+#define BLOCK_INSNS  32
+#define EVENTS_LEAVE (EV_STOP | EV_TRIPLE | EV_HALT)
 
 /* Code at EIP, resolved. */
 struct fetch {
     paddr pa, pa2;
     const u8 *host; /* NULL: code in a device */
     u32 mode;
-    bool global; /* the page of EIP */
+    const u8 *host2;
     u32 eip_page;
     u32 limit_avail; /* bytes up to the CS limit */
     struct code_source src;
     u8 buf[32];
 };
 
-/* -- jump cache -- */
-
-/* Makes the current tag: mode and generation. Entries with another tag are void. */
-static void retag(struct jit *jit)
-{
-    struct cpu *cpu = jit->cpu;
-    u16 *cached = &jit->mode_cache[cpu->mode * 0x9e3779b1u / (UINT32_MAX / MODE_CACHE + 1)];
-    u32 id = *cached;
-    if (id >= jit->nmodes || jit->mode_ids[id] != cpu->mode) {
-        id = 0;
-        while (id < jit->nmodes && jit->mode_ids[id] != cpu->mode)
-            id++;
-    }
-    if (id == MODE_IDS || (jit->generation[0] | jit->generation[1]) >> (32 - TAG_MODE_BITS)) {
-        memset(cpu->jump_cache, 0, sizeof(cpu->jump_cache));
-        jit->nmodes = id = 0;
-        jit->generation[0] = jit->generation[1] = 1;
-    }
-    if (id == jit->nmodes)
-        jit->mode_ids[jit->nmodes++] = cpu->mode;
-    *cached = (u16)id;
-    jit->tag_mode = cpu->mode;
-    u32 generation = jit->generation[cpu->mode & MODE_USER ? 1 : 0];
-    cpu->jump_tag = (u64)(generation << TAG_MODE_BITS | id) << 32;
-}
-
-/* Drops the entries of one page, and of instructions that reach into it from the page before. */
-static void drop_jumps(struct cpu *cpu, u32 page)
-{
-    for (u32 p = page - 1; p != page + 1; p++) {
-        struct jump_cache_entry *e = &cpu->jump_cache[(p & 0xff) << 8];
-        for (u32 i = 0; i < 256; i++) {
-            u32 eip = (u32)e[i].key;
-            if (eip >> PAGE_BITS == page || (eip + 15) >> PAGE_BITS == page)
-                e[i].key = 0;
-        }
-    }
-}
-
-void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la)
-{
-    struct jit *jit = cpu->jit;
-    bool flat =
-        cpu->mode & MODE_CS_FLAT; /* else entries are by EIP, which is not the linear address */
-    if (what == JUMPS_PAGE && flat) {
-        drop_jumps(cpu, la >> PAGE_BITS);
-        return;
-    }
-    if (what != JUMPS_NONGLOBAL || !flat)
-        jit->local_supervisor = true;
-    jit->generation[1]++;
-    if (jit->local_supervisor)
-        jit->generation[0]++;
-    jit->local_supervisor = false;
-    retag(jit);
-}
-
-static void refresh_tag(struct jit *jit)
-{
-    const struct segment *cs = &jit->cpu->seg[SEG_CS];
-    if (!(jit->cpu->mode & MODE_CS_FLAT) &&
-        (cs->base != jit->cs_base || cs->limit != jit->cs_limit)) {
-        jit->cs_base = cs->base;
-        jit->cs_limit = cs->limit;
-        jit_flush_jumps(jit->cpu, JUMPS_ALL, 0);
-    } else if (jit->tag_mode != jit->cpu->mode) {
-        retag(jit);
-    }
-}
-
 /* -- fetching -- */
 
-/* Resolves an address of code; true if its page is global. Raises #PF. */
-static bool resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
+/* Resolves an address of code. Raises #PF. */
+static void resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
 {
     struct mmu_walk w;
-    bool global;
-    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER, &w, &global) == MMU_FAULT)
+    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER, &w) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
     *host = w.host;
-    return global;
 }
 
 /* Resolves the code at cpu->eip; raises #PF or #GP. */
@@ -130,6 +57,7 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
     f->mode = cpu->mode;
     f->eip_page = eip - off;
     f->pa2 = ~(paddr)0;
+    f->host2 = NULL;
     f->limit_avail = UINT32_MAX;
     if (!(cpu->mode & MODE_CS_FLAT)) {
         u32 top = (cpu->mode & MODE_CODE32) || cs->limit < 0xffff ? cs->limit : 0xffff;
@@ -139,7 +67,7 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
         if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
             f->mode |= MODE_EDGE;
     }
-    f->global = resolve(cpu, la, &f->pa, &f->host);
+    resolve(cpu, la, &f->pa, &f->host);
     f->src.page_off = off;
     f->src.crossing = false;
     f->src.avail = PAGE_SIZE - off;
@@ -171,6 +99,7 @@ static void fetch_crossing(struct cpu *cpu, struct fetch *f)
     for (u32 i = 0; i < 16; i++)
         f->buf[have + i] = host2 ? host2[i] : (u8)phys_read(cpu->mmu.phys, pa2 + i, 1);
     f->pa2 = pa2 & ~(paddr)PAGE_MASK;
+    f->host2 = host2;
     f->src.bytes = f->buf;
     f->src.avail = have + 16;
     if (f->src.avail > f->limit_avail)
@@ -251,6 +180,7 @@ static struct block *compile(struct jit *jit, struct fetch *f)
     struct block *b = block_new(jit);
     b->pa = f->pa;
     b->pa2 = f->pa2;
+    b->host2 = f->host2;
     b->mode = f->mode;
     b->bytes = (u16)bytes;
     b->ninsns = (u16)jit->ir.ninsns;
@@ -289,10 +219,7 @@ static struct block *lookup(struct jit *jit)
     cpu->eip_page = f.eip_page;
     if (!f.host || block_is_hot_line(jit, f.pa))
         return NULL;
-    u32 i = jump_cache_index(cpu->eip);
-    struct block *b = jit->jump_blocks[i]; /* often only the tag has aged */
-    if (!b || !b->valid || b->pa != f.pa || b->mode != f.mode)
-        b = block_find(jit, f.pa, f.mode);
+    struct block *b = block_find(jit, f.pa, f.mode);
     if (b && !second_page_matches(cpu, b)) {
         block_invalidate(jit, b->pa, 1);
         b = NULL;
@@ -301,35 +228,20 @@ static struct block *lookup(struct jit *jit)
         b = compile(jit, &f);
     if (b && b->bytes > f.limit_avail)
         return NULL;
-    if (b) {
-        cpu->jump_cache[i] = (struct jump_cache_entry){cpu->jump_tag | cpu->eip, b->code};
-        jit->jump_blocks[i] = b;
-        if (!(cpu->mode & MODE_USER) && (!f.global || b->pa2 != ~(paddr)0))
-            jit->local_supervisor = true;
-    }
+    if (b)
+        jump_cache_enter(jit, b);
     return b;
 }
 
 static void try_chain(struct jit *jit, struct block_exit *e, struct block *to)
 {
-    if (!e->from->valid || e->to || e->from->mode != to->mode || to->pa2 != ~(paddr)0 ||
-        (to->mode & MODE_EDGE))
+    if (!e->from->valid || e->to || e->from->mode != to->mode || (to->mode & MODE_EDGE) ||
+        (to->pa2 != ~(paddr)0 && !jit->backend->native))
         return;
     e->to = to;
     e->next = to->incoming;
     to->incoming = e;
     jit->backend->chain(jit->be, e, to);
-}
-
-/* The block that the jump cache has for EIP, or NULL. */
-static struct block *cached_block(struct jit *jit)
-{
-    struct cpu *cpu = jit->cpu;
-    u32 i = jump_cache_index(cpu->eip);
-    if (cpu->jump_cache[i].key != (cpu->jump_tag | cpu->eip))
-        return NULL;
-    cpu->eip_page = cpu->eip - ((cpu->seg[SEG_CS].base + cpu->eip) & PAGE_MASK);
-    return jit->jump_blocks[i];
 }
 
 /* Runs blocks from EIP until something needs the loop. */
@@ -339,7 +251,7 @@ static void run_blocks(struct jit *jit)
     struct block_exit *exit = NULL;
     for (;;) {
         u64 evictions = jit->stats.evictions;
-        struct block *b = cached_block(jit);
+        struct block *b = jump_cache_find(cpu);
         if (!b)
             b = lookup(jit);
         if (!b) {
@@ -426,11 +338,10 @@ static void run_loop(struct jit *jit)
         if (phys_generation(cpu->mmu.phys) !=
             cpu->mmu.phys_gen) { /* a device moved its registers */
             mmu_flush(&cpu->mmu);
-            jit_flush_jumps(cpu, JUMPS_ALL, 0);
         }
         if (cpu->irq_line | (cpu->events & EV_NMI))
             take_interrupt(cpu);
-        refresh_tag(jit);
+        jump_cache_mode(jit);
         if (cpu->budget <= 0)
             break;
         if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || debug_armed(cpu))
@@ -491,7 +402,6 @@ static void on_code_write(void *opaque, paddr pa, u64 len)
 
 static const struct cpu_hooks hooks = {
     .interrupted = log_interrupt,
-    .flush_jumps = jit_flush_jumps,
     .restart_single = restart_single,
 };
 
@@ -505,7 +415,6 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     jit->cpu = cpu;
     jit->config = *config;
     jit->backend = config->backend;
-    jit->generation[0] = jit->generation[1] = 1;
     jit->be = jit->backend->init(jit, config->cache_bytes, why);
     if (!jit->be) {
         free(jit);
@@ -513,7 +422,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     }
     cpu->jit = jit;
     cpu->hooks = &hooks;
-    retag(jit);
+    jump_cache_mode(jit);
     struct code_listener listener = {.write = on_code_write, .opaque = jit};
     phys_set_code_listener(cpu->mmu.phys, &listener);
     return jit;

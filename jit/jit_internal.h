@@ -7,9 +7,9 @@
 #include "jit/ir.h"
 #include "jit/jit.h"
 
-#define PAGE_HASH_BITS  12
-#define HEAT_BITS       12
-#define HEAT_STEP_ONLY  24 /* rewritten code lines from this heat on are stepped, not translated */
+#define PAGE_HASH_BITS 12
+#define HEAT_BITS      12
+#define HEAT_STEP_ONLY 24 /* rewritten code lines from this heat on are stepped, not translated */
 
 /* The blocks of one physical page. */
 struct code_page {
@@ -30,12 +30,18 @@ struct block_index {
     struct block_slab *slabs;
     struct block *unused;
     struct code_page *pages[1 << PAGE_HASH_BITS];
+    u32 serial;              /* the last given to a block */
     struct block *dead;      /* invalidated: freed when nothing runs */
     u8 heat[1 << HEAT_BITS]; /* invalidations by 64-byte line, hashed */
     u64 heat_epoch;
 };
 
-#define MODE_IDS   1024
+/* What entries of the jump cache depend on besides the mapping, by the number in jump_tag. */
+struct jump_mode {
+    u32 mode;
+    u32 cs_base, cs_limit; /* 0 if CS is flat */
+};
+
 #define MODE_CACHE 32 /* a power of 2 */
 
 struct jit {
@@ -47,19 +53,10 @@ struct jit {
 
     struct block_index index;
 
-    struct block *jump_blocks[1 << JUMP_CACHE_BITS]; /* the block of each jump cache entry; of one
-                                                        that is void, perhaps another by now */
-
-    /* jump cache tags */
-    u32 generation[2]; /* of supervisor and user modes: a MOV CR3 ages only the user's while all
-                          kernel code is global */
-    bool
-        local_supervisor; /* the jump cache leads to supervisor code on a page that is not global */
-    u32 mode_ids[MODE_IDS];
-    u32 nmodes;
-    u16 mode_cache[MODE_CACHE]; /* the id of a mode word that hashes here */
-    u32 tag_mode;          /* mode word that cpu->jump_tag was made for */
-    u32 cs_base, cs_limit; /* that the jump cache's entries are good for, when CS is not flat */
+    struct jump_mode jump_modes[JUMP_TAG_COUNT];
+    u32 njump_modes;
+    u32 jump_mode;              /* that cpu->jump_tag is for */
+    u16 mode_cache[MODE_CACHE]; /* the number of a mode that hashes here */
 
     struct ir ir;
 };
@@ -92,7 +89,9 @@ void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u3
 
 void translate_log_host(struct jit *jit, const struct block *b);
 
-/* -- exec.c -- */
-void jit_flush_jumps(struct cpu *cpu, enum jump_flush what, laddr la);
+/* -- jumps.c -- */
+void jump_cache_mode(struct jit *jit); /* after the mode or CS may have changed: sets jump_tag */
+void jump_cache_enter(struct jit *jit, struct block *b); /* b is the code at cpu->eip */
+void jump_cache_clear(struct jit *jit);
 
 #endif

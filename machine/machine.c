@@ -74,7 +74,6 @@ static void wire_a20(void *opaque, int n, bool level)
     if (o->cpu->mmu.a20_mask != mask) {
         o->cpu->mmu.a20_mask = mask;
         mmu_flush(&o->cpu->mmu);
-        o->cpu->hooks->flush_jumps(o->cpu, JUMPS_ALL, 0);
     }
 }
 
@@ -272,7 +271,6 @@ static void machine_reset(struct orrery *o)
         linux_boot(o->kernel, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
     mmu_flush(&o->cpu->mmu);
-    o->cpu->hooks->flush_jumps(o->cpu, JUMPS_ALL, 0);
 }
 
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)

@@ -39,10 +39,8 @@ struct mmu_walk {
 enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
                               struct mmu_walk *out);
 
-/* Translates for fetching code, from the TLB if it can; global tells whether a MOV CR3 leaves the
- * translation alone. */
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out,
-                                   bool *global);
+/* Translates for fetching code, from the TLB if it can. */
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out);
 
 /* The same without side effects (no A/D, no fill), for debuggers. */
 enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user,
@@ -54,10 +52,9 @@ bool mmu_load_pdptes(struct mmu *m);
 /* Is la in a page whose accesses are watched? */
 bool mmu_watched(const struct mmu *m, laddr la);
 
-void mmu_flush(struct mmu *m);           /* everything; cost: what was filled */
-void mmu_flush_nonglobal(struct mmu *m); /* MOV CR3 with PGE; may flush more */
-bool mmu_flush_page(struct mmu *m,
-                    laddr la); /* INVLPG; true: the whole 4 MiB went, for a large page's sake */
+void mmu_flush(struct mmu *m);                /* everything; cost: what was filled */
+void mmu_flush_nonglobal(struct mmu *m);      /* MOV CR3 with PGE; may flush more */
+void mmu_flush_page(struct mmu *m, laddr la); /* INVLPG */
 
 /* The page at pa has got its first translated code: no TLB entry may grant writing to it any more.
  */

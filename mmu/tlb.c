@@ -59,13 +59,10 @@ void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *hos
 {
     struct tlb_list *l = &t->filled[global];
     u32 key = key_of(la, user, acc);
-    u64 value = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID |
-                (global && acc == ACCESS_EXEC ? TLB_GLOBAL : 0);
-
     if (l->n == l->cap)
         make_room(t, l);
     l->key[l->n++] = key;
-    *entry_of(t, key) = value;
+    *entry_of(t, key) = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
 }
 
 static void empty(struct tlb *t, struct tlb_list *l)
@@ -101,18 +98,17 @@ static void flush_slot(struct mmu *m, u32 slot)
     m->large[slot / 64] &= ~(1ull << slot % 64);
 }
 
-bool mmu_flush_page(struct mmu *m, laddr la)
+void mmu_flush_page(struct mmu *m, laddr la)
 {
     u32 slot = la >> 22;
 
     if (m->large[slot / 64] >> slot % 64 & 1) {
         flush_slot(m, slot);
-        return true;
+        return;
     }
     for (unsigned user = 0; user < 2; user++)
         for (unsigned acc = 0; acc < ACCESS_COUNT; acc++)
             m->tlb->e[user][acc][la >> PAGE_BITS].addend = 0;
-    return false;
 }
 
 static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)

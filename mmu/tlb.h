@@ -4,7 +4,7 @@
  * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So
  * code tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access
  * permitted, A (and for writes D) already set, plain memory, and for writes no translated code in
- * the page. The lists of filled entries make a flush cost what was filled. */
+ * the page; bits 3 to 11 are 0. The lists of filled entries make a flush cost what was filled. */
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
@@ -18,9 +18,6 @@ struct tlb_entry {
 
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
-#define TLB_GLOBAL                                                                                 \
-    4u /* in entries for ACCESS_EXEC, which only the run loop reads: the page is global */
-
 /* Names of entries, (page << 3 | user << 2 | access). */
 struct tlb_list {
     u32 *key;

@@ -244,23 +244,17 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool use
     return r;
 }
 
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out,
-                                   bool *global)
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out)
 {
-    const struct tlb_entry *e = &m->tlb->e[user][ACCESS_EXEC][la >> PAGE_BITS];
-
     if (tlb_has(m->tlb, la, user, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
         u8 *host = tlb_host(m->tlb, la, user, ACCESS_EXEC);
         u64 offset = (u64)(host - phys_ram(m->phys));
         if (offset < phys_ram_size(m->phys)) { /* not added RAM or ROM */
             *out = (struct mmu_walk){.pa = offset, .host = host};
-            *global = e->addend & TLB_GLOBAL;
             return MMU_MEMORY;
         }
     }
-    enum mmu_result r = mmu_translate(m, la, ACCESS_EXEC, user, out);
-    *global = e->addend & TLB_GLOBAL;
-    return r;
+    return mmu_translate(m, la, ACCESS_EXEC, user, out);
 }
 
 enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)

@@ -101,12 +101,6 @@ static void interp_discard(void *opaque, struct block *b)
     }
 }
 
-static struct block *jump_cache_find(const struct cpu *cpu)
-{
-    const struct jump_cache_entry *e = &cpu->jump_cache[jump_cache_index(cpu->eip)];
-    return e->key == (cpu->jump_tag | cpu->eip) ? e->code : NULL;
-}
-
 /* The block that follows after b was left at cpu->eip, or NULL: the run loop must look. */
 static struct block *follow(struct cpu *cpu, struct block *b, enum icode_end end, u8 slot,
                             struct block_exit **exit)
@@ -119,9 +113,7 @@ static struct block *follow(struct cpu *cpu, struct block *b, enum icode_end end
         return e->to;
     }
     to = jump_cache_find(cpu);
-    if (to)
-        cpu->eip_page = cpu->eip - ((u32)to->pa & PAGE_MASK);
-    return to;
+    return to && to->priv ? to : NULL;
 }
 
 static enum run_result run_from(struct interp *be, struct cpu *cpu, struct block *b,

@@ -111,6 +111,27 @@ static u32 first_offset(const struct ir *ir)
     return 0;
 }
 
+/* A block over two pages is only good while the second page is mapped where it was. Returns the
+ * jump taken if not. */
+static u32 emit_second_page(struct lower *l)
+{
+    struct enc *e = &l->e;
+    bool user = l->ir->mode & MODE_USER;
+    if (l->b->pa2 == ~(paddr)0)
+        return 0;
+    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+    if (!(l->ir->mode & MODE_CS_FLAT))
+        x_alu_rm(e, X_ADD, 4, R8, cpu_at(CPU_OFF(seg[SEG_CS].base)));
+    x_alu_ri(e, X_ADD, 4, R8, (s32)PAGE_SIZE);
+    x_mov_rr(e, 4, R9, R8);
+    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
+    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(user, ACCESS_EXEC)));
+    x_alu_rr(e, X_ADD, 8, R8, R9);
+    x_mov_ri64(e, R9, (u64)(uintptr_t)l->b->host2 + TLB_VALID);
+    x_alu_rr(e, X_CMP, 8, R8, R9);
+    return x_jcc(e, CC_NE);
+}
+
 /* Takes the block's instructions from the budget; returns the jump taken when there are too few
  * left. */
 static u32 emit_entry(struct lower *l)
@@ -119,7 +140,7 @@ static u32 emit_entry(struct lower *l)
     return x_jcc(&l->e, CC_L);
 }
 
-static void emit_entry_ool(struct lower *l, u32 too_few)
+static void emit_entry_ool(struct lower *l, u32 too_few, u32 moved)
 {
     u32 off = first_offset(l->ir);
     x_bind(&l->e, too_few);
@@ -127,6 +148,8 @@ static void emit_entry_ool(struct lower *l, u32 too_few)
     x_mov_ri(&l->e, R8, off);
     emit_jmp_stub(l, STUB_EXIT_BUDGET);
     l->dead_stub = l->base + enc_pos(&l->e);
+    if (moved)
+        x_bind(&l->e, moved);
     x_mov_ri(&l->e, R8, off);
     emit_jmp_stub(l, STUB_EXIT_OFF);
 }
@@ -193,11 +216,12 @@ bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
     if (code_mem_room(&be->mem) < 2 * OP_ROOM)
         return false;
     begin(l, be, ir, b);
+    u32 moved = emit_second_page(l);
     u32 too_few = emit_entry(l);
     if (!lower_ops(l))
         return false;
     CHECK(l->ended, "a block without an end");
-    emit_entry_ool(l, too_few);
+    emit_entry_ool(l, too_few, moved);
     write_words(l);
     b->code = be->mem.rx + l->base;
     b->code_size = enc_pos(&l->e);

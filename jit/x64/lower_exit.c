@@ -41,33 +41,45 @@ void lower_call(struct lower *l, const struct ir_insn *o)
 
 /* -- leaving, everything stored -- */
 
+enum { JUMP_ENTRY_LOG2 = 5 };
+_Static_assert(sizeof(struct jump_cache_entry) == 1 << JUMP_ENTRY_LOG2 && JUMP_CACHE_BITS == 16,
+               "the look-up computes the index by a move and a shift");
+
+/* A field of the entry at R9. */
+static struct x_mem jump_entry(size_t field)
+{
+    return x_idx(REG_CPU, R9, 0, CPU_OFF(jump_cache) + (s32)field);
+}
+
 /* r8d = EIP. Goes on with the block that the jump cache has for it. */
 static void emit_look_up(struct lower *l)
 {
     struct enc *e = &l->e;
-    s32 cache = CPU_OFF(jump_cache);
-    x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, 4);
-    x_zx(e, 1, R10, R8);
-    x_alu_rr(e, X_XOR, 4, R9, R10);
-    x_zx(e, 2, R9, R9); /* JUMP_CACHE_BITS is 16 */
-    x_shift_ri(e, X_SHL, 4, R9, 4);
-    x_load(e, 8, R10, cpu_at(CPU_OFF(jump_tag)));
-    x_alu_rr(e, X_OR, 8, R10, R8);
-    x_alu_rm(e, X_CMP, 8, R10, x_idx(REG_CPU, R9, 0, cache));
-    x_jcc_to(e, CC_NE, (s64)l->be->stub[STUB_EXIT_EIP] - l->base);
-    if (l->ir->mode & MODE_CS_FLAT) {
+    bool flat = l->ir->mode & MODE_CS_FLAT, user = l->ir->mode & MODE_USER;
+    s64 miss = (s64)l->be->stub[STUB_EXIT_EIP] - l->base;
+    x_zx(e, 2, R9, R8); /* jump_cache_index() */
+    x_shift_ri(e, X_SHL, 4, R9, JUMP_ENTRY_LOG2);
+    x_alu_rm(e, X_CMP, 4, R8, jump_entry(offsetof(struct jump_cache_entry, eip)));
+    x_jcc_to(e, CC_NE, miss);
+    x_mov_rr(e, 4, R10, R8);
+    if (!flat)
+        x_alu_rm(e, X_ADD, 4, R10, cpu_at(CPU_OFF(seg[SEG_CS].base)));
+    if (!flat)
+        x_mov_rr(e, 4, R11, R10);
+    x_shift_ri(e, X_SHR, 4, R10, PAGE_BITS);
+    x_load(e, 8, R10, x_idx(REG_CPU, R10, 3, TLB_TABLE_OFF(user, ACCESS_EXEC)));
+    x_alu_rm(e, X_OR, 8, R10, cpu_at(CPU_OFF(jump_tag)));
+    x_alu_rm(e, X_CMP, 8, R10, jump_entry(offsetof(struct jump_cache_entry, where)));
+    x_jcc_to(e, CC_NE, miss);
+    if (flat) {
         x_alu_ri(e, X_AND, 4, R8, -(s32)PAGE_SIZE);
     } else {
-        x_mov_rr(e, 4, R10, R8);
-        x_alu_rm(e, X_ADD, 4, R10, cpu_at(CPU_OFF(seg[SEG_CS].base)));
-        x_alu_ri(e, X_AND, 4, R10, PAGE_MASK);
-        x_alu_rr(e, X_SUB, 4, R8, R10);
+        x_alu_ri(e, X_AND, 4, R11, PAGE_MASK);
+        x_alu_rr(e, X_SUB, 4, R8, R11);
     }
     x_store(e, 4, cpu_at(CPU_OFF(eip_page)), R8);
-    x_rm(e, 0xff, 4, x_idx(REG_CPU, R9, 0, cache + (s32)offsetof(struct jump_cache_entry, code)));
+    x_rm(e, 0xff, 4, jump_entry(offsetof(struct jump_cache_entry, code)));
 }
-_Static_assert(sizeof(struct jump_cache_entry) == 16, "the look-up scales by it");
 
 /* To page offset imm; slot is the exit's number or -1. The stub of a slot begins right after its
  * jump. */

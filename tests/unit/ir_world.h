@@ -33,6 +33,15 @@ static struct {
     bool user;
 } world_last;
 
+/* Makes the jump cache lead to b from eip, in supervisor mode, CS base 0. */
+static inline void world_jump_entry(struct cpu *cpu, u32 eip, struct block *b)
+{
+    struct tlb_entry *page = &cpu->tlb.e[false][ACCESS_EXEC][eip >> PAGE_BITS];
+    page->addend = 0x5000000000 | TLB_VALID;
+    cpu->jump_cache[jump_cache_index(eip)] =
+        (struct jump_cache_entry){eip, b->serial, b->code, page->addend | cpu->jump_tag, b};
+}
+
 static inline u64 mix(u64 h, u64 v)
 {
     h = (h ^ v) * 0x9e3779b97f4a7c15u;

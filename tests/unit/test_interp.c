@@ -28,7 +28,7 @@ static int setup(void **state)
     w->cpu->icount_end = 100;
     w->cpu->eip_page = 0x7000;
     w->cpu->eip = 0x7010;
-    w->cpu->jump_tag = (u64)5 << 32;
+    w->cpu->jump_tag = 5 << JUMP_TAG_SHIFT;
     *state = w;
     return 0;
 }
@@ -355,13 +355,11 @@ static void indirect_exits_use_the_jump_cache(void **state)
     ir_set_reg(ir, EDX, ir_pcrel(ir, 0xc));
     ir_xloop(ir);
     struct block *b = compile(w, 1, 8);
-    struct jump_cache_entry *e = &w->cpu->jump_cache[jump_cache_index(0x9008)];
-    e->key = w->cpu->jump_tag | 0x9008;
-    e->code = b->code;
+    world_jump_entry(w->cpu, 0x9008, b);
     assert_int_equal(run(w, a, NULL), RUN_EVENT);
     assert_int_equal(w->cpu->gpr[EDX], 0x900c);
     assert_int_equal(w->cpu->budget, 98);
-    w->cpu->jump_tag = (u64)6 << 32; /* another mode: the entry is void */
+    w->cpu->jump_tag = 6 << JUMP_TAG_SHIFT; /* another mode: the entry is void */
     w->cpu->eip = 0x7010;
     assert_int_equal(run(w, a, NULL), RUN_NEXT);
     assert_int_equal(w->cpu->eip, 0x9008);

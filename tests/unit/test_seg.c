@@ -59,6 +59,7 @@ static void test_real_and_v86_load(void **state)
 
     enter(s, 3);
     cpu->eflags |= FLAG_VM;
+    cpu_update_mode(cpu);
     ASSERT_OK(s, seg_load(cpu, SEG_DS, 0x1234));
     assert_int_equal(cpu->seg[SEG_DS].limit_w, 0xffff);
     assert_int_equal(cpu->seg[SEG_DS].attr, 0xf3);

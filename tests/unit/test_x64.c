@@ -339,7 +339,7 @@ static void prepare(struct cpu *cpu, u64 seed)
     cpu->eip = 0x5010;
     cpu->budget = 1000;
     cpu->icount_end = 5000;
-    cpu->jump_tag = (u64)9 << 32;
+    cpu->jump_tag = 9 << JUMP_TAG_SHIFT;
     fill_tlb(cpu);
     world_log = 0;
     world_faulted = false;
@@ -556,18 +556,23 @@ static void the_jump_cache_leads_on(void **state)
     struct world *w = *state;
     struct block_exit *exit;
     struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010), *b = loop_block(w, 1, 0x20, 0x20, 0x40);
-    struct jump_cache_entry *e = &w->cpu->jump_cache[jump_cache_index(0xc010)];
     w->cpu->gpr[ECX] = 1;
     assert_int_equal(run(w, a, &exit), RUN_NEXT); /* not in the cache */
     assert_null(exit);
     assert_int_equal(w->cpu->eip, 0xc010);
-    *e = (struct jump_cache_entry){w->cpu->jump_tag | 0xc010, b->code};
+    world_jump_entry(w->cpu, 0xc010, b);
     w->cpu->gpr[ECX] = 1;
     assert_int_equal(run(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &b->exits[0]);
     assert_int_equal(w->cpu->eip_page, 0xc000);
     assert_int_equal(w->cpu->eip, 0xc020);
-    w->cpu->jump_tag = (u64)10 << 32; /* stale */
+    w->cpu->jump_tag = 10 << JUMP_TAG_SHIFT; /* another mode */
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_null(exit);
+    assert_int_equal(w->cpu->eip, 0xc010);
+    w->cpu->jump_tag = 9 << JUMP_TAG_SHIFT;
+    w->cpu->tlb.e[false][ACCESS_EXEC][0xc].addend += PAGE_SIZE; /* another mapping */
     w->cpu->gpr[ECX] = 1;
     assert_int_equal(run(w, a, &exit), RUN_NEXT);
     assert_null(exit);
@@ -580,8 +585,7 @@ static void a_discarded_block_sends_back(void **state)
     struct block_exit *exit;
     struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010);
     struct block *b = loop_block(w, 1, 0x20, 0x20, 0x40);
-    w->cpu->jump_cache[jump_cache_index(0xc010)] =
-        (struct jump_cache_entry){w->cpu->jump_tag | 0xc010, b->code};
+    world_jump_entry(w->cpu, 0xc010, b);
     backend_x64.discard(w->be, b);
     w->cpu->gpr[ECX] = 1;
     assert_int_equal(run(w, a, &exit), RUN_NEXT);
