@@ -21,22 +21,24 @@ struct block_exit {
 #define BLOCK_MAX_EXITS 8
 
 struct block {
-    paddr pa;  /* of its first byte */
-    paddr pa2; /* page-crossing instruction: physical page of the second part, else ~0 */
+    /* what looking it up takes, in one cache line */
+    paddr pa; /* of its first byte */
     u32 mode;
-    u32 serial;      /* tells it from others that have had the same memory; never 0 */
-    const u8 *host2; /* of the second page */
-    u16 bytes;       /* guest bytes, all in one page unless pa2 is set */
+    u32 serial; /* tells it from others that have had the same memory; never 0 */
+    struct block *hash_next;
+    void *code; /* back end's entry point */
+    paddr pa2;  /* page-crossing instruction: physical page of the second part, else ~0 */
+    u32 code_size;
+    u16 bytes; /* guest bytes, all in one page unless pa2 is set */
     u16 ninsns;
     bool valid;
-    void *code; /* back end's entry point */
-    void *priv; /* back end's own (interp: its IR) */
-    u32 code_size;
     u8 nexits;
+
+    void *priv;                  /* back end's own (interp: its IR) */
+    const u8 *host2;             /* of the second page */
     struct block_exit *exits;    /* array of nexits, allocated with the block */
     struct block_exit *incoming; /* exits chained to this block */
-    struct block *hash_next;
-    struct block *page_next[2]; /* lists of the blocks of page pa and page pa2 */
+    struct block *page_next[2];  /* lists of the blocks of page pa and page pa2 */
 };
 
 /* May this op's exit be chained: XCC, XIF or XJMP to an offset in the page? */

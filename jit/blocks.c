@@ -13,9 +13,11 @@
 
 enum { FIRST_BUCKETS = 1 << 14 };
 
+/* Neighbours in a page are neighbours in the hash: code that runs is found in few cache lines. */
 static u32 key_hash(paddr pa, u32 mode)
 {
-    return (u32)(((pa ^ (u64)mode << 40) * 0x9e3779b97f4a7c15u) >> 32);
+    u64 page = (pa >> PAGE_BITS) ^ (u64)mode << 36;
+    return (u32)(page * 0x9e3779b97f4a7c15u >> 32) + ((u32)(pa & PAGE_MASK) >> 4);
 }
 
 static struct block **bucket(struct block_index *x, paddr pa, u32 mode)
