@@ -15,6 +15,8 @@
 
 #define DROP_EVERY (1u << 20)
 
+enum { HOT_SIXTEENTHS = 7 }; /* of the memory: measured, what lies out of line is a bit more */
+
 static int open_memory(void)
 {
     int fd = memfd_create("orrery-code", MFD_CLOEXEC | MFD_EXEC);
@@ -49,6 +51,9 @@ bool code_mem_init(struct code_mem *m, u64 size, const char **why)
     }
     m->rw = rw;
     m->rx = rx;
+    u64 split = m->size / 16 * HOT_SIXTEENTHS & ~(u64)PAGE_MASK;
+    m->part[CODE_HOT] = (struct code_span){.end = split};
+    m->part[CODE_COLD] = (struct code_span){split, m->size, split, split, split};
     return true;
 }
 
@@ -67,28 +72,44 @@ void code_mem_sync(struct code_mem *m, u64 offset, u64 n)
 
 /* Pages seen through both views count twice as resident. So the writable view's are let go of now
  * and then; the bytes stay in the file, and a page that is patched later comes back by a fault. */
-void code_mem_commit(struct code_mem *m, u64 n)
+void code_mem_commit(struct code_mem *m, enum code_part part, u64 end)
 {
-    code_mem_sync(m, m->used, n);
-    m->used += n;
-    if (m->used >= m->dropped + DROP_EVERY) {
-        madvise(m->rw, m->used & ~(u64)PAGE_MASK, MADV_DONTNEED);
-        m->dropped = m->used;
+    struct code_span *p = &m->part[part];
+    code_mem_sync(m, p->used, end - p->used);
+    p->used = end;
+    if (p->used >= p->dropped + DROP_EVERY) {
+        madvise(m->rw + p->start, (p->used - p->start) & ~(u64)PAGE_MASK, MADV_DONTNEED);
+        p->dropped = p->used;
     }
 }
 
 void code_mem_keep(struct code_mem *m)
 {
-    m->keep = m->used;
+    for (unsigned n = 0; n < CODE_PARTS; n++)
+        m->part[n].keep = m->part[n].used;
 }
 
-void code_mem_reset(struct code_mem *m)
+static void reset_part(struct code_mem *m, struct code_span *p)
 {
-    u64 first = (m->keep + PAGE_MASK) & ~(u64)PAGE_MASK;
-    u64 end = (m->used + PAGE_MASK) & ~(u64)PAGE_MASK;
+    u64 first = (p->keep + PAGE_MASK) & ~(u64)PAGE_MASK;
+    u64 end = (p->used + PAGE_MASK) & ~(u64)PAGE_MASK;
     /* A hole reads as zeros and costs nothing; if the host has no holes the pages just stay. */
     if (end > first)
         (void)!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
                          (off_t)(end - first));
-    m->used = m->dropped = m->keep;
+    p->used = p->dropped = p->keep;
+}
+
+void code_mem_reset(struct code_mem *m)
+{
+    for (unsigned n = 0; n < CODE_PARTS; n++)
+        reset_part(m, &m->part[n]);
+}
+
+u64 code_mem_used(const struct code_mem *m)
+{
+    u64 n = 0;
+    for (unsigned i = 0; i < CODE_PARTS; i++)
+        n += m->part[i].used - m->part[i].start;
+    return n;
 }

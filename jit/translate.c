@@ -126,20 +126,24 @@ void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u3
     }
 }
 
-void translate_log_host(struct jit *jit, const struct block *b)
+static void log_host(struct jit *jit, const u8 *code, u32 size)
 {
-    FILE *f = jit->config.log;
-    const u8 *code = b->code;
-    if (!f || !(jit->config.log_mask & LOG_OUT_ASM) || !jit->backend->native)
-        return;
-    fprintf(f, "OUT: %u bytes\n", b->code_size);
-    for (u32 pos = 0; pos < b->code_size;) {
+    for (u32 pos = 0; pos < size;) {
         char text[96];
-        u32 len = decode_host_text(jit->cpu->decoder, code + pos, b->code_size - pos,
+        u32 len = decode_host_text(jit->cpu->decoder, code + pos, size - pos,
                                    (u64)(uintptr_t)(code + pos), text, sizeof(text));
         if (!len)
             break;
-        fprintf(f, "%p:  %s\n", (const void *)(code + pos), text);
+        fprintf(jit->config.log, "%p:  %s\n", (const void *)(code + pos), text);
         pos += len;
     }
+}
+
+void translate_log_host(struct jit *jit, const struct block *b)
+{
+    if (!jit->config.log || !(jit->config.log_mask & LOG_OUT_ASM) || !jit->backend->native)
+        return;
+    fprintf(jit->config.log, "OUT: %u bytes, %u out of line\n", b->code_size, b->cold_size);
+    log_host(jit, b->code, b->code_size);
+    log_host(jit, b->cold, b->cold_size);
 }

@@ -126,7 +126,7 @@ static enum run_result x64_run(void *opaque, struct cpu *cpu, struct block *b,
 
 static u64 x64_code_used(void *opaque)
 {
-    return ((struct x64 *)opaque)->mem.used;
+    return code_mem_used(&((struct x64 *)opaque)->mem);
 }
 
 const struct backend backend_x64 = {

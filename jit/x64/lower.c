@@ -1,6 +1,6 @@
-/* One block from IR to code: entry with the budget check, the ops in order, then what is out of
- * line. Before the entry lie words that say where the stubs are which the block's patched jumps go
- * back to. */
+/* One block from IR to code: entry with the budget check, the ops in order; in the other part of
+ * the code memory, what is out of line. Before that lie words that say where the stubs are which
+ * the block's patched jumps go back to. */
 #include "jit/x64/lower.h"
 
 #include "base/check.h"
@@ -96,6 +96,8 @@ static void lower_ool(struct lower *l, struct ool *q)
 {
     if (q->kind == OOL_EXIT)
         ool_exit(l, q);
+    else if (q->kind == OOL_SLOT)
+        ool_slot(l, q);
     else if (q->kind == OOL_CARRY)
         ool_carry(l, q);
     else
@@ -162,22 +164,17 @@ static bool lower_ops(struct lower *l)
         lower_op(l, &l->ir->ops[l->i]);
         ra_end_op(l);
     }
-    for (u32 n = 0; n < l->nool; n++) {
-        if (enc_room(&l->e) < OP_ROOM)
-            return false;
-        lower_ool(l, &l->ool[n]);
-    }
     return enc_room(&l->e) >= OP_ROOM;
 }
 
 static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct block *b)
 {
-    u32 start = (u32)(be->mem.used + 4 * (1 + b->nexits) + 15) & ~15u;
+    u32 start = (u32)(be->mem.part[CODE_HOT].used + 15) & ~15u;
     l->be = be;
     l->ir = ir;
     l->b = b;
     l->base = start;
-    enc_init(&l->e, be->mem.rw + start, be->mem.rw + be->mem.size);
+    enc_init(&l->e, be->mem.rw + start, be->mem.rw + be->mem.part[CODE_HOT].end);
     l->off = 0;
     l->left = l->begun = 0;
     l->nslots = 0;
@@ -194,26 +191,54 @@ static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct b
     share_find(l);
 }
 
-/* Word n before the entry is at entry - 4 * (n + 1). */
+/* Where the code out of line goes: after the block's words. */
+static u32 cold_start(const struct x64 *be, const struct block *b)
+{
+    return (u32)be->mem.part[CODE_COLD].used + 4 * (1 + b->nexits);
+}
+
+/* Word n before the code out of line is at - 4 * (n + 1). */
 static void write_words(struct lower *l)
 {
-    u8 *entry = l->be->mem.rw + l->base;
-    memcpy(entry - 4, &l->dead_stub, 4);
+    u8 *cold = l->be->mem.rw + cold_start(l->be, l->b);
+    memcpy(cold - 4, &l->dead_stub, 4);
     for (s32 n = 0; n < l->nslots; n++)
-        memcpy(entry - 4 * (n + 2), &l->exit_stub[n], 4);
+        memcpy(cold - 4 * (n + 2), &l->exit_stub[n], 4);
 }
 
 u32 block_word(const struct x64 *be, const struct block *b, u32 n)
 {
     u32 v;
-    memcpy(&v, be->mem.rw + ((const u8 *)b->code - be->mem.rx) - 4 * (n + 1), 4);
+    memcpy(&v, be->mem.rw + ((const u8 *)b->cold - be->mem.rx) - 4 * (n + 1), 4);
     return v;
+}
+
+/* From here on code is put out of line: positions count from the block's start all the same. */
+static void go_out_of_line(struct lower *l)
+{
+    const struct code_mem *m = &l->be->mem;
+    l->e.p = m->rw + cold_start(l->be, l->b);
+    l->e.end = m->rw + m->part[CODE_COLD].end;
+}
+
+static bool lower_cold(struct lower *l, u32 too_few, u32 moved)
+{
+    for (u32 n = 0; n < l->nool; n++) {
+        if (enc_room(&l->e) < OP_ROOM)
+            return false;
+        lower_ool(l, &l->ool[n]);
+    }
+    if (enc_room(&l->e) < OP_ROOM)
+        return false;
+    emit_entry_ool(l, too_few, moved);
+    return true;
 }
 
 bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
 {
     struct lower *l = be->lower;
-    if (code_mem_room(&be->mem) < 2 * OP_ROOM)
+    if (code_mem_room(&be->mem, CODE_HOT) < 2 * OP_ROOM ||
+        code_mem_room(&be->mem, CODE_COLD) < 2 * OP_ROOM)
         return false;
     begin(l, be, ir, b);
     u32 moved = emit_second_page(l);
@@ -221,10 +246,17 @@ bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
     if (!lower_ops(l))
         return false;
     CHECK(l->ended, "a block without an end");
-    emit_entry_ool(l, too_few, moved);
+    u32 size = enc_pos(&l->e), cold = cold_start(be, b);
+    go_out_of_line(l);
+    if (!lower_cold(l, too_few, moved))
+        return false;
+    u32 end = l->base + enc_pos(&l->e);
     write_words(l);
     b->code = be->mem.rx + l->base;
-    b->code_size = enc_pos(&l->e);
-    code_mem_commit(&be->mem, l->base + b->code_size - be->mem.used);
+    b->code_size = size;
+    b->cold = be->mem.rx + cold;
+    b->cold_size = end - cold;
+    code_mem_commit(&be->mem, CODE_HOT, l->base + size);
+    code_mem_commit(&be->mem, CODE_COLD, end);
     return true;
 }

@@ -48,7 +48,7 @@ struct flag_sync {
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
-enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY, OOL_ALONE };
+enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY, OOL_ALONE, OOL_SLOT };
 
 struct ool {
     u8 kind;
@@ -228,6 +228,7 @@ void lower_xcc(struct lower *l, const struct ir_insn *o);
 void lower_xif(struct lower *l, const struct ir_insn *o);
 void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
 void ool_exit(struct lower *l, struct ool *q);
+void ool_slot(struct lower *l, struct ool *q);
 
 /* -- lower_vec.c -- */
 void lower_vec(struct lower *l, const struct ir_insn *o);

@@ -81,19 +81,19 @@ static void emit_look_up(struct lower *l)
     x_rm(e, 0xff, 4, jump_entry(offsetof(struct jump_cache_entry, code)));
 }
 
-/* To page offset imm; slot is the exit's number or -1. The stub of a slot begins right after its
- * jump. */
-static void emit_direct(struct lower *l, u32 imm, s8 slot)
+/* Where exit `slot` leads while it is not chained. */
+static void exit_stub(struct lower *l, s8 slot)
+{
+    l->exit_stub[slot] = l->base + enc_pos(&l->e);
+    x_mov_ri64(&l->e, R8, (u64)(uintptr_t)&l->b->exits[slot]);
+    emit_jmp_stub(l, STUB_EXIT_SLOT);
+}
+
+/* Anywhere but to the exit of a slot. */
+static void emit_direct(struct lower *l, u32 imm)
 {
     struct enc *e = &l->e;
-    if (slot >= 0) {
-        struct block_exit *x = &l->b->exits[slot];
-        x_jmp(e);
-        x->patch = l->base + enc_pos(e) - 4;
-        l->exit_stub[slot] = l->base + enc_pos(e);
-        x_mov_ri64(e, R8, (u64)(uintptr_t)x);
-        emit_jmp_stub(l, STUB_EXIT_SLOT);
-    } else if (imm < PAGE_SIZE) {
+    if (imm < PAGE_SIZE) {
         x_mov_ri(e, R8, imm);
         emit_jmp_stub(l, STUB_EXIT_OFF);
     } else {
@@ -151,13 +151,35 @@ void ool_exit(struct lower *l, struct ool *q)
     flags_store(l, &q->sync);
     if (q->left)
         emit_give_back(l, q->left - 1u);
-    if (q->direct) {
-        l->exit_stub[q->slot] = l->base + enc_pos(&l->e);
-        x_mov_ri64(&l->e, R8, (u64)(uintptr_t)&l->b->exits[q->slot]);
-        emit_jmp_stub(l, STUB_EXIT_SLOT);
-    } else {
-        emit_direct(l, q->imm, q->slot);
+    if (q->slot < 0) {
+        emit_direct(l, q->imm);
+        return;
     }
+    if (!q->direct) {
+        l->b->exits[q->slot].patch = l->base + x_jmp(&l->e);
+        x_bind(&l->e, l->b->exits[q->slot].patch - l->base);
+    }
+    exit_stub(l, q->slot);
+}
+
+void ool_slot(struct lower *l, struct ool *q)
+{
+    x_bind(&l->e, q->from[0]);
+    exit_stub(l, q->slot);
+}
+
+/* The block's last exit: its stub, which leads there until it is chained, is out of line. */
+static void emit_last(struct lower *l, const struct ir_insn *o)
+{
+    s8 slot = take_slot(l, o);
+    if (slot < 0) {
+        emit_direct(l, o->imm);
+        return;
+    }
+    struct ool *q = ool_new(l, OOL_SLOT);
+    q->slot = slot;
+    q->from[0] = x_jmp(&l->e);
+    l->b->exits[slot].patch = l->base + q->from[0];
 }
 
 /* -- final -- */
@@ -170,7 +192,7 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     if (l->left)
         emit_give_back(l, l->left - 1);
     switch ((enum ir_op)o->op) {
-    case IR_XJMP: emit_direct(l, o->imm, take_slot(l, o)); break;
+    case IR_XJMP: emit_last(l, o); break;
     case IR_XIND:
         if (eip != R8)
             x_mov_rr(e, 4, R8, eip);

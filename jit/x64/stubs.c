@@ -525,7 +525,7 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
 void stubs_make(struct x64 *be)
 {
     struct enc enc, *e = &enc;
-    enc_init(e, be->mem.rw, be->mem.rw + be->mem.size);
+    enc_init(e, be->mem.rw, be->mem.rw + be->mem.part[CODE_HOT].end);
     make_vector_stubs(be, e);
     make_enter(be, e);
     u32 leave = make_leave(be, e);
@@ -537,7 +537,7 @@ void stubs_make(struct x64 *be)
     make_call_stubs(be, e);
     make_flags_stub(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");
-    code_mem_commit(&be->mem, enc_pos(e));
+    code_mem_commit(&be->mem, CODE_HOT, enc_pos(e));
     code_mem_keep(&be->mem);
     u64 enter = (u64)(uintptr_t)(be->mem.rx + be->stub[STUB_ENTER]);
     memcpy(&be->enter, &enter, sizeof(be->enter));
