@@ -20,7 +20,7 @@
 #define DEFAULT_RAM   (128ull << 20)
 #define MIN_RAM       (1ull << 20)
 #define MAX_RAM       (3584ull << 20)
-#define DEFAULT_CACHE (64ull << 20)
+#define DEFAULT_CACHE (256ull << 20)
 #define MIN_CACHE     (1ull << 20)
 #define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 

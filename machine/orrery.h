@@ -29,7 +29,7 @@ struct orrery_config {
     uint64_t ram_bytes;   /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
     const char *accel;    /* "jit" or "interp"; NULL: jit where the host has a back end */
     const char *cpu;      /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes; /* bound of the code cache; 0: 64 MiB */
+    uint64_t cache_bytes; /* bound of the code cache; 0: 256 MiB */
     const char *kernel;   /* Linux bzImage to boot directly */
     const char *initrd;
     const char *append; /* kernel command line */
