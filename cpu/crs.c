@@ -122,7 +122,7 @@ void dr_load(struct cpu *cpu, unsigned n, u32 value)
     if (n == 6)
         value = (value & 0xe00f) | 0xffff0ff0;
     else if (n == 7)
-        value = (value & 0xffff2fff) | 0x400;
+        value = (value & 0xffff27ff) | 0x400;
     cpu->dr[n] = value;
     debug_update(cpu);
 }

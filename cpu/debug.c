@@ -61,6 +61,17 @@ void debug_port(struct cpu *cpu, u16 port, unsigned size)
     }
 }
 
+void debug_report(struct cpu *cpu, u32 dr6_bits)
+{
+    cpu->dr[6] = (cpu->dr[6] & ~15u) | dr6_bits;
+}
+
+void debug_entered(struct cpu *cpu)
+{
+    cpu->dr[7] &= ~(u32)DR7_GD;
+    cpu->msr.debugctl &= ~(u64)DEBUGCTL_BTF;
+}
+
 void debug_update(struct cpu *cpu)
 {
     struct mmu *m = &cpu->mmu;

@@ -18,6 +18,12 @@ u32 debug_fetch(const struct cpu *cpu);
 void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc);
 void debug_port(struct cpu *cpu, u16 port, unsigned size);
 
+/* What a #DB tells in DR6: of bits 3:0 only the latest event's, the others stay set until software
+ * clears them (SDM 3B 17.2.3). */
+void debug_report(struct cpu *cpu, u32 dr6_bits);
+/* #DB has been delivered: its handler can reach the debug registers and steps by instructions. */
+void debug_entered(struct cpu *cpu);
+
 /* DR0 to DR3 or DR7 has changed. */
 void debug_update(struct cpu *cpu);
 

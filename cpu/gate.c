@@ -150,6 +150,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
 
 void gate_deliver(struct cpu *cpu, const struct event *ev)
 {
+    cpu->rep_more = false;
     if (!(cpu->cr0 & CR0_PE)) {
         deliver_real(cpu, ev);
         return;

@@ -121,6 +121,8 @@ static void run_string(struct cpu *cpu, u32 a, u32 len,
             next = here;
     }
     cpu->eip = next;
+    cpu->rep_more = next == here; /* and RF, as in help_str.c */
+    cpu->eflags = (cpu->eflags & ~(u32)FLAG_RF) | (cpu->rep_more ? (u32)FLAG_RF : 0);
 }
 
 void help_ins(struct cpu *cpu, u32 a, u32 len)

@@ -1,15 +1,20 @@
 /* Helpers for control and debug registers, MSRs, the time stamp counter, CPUID and WAIT. */
 #include "cpu/cpuid.h"
 #include "cpu/crs.h"
+#include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
-#include "cpu/seg.h"
+#include "cpu/vme.h"
 
-void help_check_iopl(struct cpu *cpu)
+void help_cli(struct cpu *cpu)
 {
-    if (cpu->cpl > cpu_iopl(cpu))
-        cpu_raise_err(cpu, VEC_GP, 0);
+    vme_cli(cpu);
+}
+
+void help_sti(struct cpu *cpu)
+{
+    vme_sti(cpu);
 }
 
 void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
@@ -45,9 +50,8 @@ static unsigned debug_register(struct cpu *cpu, u32 n)
             cpu_raise(cpu, VEC_UD);
         n += 2;
     }
-    if (cpu->dr[7] & 1u << 13) {
-        cpu->dr[6] |= 1u << 13; /* BD */
-        cpu->dr[7] &= ~(1u << 13);
+    if (cpu->dr[7] & DR7_GD) {
+        debug_report(cpu, DR6_BD);
         cpu_raise(cpu, VEC_DB);
     }
     return n;

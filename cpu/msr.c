@@ -79,7 +79,7 @@ static const struct msr_row rows[] = {
     {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
     {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
     {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1, NULL, NULL},
-    {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), 0, NULL, NULL},
+    {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), DEBUGCTL_BTF, NULL, NULL},
     {0x200, 0x20f, 0, FEAT_MTRR, 8, AT(mtrr_var), PHYS36, NULL, NULL},
     {0x250, 0x250, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[0]), ~0ull, NULL, NULL},
     {0x258, 0x259, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[1]), ~0ull, NULL, NULL},

@@ -15,12 +15,12 @@ static void load_seg(struct lift *l, enum seg seg, struct irv sel)
     ir_call(l->ir, HELPER_load_seg, ir_const(seg), sel, IR_NONE, IR_NONE);
 }
 
-/* MOV SS and POP SS keep interrupts and debug traps off until the next instruction has retired (SDM
- * 3A 6.8.3). */
+/* MOV SS and POP SS keep interrupts and debug exceptions off until the next instruction has retired
+ * (SDM 3A 6.8.3). */
 static void shadow_if_ss(struct lift *l, enum seg seg)
 {
     if (seg == SEG_SS)
-        lift_add_events(l, ir_const(EV_SHADOW | EV_NO_STEP));
+        lift_add_events(l, ir_const(EV_SHADOW | EV_MOV_SS));
 }
 
 void sem_mov_from_seg(struct lift *l, const struct insn *in)

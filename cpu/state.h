@@ -66,6 +66,15 @@ enum {
     CR4_OSXMMEXCPT = 1u << 10,
 };
 
+enum {
+    DR6_BD = 1 << 13,
+    DR6_BS = 1 << 14,
+    DR6_BT = 1 << 15,
+    DR7_LOCAL = 0x155, /* L0 to L3, LE: cleared by task switches */
+    DR7_GD = 1 << 13,
+    DEBUGCTL_BTF = 2,
+};
+
 /* MXCSR (SDM 1, 10.2.3): exception flags in bits 5:0 (FP_* of softfp.h), their masks in 12:7. */
 enum {
     MXCSR_FLAGS = 0x3f,
@@ -186,7 +195,9 @@ enum {
     EV_HALT = 1 << 3,   /* HLT: wait for an interrupt */
     EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
-    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: MOV SS, INT n */
+    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
+    EV_VIP = 1 << 7,     /* VIF and VIP were loaded together: #GP(0) before the next instruction */
+    EV_MOV_SS = 1 << 8, /* beside EV_SHADOW: debug traps wait for the next instruction, too */
 };
 
 struct cpu {
@@ -223,9 +234,13 @@ struct cpu {
     } gdtr, idtr;
     u32 cr0, cr2, cr3, cr4;
     u32 dr[8];
-    u32 debug_hits; /* watchpoints that the instruction has met, as bits of DR6 */
+    u32 debug_hits; /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
+    bool rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
+    struct {
+        u32 op, dst, src, aux;
+    } rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
 
     struct x87 fpu;
     u32 mxcsr;

@@ -8,6 +8,7 @@
 
 #include "cpu/crs.h"
 #include "cpu/debug.h"
+#include "cpu/vme.h"
 
 /* The state that a TSS holds, and its layout (SDM 3A figures 7-2 and 7-10). */
 enum tss_field {
@@ -159,7 +160,7 @@ static void load_segments(struct cpu *cpu, const u32 *v)
 static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
 {
     cpu->eip = v[TF_EIP];
-    cpu_set_eflags(cpu, eflags);
+    cpu_set_eflags(cpu, debug_armed(cpu) ? eflags : eflags & ~(u32)FLAG_RF);
     for (unsigned i = 0; i < GPR_COUNT; i++)
         cpu->gpr[i] = v[TF_GPR + i];
     for (unsigned i = 0; i < SEG_COUNT; i++)
@@ -168,7 +169,7 @@ static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
     cpu->cpl = eflags & FLAG_VM ? 3 : v[TF_SEG + SEG_CS] & 3;
     cpu->cr0 |= CR0_TS;
     cpu->mmu.cr0 = cpu->cr0;
-    cpu->dr[7] &= ~0x55u; /* local breakpoints */
+    cpu->dr[7] &= ~(u32)DR7_LOCAL;
     debug_update(cpu);
     cpu_update_mode(cpu);
 }
@@ -192,8 +193,9 @@ static void enter(struct cpu *cpu, const struct tss_layout *t, const u32 *v, con
         push_error(cpu, t, ev->error);
     if (cpu->eip > cpu->seg[SEG_CS].limit)
         cpu_raise_err(cpu, VEC_GP, 0);
+    vme_after_load(cpu);
     if (t == &layout32 && (mem_read(cpu, cpu->tr.base + TSS_TRAP, 1, false) & 1))
-        cpu_debug_trap(cpu, 1u << 15);
+        cpu_debug_trap(cpu, DR6_BT);
 }
 
 void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_eip,
