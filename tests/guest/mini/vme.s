@@ -2,22 +2,23 @@
 # #GP for what the monitor has to see.
 #! out method 6 pushed 3246 in 3046 back 3246 after 3046
 #! out eflags 00020046
-#! out method 3 #0d 0000 at 0002
+#! out method 3 #0d 0000 at 0000
 #! out pushfd #0d 0000 at 0000
 #! out popfd #0d 0000 at 0000
 #! out iretd #0d 0000 at 0000
 #! out popf tf #0d 0000 at 0003
 #! out popf pending #0d 0000 at 0003
 #! out sti pending #0d 0000 at 0000
-#! out popf vif 00120046 000a0046
-#! out iret vif 000a0046
+#! out popf vif 00100046 00080046
+#! out iret vif 00080046
 #! out both #0d 0000 at 0000
 #! out method 5 pushed 3246 in 3046 eflags 00023046
 #! out method 4 #40 at 0002
 #! out without #0d 0000 at 0000 #0d 0000 at 0000 #0d 0000 at 0000 #0d 0000 at 0000
 #! out pvi 00080202 00000202
-#! out pvi pending #0d 0000 00100202
-#! out no pvi #0d 0000 #0d 0000
+#! out pvi pending #0d 0000
+#! out no pvi #0d 0000
+#! out #0d 0000
 .include "prelude.inc"
 .equ CODE, 0x10000                      # 1000:0
 .equ NEW_TSS, 0x220000
