@@ -72,6 +72,8 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
+    cpu->mmu.pat = cpu_has(cpu, FEAT_PAT);
+    cpu->mmu.pse36 = cpu_has(cpu, FEAT_PSE36);
 }
 
 u32 cpu_cr4_bits(const struct cpu *cpu)

@@ -13,7 +13,8 @@ _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 /* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction.
  * May raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */
 void cpu_soft_int(struct cpu *cpu, u8 vec);
-/* INT1: a #DB of the processor's own, without the check of the gate's DPL (SDM 2, INT n). May raise.
+/* INT1: a #DB of the processor's own, without the check of the gate's DPL (SDM 2, INT n). May
+ * raise.
  */
 void cpu_icebp(struct cpu *cpu);
 /* Delivers #DB as a trap (single step, data breakpoint) between instructions, or as the fault of

@@ -123,13 +123,14 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
     } else {
         st.err = ext;
     }
-    if (eip > cs.limit)
-        cpu_raise_err(cpu, VEC_GP, ext);
     f.v[f.n++] = flags_image(cpu, ev);
     f.v[f.n++] = cpu->seg[SEG_CS].sel;
     f.v[f.n++] = cpu->eip;
     if (ev->has_error)
         f.v[f.n++] = ev->error;
+    stack_check_room(cpu, &st, f.n * (type & 8 ? 4 : 2));
+    if (eip > cs.limit)
+        cpu_raise_err(cpu, VEC_GP, ext);
     push_frame(cpu, &st, &f, type & 8 ? 4 : 2);
 
     if (vm) {

@@ -127,6 +127,8 @@ void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
 {
     laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_WRITE);
 
+    if ((cpu->mode & MODE_ALIGN) && (la & 3)) /* SDM 3A table 6-7 */
+        cpu_raise_err(cpu, VEC_AC, 0);
     mem_probe_write(cpu, la, 6, cpu_user(cpu));
     mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_user(cpu));
     mem_write(cpu, la + 2, 4, idt ? cpu->idtr.base : cpu->gdtr.base, cpu_user(cpu));

@@ -91,6 +91,10 @@ static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs
         cpu_raise_err(cpu, VEC_NP, sel_err(sel));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(cs, sel, d);
+}
+
+static void check_eip(struct cpu *cpu, const struct image *im, const struct segment *cs)
+{
     if (im->eip > cs->limit)
         cpu_raise_err(cpu, VEC_GP, 0);
 }
@@ -105,11 +109,13 @@ static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, 
     check_cs(cpu, im, &cs);
     st->sp = stack_sp_add(st, release);
     if (cpl == old) {
+        check_eip(cpu, im, &cs);
         cpu->gpr[ESP] = st->sp;
     } else {
         esp = stack_pop(cpu, st, size);
         u16 sel = (u16)stack_pop(cpu, st, size);
         seg_check_ss(cpu, &ss, sel, cpl, VEC_GP, 0);
+        check_eip(cpu, im, &cs);
         /* On a 16-bit stack the upper half of ESP stays the inner level's, as on real parts. */
         u32 mask = stack_mask(&ss);
         cpu->gpr[ESP] = (cpu->gpr[ESP] & ~mask) | ((esp + release) & mask);

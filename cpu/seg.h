@@ -145,6 +145,8 @@ static inline struct stack stack_current(const struct cpu *cpu)
     return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu->cpl == 3, 0};
 }
 
+/* Raises #SS unless bytes more fit on the stack, by its segment alone. */
+void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes);
 /* Both change st->sp within its mask only: once all is pushed or popped, it is the new ESP. */
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
 u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);

@@ -89,6 +89,8 @@ void cpu_reset(struct cpu *cpu)
     cpu->cpl = 0;
     cpu->nmi_masked = false;
     cpu->events &= EV_STOP;
+    cpu->debug_hits = 0;
+    cpu->rep_more = false;
     cpu->fault_depth = 0;
     cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;

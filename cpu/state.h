@@ -66,6 +66,8 @@ enum {
     CR4_OSXMMEXCPT = 1u << 10,
 };
 
+#define CPU_MC_BANKS 5 /* of machine checks */
+
 enum {
     DR6_BD = 1 << 13,
     DR6_BS = 1 << 14,
@@ -197,7 +199,7 @@ enum {
     EV_NMI = 1 << 5,
     EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
     EV_VIP = 1 << 7,     /* VIF and VIP were loaded together: #GP(0) before the next instruction */
-    EV_MOV_SS = 1 << 8, /* beside EV_SHADOW: debug traps wait for the next instruction, too */
+    EV_MOV_SS = 1 << 8,  /* beside EV_SHADOW: debug traps wait for the next instruction, too */
 };
 
 struct cpu {
@@ -237,7 +239,8 @@ struct cpu {
     u32 debug_hits; /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
-    bool rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
+    bool
+        rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
     struct {
         u32 op, dst, src, aux;
     } rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
@@ -252,6 +255,7 @@ struct cpu {
         u64 efer, apic_base, pat, misc_enable;
         u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];
         u64 debugctl, ucode_rev;
+        u64 mcg_status, mcg_ctl, mc_ctl[CPU_MC_BANKS];
     } msr;
     const struct cpu_model *model; /* cpuid.h */
 

@@ -1,10 +1,10 @@
 /* Virtual-8086 mode extensions and protected-mode virtual interrupts (SDM 3B 20.3, 20.4; table 20-2
  * numbers the methods of INT n).
  *
- * With CR4.VME, virtual-8086 code at IOPL below 3 works on VIF instead of IF, and INT n whose bit in
- * the TSS is clear goes through the vectors at linear address 0 without a change of mode. CR4.PVI
- * gives CLI and STI at CPL 3 the same VIF. Nothing of it costs anything elsewhere: only code that
- * would have raised #GP(0) gets here. */
+ * With CR4.VME, virtual-8086 code at IOPL below 3 works on VIF instead of IF, and INT n whose bit
+ * in the TSS is clear goes through the vectors at linear address 0 without a change of mode.
+ * CR4.PVI gives CLI and STI at CPL 3 the same VIF. Nothing of it costs anything elsewhere: only
+ * code that would have raised #GP(0) gets here. */
 #include "cpu/vme.h"
 
 #include "cpu/seg.h"
@@ -74,7 +74,8 @@ static bool redirected(struct cpu *cpu, u8 vec)
         return false;
     if (!(cpu->tr.attr & 8) || cpu->tr.limit < TSS_IO_BASE + 1)
         cpu_raise_err(cpu, VEC_GP, 0);
-    u32 at = (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) - REDIRECTION_BYTES + vec / 8u;
+    u32 at =
+        (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) - REDIRECTION_BYTES + vec / 8u;
     if (at > cpu->tr.limit)
         cpu_raise_err(cpu, VEC_GP, 0);
     return !(mem_read(cpu, cpu->tr.base + at, 1, false) >> (vec & 7) & 1);

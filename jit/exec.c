@@ -19,10 +19,10 @@
 /* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
-#define BLOCK_INSNS   32
+#define BLOCK_INSNS    32
 #define EVENTS_PENDING (EV_NMI | EV_VIP)
-#define EVENTS_LEAVE  (EV_STOP | EV_TRIPLE | EV_HALT)
-#define TAG_MODE_BITS 10
+#define EVENTS_LEAVE   (EV_STOP | EV_TRIPLE | EV_HALT)
+#define TAG_MODE_BITS  10
 
 /* Code at EIP, resolved. */
 struct fetch {

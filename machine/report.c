@@ -34,6 +34,11 @@ static void hash_msrs(struct hash *h, const struct cpu *cpu)
     hash_u64(h, cpu->msr.pat);
     hash_u64(h, cpu->msr.misc_enable);
     hash_u64(h, cpu->msr.mtrr_def);
+    hash_u64(h, cpu->msr.debugctl);
+    hash_u64(h, cpu->msr.mcg_status);
+    hash_u64(h, cpu->msr.mcg_ctl);
+    for (unsigned i = 0; i < CPU_MC_BANKS; i++)
+        hash_u64(h, cpu->msr.mc_ctl[i]);
     for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_fixed); i++)
         hash_u64(h, cpu->msr.mtrr_fixed[i]);
     for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_var); i++)
@@ -56,7 +61,10 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
     for (unsigned i = 0; i < 8; i++)
         hash_u64(h, cpu->dr[i]);
-    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)events << 32);
+    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->rep_more << 9 | (u64)events << 32);
+    hash_u64(h, cpu->debug_hits);
+    if (cpu->rep_more)
+        hash_u64(h, flags_eval(cpu->rep_cc.op, cpu->rep_cc.dst, cpu->rep_cc.src, cpu->rep_cc.aux));
     hash_fpu(h, &cpu->fpu);
     hash_u64(h, cpu->mxcsr);
     for (unsigned i = 0; i < 8; i++) {

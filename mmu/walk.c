@@ -13,6 +13,8 @@ enum {
     E_A = 1 << 5,
     E_D = 1 << 6,
     E_PS = 1 << 7,
+    E_PAT = 1 << 7, /* of a 4 KiB page */
+    E_PAT_LARGE = 1 << 12,
     E_G = 1 << 8,
 };
 #define E_NX     (1ull << 63)
@@ -47,10 +49,19 @@ static inline u64 bits_from(unsigned lo, unsigned end)
     return lo >= end ? 0 : (~0ull << lo) & (end >= 64 ? ~0ull : (1ull << end) - 1);
 }
 
+/* Without the PAT its bit in the entry of a page is reserved (SDM 3A 4.3, 4.4.2). */
+static u64 pat_reserved(const struct mmu *m, bool large)
+{
+    if (m->pat)
+        return 0;
+    return large ? E_PAT_LARGE : E_PAT;
+}
+
 /* Bits that must be 0 in a present PAE entry (SDM 3A tables 4-9 to 4-11). */
 static u64 pae_reserved(const struct mmu *m, bool large)
 {
-    return bits_from(m->phys_bits, 63) | (m->nxe ? 0 : E_NX) | (large ? bits_from(13, 21) : 0);
+    return bits_from(m->phys_bits, 63) | (m->nxe ? 0 : E_NX) |
+           (large ? bits_from(13, 21) | pat_reserved(m, true) : 0);
 }
 
 /* Physical address bits that a 4 MiB page's entry holds in bits 20:13 (PSE-36): how many. */
@@ -58,7 +69,7 @@ static unsigned pse36_bits(const struct mmu *m)
 {
     unsigned bits = m->phys_bits > 40 ? 40 : m->phys_bits;
 
-    return bits > 32 ? bits - 32 : 0;
+    return m->pse36 && bits > 32 ? bits - 32 : 0;
 }
 
 /* walk_32() and walk_pae() return the error code bits of their fault (P, RSVD), or this. */
@@ -86,7 +97,7 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     if ((e & E_PS) && (m->cr4 & CR4_PSE_BIT)) {
         unsigned high = pse36_bits(m);
 
-        if (e & bits_from(13 + high, 22)) /* table 4-4 */
+        if (e & (bits_from(13 + high, 22) | pat_reserved(m, true))) /* table 4-4 */
             return PF_P | PF_RSVD;
         w->page = (e & bits_from(13, 13 + high)) << 19 | (e & 0xffc00000u) | (la & 0x3ff000);
         return WALK_ON;
@@ -94,6 +105,8 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & ~(u64)PAGE_MASK) + (la >> 12 & 0x3ff) * 4, 4);
     if (!(e & E_P))
         return 0;
+    if ((m->cr4 & CR4_PSE_BIT) && (e & pat_reserved(m, false)))
+        return PF_P | PF_RSVD;
     w->page = e & ~(u64)PAGE_MASK;
     return WALK_ON;
 }
@@ -116,7 +129,7 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & PAE_ADDR) + (la >> 12 & 0x1ff) * 8, 8);
     if (!(e & E_P))
         return 0;
-    if (e & pae_reserved(m, false))
+    if (e & (pae_reserved(m, false) | pat_reserved(m, false)))
         return PF_P | PF_RSVD;
     w->page = e & PAE_ADDR;
     return WALK_ON;

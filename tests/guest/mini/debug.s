@@ -1,5 +1,19 @@
 # Debug exceptions at the seams: MOV SS defers them, RF between the iterations of a REP, watchpoints met by the pushes of
 # an interrupt, steps by branches (BTF), HLT, bit T of a TSS, what is left in DR6.
+#! out mov ss 01 0002 +01
+#! out pop ss 01 0002 +02
+#! out mov ss and int 01 0002 +00
+#! out breakpoint after mov ss 00 0000
+#! out breakpoint on rep 01 0001 00
+#! out rf 70
+#! out int pushes 01 0004 +00
+#! out fault pushes 01 0004 +00
+#! out dr6 02 0001
+#! out hlt 04
+#! out icebp 05
+#! out btf 09 00
+#! out task 00000608 01 8000 +00
+#! out rep cmps 95 0800
 .include "prelude.inc"
 .equ DATA, 0x200100
 .equ STACK, 0x7f000
