@@ -92,13 +92,14 @@ void cr3_load(struct cpu *cpu, u32 value)
 
 void cr4_load(struct cpu *cpu, u32 value)
 {
-    const u32 paging = CR4_PSE | CR4_PAE | CR4_PGE;
+    const u32 pdptes = CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP;
     u32 changed = value ^ cpu->cr4;
 
     if (value & ~cpu_cr4_bits(cpu))
         cpu_raise_err(cpu, VEC_GP, 0);
-    if (changed & paging) {
+    if (changed & pdptes)
         set_paging(cpu, cpu->cr0, cpu->cr3, value);
+    if (changed & (pdptes | CR4_SMAP)) {
         mmu_flush(&cpu->mmu);
         flush_jumps(cpu, JUMPS_ALL);
     }

@@ -67,7 +67,7 @@ static void through_gate(struct cpu *cpu, struct desc gate, bool call, u32 next)
         tss_stack(cpu, cpl, 0, &ss, &esp);
         for (u32 i = 0; i < n; i++)
             params[i] = stack_pop(cpu, &old, size);
-        st = (struct stack){&ss, esp, stack_mask(&ss), cpl == 3, sel_err(ss.sel)};
+        st = (struct stack){&ss, esp, stack_mask(&ss), stack_priv(cpu, cpl), sel_err(ss.sel)};
         stack_check_room(cpu, &st, (n + 4) * size);
         check_target(cpu, cs.limit, eip);
         stack_push(cpu, &st, size, cpu->seg[SEG_SS].sel);

@@ -111,7 +111,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
         u32 esp;
 
         tss_stack(cpu, cpl, ext, &ss, &esp);
-        st = (struct stack){&ss, esp, stack_mask(&ss), false, sel_err(ss.sel) | ext};
+        st = (struct stack){&ss, esp, stack_mask(&ss), stack_priv(cpu, cpl), sel_err(ss.sel) | ext};
         if (vm) {
             f.v[f.n++] = cpu->seg[SEG_GS].sel;
             f.v[f.n++] = cpu->seg[SEG_FS].sel;

@@ -205,7 +205,7 @@ void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
     }
     frame_push(&f, &sp, frame);
     sp -= locals;
-    mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_user(cpu));
+    mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_priv(cpu));
     cpu->gpr[ESP] = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
     cpu->gpr[EBP] = size == 4 ? frame : (cpu->gpr[EBP] & 0xffff0000) | (frame & 0xffff);
 }

@@ -78,15 +78,15 @@ static void ins_one(struct cpu *cpu, const struct io_string *s)
 {
     laddr la = seg_linear(cpu, SEG_ES, cpu->gpr[EDI] & s->mask, s->size, ACCESS_WRITE);
 
-    mem_probe_write(cpu, la, s->size, cpu_user(cpu)); /* before the device gives the datum away */
-    mem_write(cpu, la, s->size, port_in(cpu, (u16)cpu->gpr[EDX], s->size), cpu_user(cpu));
+    mem_probe_write(cpu, la, s->size, cpu_priv(cpu)); /* before the device gives the datum away */
+    mem_write(cpu, la, s->size, port_in(cpu, (u16)cpu->gpr[EDX], s->size), cpu_priv(cpu));
     add_masked(&cpu->gpr[EDI], (u32)cpu->df * s->size, s->mask);
 }
 
 static void outs_one(struct cpu *cpu, const struct io_string *s)
 {
     laddr la = seg_linear(cpu, s->seg, cpu->gpr[ESI] & s->mask, s->size, ACCESS_READ);
-    u32 value = (u32)mem_read(cpu, la, s->size, cpu_user(cpu));
+    u32 value = (u32)mem_read(cpu, la, s->size, cpu_priv(cpu));
 
     port_out(cpu, (u16)cpu->gpr[EDX], s->size, value);
     add_masked(&cpu->gpr[ESI], (u32)cpu->df * s->size, s->mask);

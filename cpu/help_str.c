@@ -115,15 +115,15 @@ static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum acces
 /* Resolves an element's page, raising #PF. */
 static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
 {
-    bool user = cpu_user(cpu);
+    enum priv priv = cpu_priv(cpu);
     struct mmu_walk w;
 
     *pa = ~(paddr)0;
     if (crosses(la, size))
         return NULL;
-    if (tlb_has(cpu->mmu.tlb, la, user, acc))
-        return tlb_host(cpu->mmu.tlb, la, user, acc);
-    if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc))
+        return tlb_host(cpu->mmu.tlb, la, priv, acc);
+    if (mmu_translate(&cpu->mmu, la, acc, priv, &w) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
     return mmu_watched(&cpu->mmu, la) ? NULL : w.host;

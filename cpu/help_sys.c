@@ -41,6 +41,20 @@ void help_clts(struct cpu *cpu)
     cpu_update_mode(cpu);
 }
 
+void help_set_ac(struct cpu *cpu, u32 on)
+{
+    if (!cpu_has(cpu, FEAT_SMAP) || cpu->cpl != 0)
+        cpu_raise(cpu, VEC_UD);
+    cpu->eflags = (cpu->eflags & ~(u32)FLAG_AC) | (on ? (u32)FLAG_AC : 0);
+    cpu_update_mode(cpu);
+}
+
+void help_umip(struct cpu *cpu)
+{
+    if (cpu->cr4 & CR4_UMIP)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
 /* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM
  * 3A 17.2). */
 static unsigned debug_register(struct cpu *cpu, u32 n)

@@ -203,7 +203,7 @@ void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
 
 static void check_aligned(struct cpu *cpu, const struct stack *st, laddr la, unsigned size)
 {
-    if ((cpu->mode & MODE_ALIGN) && st->user && (la & (size - 1)))
+    if ((cpu->mode & MODE_ALIGN) && st->priv == PRIV_USER && (la & (size - 1)))
         cpu_raise_err(cpu, VEC_AC, 0);
 }
 
@@ -213,7 +213,7 @@ void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
 
     check_push(cpu, st, off, size);
     check_aligned(cpu, st, st->ss->base + off, size);
-    mem_write(cpu, st->ss->base + off, size, value, st->user);
+    mem_write(cpu, st->ss->base + off, size, value, st->priv);
     st->sp = stack_sp_add(st, 0 - size);
 }
 
@@ -226,5 +226,5 @@ u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
     laddr la = st->ss->base + off;
     check_aligned(cpu, st, la, size);
     st->sp = stack_sp_add(st, size);
-    return (u32)mem_read(cpu, la, size, st->user);
+    return (u32)mem_read(cpu, la, size, st->priv);
 }

@@ -134,11 +134,13 @@ void sem_arpl(struct lift *l, const struct insn *in)
 
 void sem_sldt(struct lift *l, const struct insn *in)
 {
+    lift_umip(l);
     opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, ldtr.sel), 2));
 }
 
 void sem_str(struct lift *l, const struct insn *in)
 {
+    lift_umip(l);
     opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, tr.sel), 2));
 }
 
@@ -154,6 +156,7 @@ void sem_ltr(struct lift *l, const struct insn *in)
 
 static void store_table(struct lift *l, const struct insn *in, u32 idt)
 {
+    lift_umip(l);
     ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in), IR_NONE);
 }
 

@@ -147,6 +147,8 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
         mode |= MODE_ALIGN;
+    if ((cpu->cr4 & CR4_SMAP) && (cpu->eflags & FLAG_AC) && cpu->cpl != 3)
+        mode |= MODE_SMAP_AC;
     if (~cpu->mxcsr & MXCSR_MASKS)
         mode |= MODE_SSE_XM;
     cpu->mode = mode;

@@ -64,6 +64,9 @@ enum {
     CR4_PCE = 1u << 8,
     CR4_OSFXSR = 1u << 9,
     CR4_OSXMMEXCPT = 1u << 10,
+    CR4_UMIP = 1u << 11,
+    CR4_SMEP = 1u << 20,
+    CR4_SMAP = 1u << 21,
 };
 
 #define CPU_MC_BANKS 5 /* of machine checks */
@@ -127,8 +130,9 @@ enum {
     MODE_ALIGN = 1 << 21, /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
     MODE_EDGE = 1 << 22,  /* CS is not flat and the page reaches outside [0, limit]: every jump is a
                              computed XIND, checked */
-    MODE_SSE_XM = 1 << 23, /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
-    MODE_BITS = 24,
+    MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
+    MODE_SMAP_AC = 1 << 24, /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
+    MODE_BITS = 25,
 };
 
 enum seg_class {
@@ -142,6 +146,14 @@ enum seg_class {
 static inline enum seg_class mode_seg_class(u32 mode, enum seg seg)
 {
     return (enum seg_class)((mode >> (MODE_SEG_SHIFT + 2 * seg)) & 3);
+}
+
+/* Whose accesses a block's are. */
+static inline enum priv mode_priv(u32 mode)
+{
+    if (mode & MODE_USER)
+        return PRIV_USER;
+    return mode & MODE_SMAP_AC ? PRIV_SUPER_AC : PRIV_SUPER;
 }
 
 /* What the board gives the CPU. */

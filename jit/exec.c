@@ -108,7 +108,8 @@ static bool resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
 {
     struct mmu_walk w;
     bool global;
-    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER, &w, &global) == MMU_FAULT)
+    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER ? PRIV_USER : PRIV_SUPER, &w,
+                           &global) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
     *host = w.host;

@@ -22,6 +22,15 @@ struct mmu {
                     */
 };
 
+/* Bits of CR4 that the walk and the TLB look at */
+enum {
+    CR4_PSE_BIT = 1u << 4,
+    CR4_PAE_BIT = 1u << 5,
+    CR4_PGE_BIT = 1u << 7,
+    CR4_SMEP_BIT = 1u << 20,
+    CR4_SMAP_BIT = 1u << 21
+};
+
 /* What a translation came to. */
 enum mmu_result { MMU_MEMORY, MMU_MMIO, MMU_FAULT };
 
@@ -37,16 +46,16 @@ struct mmu_walk {
 /* Translates one linear address for an access at the given privilege, sets A and D bits, fills the
  * TLB when the page is plain memory (for writes: and holds no code). ROM counts as memory for reads
  * and as MMIO for writes. Never crosses a page: the caller splits. */
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out);
 
 /* Translates for fetching code, from the TLB if it can; global tells whether a MOV CR3 leaves the
  * translation alone. */
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out,
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out,
                                    bool *global);
 
 /* The same without side effects (no A/D, no fill), for debuggers. */
-enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
                           struct mmu_walk *out);
 
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */

@@ -21,7 +21,6 @@ enum {
 #define PAE_ADDR 0x000ffffffffff000ull
 
 enum { CR0_WP_BIT = 1u << 16, CR0_PG_BIT = 1u << 31 };
-enum { CR4_PSE_BIT = 1u << 4, CR4_PAE_BIT = 1u << 5, CR4_PGE_BIT = 1u << 7 };
 
 /* What the levels of a walk came to. */
 struct path {
@@ -136,12 +135,18 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
 }
 
 /* SDM 3A 4.6.1 */
-static bool permitted(const struct mmu *m, const struct path *w, enum access acc, bool user)
+static bool permitted(const struct mmu *m, const struct path *w, enum access acc, enum priv priv)
 {
-    if (user && !(w->all & E_US))
+    bool user_page = w->all & E_US;
+
+    if (priv == PRIV_USER && !user_page)
+        return false;
+    if (priv == PRIV_SUPER && user_page && acc != ACCESS_EXEC && (m->cr4 & CR4_SMAP_BIT))
+        return false;
+    if (priv != PRIV_USER && user_page && acc == ACCESS_EXEC && (m->cr4 & CR4_SMEP_BIT))
         return false;
     if (acc == ACCESS_WRITE && !(w->all & E_RW))
-        return !user && !(m->cr0 & CR0_WP_BIT);
+        return priv != PRIV_USER && !(m->cr0 & CR0_WP_BIT);
     if (acc == ACCESS_EXEC && has_nx(m) && (w->any & E_NX))
         return false;
     return true;
@@ -161,18 +166,18 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
 }
 
 /* Walks; true if permitted. Else *out tells of the fault. */
-static bool walk(struct mmu *m, laddr la, enum access acc, bool user, struct path *w,
+static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struct path *w,
                  struct mmu_walk *out)
 {
-    u32 access = (acc == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0) |
-                 (acc == ACCESS_EXEC && has_nx(m) ? PF_I : 0);
+    u32 access = (acc == ACCESS_WRITE ? PF_W : 0) | (priv == PRIV_USER ? PF_U : 0) |
+                 (acc == ACCESS_EXEC && (has_nx(m) || (m->cr4 & CR4_SMEP_BIT)) ? PF_I : 0);
     u32 r;
 
     w->n = 0;
     w->all = ~0ull;
     w->any = 0;
     r = m->cr4 & CR4_PAE_BIT ? walk_pae(m, la, w) : walk_32(m, la, w);
-    if (r == WALK_ON && !permitted(m, w, acc, user))
+    if (r == WALK_ON && !permitted(m, w, acc, priv))
         r = PF_P;
     if (r == WALK_ON)
         return true;
@@ -204,33 +209,33 @@ bool mmu_watched(const struct mmu *m, laddr la)
 
 /* Fills what the access has proven; writable: writing needs no further look at the tables (D is
  * set). */
-static void fill(struct mmu *m, laddr la, enum access acc, bool user, const struct mmu_walk *at,
-                 bool writable, bool global)
+static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                 const struct mmu_walk *at, bool writable, bool global)
 {
     const u8 *page = at->host - (la & PAGE_MASK);
 
     if (acc == ACCESS_EXEC) {
-        tlb_fill(m->tlb, la, user, ACCESS_EXEC, page, global);
+        tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
     if (mmu_watched(m, la))
         return;
-    tlb_fill(m->tlb, la, user, ACCESS_READ, page, global);
+    tlb_fill(m->tlb, la, priv, ACCESS_READ, page, global);
     if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
-        tlb_fill(m->tlb, la, user, ACCESS_WRITE, page, global);
+        tlb_fill(m->tlb, la, priv, ACCESS_WRITE, page, global);
 }
 
-static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, bool user,
+static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, enum priv priv,
                                       struct mmu_walk *out)
 {
     enum mmu_result r = locate(m, la, acc, la, out);
 
     if (r == MMU_MEMORY)
-        fill(m, la, acc, user, out, true, false);
+        fill(m, la, acc, priv, out, true, false);
     return r;
 }
 
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out)
 {
     struct path w = {.peek = false};
@@ -239,8 +244,8 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool use
     if (m->phys_gen != phys_generation(m->phys))
         mmu_flush(m);
     if (!paging(m))
-        return translate_flat(m, la, acc, user, out);
-    if (!walk(m, la, acc, user, &w, out)) {
+        return translate_flat(m, la, acc, priv, out);
+    if (!walk(m, la, acc, priv, &w, out)) {
         mmu_flush_page(m, la); /* SDM 3A 4.10.4.1: a page fault does that */
         return MMU_FAULT;
     }
@@ -250,20 +255,20 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool use
         u64 leaf = w.value[w.n - 1];
         bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
 
-        fill(m, la, acc, user, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, user), global);
+        fill(m, la, acc, priv, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, priv), global);
         if (w.n == 1)
             m->large[la >> 28] |= 1ull << (la >> 22 & 63);
     }
     return r;
 }
 
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out,
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out,
                                    bool *global)
 {
-    const struct tlb_entry *e = &m->tlb->e[user][ACCESS_EXEC][la >> PAGE_BITS];
+    const struct tlb_entry *e = &m->tlb->e[priv][ACCESS_EXEC][la >> PAGE_BITS];
 
-    if (tlb_has(m->tlb, la, user, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
-        u8 *host = tlb_host(m->tlb, la, user, ACCESS_EXEC);
+    if (tlb_has(m->tlb, la, priv, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
+        u8 *host = tlb_host(m->tlb, la, priv, ACCESS_EXEC);
         u64 offset = (u64)(host - phys_ram(m->phys));
         if (offset < phys_ram_size(m->phys)) { /* not added RAM or ROM */
             *out = (struct mmu_walk){.pa = offset, .host = host};
@@ -271,18 +276,19 @@ enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mm
             return MMU_MEMORY;
         }
     }
-    enum mmu_result r = mmu_translate(m, la, ACCESS_EXEC, user, out);
+    enum mmu_result r = mmu_translate(m, la, ACCESS_EXEC, priv, out);
     *global = e->addend & TLB_GLOBAL;
     return r;
 }
 
-enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                          struct mmu_walk *out)
 {
     struct path w = {.peek = true};
 
     if (!paging(m))
         return locate(m, la, acc, la, out);
-    if (!walk(m, la, acc, user, &w, out))
+    if (!walk(m, la, acc, priv, &w, out))
         return MMU_FAULT;
     return locate(m, la, acc, w.page, out);
 }
