@@ -12,9 +12,6 @@
 #include "cpu/excp.h"
 #include "cpu/seg.h"
 
-#define CR0_WRITABLE                                                                               \
-    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-
 static void flush_jumps(struct cpu *cpu, enum jump_flush what)
 {
     if (cpu->hooks)

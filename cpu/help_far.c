@@ -3,6 +3,7 @@
 #include "cpu/excp.h"
 #include "cpu/far.h"
 #include "cpu/helpers.h"
+#include "cpu/smm.h"
 #include "cpu/vme.h"
 
 static u32 next_eip(const struct cpu *cpu, u32 len)
@@ -61,6 +62,11 @@ void help_int1(struct cpu *cpu, u32 len)
 {
     cpu->eip = next_eip(cpu, len);
     cpu_icebp(cpu);
+}
+
+void help_rsm(struct cpu *cpu)
+{
+    smm_resume(cpu);
 }
 
 void help_sysenter(struct cpu *cpu)

@@ -79,6 +79,12 @@ void sem_int1(struct lift *l, const struct insn *in)
     transfer(l, HELPER_int1, ir_const(in->len), IR_NONE, IR_NONE, IR_NONE);
 }
 
+void sem_rsm(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    transfer(l, HELPER_rsm, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+}
+
 void sem_sysenter(struct lift *l, const struct insn *in)
 {
     (void)in;

@@ -88,6 +88,8 @@ void cpu_reset(struct cpu *cpu)
     cpu->insn_left = 0;
     cpu->cpl = 0;
     cpu->nmi_masked = false;
+    cpu->smm = cpu->mmu.smm = cpu->smm_io.valid = false;
+    cpu->smbase = 0x30000;
     cpu->events &= EV_STOP;
     cpu->debug_hits = 0;
     cpu->rep_more = false;

@@ -212,6 +212,7 @@ enum {
     EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
     EV_VIP = 1 << 7,     /* VIF and VIP were loaded together: #GP(0) before the next instruction */
     EV_MOV_SS = 1 << 8,  /* beside EV_SHADOW: debug traps wait for the next instruction, too */
+    EV_SMI = 1 << 9,     /* the SMI pin had an edge: taken once SMM is left */
 };
 
 struct cpu {
@@ -251,6 +252,14 @@ struct cpu {
     u32 debug_hits; /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
+    bool smm;
+    u32 smbase;
+    struct smm_io {
+        bool valid;
+        u8 size, type; /* enum smm_io_type */
+        u16 port;
+        u32 eip, ecx, esi, edi, mem;
+    } smm_io; /* the I/O instruction that brought the pending SMI about */
     bool
         rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
     struct {
@@ -291,11 +300,11 @@ struct cpu {
 
 enum jump_flush { JUMPS_ALL, JUMPS_NONGLOBAL, JUMPS_PAGE };
 
-/* Is an interrupt or NMI waiting that the CPU would take? It also ends HLT. */
+/* Is an interrupt, NMI or SMI waiting that the CPU would take? It also ends HLT. */
 static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 {
     return (cpu->irq_line && (cpu->eflags & FLAG_IF)) ||
-           ((cpu->events & EV_NMI) && !cpu->nmi_masked);
+           ((cpu->events & EV_NMI) && !cpu->nmi_masked) || ((cpu->events & EV_SMI) && !cpu->smm);
 }
 
 /* What the translator provides to cpu/. */

@@ -12,6 +12,7 @@
 #include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
+#include "cpu/smm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
 #define BLOCK_INSNS    32
-#define EVENTS_PENDING (EV_NMI | EV_VIP)
+#define EVENTS_PENDING (EV_NMI | EV_VIP | EV_SMI)
 #define EVENTS_LEAVE   (EV_STOP | EV_TRIPLE | EV_HALT)
 #define TAG_MODE_BITS  10
 
@@ -392,6 +393,11 @@ static void take_interrupt(struct cpu *cpu)
         cpu->events &= ~(u32)EV_VIP;
         cpu_raise_err(cpu, VEC_GP, 0);
     }
+    if ((cpu->events & EV_SMI) && !cpu->smm) {
+        smm_enter(cpu);
+        cpu->budget--;
+        return;
+    }
     if ((cpu->events & EV_NMI) && !cpu->nmi_masked) {
         cpu->events &= ~(u32)EV_NMI;
         cpu->nmi_masked = true;
@@ -471,8 +477,11 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
-    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu))
+    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu)) {
+        if (cpu->events & EV_SMI) /* which saves that the CPU was halted */
+            take_interrupt(cpu);
         cpu->events &= ~(u32)EV_HALT;
+    }
     cpu->unwind = &env;
     switch (sigsetjmp(env, 0)) {
     case UNWIND_FAULT:

@@ -63,6 +63,7 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
         hash_u64(h, cpu->dr[i]);
     hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->rep_more << 9 | (u64)events << 32);
     hash_u64(h, cpu->debug_hits);
+    hash_u64(h, cpu->smbase | (u64)cpu->smm << 32);
     if (cpu->rep_more)
         hash_u64(h, flags_eval(cpu->rep_cc.op, cpu->rep_cc.dst, cpu->rep_cc.src, cpu->rep_cc.aux));
     hash_fpu(h, &cpu->fpu);
@@ -167,8 +168,10 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
     static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
     static const char *const ordinal[] = {"first", "second", "third"};
     const struct cpu *cpu = o->cpu;
-    fprintf(out, "orrery: triple fault: the CPU has shut down\n");
-    for (unsigned i = 0; i < 3; i++) {
+    bool faults = cpu->shutdown[2].icount; /* else RSM found a state that cannot be */
+    fprintf(out, "orrery: %s: the CPU has shut down\n",
+            faults ? "triple fault" : "RSM with an invalid state");
+    for (unsigned i = 0; faults && i < 3; i++) {
         const struct fault_record *f = &cpu->shutdown[i];
         fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector,
                 f->cs, f->eip);

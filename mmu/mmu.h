@@ -11,6 +11,7 @@ struct mmu {
     struct tlb *tlb;
     u32 cr0, cr3, cr4;
     bool nxe;        /* EFER.NXE */
+    bool smm;        /* the CPU is in SMM: the chipset shows it SMRAM */
     u64 pdpte[4];    /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
     u64 a20_mask;    /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
     u8 phys_bits;    /* MAXPHYADDR, for reserved-bit faults */
@@ -72,6 +73,12 @@ bool mmu_flush_page(struct mmu *m,
 /* The page at pa has got its first translated code: no TLB entry may grant writing to it any more.
  */
 void mmu_protect_code(struct mmu *m, paddr pa);
+
+/* The physical address by which phys knows what the CPU means by pa: they differ for SMRAM. */
+static inline paddr mmu_smram(const struct mmu *m, paddr pa, bool fetch)
+{
+    return pa - SMRAM_BASE < SMRAM_SIZE ? phys_smram(m->phys, pa, m->smm, fetch) : pa;
+}
 
 /* Frees what the TLB has allocated (not the struct tlb, which is the CPU's), and empties it. */
 void mmu_release(struct mmu *m);

@@ -78,7 +78,7 @@ static u64 read_entry(struct mmu *m, struct path *w, paddr at, unsigned size)
 {
     u64 v;
 
-    at &= m->a20_mask;
+    at = mmu_smram(m, at & m->a20_mask, false);
     v = w->peek && phys_is_mmio(m->phys, at) ? 0 : phys_read(m->phys, at, size);
     w->entry[w->n] = at;
     w->value[w->n++] = v;
@@ -189,7 +189,8 @@ static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struc
 static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr page,
                               struct mmu_walk *out)
 {
-    out->pa = ((page & ~(u64)PAGE_MASK) | (la & PAGE_MASK)) & m->a20_mask;
+    out->pa = mmu_smram(m, ((page & ~(u64)PAGE_MASK) | (la & PAGE_MASK)) & m->a20_mask,
+                        acc == ACCESS_EXEC);
     out->host = phys_host(m->phys, out->pa, acc == ACCESS_WRITE);
     out->pf_code = 0;
     if (!out->host)
@@ -270,7 +271,8 @@ enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, stru
     if (tlb_has(m->tlb, la, priv, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
         u8 *host = tlb_host(m->tlb, la, priv, ACCESS_EXEC);
         u64 offset = (u64)(host - phys_ram(m->phys));
-        if (offset < phys_ram_size(m->phys)) { /* not added RAM or ROM */
+        /* not added RAM or ROM, nor SMRAM */
+        if (offset < phys_ram_size(m->phys) && offset - SMRAM_BASE >= SMRAM_SIZE) {
             *out = (struct mmu_walk){.pa = offset, .host = host};
             *global = e->addend & TLB_GLOBAL;
             return MMU_MEMORY;
@@ -299,7 +301,7 @@ bool mmu_load_pdptes(struct mmu *m)
     u64 v[4];
 
     for (unsigned i = 0; i < 4; i++) {
-        v[i] = phys_read(m->phys, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, 8);
+        v[i] = phys_read(m->phys, mmu_smram(m, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, false), 8);
         if ((v[i] & E_P) && (v[i] & reserved))
             return false;
     }
