@@ -123,8 +123,7 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
         return NULL;
     if (tlb_has(cpu->mmu.tlb, la, priv, acc))
         return tlb_host(cpu->mmu.tlb, la, priv, acc);
-    if (mmu_translate(&cpu->mmu, la, acc, priv, &w) == MMU_FAULT)
-        cpu_raise_pf(cpu, la, w.pf_code);
+    mem_translate(cpu, la, acc, priv, &w);
     *pa = w.pa;
     return mmu_watched(&cpu->mmu, la) ? NULL : w.host;
 }

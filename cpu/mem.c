@@ -28,6 +28,22 @@ static inline bool crosses(laddr la, unsigned len)
     return (la & PAGE_MASK) + len > PAGE_SIZE;
 }
 
+enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
+                              struct mmu_walk *w)
+{
+    enum mmu_result r = mmu_translate(&cpu->mmu, la, acc, priv, w);
+
+    if (r == MMU_FAULT)
+        cpu_raise_pf(cpu, la, w->pf_code);
+    if (cpu->mmu.code_written) { /* perhaps the running block's: nothing has been done yet */
+        cpu->mmu.code_written = false;
+        if (cpu->in_block)
+            cpu->hooks->restart_single(cpu);
+        cpu->io_done = 1;
+    }
+    return r;
+}
+
 static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv,
                      struct part *out)
 {
@@ -38,8 +54,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         out->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
         return;
     }
-    if (mmu_translate(&cpu->mmu, la, acc, priv, &w) == MMU_FAULT)
-        cpu_raise_pf(cpu, la, w.pf_code);
+    mem_translate(cpu, la, acc, priv, &w);
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)

@@ -9,6 +9,9 @@
 /* size 1, 2, 4 or 8; may cross a page (both pages are checked before either is touched). */
 u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
 void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv);
+/* mmu_translate() that raises #PF. */
+enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
+                              struct mmu_walk *w);
 /* Checks that a write would succeed, without writing. */
 void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
 /* Any length, for FXSAVE and the like. A device among the pages is accessed in the largest units

@@ -384,6 +384,15 @@ static void run_blocks(struct jit *jit)
 
 /* -- the loop -- */
 
+static bool take_smi(struct cpu *cpu)
+{
+    if (!(cpu->events & EV_SMI) || cpu->smm)
+        return false;
+    smm_enter(cpu);
+    cpu->budget--;
+    return true;
+}
+
 /* Takes what is pending and allowed; costs one tick. */
 static void take_interrupt(struct cpu *cpu)
 {
@@ -393,11 +402,8 @@ static void take_interrupt(struct cpu *cpu)
         cpu->events &= ~(u32)EV_VIP;
         cpu_raise_err(cpu, VEC_GP, 0);
     }
-    if ((cpu->events & EV_SMI) && !cpu->smm) {
-        smm_enter(cpu);
-        cpu->budget--;
+    if (take_smi(cpu))
         return;
-    }
     if ((cpu->events & EV_NMI) && !cpu->nmi_masked) {
         cpu->events &= ~(u32)EV_NMI;
         cpu->nmi_masked = true;
@@ -478,8 +484,7 @@ void jit_run(struct jit *jit, u64 until)
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
     if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu)) {
-        if (cpu->events & EV_SMI) /* which saves that the CPU was halted */
-            take_interrupt(cpu);
+        take_smi(cpu); /* which saves that the CPU was halted */
         cpu->events &= ~(u32)EV_HALT;
     }
     cpu->unwind = &env;

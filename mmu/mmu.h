@@ -10,14 +10,15 @@ struct mmu {
     struct phys *phys;
     struct tlb *tlb;
     u32 cr0, cr3, cr4;
-    bool nxe;        /* EFER.NXE */
-    bool smm;        /* the CPU is in SMM: the chipset shows it SMRAM */
-    u64 pdpte[4];    /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;    /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
-    u8 phys_bits;    /* MAXPHYADDR, for reserved-bit faults */
-    bool pat, pse36; /* the CPU has them: bits of entries that are reserved otherwise */
-    u32 phys_gen;    /* phys_generation() that the TLB was filled under */
-    laddr watch[4];  /* addresses whose pages must not be filled for data: accesses are watched */
+    bool nxe;          /* EFER.NXE */
+    bool smm;          /* the CPU is in SMM: the chipset shows it SMRAM */
+    bool code_written; /* a walk has set A or D in a line that holds translated code */
+    u64 pdpte[4];      /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
+    u64 a20_mask;      /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
+    u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
+    bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
+    u32 phys_gen;      /* phys_generation() that the TLB was filled under */
+    laddr watch[4];    /* addresses whose pages must not be filled for data: accesses are watched */
     u8 nwatch;
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */

@@ -205,6 +205,27 @@ static void test_entry_bits(void **state)
     assert_int_equal(w.pf_code, PF_P | PF_RSVD);
 }
 
+/* The accessed bit goes into a read-only GDT only if CR0.WP does not protect it. */
+static void test_read_only_gdt(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+
+    poke(s, 0x20000, 4, 0x21003);
+    for (u32 i = 0; i < 16; i++)
+        poke(s, 0x21000 + 4 * i, 4, i << 12 | (i == GDT >> 12 ? 1 : 3));
+    ASSERT_OK(s, cr3_load(cpu, 0x20000));
+    ASSERT_OK(s, cr0_load(cpu, cpu->cr0 | CR0_PG | CR0_WP));
+    put_desc(s, S_DATA16, 0, 0xffff, 0x92, F_16);
+    ASSERT_RAISES(s, VEC_PF, PF_P | PF_W, seg_load(cpu, SEG_ES, S_DATA16));
+    assert_int_equal(cpu->cr2, GDT + S_DATA16 + 5);
+    assert_int_equal(cpu->seg[SEG_ES].sel, S_DATA0);
+    ASSERT_OK(s, seg_load(cpu, SEG_ES, S_DATA0)); /* set already */
+    ASSERT_OK(s, cr0_load(cpu, cpu->cr0 & ~(u32)CR0_WP));
+    ASSERT_OK(s, seg_load(cpu, SEG_ES, S_DATA16));
+    assert_int_equal(peek(s, GDT + S_DATA16 + 5, 1), 0x93);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +236,7 @@ int main(void)
         SYS_TEST(test_machine_check_registers),
         SYS_TEST(test_memory_types),
         SYS_TEST(test_entry_bits),
+        SYS_TEST(test_read_only_gdt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

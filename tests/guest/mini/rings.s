@@ -99,6 +99,8 @@ user_tests:
     or dword ptr [esp], 0x40000
     popfd
     show align, mov eax, [0x200001]
+    mov eax, 5
+    bound eax, [bounds]                 # two doublewords, each aligned
     pushfd
     and dword ptr [esp], 0xfffbffff
     popfd
@@ -282,8 +284,9 @@ task_code:
     iretd
 
 .data
+.balign 8
+    .long 0
 bounds: .long 0, 10
-.balign 4
 task:
     .long 0, 0, 0, 0, 0, 0, 0, 0        # link, stacks, CR3
     .long task_code, 2                  # EIP, EFLAGS
