@@ -61,6 +61,14 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
 }
 
+/* Translated code stops for a watchpoint before anything has happened. A task switch that has
+ * retired already (insn_left is 0) goes on: the run loop comes next. */
+static void watch(struct cpu *cpu, laddr la, unsigned len, enum access acc)
+{
+    if (cpu->in_block && cpu->insn_left && debug_watches(cpu, la, len, acc))
+        cpu->hooks->restart_single(cpu);
+}
+
 /* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not
  * accessible. */
 static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv,
@@ -76,8 +84,10 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         map_part(cpu, la + first, len - first, acc, priv, &s->part[1]);
         s->n = 2;
     }
-    if (cpu->mmu.nwatch)
+    if (cpu->mmu.nwatch) {
+        watch(cpu, la, len, acc);
         debug_memory(cpu, la, len, acc);
+    }
 }
 
 /* The largest access unit that fits into len bytes. */
@@ -194,6 +204,8 @@ static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum
 
         n = n < len ? n : len;
         map_part(cpu, la, n, acc, priv, &p);
+        if (cpu->mmu.nwatch)
+            watch(cpu, la, n, acc);
         la += n;
         len -= n;
     }

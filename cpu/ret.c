@@ -35,7 +35,7 @@ static void load_eflags(struct cpu *cpu, u32 value, unsigned size, unsigned cpl)
         may |= FLAG_IF;
     /* RF matters to instruction breakpoints only, which clear it; kept otherwise it would show in
      * frames. */
-    if (size == 4 && debug_armed(cpu))
+    if (size == 4 && debug_on_code(cpu))
         may |= FLAG_RF;
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~(may | FLAG_RF)) | (value & may));
 }

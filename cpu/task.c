@@ -160,7 +160,7 @@ static void load_segments(struct cpu *cpu, const u32 *v, u32 ext)
 static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
 {
     cpu->eip = v[TF_EIP];
-    cpu_set_eflags(cpu, debug_armed(cpu) ? eflags : eflags & ~(u32)FLAG_RF);
+    cpu_set_eflags(cpu, debug_on_code(cpu) ? eflags : eflags & ~(u32)FLAG_RF);
     for (unsigned i = 0; i < GPR_COUNT; i++)
         cpu->gpr[i] = v[TF_GPR + i];
     for (unsigned i = 0; i < SEG_COUNT; i++)

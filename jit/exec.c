@@ -214,7 +214,7 @@ static u32 step(struct jit *jit, u32 n)
 static u32 breakpoints(struct cpu *cpu, bool after_mov_ss)
 {
     u32 hits = 0;
-    if (!debug_armed(cpu))
+    if (!debug_on_code(cpu))
         return 0;
     if (!(cpu->eflags & FLAG_RF) && !after_mov_ss)
         hits = debug_fetch(cpu);
@@ -466,7 +466,8 @@ static void run_loop(struct jit *jit)
         refresh_tag(jit);
         if (cpu->budget <= 0)
             break;
-        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || debug_armed(cpu))
+        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
+            debug_on_code(cpu))
             step_one(jit);
         else
             run_blocks(jit);
