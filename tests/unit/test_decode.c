@@ -270,7 +270,7 @@ static void test_invalid(void **state)
     assert_int_equal(result(state, true, BYTES(0xfe, 0xd0)), DECODE_UD);
     assert_int_equal(result(state, true, BYTES(0xff, 0xd8)), DECODE_UD); /* lcall of a register */
     assert_int_equal(result(state, true, BYTES(0x0f, 0x04)), DECODE_UD);
-    assert_int_equal(result(state, true, BYTES(0x0f, 0xaa)), DECODE_UD);       /* RSM */
+    assert_int_equal(result(state, true, BYTES(0x0f, 0x0a)), DECODE_UD);
     assert_int_equal(result(state, true, BYTES(0xc5, 0xf8, 0x77)), DECODE_UD); /* VZEROUPPER */
     assert_int_equal(result(state, true, BYTES(0x66, 0x0f, 0xae, 0xf0)), DECODE_UD);
 }
