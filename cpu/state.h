@@ -210,9 +210,9 @@ enum {
     EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
     EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
-    EV_VIP = 1 << 7,     /* VIF and VIP were loaded together: #GP(0) before the next instruction */
-    EV_MOV_SS = 1 << 8,  /* beside EV_SHADOW: debug traps wait for the next instruction, too */
-    EV_SMI = 1 << 9,     /* the SMI pin had an edge: taken once SMM is left */
+    EV_VIP = 1 << 10,    /* VIF and VIP were loaded together: #GP(0) before the next instruction */
+    EV_MOV_SS = 1 << 11, /* beside EV_SHADOW: debug traps wait for the next instruction, too */
+    EV_SMI = 1 << 12,    /* the SMI pin had an edge: taken once SMM is left */
 };
 
 struct cpu {

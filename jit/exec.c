@@ -467,7 +467,7 @@ static void run_loop(struct jit *jit)
         if (cpu->budget <= 0)
             break;
         if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
-            debug_on_code(cpu))
+            (debug_armed(cpu) && debug_on_code(cpu)))
             step_one(jit);
         else
             run_blocks(jit);
