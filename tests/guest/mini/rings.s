@@ -14,6 +14,7 @@
 #! out int #0d 018a
 #! out cr #0d 0000
 #! out align #11 0000
+#! out cmpxchg8b #11 0000
 #! out call gate 0010 0018 11112222 0023
 #! out sysenter 0010 0018 0008f000
 #! out sysexit 0023 002b
@@ -101,6 +102,7 @@ user_tests:
     show align, mov eax, [0x200001]
     mov eax, 5
     bound eax, [bounds]                 # two doublewords, each aligned
+    show cmpxchg8b, cmpxchg8b [bounds]  # one operand of eight bytes
     pushfd
     and dword ptr [esp], 0xfffbffff
     popfd
