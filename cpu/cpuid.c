@@ -72,6 +72,8 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
+    cpu->mmu.pat = cpu_has(cpu, FEAT_PAT);
+    cpu->mmu.pse36 = cpu_has(cpu, FEAT_PSE36);
 }
 
 u32 cpu_cr4_bits(const struct cpu *cpu)
@@ -80,10 +82,11 @@ u32 cpu_cr4_bits(const struct cpu *cpu)
         u8 feature;
         u32 bits;
     } rows[] = {
-        {FEAT_VME, CR4_VME | CR4_PVI}, {FEAT_TSC, CR4_TSD},  {FEAT_DE, CR4_DE},
-        {FEAT_PSE, CR4_PSE},           {FEAT_PAE, CR4_PAE},  {FEAT_MCE, CR4_MCE},
-        {FEAT_PGE, CR4_PGE},           {FEAT_CMOV, CR4_PCE}, {FEAT_FXSR, CR4_OSFXSR},
-        {FEAT_SSE, CR4_OSXMMEXCPT},
+        {FEAT_VME, CR4_VME | CR4_PVI}, {FEAT_TSC, CR4_TSD},   {FEAT_DE, CR4_DE},
+        {FEAT_PSE, CR4_PSE},           {FEAT_PAE, CR4_PAE},   {FEAT_MCE, CR4_MCE},
+        {FEAT_PGE, CR4_PGE},           {FEAT_CMOV, CR4_PCE},  {FEAT_FXSR, CR4_OSFXSR},
+        {FEAT_SSE, CR4_OSXMMEXCPT},    {FEAT_UMIP, CR4_UMIP}, {FEAT_SMEP, CR4_SMEP},
+        {FEAT_SMAP, CR4_SMAP},
     };
     u32 bits = 0;
 

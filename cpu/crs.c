@@ -12,9 +12,6 @@
 #include "cpu/excp.h"
 #include "cpu/seg.h"
 
-#define CR0_WRITABLE                                                                               \
-    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
-
 /* Makes the control registers cr0, cr3, cr4; reloads the PDPTEs if they are in use. */
 static void set_paging(struct cpu *cpu, u32 cr0, u32 cr3, u32 cr4)
 {
@@ -81,13 +78,14 @@ void cr3_load(struct cpu *cpu, u32 value)
 
 void cr4_load(struct cpu *cpu, u32 value)
 {
-    const u32 paging = CR4_PSE | CR4_PAE | CR4_PGE;
+    const u32 pdptes = CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP;
     u32 changed = value ^ cpu->cr4;
 
     if (value & ~cpu_cr4_bits(cpu))
         cpu_raise_err(cpu, VEC_GP, 0);
-    if (changed & paging) {
+    if (changed & pdptes)
         set_paging(cpu, cpu->cr0, cpu->cr3, value);
+    if (changed & (pdptes | CR4_SMAP)) {
         mmu_flush(&cpu->mmu);
     }
     cpu->cr4 = cpu->mmu.cr4 = value;
@@ -109,7 +107,7 @@ void dr_load(struct cpu *cpu, unsigned n, u32 value)
     if (n == 6)
         value = (value & 0xe00f) | 0xffff0ff0;
     else if (n == 7)
-        value = (value & 0xffff2fff) | 0x400;
+        value = (value & 0xffff27ff) | 0x400;
     cpu->dr[n] = value;
     debug_update(cpu);
 }

@@ -5,6 +5,9 @@
 
 #include "cpu/state.h"
 
+#define CR0_WRITABLE                                                                               \
+    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+
 void cr0_load(struct cpu *cpu, u32 value);
 void cr3_load(struct cpu *cpu, u32 value);
 void cr4_load(struct cpu *cpu, u32 value);

@@ -27,6 +27,16 @@ static bool overlaps(const struct breakpoint *b, u32 first, unsigned len)
     return first - b->start <= b->last - b->start || b->start - first < len;
 }
 
+bool debug_on_code(const struct cpu *cpu)
+{
+    for (unsigned n = 0; debug_armed(cpu) && n < 4; n++) {
+        struct breakpoint b = breakpoint(cpu, n);
+        if (b.on && b.kind == EXECUTE)
+            return true;
+    }
+    return false;
+}
+
 u32 debug_fetch(const struct cpu *cpu)
 {
     laddr la = cpu->seg[SEG_CS].base + cpu->eip;
@@ -40,14 +50,27 @@ u32 debug_fetch(const struct cpu *cpu)
     return hits;
 }
 
-void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc)
+static u32 memory_hits(const struct cpu *cpu, laddr la, unsigned len, enum access acc)
 {
+    u32 hits = 0;
+
     for (unsigned n = 0; n < 4; n++) {
         struct breakpoint b = breakpoint(cpu, n);
         if (b.on && (b.kind == READ_WRITE || (b.kind == WRITE && acc == ACCESS_WRITE)) &&
             overlaps(&b, la, len))
-            cpu->debug_hits |= 1u << n;
+            hits |= 1u << n;
     }
+    return hits;
+}
+
+void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc)
+{
+    cpu->debug_hits |= memory_hits(cpu, la, len, acc);
+}
+
+bool debug_watches(const struct cpu *cpu, laddr la, unsigned len, enum access acc)
+{
+    return memory_hits(cpu, la, len, acc);
 }
 
 void debug_port(struct cpu *cpu, u16 port, unsigned size)
@@ -56,9 +79,23 @@ void debug_port(struct cpu *cpu, u16 port, unsigned size)
         return;
     for (unsigned n = 0; n < 4; n++) {
         struct breakpoint b = breakpoint(cpu, n);
-        if (b.on && b.kind == PORT && overlaps(&b, port, size))
+        if (b.on && b.kind == PORT && overlaps(&b, port, size)) {
+            if (cpu->in_block)
+                cpu->hooks->restart_single(cpu);
             cpu->debug_hits |= 1u << n;
+        }
     }
+}
+
+void debug_report(struct cpu *cpu, u32 dr6_bits)
+{
+    cpu->dr[6] = (cpu->dr[6] & ~15u) | dr6_bits;
+}
+
+void debug_entered(struct cpu *cpu)
+{
+    cpu->dr[7] &= ~(u32)DR7_GD;
+    cpu->msr.debugctl &= ~(u64)DEBUGCTL_BTF;
 }
 
 void debug_update(struct cpu *cpu)

@@ -61,6 +61,7 @@ static const struct supplement {
 } supplements[] = {
     {MAP_1B, 0x90, 0x90, 0, 0, "PAUSE with 67: unknown to 5"},
     {MAP_1B, 0xd8, 0xdf, 0, 0, "x87: sem_x87 decides; 4 and 5 know different aliases"},
+    {MAP_0F, 0x01, 0x01, 0xf8, 0xc8, "CLAC, STAC: sem_set_ac refuses what else is there"},
     {MAP_0F, 0x0d, 0x0d, 0, 0, "prefetch: unknown to 4, without some hints in 5"},
     {MAP_0F, 0x18, 0x1f, 0, 0, "hint NOPs: register forms, and other hints than 0F 1F /0"},
     {MAP_0F, 0xae, 0xae, 0xc0, 0xc0, "fences with a ModRM.rm other than 0"},

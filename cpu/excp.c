@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "cpu/debug.h"
 #include "cpu/gate.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
@@ -100,6 +101,8 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     if (sigsetjmp(env, 0))
         return false;
     gate_deliver(cpu, ev);
+    if (ev->vec == VEC_DB)
+        debug_entered(cpu);
     return true;
 }
 
@@ -159,9 +162,18 @@ void cpu_interrupt(struct cpu *cpu, u8 vec)
 
 void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits)
 {
-    cpu->dr[6] |= dr6_bits;
-    cpu->dr[7] &= ~(1u << 13); /* GD, so that the handler can reach the debug registers */
+    debug_report(cpu, dr6_bits);
     cpu_interrupt(cpu, VEC_DB);
+}
+
+void cpu_icebp(struct cpu *cpu)
+{
+    bool stepping = cpu->eflags & FLAG_TF;
+
+    gate_deliver(cpu, &(struct event){.vec = VEC_DB});
+    debug_entered(cpu);
+    if (stepping)
+        cpu->events |= EV_NO_STEP;
 }
 
 void cpu_soft_int(struct cpu *cpu, u8 vec)

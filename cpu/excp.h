@@ -13,8 +13,12 @@ _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 /* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction.
  * May raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */
 void cpu_soft_int(struct cpu *cpu, u8 vec);
-/* Delivers #DB as a trap (single step, data breakpoint, INT1) between instructions; dr6_bits are
- * ORed into DR6. */
+/* INT1: a #DB of the processor's own, without the check of the gate's DPL (SDM 2, INT n). May
+ * raise.
+ */
+void cpu_icebp(struct cpu *cpu);
+/* Delivers #DB as a trap (single step, data breakpoint) between instructions, or as the fault of
+ * an instruction breakpoint; dr6_bits go to DR6. */
 void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits);
 /* Delivers an external interrupt or NMI between instructions (cpu->eip is the return address). */
 void cpu_interrupt(struct cpu *cpu, u8 vec);

@@ -67,15 +67,19 @@ static void through_gate(struct cpu *cpu, struct desc gate, bool call, u32 next)
         tss_stack(cpu, cpl, 0, &ss, &esp);
         for (u32 i = 0; i < n; i++)
             params[i] = stack_pop(cpu, &old, size);
-        st = (struct stack){&ss, esp, stack_mask(&ss), cpl == 3, sel_err(ss.sel)};
+        st = (struct stack){&ss, esp, stack_mask(&ss), stack_priv(cpu, cpl), sel_err(ss.sel)};
+        stack_check_room(cpu, &st, (n + 4) * size);
+        check_target(cpu, cs.limit, eip);
         stack_push(cpu, &st, size, cpu->seg[SEG_SS].sel);
         stack_push(cpu, &st, size, cpu->gpr[ESP]);
         while (n--)
             stack_push(cpu, &st, size, params[n]);
     }
+    if (call && cpl == cpu->cpl)
+        stack_check_room(cpu, &st, 2 * size);
+    check_target(cpu, cs.limit, eip);
     if (call)
         push_return(cpu, &st, size, next);
-    check_target(cpu, cs.limit, eip);
     if (cpl != cpu->cpl)
         cpu->seg[SEG_SS] = ss;
     cpu->gpr[ESP] = st.sp;
@@ -143,6 +147,7 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
     struct segment cs;
 
     if (!cpu_prot(cpu)) {
+        stack_check_room(cpu, &st, 2 * opsize);
         check_target(cpu, cpu->seg[SEG_CS].limit, off);
         push_return(cpu, &st, opsize, next);
         cpu->gpr[ESP] = st.sp;
@@ -155,6 +160,7 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
         return;
     }
     direct_code(cpu, sel, d, &cs);
+    stack_check_room(cpu, &st, 2 * opsize);
     check_target(cpu, cs.limit, off);
     push_return(cpu, &st, opsize, next);
     cpu->gpr[ESP] = st.sp;

@@ -111,7 +111,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
         u32 esp;
 
         tss_stack(cpu, cpl, ext, &ss, &esp);
-        st = (struct stack){&ss, esp, stack_mask(&ss), false, sel_err(ss.sel) | ext};
+        st = (struct stack){&ss, esp, stack_mask(&ss), stack_priv(cpu, cpl), sel_err(ss.sel) | ext};
         if (vm) {
             f.v[f.n++] = cpu->seg[SEG_GS].sel;
             f.v[f.n++] = cpu->seg[SEG_FS].sel;
@@ -123,13 +123,14 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
     } else {
         st.err = ext;
     }
-    if (eip > cs.limit)
-        cpu_raise_err(cpu, VEC_GP, ext);
     f.v[f.n++] = flags_image(cpu, ev);
     f.v[f.n++] = cpu->seg[SEG_CS].sel;
     f.v[f.n++] = cpu->eip;
     if (ev->has_error)
         f.v[f.n++] = ev->error;
+    stack_check_room(cpu, &st, f.n * (type & 8 ? 4 : 2));
+    if (eip > cs.limit)
+        cpu_raise_err(cpu, VEC_GP, ext);
     push_frame(cpu, &st, &f, type & 8 ? 4 : 2);
 
     if (vm) {
@@ -150,6 +151,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
 
 void gate_deliver(struct cpu *cpu, const struct event *ev)
 {
+    cpu->rep_more = false;
     if (!(cpu->cr0 & CR0_PE)) {
         deliver_real(cpu, ev);
         return;

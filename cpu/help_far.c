@@ -1,8 +1,10 @@
 /* Helpers for far transfers and software interrupts. Each sets cpu->eip; the block leaves to the
  * run loop next. */
+#include "cpu/excp.h"
 #include "cpu/far.h"
-#include "cpu/gate.h"
 #include "cpu/helpers.h"
+#include "cpu/smm.h"
+#include "cpu/vme.h"
 
 static u32 next_eip(const struct cpu *cpu, u32 len)
 {
@@ -39,9 +41,8 @@ static void soft_int(struct cpu *cpu, u8 vec, u32 len)
 
 void help_int_n(struct cpu *cpu, u32 vec, u32 len)
 {
-    if ((cpu->eflags & FLAG_VM) && cpu_iopl(cpu) < 3)
-        cpu_raise_err(cpu, VEC_GP, 0);
-    soft_int(cpu, (u8)vec, len);
+    if (!(cpu->eflags & FLAG_VM) || !vme_soft_int(cpu, (u8)vec, next_eip(cpu, len)))
+        soft_int(cpu, (u8)vec, len);
 }
 
 void help_int3(struct cpu *cpu, u32 len)
@@ -57,11 +58,15 @@ void help_into(struct cpu *cpu, u32 len)
         cpu->eip = next_eip(cpu, len);
 }
 
-/* INT1 is a trap of the processor's own: no check of the gate's DPL (SDM 2, INT n). */
 void help_int1(struct cpu *cpu, u32 len)
 {
     cpu->eip = next_eip(cpu, len);
-    gate_deliver(cpu, &(struct event){.vec = VEC_DB});
+    cpu_icebp(cpu);
+}
+
+void help_rsm(struct cpu *cpu)
+{
+    smm_resume(cpu);
 }
 
 void help_sysenter(struct cpu *cpu)

@@ -4,7 +4,8 @@
 #include "cpu/cpuid.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
-#include "cpu/mem.h"
+#include "cpu/seg.h"
+#include "cpu/vme.h"
 
 void help_raise(struct cpu *cpu, u32 vec, u32 has_error, u32 error)
 {
@@ -204,34 +205,18 @@ void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
     }
     frame_push(&f, &sp, frame);
     sp -= locals;
-    mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_user(cpu));
+    mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_priv(cpu));
     cpu->gpr[ESP] = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
     cpu->gpr[EBP] = size == 4 ? frame : (cpu->gpr[EBP] & 0xffff0000) | (frame & 0xffff);
 }
 
 /* -- PUSHF and POPF (SDM volume 2; virtual-8086 mode: volume 3B, 20.2.7 and 20.3) -- */
 
-static u32 iopl(const struct cpu *cpu)
-{
-    return (cpu->eflags & FLAG_IOPL) >> 12;
-}
-
-/* Virtual-8086 mode with IOPL below 3 has neither, except that VME gives the 16-bit forms VIF for
- * IF. */
-static bool use_vif(struct cpu *cpu, u32 opsize)
-{
-    if (!(cpu->eflags & FLAG_VM) || iopl(cpu) == 3)
-        return false;
-    if (opsize == 4 || !(cpu->cr4 & CR4_VME))
-        cpu_raise_err(cpu, VEC_GP, 0);
-    return true;
-}
-
 u32 help_pushf(struct cpu *cpu, u32 opsize)
 {
     u32 image = cpu_eflags(cpu) & ~(u32)(FLAG_VM | FLAG_RF);
 
-    if (use_vif(cpu, opsize)) {
+    if (vme_uses_vif(cpu, opsize)) {
         image &= ~(u32)FLAG_IF;
         image |= FLAG_IOPL | (cpu->eflags & FLAG_VIF ? FLAG_IF : 0);
     }
@@ -240,7 +225,7 @@ u32 help_pushf(struct cpu *cpu, u32 opsize)
 
 void help_popf_check(struct cpu *cpu, u32 opsize)
 {
-    use_vif(cpu, opsize);
+    vme_uses_vif(cpu, opsize);
 }
 
 /* Guests tell processor generations apart by the bits of EFLAGS that stay clear. */
@@ -255,9 +240,8 @@ u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
     u32 old = cpu_eflags(cpu), value;
     u32 mask = FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_NT;
 
-    if (use_vif(cpu, opsize)) {
-        if ((image & FLAG_TF) || ((image & FLAG_IF) && (old & FLAG_VIP)))
-            cpu_raise_err(cpu, VEC_GP, 0);
+    if (vme_uses_vif(cpu, opsize)) {
+        vme_check_load(cpu, image);
         mask |= FLAG_VIF;
         image &= ~(u32)FLAG_VIF;
         image |= image & FLAG_IF ? FLAG_VIF : 0;
@@ -266,7 +250,7 @@ u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
             mask |= model_flags(cpu);
         if (cpu->cpl == 0)
             mask |= FLAG_IOPL | FLAG_IF;
-        else if (cpu->cpl <= iopl(cpu))
+        else if (cpu->cpl <= cpu_iopl(cpu))
             mask |= FLAG_IF;
     }
     value = (old & ~mask & ~(u32)FLAG_RF) | (image & mask);

@@ -8,6 +8,7 @@
 #include "cpu/debug.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
+#include "cpu/smm.h"
 
 enum { CHUNK = 1024, TSS_IO_BASE = 0x66 };
 
@@ -26,32 +27,48 @@ static void check_ports(struct cpu *cpu, u16 port, unsigned size)
         cpu_raise_err(cpu, VEC_GP, 0);
 }
 
-static u32 port_in(struct cpu *cpu, u16 port, unsigned size)
+/* type and mem: what the access is part of, enum smm_io_type and the linear address of INS, OUTS.
+ */
+static u32 port_in(struct cpu *cpu, u16 port, unsigned size, unsigned type, laddr mem)
 {
+    u32 events = cpu->events;
+
     cpu->io_done = 1;
     debug_port(cpu, port, size);
-    return cpu->pins.in(cpu->pins.opaque, port, size);
+    u32 value = cpu->pins.in(cpu->pins.opaque, port, size);
+    smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);
+    return value;
 }
 
-static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value)
+static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value, unsigned type, laddr mem)
 {
-    u32 mask = size == 4 ? 0xffffffff : (1u << 8 * size) - 1;
+    u32 mask = size == 4 ? 0xffffffff : (1u << 8 * size) - 1, events = cpu->events;
 
     cpu->io_done = 1;
     debug_port(cpu, port, size);
     cpu->pins.out(cpu->pins.opaque, port, size, value & mask);
+    smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);
 }
 
-u32 help_in(struct cpu *cpu, u32 port, u32 size)
+static unsigned immediate(u32 how)
 {
-    check_ports(cpu, (u16)port, size);
-    return port_in(cpu, (u16)port, size);
+    return how & IO_IMMEDIATE ? SMM_IO_IMM : 0;
 }
 
-void help_out(struct cpu *cpu, u32 port, u32 size, u32 value)
+u32 help_in(struct cpu *cpu, u32 port, u32 how)
 {
+    unsigned size = how & 7;
+
     check_ports(cpu, (u16)port, size);
-    port_out(cpu, (u16)port, size, value);
+    return port_in(cpu, (u16)port, size, SMM_IO_IN | immediate(how), 0);
+}
+
+void help_out(struct cpu *cpu, u32 port, u32 how, u32 value)
+{
+    unsigned size = how & 7;
+
+    check_ports(cpu, (u16)port, size);
+    port_out(cpu, (u16)port, size, value, SMM_IO_OUT | immediate(how), 0);
 }
 
 struct io_string {
@@ -74,21 +91,27 @@ static void add_masked(u32 *reg, u32 n, u32 mask)
     *reg = (*reg & ~mask) | ((*reg + n) & mask);
 }
 
+static unsigned repeated(const struct io_string *s)
+{
+    return s->rep ? SMM_IO_REP : 0;
+}
+
 static void ins_one(struct cpu *cpu, const struct io_string *s)
 {
     laddr la = seg_linear(cpu, SEG_ES, cpu->gpr[EDI] & s->mask, s->size, ACCESS_WRITE);
 
-    mem_probe_write(cpu, la, s->size, cpu_user(cpu)); /* before the device gives the datum away */
-    mem_write(cpu, la, s->size, port_in(cpu, (u16)cpu->gpr[EDX], s->size), cpu_user(cpu));
+    mem_probe_write(cpu, la, s->size, cpu_priv(cpu)); /* before the device gives the datum away */
+    u32 value = port_in(cpu, (u16)cpu->gpr[EDX], s->size, SMM_IO_INS | repeated(s), la);
+    mem_write(cpu, la, s->size, value, cpu_priv(cpu));
     add_masked(&cpu->gpr[EDI], (u32)cpu->df * s->size, s->mask);
 }
 
 static void outs_one(struct cpu *cpu, const struct io_string *s)
 {
     laddr la = seg_linear(cpu, s->seg, cpu->gpr[ESI] & s->mask, s->size, ACCESS_READ);
-    u32 value = (u32)mem_read(cpu, la, s->size, cpu_user(cpu));
+    u32 value = (u32)mem_read(cpu, la, s->size, cpu_priv(cpu));
 
-    port_out(cpu, (u16)cpu->gpr[EDX], s->size, value);
+    port_out(cpu, (u16)cpu->gpr[EDX], s->size, value, SMM_IO_OUTS | repeated(s), la);
     add_masked(&cpu->gpr[ESI], (u32)cpu->df * s->size, s->mask);
 }
 
@@ -121,6 +144,8 @@ static void run_string(struct cpu *cpu, u32 a, u32 len,
             next = here;
     }
     cpu->eip = next;
+    cpu->rep_more = next == here; /* and RF, as in help_str.c */
+    cpu->eflags = (cpu->eflags & ~(u32)FLAG_RF) | (cpu->rep_more ? (u32)FLAG_RF : 0);
 }
 
 void help_ins(struct cpu *cpu, u32 a, u32 len)

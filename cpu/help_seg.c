@@ -112,8 +112,8 @@ void help_ltr(struct cpu *cpu, u32 selector)
 void help_load_table(struct cpu *cpu, u32 idt, u32 seg, u32 off, u32 opsize)
 {
     laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_READ);
-    u16 limit = (u16)mem_read(cpu, la, 2, cpu_user(cpu));
-    u32 base = (u32)mem_read(cpu, la + 2, 4, cpu_user(cpu));
+    u16 limit = (u16)mem_read(cpu, la, 2, cpu_priv(cpu));
+    u32 base = (u32)mem_read(cpu, la + 2, 4, cpu_priv(cpu));
 
     if (opsize == 2)
         base &= 0xffffff;
@@ -130,7 +130,9 @@ void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
 {
     laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_WRITE);
 
-    mem_probe_write(cpu, la, 6, cpu_user(cpu));
-    mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_user(cpu));
-    mem_write(cpu, la + 2, 4, idt ? cpu->idtr.base : cpu->gdtr.base, cpu_user(cpu));
+    if ((cpu->mode & MODE_ALIGN) && (la & 3)) /* SDM 3A table 6-7 */
+        cpu_raise_err(cpu, VEC_AC, 0);
+    mem_probe_write(cpu, la, 6, cpu_priv(cpu));
+    mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_priv(cpu));
+    mem_write(cpu, la + 2, 4, idt ? cpu->idtr.base : cpu->gdtr.base, cpu_priv(cpu));
 }

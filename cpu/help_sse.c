@@ -70,7 +70,7 @@ void help_fxsave(struct cpu *cpu, u32 seg, u32 off)
     store_le(image + FX_MXCSR_MASK, 4, mxcsr_mask(cpu));
     for (unsigned i = 0; i < 16; i++)
         store_le(image + FX_X87 + 8 * i, 8, cpu->xmm[i / 2].q[i % 2]);
-    mem_probe_write(cpu, la, FX_AREA, cpu_user(cpu));
+    mem_probe_write(cpu, la, FX_AREA, cpu_priv(cpu));
     mem_slow_write_block(cpu, la, image, sizeof(image));
 }
 
@@ -98,7 +98,7 @@ void help_maskmov(struct cpu *cpu, u32 la, u32 data_off, u32 mask_off, u32 n)
     memcpy(&mask, (const u8 *)cpu + mask_off, n);
     for (u32 i = 0; i < n; i++)
         if (VB(mask, i) & 0x80)
-            mem_probe_write(cpu, la + i, 1, cpu_user(cpu));
+            mem_probe_write(cpu, la + i, 1, cpu_priv(cpu));
     for (u32 i = 0; i < n; i++)
         if (VB(mask, i) & 0x80)
             mem_slow_write(cpu, la + i, 1, VB(data, i));

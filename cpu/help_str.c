@@ -57,6 +57,15 @@ static u32 chunk_end(const struct chunk *c, bool source, bool dest)
     return *ecx & c->mask;
 }
 
+/* The end of a chunk: is there more? Between iterations RF is set: no breakpoint on the instruction
+ * again, and what interrupts it pushes RF as 1 (SDM 3B 17.3.1.1). */
+static u32 again(struct cpu *cpu, u32 more)
+{
+    cpu->rep_more = more;
+    cpu->eflags = (cpu->eflags & ~(u32)FLAG_RF) | (more ? (u32)FLAG_RF : 0);
+    return more;
+}
+
 static void shorten(struct chunk *c, u64 n)
 {
     if (n < c->n)
@@ -106,16 +115,15 @@ static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum acces
 /* Resolves an element's page, raising #PF. */
 static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
 {
-    bool user = cpu_user(cpu);
+    enum priv priv = cpu_priv(cpu);
     struct mmu_walk w;
 
     *pa = ~(paddr)0;
     if (crosses(la, size))
         return NULL;
-    if (tlb_has(cpu->mmu.tlb, la, user, acc))
-        return tlb_host(cpu->mmu.tlb, la, user, acc);
-    if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
-        cpu_raise_pf(cpu, la, w.pf_code);
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc))
+        return tlb_host(cpu->mmu.tlb, la, priv, acc);
+    mem_translate(cpu, la, acc, priv, &w);
     *pa = w.pa;
     return mmu_watched(&cpu->mmu, la) ? NULL : w.host;
 }
@@ -189,7 +197,7 @@ u32 help_rep_movs(struct cpu *cpu, u32 info)
     u32 len;
 
     if (!chunk_begin(&c, cpu, info))
-        return 0;
+        return again(cpu, 0);
     src = source_side(&c, c.seg, ESI);
     dst = dest_side(&c);
     len = c.n * c.size;
@@ -202,7 +210,7 @@ u32 help_rep_movs(struct cpu *cpu, u32 info)
     else
         for (u32 i = 0; i < c.n; i++)
             put(&c, &dst, i, get(&c, &src, i));
-    return chunk_end(&c, true, true);
+    return again(cpu, chunk_end(&c, true, true));
 }
 
 static void fill(u8 *p, u32 len, u32 value, unsigned size)
@@ -228,14 +236,14 @@ u32 help_rep_stos(struct cpu *cpu, u32 info)
     struct side dst;
 
     if (!chunk_begin(&c, cpu, info))
-        return 0;
+        return again(cpu, 0);
     dst = dest_side(&c);
     if (dst.host)
         fill(low_end(&c, &dst), c.n * c.size, cpu->gpr[EAX], c.size);
     else
         for (u32 i = 0; i < c.n; i++)
             put(&c, &dst, i, cpu->gpr[EAX]);
-    return chunk_end(&c, false, true);
+    return again(cpu, chunk_end(&c, false, true));
 }
 
 u32 help_rep_lods(struct cpu *cpu, u32 info)
@@ -245,13 +253,29 @@ u32 help_rep_lods(struct cpu *cpu, u32 info)
     u32 v = 0, keep;
 
     if (!chunk_begin(&c, cpu, info))
-        return 0;
+        return again(cpu, 0);
     src = source_side(&c, c.seg, ESI);
     for (u32 i = src.host ? c.n - 1 : 0; i < c.n; i++) /* devices see every read */
         v = get(&c, &src, i);
     keep = c.size == 4 ? 0 : ~0u << (c.size * 8);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & keep) | v;
-    return chunk_end(&c, true, false);
+    return again(cpu, chunk_end(&c, true, false));
+}
+
+/* A fault in any chunk of a compare leaves the flags as they were before the first (SDM 2, REP). */
+static void compare_begin(struct cpu *cpu)
+{
+    if (!cpu->rep_more) {
+        cpu->rep_cc.op = cpu->cc_op;
+        cpu->rep_cc.dst = cpu->cc_dst;
+        cpu->rep_cc.src = cpu->cc_src;
+        cpu->rep_cc.aux = cpu->cc_aux;
+    } else {
+        cpu->cc_op = cpu->rep_cc.op;
+        cpu->cc_dst = cpu->rep_cc.dst;
+        cpu->cc_src = cpu->rep_cc.src;
+        cpu->cc_aux = cpu->rep_cc.aux;
+    }
 }
 
 /* Ends a compare whose last elements were a and b: sets the flags; nonzero if the repetition goes
@@ -265,7 +289,7 @@ static u32 compare_end(const struct chunk *c, u32 a, u32 b, bool source)
     cpu->cc_dst = a;
     cpu->cc_src = b;
     cpu->cc_aux = 0;
-    return (a == b) != c->repne ? left : 0;
+    return again(cpu, (a == b) != c->repne ? left : 0);
 }
 
 u32 help_rep_cmps(struct cpu *cpu, u32 info)
@@ -275,7 +299,8 @@ u32 help_rep_cmps(struct cpu *cpu, u32 info)
     u32 i = 0, a, b;
 
     if (!chunk_begin(&c, cpu, info))
-        return 0;
+        return again(cpu, 0);
+    compare_begin(cpu);
     src = source_side(&c, c.seg, ESI);
     dst = source_side(&c, SEG_ES, EDI);
     if (src.host && dst.host && c.step > 0 && !c.repne) { /* leap over what is equal */
@@ -300,7 +325,8 @@ u32 help_rep_scas(struct cpu *cpu, u32 info)
     u32 i = 0, a, b;
 
     if (!chunk_begin(&c, cpu, info))
-        return 0;
+        return again(cpu, 0);
+    compare_begin(cpu);
     dst = source_side(&c, SEG_ES, EDI);
     a = cpu->gpr[EAX] & (c.size == 4 ? ~0u : (1u << (c.size * 8)) - 1);
     if (dst.host && c.size == 1 && c.step > 0 && c.repne) {

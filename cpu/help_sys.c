@@ -1,15 +1,20 @@
 /* Helpers for control and debug registers, MSRs, the time stamp counter, CPUID and WAIT. */
 #include "cpu/cpuid.h"
 #include "cpu/crs.h"
+#include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
-#include "cpu/seg.h"
+#include "cpu/vme.h"
 
-void help_check_iopl(struct cpu *cpu)
+void help_cli(struct cpu *cpu)
 {
-    if (cpu->cpl > cpu_iopl(cpu))
-        cpu_raise_err(cpu, VEC_GP, 0);
+    vme_cli(cpu);
+}
+
+void help_sti(struct cpu *cpu)
+{
+    vme_sti(cpu);
 }
 
 void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
@@ -36,6 +41,20 @@ void help_clts(struct cpu *cpu)
     cpu_update_mode(cpu);
 }
 
+void help_set_ac(struct cpu *cpu, u32 on)
+{
+    if (!cpu_has(cpu, FEAT_SMAP) || cpu->cpl != 0)
+        cpu_raise(cpu, VEC_UD);
+    cpu->eflags = (cpu->eflags & ~(u32)FLAG_AC) | (on ? (u32)FLAG_AC : 0);
+    cpu_update_mode(cpu);
+}
+
+void help_umip(struct cpu *cpu)
+{
+    if (cpu->cr4 & CR4_UMIP)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
 /* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM
  * 3A 17.2). */
 static unsigned debug_register(struct cpu *cpu, u32 n)
@@ -45,9 +64,8 @@ static unsigned debug_register(struct cpu *cpu, u32 n)
             cpu_raise(cpu, VEC_UD);
         n += 2;
     }
-    if (cpu->dr[7] & 1u << 13) {
-        cpu->dr[6] |= 1u << 13; /* BD */
-        cpu->dr[7] &= ~(1u << 13);
+    if (cpu->dr[7] & DR7_GD) {
+        debug_report(cpu, DR6_BD);
         cpu_raise(cpu, VEC_DB);
     }
     return n;

@@ -28,41 +28,66 @@ static inline bool crosses(laddr la, unsigned len)
     return (la & PAGE_MASK) + len > PAGE_SIZE;
 }
 
-static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user,
+enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
+                              struct mmu_walk *w)
+{
+    enum mmu_result r = mmu_translate(&cpu->mmu, la, acc, priv, w);
+
+    if (r == MMU_FAULT)
+        cpu_raise_pf(cpu, la, w->pf_code);
+    if (cpu->mmu.code_written) { /* perhaps the running block's: nothing has been done yet */
+        cpu->mmu.code_written = false;
+        if (cpu->in_block)
+            cpu->hooks->restart_single(cpu);
+        cpu->io_done = 1;
+    }
+    return r;
+}
+
+static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv,
                      struct part *out)
 {
     struct mmu_walk w;
 
     *out = (struct part){.len = len};
-    if (tlb_has(cpu->mmu.tlb, la, user, acc)) {
-        out->host = tlb_host(cpu->mmu.tlb, la, user, acc);
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) {
+        out->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
         return;
     }
-    if (mmu_translate(&cpu->mmu, la, acc, user, &w) == MMU_FAULT)
-        cpu_raise_pf(cpu, la, w.pf_code);
+    mem_translate(cpu, la, acc, priv, &w);
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
         out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
 }
 
+/* Translated code stops for a watchpoint before anything has happened. A task switch that has
+ * retired already (insn_left is 0) goes on: the run loop comes next. */
+static void watch(struct cpu *cpu, laddr la, unsigned len, enum access acc)
+{
+    if (cpu->in_block && cpu->insn_left && debug_watches(cpu, la, len, acc))
+        cpu->hooks->restart_single(cpu);
+}
+
 /* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not
  * accessible. */
-static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user,
+static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv,
                      struct span *s)
 {
     unsigned first = PAGE_SIZE - (la & PAGE_MASK);
 
     s->n = 1;
     if (len <= first) {
-        map_part(cpu, la, len, acc, user, &s->part[0]);
+        map_part(cpu, la, len, acc, priv, &s->part[0]);
     } else {
-        map_part(cpu, la, first, acc, user, &s->part[0]);
-        map_part(cpu, la + first, len - first, acc, user, &s->part[1]);
+        map_part(cpu, la, first, acc, priv, &s->part[0]);
+        map_part(cpu, la + first, len - first, acc, priv, &s->part[1]);
         s->n = 2;
     }
-    if (cpu->mmu.nwatch)
+    if (cpu->mmu.nwatch) {
+        watch(cpu, la, len, acc);
         debug_memory(cpu, la, len, acc);
+    }
 }
 
 /* The largest access unit that fits into len bytes. */
@@ -138,67 +163,70 @@ static void leave_native(struct cpu *cpu, const struct span *s)
             cpu->hooks->restart_single(cpu);
 }
 
-static inline bool hit(const struct cpu *cpu, laddr la, unsigned size, enum access acc, bool user)
+static inline bool hit(const struct cpu *cpu, laddr la, unsigned size, enum access acc,
+                       enum priv priv)
 {
-    return tlb_has(cpu->mmu.tlb, la, user, acc) && !crosses(la, size);
+    return tlb_has(cpu->mmu.tlb, la, priv, acc) && !crosses(la, size);
 }
 
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user)
+u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv)
 {
     struct span s;
     u8 buf[8];
 
-    if (hit(cpu, la, size, ACCESS_READ, user))
-        return load_le(tlb_host(cpu->mmu.tlb, la, user, ACCESS_READ), size);
-    map_span(cpu, la, size, ACCESS_READ, user, &s);
+    if (hit(cpu, la, size, ACCESS_READ, priv))
+        return load_le(tlb_host(cpu->mmu.tlb, la, priv, ACCESS_READ), size);
+    map_span(cpu, la, size, ACCESS_READ, priv, &s);
     span_read(cpu, &s, buf);
     return load_le(buf, size);
 }
 
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user)
+void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv)
 {
     struct span s;
     u8 buf[8];
 
-    if (hit(cpu, la, size, ACCESS_WRITE, user)) {
-        store_le(tlb_host(cpu->mmu.tlb, la, user, ACCESS_WRITE), size, value);
+    if (hit(cpu, la, size, ACCESS_WRITE, priv)) {
+        store_le(tlb_host(cpu->mmu.tlb, la, priv, ACCESS_WRITE), size, value);
         return;
     }
     store_le(buf, size, value);
-    map_span(cpu, la, size, ACCESS_WRITE, user, &s);
+    map_span(cpu, la, size, ACCESS_WRITE, priv, &s);
     span_write(cpu, &s, buf);
 }
 
 /* Translates every page of [la, la + len) for the access, to raise what there is to raise. */
-static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, bool user)
+static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv)
 {
     while (len) {
         unsigned n = PAGE_SIZE - (la & PAGE_MASK);
         struct part p;
 
         n = n < len ? n : len;
-        map_part(cpu, la, n, acc, user, &p);
+        map_part(cpu, la, n, acc, priv, &p);
+        if (cpu->mmu.nwatch)
+            watch(cpu, la, n, acc);
         la += n;
         len -= n;
     }
 }
 
-void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user)
+void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv priv)
 {
-    probe(cpu, la, size, ACCESS_WRITE, user);
+    probe(cpu, la, size, ACCESS_WRITE, priv);
 }
 
-void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user)
+void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, enum priv priv)
 {
     struct span s;
     u8 *out = buf;
 
     if (len > PAGE_SIZE)
-        probe(cpu, la, len, ACCESS_READ, user);
+        probe(cpu, la, len, ACCESS_READ, priv);
     while (len) {
         unsigned n = len < PAGE_SIZE ? len : PAGE_SIZE;
 
-        map_span(cpu, la, n, ACCESS_READ, user, &s);
+        map_span(cpu, la, n, ACCESS_READ, priv, &s);
         span_read(cpu, &s, out);
         la += n;
         out += n;
@@ -206,17 +234,17 @@ void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool use
     }
 }
 
-void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user)
+void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, enum priv priv)
 {
     struct span s;
     const u8 *in = buf;
 
     if (len > PAGE_SIZE)
-        probe(cpu, la, len, ACCESS_WRITE, user);
+        probe(cpu, la, len, ACCESS_WRITE, priv);
     while (len) {
         unsigned n = len < PAGE_SIZE ? len : PAGE_SIZE;
 
-        map_span(cpu, la, n, ACCESS_WRITE, user, &s);
+        map_span(cpu, la, n, ACCESS_WRITE, priv, &s);
         span_write(cpu, &s, in);
         la += n;
         in += n;
@@ -228,7 +256,7 @@ void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len)
 {
     struct span s;
 
-    map_span(cpu, la, len, ACCESS_READ, cpu_user(cpu), &s);
+    map_span(cpu, la, len, ACCESS_READ, cpu_priv(cpu), &s);
     leave_native(cpu, &s);
     span_read(cpu, &s, buf);
 }
@@ -237,7 +265,7 @@ void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned l
 {
     struct span s;
 
-    map_span(cpu, la, len, ACCESS_WRITE, cpu_user(cpu), &s);
+    map_span(cpu, la, len, ACCESS_WRITE, cpu_priv(cpu), &s);
     leave_native(cpu, &s);
     span_write(cpu, &s, buf);
 }
@@ -263,7 +291,7 @@ u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
     struct span s;
     u8 buf[4];
 
-    map_span(cpu, la, size, ACCESS_WRITE, cpu_user(cpu), &s);
+    map_span(cpu, la, size, ACCESS_WRITE, cpu_priv(cpu), &s);
     leave_native(cpu, &s);
     span_read(cpu, &s, buf);
     return (u32)load_le(buf, size);

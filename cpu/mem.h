@@ -7,22 +7,26 @@
 #include "cpu/state.h"
 
 /* size 1, 2, 4 or 8; may cross a page (both pages are checked before either is touched). */
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user);
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user);
+u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
+void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv);
+/* mmu_translate() that raises #PF. */
+enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
+                              struct mmu_walk *w);
 /* Checks that a write would succeed, without writing. */
-void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user);
+void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
 /* Any length, for FXSAVE and the like. A device among the pages is accessed in the largest units
  * that fit. */
-void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user);
-void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user);
+void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, enum priv priv);
+void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, enum priv priv);
 
 /* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
  * raises #GP(0), or #SS(0) for SS; returns the linear address. */
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
 
-static inline bool cpu_user(const struct cpu *cpu)
+/* Of an instruction's own accesses */
+static inline enum priv cpu_priv(const struct cpu *cpu)
 {
-    return cpu->cpl == 3;
+    return mode_priv(cpu->mode);
 }
 
 /* Slow paths that translated code calls when the inline TLB test fails, at the privilege of

@@ -23,23 +23,26 @@ struct msr_row {
     u16 stride;    /* bytes from one register's field to the next's */
     size_t offset; /* of the first one's field in struct cpu */
     u64 mask;
-    u64 (*read)(struct cpu *cpu);
-    bool (*write)(struct cpu *cpu, u64 value);
+    u64 (*read)(struct cpu *cpu, u32 index);
+    bool (*write)(struct cpu *cpu, u32 index, u64 value);
 };
 
-static u64 read_tsc(struct cpu *cpu)
+static u64 read_tsc(struct cpu *cpu, u32 index)
 {
+    (void)index;
     return cpu_tsc(cpu);
 }
 
-static bool write_tsc(struct cpu *cpu, u64 value)
+static bool write_tsc(struct cpu *cpu, u32 index, u64 value)
 {
+    (void)index;
     cpu->tsc_offset = value - cpu_icount(cpu);
     return true;
 }
 
-static bool write_efer(struct cpu *cpu, u64 value)
+static bool write_efer(struct cpu *cpu, u32 index, u64 value)
 {
+    (void)index;
     if (value & ~(u64)EFER_NXE)
         return false;
     cpu->msr.efer = value;
@@ -47,9 +50,56 @@ static bool write_efer(struct cpu *cpu, u64 value)
     return true;
 }
 
+static bool memtype_valid(unsigned t, bool pat)
+{
+    return t <= 7 && t != 2 && t != 3 && (t != 7 || pat); /* UC, WC, WT, WP, WB; PAT: UC- */
+}
+
+static bool write_mtrr_def(struct cpu *cpu, u32 index, u64 value)
+{
+    (void)index;
+    if ((value & ~0xcffull) || !memtype_valid(value & 0xff, false))
+        return false;
+    cpu->msr.mtrr_def = value;
+    return true;
+}
+
+/* A variable range is two registers: base and memory type, then mask and valid bit (SDM 3A
+ * 11.11.2.3). */
+static bool write_mtrr_var(struct cpu *cpu, u32 index, u64 value)
+{
+    u64 bits = (1ull << cpu->mmu.phys_bits) - 1;
+
+    bits &= ~0xfffull | (index & 1 ? 0x800 : 0xff);
+    if ((value & ~bits) || (!(index & 1) && !memtype_valid(value & 0xff, false)))
+        return false;
+    cpu->msr.mtrr_var[index - 0x200] = value;
+    return true;
+}
+
+/* Machine check banks: nothing ever fails, so status, address and miscellany can only be cleared,
+ * and a control register takes all ones or zeros, as on the P6 (SDM 3B 15.3.2). */
+static bool write_mc_bank(struct cpu *cpu, u32 index, u64 value)
+{
+    bool control = !(index & 3);
+
+    if (value && (!control || value != ~0ull))
+        return false;
+    if (control)
+        cpu->msr.mc_ctl[(index - 0x400) / 4] = value;
+    return true;
+}
+
+static u64 read_mc_bank(struct cpu *cpu, u32 index)
+{
+    return index & 3 ? 0 : cpu->msr.mc_ctl[(index - 0x400) / 4];
+}
+
+/* Five banks and MCG_CTL */
+#define MCG_CAP (CPU_MC_BANKS | 1 << 8)
+
 /* Fixed ranges and eight variable ones; write-combining exists. */
 #define MTRR_CAP (8 | 1 << 8 | 1 << 10)
-#define PHYS36   0xfffffffffull
 
 /* RDCL_NO, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO, PSDP_NO,
  * BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO (SDM 4, IA32_ARCH_CAPABILITIES): none of these flaws can be
@@ -65,6 +115,7 @@ static bool write_efer(struct cpu *cpu, u64 value)
     }
 
 static const struct msr_row rows[] = {
+    {0x00, 0x01, MSR_F_IGNORE, FEAT_MCE, 0, AT(ucode_rev), 0, NULL, NULL}, /* P5_MC_ADDR, _TYPE */
     {0x10, 0x10, 0, FEAT_TSC, 0, 0, 0, read_tsc, write_tsc},
     CONST(0x17, 0, FEAT_COUNT), /* PLATFORM_ID */
     {0x1b, 0x1b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(apic_base), 0xfffff900, NULL, NULL},
@@ -75,17 +126,21 @@ static const struct msr_row rows[] = {
     CONST(0xfe, MTRR_CAP, FEAT_MTRR),
     CONST(0x10a, ARCH_CAPS, FEAT_ARCHCAP),
     {0x119, 0x119, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* BBL_CR_CTL */
+    CONST(0x179, MCG_CAP, FEAT_MCA),
+    {0x17a, 0x17a, 0, FEAT_MCA, 0, AT(mcg_status), 7, NULL, NULL},
+    {0x17b, 0x17b, 0, FEAT_MCA, 0, AT(mcg_ctl), ~0ull, NULL, NULL},
     {0x174, 0x174, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_cs), 0xffff, NULL, NULL},
     {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
     {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
     {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1, NULL, NULL},
-    {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), 0, NULL, NULL},
-    {0x200, 0x20f, 0, FEAT_MTRR, 8, AT(mtrr_var), PHYS36, NULL, NULL},
+    {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), DEBUGCTL_BTF, NULL, NULL},
+    {0x200, 0x20f, 0, FEAT_MTRR, 8, AT(mtrr_var), 0, NULL, write_mtrr_var},
     {0x250, 0x250, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[0]), ~0ull, NULL, NULL},
     {0x258, 0x259, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[1]), ~0ull, NULL, NULL},
     {0x268, 0x26f, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[3]), ~0ull, NULL, NULL},
     {0x277, 0x277, MSR_F_MEMTYPES, FEAT_PAT, 0, AT(pat), ~0ull, NULL, NULL},
-    {0x2ff, 0x2ff, 0, FEAT_MTRR, 0, AT(mtrr_def), 0xcff, NULL, NULL},
+    {0x2ff, 0x2ff, 0, FEAT_MTRR, 0, AT(mtrr_def), 0, NULL, write_mtrr_def},
+    {0x400, 0x400 + 4 * CPU_MC_BANKS - 1, 0, FEAT_MCA, 0, 0, 0, read_mc_bank, write_mc_bank},
     {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
 };
 
@@ -107,14 +162,11 @@ static u8 *field(struct cpu *cpu, const struct msr_row *r, u32 index)
     return (u8 *)cpu + r->offset + (size_t)(index - r->first) * r->stride;
 }
 
-/* UC, WC, WT, WP, WB, and for PAT UC- */
 static bool memtypes_valid(u64 value, bool pat)
 {
-    for (unsigned i = 0; i < 64; i += 8) {
-        unsigned t = value >> i & 0xff;
-        if (t > 7 || t == 2 || t == 3 || (t == 7 && !pat))
+    for (unsigned i = 0; i < 64; i += 8)
+        if (!memtype_valid(value >> i & 0xff, pat))
             return false;
-    }
     return true;
 }
 
@@ -125,7 +177,7 @@ bool msr_read(struct cpu *cpu, u32 index, u64 *value)
     if (!r)
         return false;
     if (r->read)
-        *value = r->read(cpu);
+        *value = r->read(cpu, index);
     else if (r->flags & MSR_F_CONST)
         *value = r->mask;
     else if (r->flags & MSR_F_U32)
@@ -142,7 +194,7 @@ bool msr_write(struct cpu *cpu, u32 index, u64 value)
     if (!r || (r->flags & MSR_F_CONST))
         return false;
     if (r->write)
-        return r->write(cpu, value);
+        return r->write(cpu, index, value);
     if ((value & ~r->mask) && !(r->flags & MSR_F_IGNORE))
         return false;
     value &= r->mask;

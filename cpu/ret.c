@@ -2,7 +2,9 @@
  * SDM 3A 20.2). All is popped and checked before anything is committed. */
 #include "cpu/far.h"
 
+#include "cpu/debug.h"
 #include "cpu/task.h"
+#include "cpu/vme.h"
 
 /* What the instruction popped. */
 struct image {
@@ -33,9 +35,9 @@ static void load_eflags(struct cpu *cpu, u32 value, unsigned size, unsigned cpl)
         may |= FLAG_IF;
     /* RF matters to instruction breakpoints only, which clear it; kept otherwise it would show in
      * frames. */
-    if (size == 4 && (cpu->dr[7] & 0xff))
+    if (size == 4 && debug_on_code(cpu))
         may |= FLAG_RF;
-    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~may) | (value & may));
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~(may | FLAG_RF)) | (value & may));
 }
 
 static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
@@ -57,6 +59,22 @@ static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
     cpu_update_mode(cpu);
 }
 
+/* IRET of virtual-8086 mode with VIF in IF's place (SDM 3B 20.3). */
+static void iret_vif(struct cpu *cpu)
+{
+    const u32 may = FLAGS_ARITH | FLAG_DF | FLAG_NT;
+    struct stack st = stack_current(cpu);
+    struct image im = pop_image(cpu, &st, 2, true);
+
+    vme_check_load(cpu, im.eflags);
+    cpu->gpr[ESP] = st.sp;
+    seg_set_v86(&cpu->seg[SEG_CS], (u16)im.cs);
+    cpu->eip = im.eip;
+    cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~(may | FLAG_TF | FLAG_RF | FLAG_VIF)) |
+                            (im.eflags & may) | (im.eflags & FLAG_IF ? (u32)FLAG_VIF : 0));
+    cpu_update_mode(cpu);
+}
+
 /* The code segment returned to. */
 static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs)
 {
@@ -73,6 +91,10 @@ static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs
         cpu_raise_err(cpu, VEC_NP, sel_err(sel));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(cs, sel, d);
+}
+
+static void check_eip(struct cpu *cpu, const struct image *im, const struct segment *cs)
+{
     if (im->eip > cs->limit)
         cpu_raise_err(cpu, VEC_GP, 0);
 }
@@ -87,11 +109,13 @@ static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, 
     check_cs(cpu, im, &cs);
     st->sp = stack_sp_add(st, release);
     if (cpl == old) {
+        check_eip(cpu, im, &cs);
         cpu->gpr[ESP] = st->sp;
     } else {
         esp = stack_pop(cpu, st, size);
         u16 sel = (u16)stack_pop(cpu, st, size);
         seg_check_ss(cpu, &ss, sel, cpl, VEC_GP, 0);
+        check_eip(cpu, im, &cs);
         /* On a 16-bit stack the upper half of ESP stays the inner level's, as on real parts. */
         u32 mask = stack_mask(&ss);
         cpu->gpr[ESP] = (cpu->gpr[ESP] & ~mask) | ((esp + release) & mask);
@@ -141,9 +165,12 @@ void far_ret(struct cpu *cpu, unsigned opsize, u32 release)
 
 void far_iret(struct cpu *cpu, unsigned opsize, u32 next)
 {
-    if ((cpu->eflags & FLAG_VM) && cpu_iopl(cpu) < 3)
-        cpu_raise_err(cpu, VEC_GP, 0);
-    if (!cpu_prot(cpu)) {
+    bool vif = vme_uses_vif(cpu, opsize);
+
+    cpu->nmi_masked = false; /* even if it faults from here on */
+    if (vif) {
+        iret_vif(cpu);
+    } else if (!cpu_prot(cpu)) {
         ret_plain(cpu, opsize, 0, true);
     } else if (cpu->eflags & FLAG_NT) {
         u16 link = (u16)mem_read(cpu, cpu->tr.base, 2, false);
@@ -155,6 +182,6 @@ void far_iret(struct cpu *cpu, unsigned opsize, u32 next)
             iret_to_v86(cpu, &im, &st);
         else
             ret_prot(cpu, &im, &st, opsize, 0, true);
+        vme_after_load(cpu);
     }
-    cpu->nmi_masked = false;
 }

@@ -189,13 +189,31 @@ void seg_drop_inner(struct cpu *cpu)
     }
 }
 
+static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigned size)
+{
+    if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE))
+        cpu_raise_err(cpu, VEC_SS, st->err);
+}
+
+void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
+{
+    for (u32 n = 2; n <= bytes; n += 2)
+        check_push(cpu, st, (st->sp - n) & st->mask, 2);
+}
+
+static void check_aligned(struct cpu *cpu, const struct stack *st, laddr la, unsigned size)
+{
+    if ((cpu->mode & MODE_ALIGN) && st->priv == PRIV_USER && (la & (size - 1)))
+        cpu_raise_err(cpu, VEC_AC, 0);
+}
+
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
 {
     u32 off = (st->sp - size) & st->mask;
 
-    if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE))
-        cpu_raise_err(cpu, VEC_SS, st->err);
-    mem_write(cpu, st->ss->base + off, size, value, st->user);
+    check_push(cpu, st, off, size);
+    check_aligned(cpu, st, st->ss->base + off, size);
+    mem_write(cpu, st->ss->base + off, size, value, st->priv);
     st->sp = stack_sp_add(st, 0 - size);
 }
 
@@ -206,8 +224,7 @@ u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
     if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ))
         cpu_raise_err(cpu, VEC_SS, st->err);
     laddr la = st->ss->base + off;
-    if ((cpu->mode & MODE_ALIGN) && (la & (size - 1)))
-        cpu_raise_err(cpu, VEC_AC, 0);
+    check_aligned(cpu, st, la, size);
     st->sp = stack_sp_add(st, size);
-    return (u32)mem_read(cpu, la, size, st->user);
+    return (u32)mem_read(cpu, la, size, st->priv);
 }

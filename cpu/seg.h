@@ -127,10 +127,10 @@ void seg_drop_inner(struct cpu *cpu);
 /* A stack in use by an instruction that has not committed yet. */
 struct stack {
     const struct segment *ss;
-    u32 sp;    /* whole ESP */
-    u32 mask;  /* the bits of it that are the stack pointer, by SS.B */
-    bool user; /* privilege of the accesses */
-    u32 err;   /* error code of #SS */
+    u32 sp;         /* whole ESP */
+    u32 mask;       /* the bits of it that are the stack pointer, by SS.B */
+    enum priv priv; /* of the accesses */
+    u32 err;        /* error code of #SS */
 };
 
 static inline u32 stack_mask(const struct segment *ss)
@@ -138,13 +138,23 @@ static inline u32 stack_mask(const struct segment *ss)
     return ss->attr & SA_DB ? 0xffffffff : 0xffff;
 }
 
+/* Accesses to the stack of a privilege level that is about to be entered. */
+static inline enum priv stack_priv(const struct cpu *cpu, unsigned cpl)
+{
+    if (cpl == 3)
+        return PRIV_USER;
+    return (cpu->cr4 & CR4_SMAP) && (cpu->eflags & FLAG_AC) ? PRIV_SUPER_AC : PRIV_SUPER;
+}
+
 /* The current stack. */
 static inline struct stack stack_current(const struct cpu *cpu)
 {
     const struct segment *ss = &cpu->seg[SEG_SS];
-    return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu->cpl == 3, 0};
+    return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu_priv(cpu), 0};
 }
 
+/* Raises #SS unless bytes more fit on the stack, by its segment alone. */
+void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes);
 /* Both change st->sp within its mask only: once all is pushed or popped, it is the new ESP. */
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
 u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);

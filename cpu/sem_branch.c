@@ -149,9 +149,11 @@ void sem_bound(struct lift *l, const struct insn *in)
 {
     unsigned size = in->opsize;
     enum ir_op ext = size == 2 ? IR_EXT16S : IR_MOV;
-    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * size, false);
-    struct irv lower = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, 0, size);
-    struct irv upper = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, size, size);
+    struct irv ea = lift_ea(l, in), next = ir_lea(l->ir, ea, IR_NONE, 0, size);
 
+    if (in->addrsize == 2)
+        next = ir_op1(l->ir, IR_EXT16U, next);
+    struct irv lower = ir_op1(l->ir, ext, lift_ld(l, in->seg, ea, size));
+    struct irv upper = ir_op1(l->ir, ext, lift_ld(l, in->seg, next, size));
     ir_call(l->ir, HELPER_bound, ir_op1(l->ir, ext, opnd_read(l, in, 0)), lower, upper, IR_NONE);
 }

@@ -79,6 +79,12 @@ void sem_int1(struct lift *l, const struct insn *in)
     transfer(l, HELPER_int1, ir_const(in->len), IR_NONE, IR_NONE, IR_NONE);
 }
 
+void sem_rsm(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    transfer(l, HELPER_rsm, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+}
+
 void sem_sysenter(struct lift *l, const struct insn *in)
 {
     (void)in;
@@ -92,38 +98,44 @@ void sem_sysexit(struct lift *l, const struct insn *in)
 }
 
 /* IOPL is not in the mode word: only level 0 is always allowed. */
-static void check_iopl(struct lift *l)
-{
-    if (!(l->mode & MODE_CPL0))
-        ir_call(l->ir, HELPER_check_iopl, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
-}
-
 void sem_cli(struct lift *l, const struct insn *in)
 {
     const size_t eflags = offsetof(struct cpu, eflags);
 
     (void)in;
-    check_iopl(l);
-    ir_sts(l->ir, eflags, 4,
-           ir_op2(l->ir, IR_AND, ir_lds(l->ir, eflags, 4), ir_const(~(u32)FLAG_IF)));
+    if (l->mode & MODE_CPL0)
+        ir_sts(l->ir, eflags, 4,
+               ir_op2(l->ir, IR_AND, ir_lds(l->ir, eflags, 4), ir_const(~(u32)FLAG_IF)));
+    else
+        ir_call(l->ir, HELPER_cli, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
 }
 
 /* Interrupts stay off for one more instruction if they were off: the next one ends the shadow, in
  * lift_insn(). An interrupt that waits must come right after that. */
-void sem_sti(struct lift *l, const struct insn *in)
+static void set_if(struct lift *l)
 {
     const size_t eflags = offsetof(struct cpu, eflags);
     struct ir *ir = l->ir;
 
-    (void)in;
-    check_iopl(l);
     ir_alone(ir, IRC_NE, ir_lds(ir, offsetof(struct cpu, irq_line), 4), ir_const(0));
     struct irv old = ir_lds(ir, eflags, 4);
     struct irv was_off = ir_op2(ir, IR_AND, ir_op1(ir, IR_NOT, old), ir_const(FLAG_IF));
+
     _Static_assert(FLAG_IF >> 5 == EV_SHADOW, "the shift that follows");
     lift_add_events(l, ir_op2(ir, IR_SHR, was_off, ir_const(5)));
     ir_sts(ir, eflags, 4, ir_op2(ir, IR_OR, old, ir_const(FLAG_IF)));
     l->shadow = true;
+}
+
+void sem_sti(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    if (l->mode & MODE_CPL0) {
+        set_if(l);
+    } else {
+        ir_call(l->ir, HELPER_sti, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+        lift_exit_next(l);
+    }
 }
 
 void sem_hlt(struct lift *l, const struct insn *in)

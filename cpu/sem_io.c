@@ -11,9 +11,14 @@ static struct irv port(struct lift *l, const struct insn *in, unsigned n)
     return ir_const(in->imm);
 }
 
+static u32 immediate(const struct lift *l, unsigned n)
+{
+    return l->row->op[n] == OP_DX ? 0 : IO_IMMEDIATE;
+}
+
 void sem_in(struct lift *l, const struct insn *in)
 {
-    struct irv size = ir_const(opnd_size(l, in, 0));
+    struct irv size = ir_const(opnd_size(l, in, 0) | immediate(l, 1));
 
     opnd_write(l, in, 0, ir_call(l->ir, HELPER_in, port(l, in, 1), size, IR_NONE, IR_NONE));
     lift_exit_next(l);
@@ -21,7 +26,7 @@ void sem_in(struct lift *l, const struct insn *in)
 
 void sem_out(struct lift *l, const struct insn *in)
 {
-    struct irv size = ir_const(opnd_size(l, in, 1));
+    struct irv size = ir_const(opnd_size(l, in, 1) | immediate(l, 0));
 
     ir_call(l->ir, HELPER_out, port(l, in, 0), size, opnd_read(l, in, 1), IR_NONE);
     lift_exit_next(l);

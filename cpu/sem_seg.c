@@ -15,12 +15,12 @@ static struct irv load_seg(struct lift *l, enum seg seg, struct irv sel)
     return ir_call(l->ir, HELPER_load_seg, ir_const(seg), sel, IR_NONE, IR_NONE);
 }
 
-/* MOV SS and POP SS keep interrupts and debug traps off until the next instruction has retired (SDM
- * 3A 6.8.3). */
+/* MOV SS and POP SS keep interrupts and debug exceptions off until the next instruction has retired
+ * (SDM 3A 6.8.3). */
 static void leave(struct lift *l, enum seg seg, struct irv changed)
 {
     if (seg == SEG_SS) {
-        lift_add_events(l, ir_const(EV_SHADOW | EV_NO_STEP));
+        lift_add_events(l, ir_const(EV_SHADOW | EV_MOV_SS));
         lift_exit_next(l);
     } else {
         lift_exit_if(l, changed);
@@ -135,11 +135,13 @@ void sem_arpl(struct lift *l, const struct insn *in)
 
 void sem_sldt(struct lift *l, const struct insn *in)
 {
+    lift_umip(l);
     opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, ldtr.sel), 2));
 }
 
 void sem_str(struct lift *l, const struct insn *in)
 {
+    lift_umip(l);
     opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, tr.sel), 2));
 }
 
@@ -155,6 +157,7 @@ void sem_ltr(struct lift *l, const struct insn *in)
 
 static void store_table(struct lift *l, const struct insn *in, u32 idt)
 {
+    lift_umip(l);
     ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in), IR_NONE);
 }
 

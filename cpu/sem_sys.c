@@ -46,7 +46,21 @@ void sem_mov_to_dr(struct lift *l, const struct insn *in)
 
 void sem_smsw(struct lift *l, const struct insn *in)
 {
+    lift_umip(l);
     opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, cr0), 4));
+}
+
+void sem_set_ac(struct lift *l, const struct insn *in)
+{
+    enum { CLAC = 2, STAC = 3 };
+    unsigned which = insn_rm(in);
+
+    if (which != CLAC && which != STAC) {
+        lift_raise(l, VEC_UD, false, 0);
+        return;
+    }
+    ir_call(l->ir, HELPER_set_ac, ir_const(which == STAC), IR_NONE, IR_NONE, IR_NONE);
+    lift_exit_next(l);
 }
 
 void sem_lmsw(struct lift *l, const struct insn *in)

@@ -7,6 +7,13 @@
 /* Reads the far pointer of an OP_Mp operand: offset of the operand size, and selector. */
 void lift_far_pointer(struct lift *l, const struct insn *in, struct irv *off, struct irv *sel);
 
+/* User-mode instruction prevention: SGDT, SIDT, SLDT, SMSW, STR. */
+static inline void lift_umip(struct lift *l)
+{
+    if (!(l->mode & MODE_CPL0))
+        ir_call(l->ir, HELPER_umip, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+}
+
 /* ORs bits into cpu.events. */
 static inline void lift_add_events(struct lift *l, struct irv bits)
 {

@@ -88,7 +88,11 @@ void cpu_reset(struct cpu *cpu)
     cpu->insn_left = 0;
     cpu->cpl = 0;
     cpu->nmi_masked = false;
+    cpu->smm = cpu->mmu.smm = cpu->smm_io.valid = false;
+    cpu->smbase = 0x30000;
     cpu->events &= EV_STOP;
+    cpu->debug_hits = 0;
+    cpu->rep_more = false;
     cpu->fault_depth = 0;
     cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
@@ -158,6 +162,8 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
         mode |= MODE_ALIGN;
+    if ((cpu->cr4 & CR4_SMAP) && (cpu->eflags & FLAG_AC) && cpu->cpl != 3)
+        mode |= MODE_SMAP_AC;
     if (~cpu->mxcsr & MXCSR_MASKS)
         mode |= MODE_SSE_XM;
     cpu->mode = mode;

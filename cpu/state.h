@@ -64,6 +64,20 @@ enum {
     CR4_PCE = 1u << 8,
     CR4_OSFXSR = 1u << 9,
     CR4_OSXMMEXCPT = 1u << 10,
+    CR4_UMIP = 1u << 11,
+    CR4_SMEP = 1u << 20,
+    CR4_SMAP = 1u << 21,
+};
+
+#define CPU_MC_BANKS 5 /* of machine checks */
+
+enum {
+    DR6_BD = 1 << 13,
+    DR6_BS = 1 << 14,
+    DR6_BT = 1 << 15,
+    DR7_LOCAL = 0x155, /* L0 to L3, LE: cleared by task switches */
+    DR7_GD = 1 << 13,
+    DEBUGCTL_BTF = 2,
 };
 
 /* MXCSR (SDM 1, 10.2.3): exception flags in bits 5:0 (FP_* of softfp.h), their masks in 12:7. */
@@ -116,8 +130,9 @@ enum {
     MODE_ALIGN = 1 << 21, /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
     MODE_EDGE = 1 << 22,  /* CS is not flat and the page reaches outside [0, limit]: every jump is a
                              computed XIND, checked */
-    MODE_SSE_XM = 1 << 23, /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
-    MODE_BITS = 24,
+    MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
+    MODE_SMAP_AC = 1 << 24, /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
+    MODE_BITS = 25,
 };
 
 enum seg_class {
@@ -131,6 +146,14 @@ enum seg_class {
 static inline enum seg_class mode_seg_class(u32 mode, enum seg seg)
 {
     return (enum seg_class)((mode >> (MODE_SEG_SHIFT + 2 * seg)) & 3);
+}
+
+/* Whose accesses a block's are. */
+static inline enum priv mode_priv(u32 mode)
+{
+    if (mode & MODE_USER)
+        return PRIV_USER;
+    return mode & MODE_SMAP_AC ? PRIV_SUPER_AC : PRIV_SUPER;
 }
 
 /* What the board gives the CPU. */
@@ -192,7 +215,10 @@ enum {
     EV_HALT = 1 << 3,   /* HLT: wait for an interrupt */
     EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
-    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: MOV SS, INT n */
+    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
+    EV_VIP = 1 << 10,    /* VIF and VIP were loaded together: #GP(0) before the next instruction */
+    EV_MOV_SS = 1 << 11, /* beside EV_SHADOW: debug traps wait for the next instruction, too */
+    EV_SMI = 1 << 12,    /* the SMI pin had an edge: taken once SMM is left */
 };
 
 struct cpu {
@@ -229,9 +255,22 @@ struct cpu {
     } gdtr, idtr;
     u32 cr0, cr2, cr3, cr4;
     u32 dr[8];
-    u32 debug_hits; /* watchpoints that the instruction has met, as bits of DR6 */
+    u32 debug_hits; /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
+    bool smm;
+    u32 smbase;
+    struct smm_io {
+        bool valid;
+        u8 size, type; /* enum smm_io_type */
+        u16 port;
+        u32 eip, ecx, esi, edi, mem;
+    } smm_io; /* the I/O instruction that brought the pending SMI about */
+    bool
+        rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
+    struct {
+        u32 op, dst, src, aux;
+    } rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
 
     struct x87 fpu;
     u32 mxcsr;
@@ -243,6 +282,7 @@ struct cpu {
         u64 efer, apic_base, pat, misc_enable;
         u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];
         u64 debugctl, ucode_rev;
+        u64 mcg_status, mcg_ctl, mc_ctl[CPU_MC_BANKS];
     } msr;
     const struct cpu_model *model; /* cpuid.h */
 
@@ -264,11 +304,11 @@ struct cpu {
     struct tlb tlb; /* last: huge */
 };
 
-/* Is an interrupt or NMI waiting that the CPU would take? It also ends HLT. */
+/* Is an interrupt, NMI or SMI waiting that the CPU would take? It also ends HLT. */
 static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 {
     return (cpu->irq_line && (cpu->eflags & FLAG_IF)) ||
-           ((cpu->events & EV_NMI) && !cpu->nmi_masked);
+           ((cpu->events & EV_NMI) && !cpu->nmi_masked) || ((cpu->events & EV_SMI) && !cpu->smm);
 }
 
 /* What the translator provides to cpu/. */

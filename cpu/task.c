@@ -8,6 +8,7 @@
 
 #include "cpu/crs.h"
 #include "cpu/debug.h"
+#include "cpu/vme.h"
 
 /* The state that a TSS holds, and its layout (SDM 3A figures 7-2 and 7-10). */
 enum tss_field {
@@ -94,7 +95,7 @@ static void probe_writes(struct cpu *cpu, u16 sel, laddr to, bool nested,
     mem_probe_write(cpu, cpu->tr.base, from->min_limit + 1u, false);
 }
 
-static void load_ldt(struct cpu *cpu, u16 sel)
+static void load_ldt(struct cpu *cpu, u16 sel, u32 ext)
 {
     struct desc d;
 
@@ -102,64 +103,64 @@ static void load_ldt(struct cpu *cpu, u16 sel)
     if (sel_null(sel))
         return;
     if ((sel & 4) || !desc_fetch(cpu, sel, &d) || desc_type(d) != SYS_LDT || !(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel));
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     seg_from_desc(&cpu->ldtr, sel, d);
 }
 
-static void load_cs(struct cpu *cpu, u16 sel)
+static void load_cs(struct cpu *cpu, u16 sel, u32 ext)
 {
     struct desc d;
     unsigned rpl = sel & 3;
 
     if (sel_null(sel) || !desc_fetch(cpu, sel, &d) || !desc_is_code(d))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel));
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     if (d.hi & DH_CONFORM ? desc_dpl(d) > rpl : desc_dpl(d) != rpl)
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel));
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(&cpu->seg[SEG_CS], sel, d);
 }
 
-static void load_data(struct cpu *cpu, enum seg seg, u16 sel)
+static void load_data(struct cpu *cpu, enum seg seg, u16 sel, u32 ext)
 {
     struct desc d;
 
     if (sel_null(sel))
         return;
     if (!desc_fetch(cpu, sel, &d) || !(d.hi & DH_S) || (d.hi & (DH_CODE | DH_RW)) == DH_CODE)
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel));
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     if ((d.hi & (DH_CODE | DH_CONFORM)) != (DH_CODE | DH_CONFORM) &&
         (desc_dpl(d) < (sel & 3u) || desc_dpl(d) < cpu->cpl))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel));
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(&cpu->seg[seg], sel, d);
 }
 
 /* The new task's segments, from selectors that are already in place. */
-static void load_segments(struct cpu *cpu, const u32 *v)
+static void load_segments(struct cpu *cpu, const u32 *v, u32 ext)
 {
     static const u8 data[] = {SEG_ES, SEG_DS, SEG_FS, SEG_GS};
 
-    load_ldt(cpu, (u16)v[TF_LDT]);
+    load_ldt(cpu, (u16)v[TF_LDT], ext);
     if (cpu->eflags & FLAG_VM) {
         for (unsigned i = 0; i < SEG_COUNT; i++)
             seg_set_v86(&cpu->seg[i], (u16)v[TF_SEG + i]);
         return;
     }
-    load_cs(cpu, (u16)v[TF_SEG + SEG_CS]);
-    seg_check_ss(cpu, &cpu->seg[SEG_SS], (u16)v[TF_SEG + SEG_SS], cpu->cpl, VEC_TS, 0);
+    load_cs(cpu, (u16)v[TF_SEG + SEG_CS], ext);
+    seg_check_ss(cpu, &cpu->seg[SEG_SS], (u16)v[TF_SEG + SEG_SS], cpu->cpl, VEC_TS, ext);
     for (unsigned i = 0; i < ARRAY_LEN(data); i++)
-        load_data(cpu, data[i], (u16)v[TF_SEG + data[i]]);
+        load_data(cpu, data[i], (u16)v[TF_SEG + data[i]], ext);
 }
 
 /* Registers that load without checks; every segment is unusable until load_segments(). */
 static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
 {
     cpu->eip = v[TF_EIP];
-    cpu_set_eflags(cpu, eflags);
+    cpu_set_eflags(cpu, debug_on_code(cpu) ? eflags : eflags & ~(u32)FLAG_RF);
     for (unsigned i = 0; i < GPR_COUNT; i++)
         cpu->gpr[i] = v[TF_GPR + i];
     for (unsigned i = 0; i < SEG_COUNT; i++)
@@ -168,15 +169,16 @@ static void load_registers(struct cpu *cpu, const u32 *v, u32 eflags)
     cpu->cpl = eflags & FLAG_VM ? 3 : v[TF_SEG + SEG_CS] & 3;
     cpu->cr0 |= CR0_TS;
     cpu->mmu.cr0 = cpu->cr0;
-    cpu->dr[7] &= ~0x55u; /* local breakpoints */
+    cpu->dr[7] &= ~(u32)DR7_LOCAL;
     debug_update(cpu);
     cpu_update_mode(cpu);
 }
 
-static void push_error(struct cpu *cpu, const struct tss_layout *t, u32 error)
+static void push_error(struct cpu *cpu, const struct tss_layout *t, u32 error, u32 ext)
 {
     struct stack st = stack_current(cpu);
 
+    st.err = ext;
     stack_push(cpu, &st, t->width, error);
     cpu->gpr[ESP] = st.sp;
 }
@@ -184,16 +186,19 @@ static void push_error(struct cpu *cpu, const struct tss_layout *t, u32 error)
 /* The part that runs, and faults, in the new task. */
 static void enter(struct cpu *cpu, const struct tss_layout *t, const u32 *v, const struct event *ev)
 {
+    u32 ext = ev && !ev->soft;
+
     if (t == &layout32 && (cpu->cr0 & CR0_PG))
         cr3_load(cpu, v[TF_CR3]);
-    load_segments(cpu, v);
+    load_segments(cpu, v, ext);
     cpu_update_mode(cpu);
     if (ev && ev->has_error)
-        push_error(cpu, t, ev->error);
+        push_error(cpu, t, ev->error, ext);
     if (cpu->eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, ext);
+    vme_after_load(cpu);
     if (t == &layout32 && (mem_read(cpu, cpu->tr.base + TSS_TRAP, 1, false) & 1))
-        cpu_debug_trap(cpu, 1u << 15);
+        cpu_debug_trap(cpu, DR6_BT);
 }
 
 void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_eip,

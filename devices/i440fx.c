@@ -1,12 +1,19 @@
 /* The 440FX host bridge (82441FX, 290549): owner of the PCI bus, reached by configuration mechanism
  * #1 at CF8h and CFCh.
  *
+ * It decides who sees the RAM behind the legacy video memory: SMRAM (register 72h).
+ *
  * CF8h takes dwords only: other accesses there pass on to the ports below it, one of which (CF9h)
  * is the ISA bridge's reset control. */
 #include "devices/core/dev.h"
 #include "devices/pci.h"
+#include "mmu/phys.h"
 
 #define ADDRESS_ENABLE 0x80000000u
+
+/* System management RAM control, 3.2.21 */
+#define SMRAM_CONTROL 0x72
+enum { C_BASE_A0000 = 0x02, G_SMRAME = 0x08, D_LCK = 0x10, D_CLS = 0x20, D_OPEN = 0x40 };
 
 struct i440fx {
     struct dev dev;
@@ -60,11 +67,46 @@ static void data_write(void *opaque, u16 port, unsigned size, u32 value)
                          value);
 }
 
+/* Who sees the RAM behind the video memory. Once locked it stays so until reset, and cannot be
+ * opened. */
+static void update_smram(struct i440fx *s)
+{
+    u8 *control = &s->pci.config[SMRAM_CONTROL];
+    unsigned how = 0;
+
+    s->pci.wmask[SMRAM_CONTROL] = G_SMRAME | D_CLS;
+    if (*control & D_LCK)
+        *control &= (u8)~D_OPEN;
+    else
+        s->pci.wmask[SMRAM_CONTROL] |= D_LCK | D_OPEN;
+    how |= *control & G_SMRAME ? SMRAM_ENABLED : 0;
+    how |= *control & D_OPEN ? SMRAM_OPEN : 0;
+    how |= *control & D_CLS ? SMRAM_CLOSED : 0;
+    if (s->dev.bus->phys)
+        phys_set_smram(s->dev.bus->phys, how);
+}
+
+static void on_config(struct pci_func *f, unsigned first, unsigned size)
+{
+    (void)first;
+    (void)size;
+    update_smram((struct i440fx *)((u8 *)f - offsetof(struct i440fx, pci)));
+}
+
 static void i440fx_reset(struct dev *dev)
 {
     struct i440fx *s = (struct i440fx *)dev;
     s->address = 0;
+    s->pci.wmask[SMRAM_CONTROL] = G_SMRAME | D_CLS | D_LCK | D_OPEN;
     pci_func_reset(&s->pci);
+    update_smram(s);
+}
+
+static void i440fx_loaded(struct dev *dev)
+{
+    struct i440fx *s = (struct i440fx *)dev;
+    pci_func_loaded(&s->pci);
+    update_smram(s);
 }
 
 static const char *i440fx_init(struct dev *dev, struct bus *bus)
@@ -86,6 +128,8 @@ static const char *i440fx_init(struct dev *dev, struct bus *bus)
     /* The bridge always answers for memory and is always a master. */
     s->pci.wmask[PCI_COMMAND] = 0;
     s->pci.config[PCI_COMMAND] = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+    s->pci.config[SMRAM_CONTROL] = C_BASE_A0000;
+    s->pci.written = on_config;
     bus_claim_io(bus, 0xcf8, 4, &address_ops, s);
     bus_claim_io(bus, 0xcfc, 4, &data_ops, s);
     return NULL;
@@ -99,4 +143,5 @@ const struct dev_type dev_i440fx = {
     .fields = i440fx_fields,
     .init = i440fx_init,
     .reset = i440fx_reset,
+    .loaded = i440fx_loaded,
 };

@@ -1,9 +1,10 @@
 /* Power management as ACPI wants it (82371AB PIIX4, 290562, chapter 7; ACPI 1.0b chapter 4): PM1
  * event and control registers, the PM timer, general purpose events, and the command port B2h.
  *
- * On hardware the BIOS's SMI handler answers the commands to B2h that switch ACPI on and off; here
- * the device does. The PM timer is virtual time in units of 3.579545 MHz; its status bit is worked
- * out when somebody looks, and a clock timer runs only while it may interrupt. */
+ * A write to B2h requests an SMI if software has enabled that (APMC_EN, SMI_EN). The commands that
+ * switch ACPI on and off are the SMI handler's to answer on hardware; here the device does. The PM
+ * timer is virtual time in units of 3.579545 MHz; its status bit is worked out when somebody looks,
+ * and a clock timer runs only while it may interrupt. */
 #include "devices/piix4_pm.h"
 
 #include "devices/core/dev.h"
@@ -16,7 +17,10 @@
 #define TIMER_HALF 0x800000u /* the status bit is set whenever bit 23 changes */
 
 #define PMBA      0x40
+#define DEVACTB   0x58 /* device activity B; in its last byte: */
 #define PMREGMISC 0x80
+
+enum { APMC_EN = 0x02, APM_STS = 0x20, SMI_EN = 0x01 };
 
 enum { STS_TIMER = 0x0001, STS_GLOBAL = 0x0020, STS_POWER_BUTTON = 0x0100, STS_RTC = 0x0400 };
 enum { CNT_SCI_EN = 0x0001, CNT_WRITABLE = 0x1c03, CNT_SLP_EN = 0x2000 };
@@ -29,7 +33,9 @@ enum {
     PM_CONTROL = 4,
     PM_TIMER = 8,
     PM_GPE_STATUS = 12,
-    PM_GPE_ENABLE = 14
+    PM_GPE_ENABLE = 14,
+    PM_GLOBAL_STATUS = 0x18,
+    PM_GLOBAL_CONTROL = 0x28
 };
 
 struct piix4_pm {
@@ -40,6 +46,8 @@ struct piix4_pm {
 
     u16 status, enable, control;
     u16 gpe_status, gpe_enable;
+    u16 global_status;
+    u32 global_control;
     u8 apm[2];    /* ports B2h and B3h */
     u64 overflow; /* timer count at which STS_TIMER is set next */
     bool level;   /* of the SCI */
@@ -53,6 +61,8 @@ static const struct field piix4_pm_fields[] = {
     FIELD(struct piix4_pm, control),
     FIELD(struct piix4_pm, gpe_status),
     FIELD(struct piix4_pm, gpe_enable),
+    FIELD(struct piix4_pm, global_status),
+    FIELD(struct piix4_pm, global_control),
     FIELD_ARRAY(struct piix4_pm, apm),
     FIELD(struct piix4_pm, overflow),
     FIELD(struct piix4_pm, level),
@@ -125,6 +135,8 @@ static u32 pm_dword(struct piix4_pm *s, unsigned reg)
     case PM_CONTROL: return s->control;
     case PM_TIMER: return (u32)count_now(s) & TIMER_MASK;
     case PM_GPE_STATUS: return s->gpe_status | (u32)s->gpe_enable << 16;
+    case PM_GLOBAL_STATUS: return s->global_status;
+    case PM_GLOBAL_CONTROL: return s->global_control;
     }
     return 0;
 }
@@ -164,6 +176,13 @@ static void write_control(struct piix4_pm *s, unsigned byte, u8 value)
         bus_request(s->dev.bus, BUS_POWEROFF, 0);
 }
 
+/* Of its bits only SMI_EN does anything. */
+static void set_global_control(struct piix4_pm *s, unsigned byte, u8 value)
+{
+    s->global_control &= ~(0xffu << (8 * byte));
+    s->global_control |= (u32)value << (8 * byte);
+}
+
 static void pm_write_byte(struct piix4_pm *s, unsigned reg, u8 value)
 {
     unsigned byte = reg & 1;
@@ -177,6 +196,9 @@ static void pm_write_byte(struct piix4_pm *s, unsigned reg, u8 value)
     case PM_CONTROL: write_control(s, byte, value); break;
     case PM_GPE_STATUS: s->gpe_status &= (u16) ~(value << (8 * byte)); break;
     case PM_GPE_ENABLE: set_byte(&s->gpe_enable, byte, value); break;
+    case PM_GLOBAL_STATUS: s->global_status &= (u16) ~(value << (8 * byte)); break;
+    case PM_GLOBAL_CONTROL:
+    case PM_GLOBAL_CONTROL + 2: set_global_control(s, reg - PM_GLOBAL_CONTROL, value); break;
     }
 }
 
@@ -234,6 +256,11 @@ static void apm_write(void *opaque, u16 port, unsigned size, u32 value)
     else if (value == PC_ACPI_DISABLE)
         s->control &= (u16)~CNT_SCI_EN;
     update(s);
+    if (s->pci.config[DEVACTB + 3] & APMC_EN) {
+        s->global_status |= APM_STS;
+        if (s->global_control & SMI_EN)
+            bus_smi(s->dev.bus);
+    }
 }
 
 /* ---- life ---- */
@@ -246,6 +273,8 @@ static void piix4_pm_reset(struct dev *dev)
     map_ports(s);
     s->status = s->enable = s->control = 0;
     s->gpe_status = s->gpe_enable = 0;
+    s->global_status = 0;
+    s->global_control = 0;
     s->apm[0] = s->apm[1] = 0;
     next_overflow(s);
     update(s);
@@ -272,6 +301,8 @@ static const char *piix4_pm_init(struct dev *dev, struct bus *bus)
     s->pci.wmask[PMBA] = 0xc0;
     s->pci.wmask[PMBA + 1] = 0xff;
     s->pci.wmask[PMREGMISC] = 1;
+    for (unsigned i = 0; i < 4; i++)
+        s->pci.wmask[DEVACTB + i] = 0xff;
     s->pci.written = on_config;
     s->sci = bus_irq(bus, PC_SCI);
     timer_init(&s->timer, bus->clock, on_timer, s);

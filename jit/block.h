@@ -28,7 +28,7 @@ struct block {
     struct block *hash_next;
     void *code; /* back end's entry point */
     paddr pa2;  /* page-crossing instruction: physical page of the second part, else ~0 */
-    void *cold;    /* native: what lies out of line, and its size */
+    void *cold; /* native: what lies out of line, and its size */
     u32 code_size, cold_size;
     u16 bytes; /* guest bytes, all in one page unless pa2 is set */
     u16 ninsns;

@@ -1,7 +1,7 @@
 /* Code memory of the native back ends: one memory file mapped twice, once to write and once to
- * execute, so that no address is ever both. It has two parts, each filled upwards and given back all
- * at once: one for code that runs often, one for what lies out of line, so that the first is dense
- * in the host's caches. */
+ * execute, so that no address is ever both. It has two parts, each filled upwards and given back
+ * all at once: one for code that runs often, one for what lies out of line, so that the first is
+ * dense in the host's caches. */
 #ifndef JIT_CODE_H
 #define JIT_CODE_H
 

@@ -12,6 +12,7 @@
 #include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
+#include "cpu/smm.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,9 @@
 /* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
-#define BLOCK_INSNS  32
-#define EVENTS_LEAVE (EV_STOP | EV_TRIPLE | EV_HALT)
+#define BLOCK_INSNS    32
+#define EVENTS_PENDING (EV_NMI | EV_VIP | EV_SMI)
+#define EVENTS_LEAVE   (EV_STOP | EV_TRIPLE | EV_HALT)
 
 /* Code at EIP, resolved. */
 struct fetch {
@@ -40,7 +42,8 @@ struct fetch {
 static void resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
 {
     struct mmu_walk w;
-    if (mmu_translate_code(&cpu->mmu, la, cpu->mode & MODE_USER, &w) == MMU_FAULT)
+    enum priv priv = cpu->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
+    if (mmu_translate_code(&cpu->mmu, la, priv, &w) == MMU_FAULT)
         cpu_raise_pf(cpu, la, w.pf_code);
     *pa = w.pa;
     *host = w.host;
@@ -127,45 +130,66 @@ static u32 fetch_translate(struct jit *jit, struct fetch *f, u32 n)
 
 /* -- stepping -- */
 
-static void step(struct jit *jit, u32 n)
+/* Returns the EIP behind the first of at most n instructions. */
+static u32 step(struct jit *jit, u32 n)
 {
     struct cpu *cpu = jit->cpu;
     struct fetch f;
     fetch_code(cpu, &f);
-    fetch_translate(jit, &f, n);
+    u32 next = cpu->eip + fetch_translate(jit, &f, n);
     cpu->eip_page = f.eip_page;
     jit->stats.steps += n < jit->ir.ninsns ? n : jit->ir.ninsns;
     interp_steps(cpu, &jit->ir, n);
+    return f.mode & MODE_CODE32 ? next : next & 0xffff;
 }
 
 /* A breakpoint on the instruction at EIP comes as a fault before it, unless RF is set, which lasts
- * for one instruction (SDM 3B 17.3.1.1). Costs a tick, as every delivery does. */
-static bool at_breakpoint(struct cpu *cpu)
+ * for one instruction, or MOV SS precedes (SDM 3B 17.3.1.1). */
+static u32 breakpoints(struct cpu *cpu, bool after_mov_ss)
 {
-    u32 hits = cpu->eflags & FLAG_RF ? 0 : debug_fetch(cpu);
-    cpu->eflags &= ~(u32)FLAG_RF;
-    if (hits) {
-        cpu_debug_trap(cpu, hits);
-        cpu->budget--;
-    }
+    u32 hits = 0;
+    if (!debug_on_code(cpu))
+        return 0;
+    if (!(cpu->eflags & FLAG_RF) && !after_mov_ss)
+        hits = debug_fetch(cpu);
+    if (!cpu->rep_more)
+        cpu->eflags &= ~(u32)FLAG_RF;
     return hits;
 }
 
+static void debug_exception(struct cpu *cpu, u32 hits)
+{
+    cpu->events &= ~(u32)EV_HALT;
+    cpu->debug_hits = 0;
+    cpu_debug_trap(cpu, hits);
+}
+
 /* One instruction with the consequences of the trap flag and the debug registers (SDM 3B 17.3.1).
- */
+ * MOV SS hands its watchpoints on to the next instruction; those that the delivery of an interrupt
+ * has met come before the handler's first. */
 static void step_one(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
-    u32 traps = cpu->eflags & FLAG_TF ? 1u << 14 : 0; /* BS */
-    cpu->events &= ~(u32)(EV_SHADOW | EV_NO_STEP);
-    cpu->debug_hits = 0;
-    if (debug_armed(cpu) && at_breakpoint(cpu))
+    bool after_mov_ss = cpu->events & EV_MOV_SS, trap = cpu->eflags & FLAG_TF;
+    u32 hits = after_mov_ss ? 0 : cpu->debug_hits;
+    if (!hits)
+        hits = breakpoints(cpu, after_mov_ss);
+    if (hits) {
+        debug_exception(cpu, hits);
+        cpu->budget--; /* a tick, as for every delivery between instructions */
         return;
-    step(jit, 1);
-    traps |= cpu->debug_hits;
-    if (traps && !(cpu->events & (EVENTS_LEAVE | EV_NO_STEP)))
-        cpu_debug_trap(cpu, traps);
+    }
+    cpu->events &= ~(u32)(EV_SHADOW | EV_MOV_SS | EV_NO_STEP);
+    u32 next = step(jit, 1);
+    if (cpu->events & (EV_MOV_SS | EV_TRIPLE))
+        return;
+    if (cpu->msr.debugctl & DEBUGCTL_BTF) /* taken branches only */
+        trap = trap && cpu->eip != next && !cpu->rep_more;
+    if (cpu->events & EV_NO_STEP)
+        trap = false;
     cpu->events &= ~(u32)EV_NO_STEP;
+    if (trap || cpu->debug_hits)
+        debug_exception(cpu, cpu->debug_hits | (trap ? (u32)DR6_BS : 0));
 }
 
 /* -- blocks -- */
@@ -278,10 +302,25 @@ static void run_blocks(struct jit *jit)
 
 /* -- the loop -- */
 
+static bool take_smi(struct cpu *cpu)
+{
+    if (!(cpu->events & EV_SMI) || cpu->smm)
+        return false;
+    smm_enter(cpu);
+    cpu->budget--;
+    return true;
+}
+
 /* Takes what is pending and allowed; costs one tick. */
 static void take_interrupt(struct cpu *cpu)
 {
     if (cpu->events & EV_SHADOW)
+        return;
+    if (cpu->events & EV_VIP) {
+        cpu->events &= ~(u32)EV_VIP;
+        cpu_raise_err(cpu, VEC_GP, 0);
+    }
+    if (take_smi(cpu))
         return;
     if ((cpu->events & EV_NMI) && !cpu->nmi_masked) {
         cpu->events &= ~(u32)EV_NMI;
@@ -339,12 +378,13 @@ static void run_loop(struct jit *jit)
             cpu->mmu.phys_gen) { /* a device moved its registers */
             mmu_flush(&cpu->mmu);
         }
-        if (cpu->irq_line | (cpu->events & EV_NMI))
+        if (cpu->irq_line | (cpu->events & EVENTS_PENDING))
             take_interrupt(cpu);
         jump_cache_mode(jit);
         if (cpu->budget <= 0)
             break;
-        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || debug_armed(cpu))
+        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
+            (debug_armed(cpu) && debug_on_code(cpu)))
             step_one(jit);
         else
             run_blocks(jit);
@@ -361,12 +401,15 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
-    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu))
+    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu)) {
+        take_smi(cpu); /* which saves that the CPU was halted */
         cpu->events &= ~(u32)EV_HALT;
+    }
     cpu->unwind = &env;
     switch (sigsetjmp(env, 0)) {
     case UNWIND_FAULT:
         leave_block(cpu);
+        cpu->debug_hits = 0; /* of accesses that have not been made */
         log_fault(jit);
         cpu_deliver_pending(cpu);
         cpu->budget--; /* a tick for each delivery: a handler that faults at once cannot stop time

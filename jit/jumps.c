@@ -1,6 +1,7 @@
-/* The jump cache: from EIP to translated code without the run loop. Translated code looks into it by
- * itself; what it checks is in struct jump_cache_entry. An entry stays good over changes of the page
- * tables and switches between address spaces as long as the exec TLB says the same of its page. */
+/* The jump cache: from EIP to translated code without the run loop. Translated code looks into it
+ * by itself; what it checks is in struct jump_cache_entry. An entry stays good over changes of the
+ * page tables and switches between address spaces as long as the exec TLB says the same of its
+ * page. */
 #include "jit/jit_internal.h"
 
 #include <string.h>
@@ -62,8 +63,8 @@ void jump_cache_mode(struct jit *jit)
 static u64 where(const struct cpu *cpu)
 {
     laddr la = cpu->seg[SEG_CS].base + cpu->eip;
-    bool user = cpu->mode & MODE_USER;
-    return cpu->tlb.e[user][ACCESS_EXEC][la >> PAGE_BITS].addend | cpu->jump_tag;
+    enum priv priv = cpu->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
+    return cpu->tlb.e[priv][ACCESS_EXEC][la >> PAGE_BITS].addend | cpu->jump_tag;
 }
 
 void jump_cache_enter(struct jit *jit, struct block *b)

@@ -66,6 +66,14 @@ static void wire_nmi(void *opaque, int n, bool level)
         o->cpu->events |= EV_NMI;
 }
 
+static void wire_smi(void *opaque, int n, bool level)
+{
+    struct orrery *o = opaque;
+    (void)n;
+    if (level)
+        o->cpu->events |= EV_SMI;
+}
+
 static void wire_a20(void *opaque, int n, bool level)
 {
     struct orrery *o = opaque;
@@ -163,6 +171,7 @@ static void plug_bus(struct orrery *o)
 {
     o->bus->pins.intr = (struct irq_line){wire_intr, o, 0};
     o->bus->pins.nmi = (struct irq_line){wire_nmi, o, 0};
+    o->bus->pins.smi = (struct irq_line){wire_smi, o, 0};
     o->bus->pins.a20 = (struct irq_line){wire_a20, o, 0};
     o->bus->hooks.request = on_request;
     o->bus->hooks.opaque = o;

@@ -34,6 +34,11 @@ static void hash_msrs(struct hash *h, const struct cpu *cpu)
     hash_u64(h, cpu->msr.pat);
     hash_u64(h, cpu->msr.misc_enable);
     hash_u64(h, cpu->msr.mtrr_def);
+    hash_u64(h, cpu->msr.debugctl);
+    hash_u64(h, cpu->msr.mcg_status);
+    hash_u64(h, cpu->msr.mcg_ctl);
+    for (unsigned i = 0; i < CPU_MC_BANKS; i++)
+        hash_u64(h, cpu->msr.mc_ctl[i]);
     for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_fixed); i++)
         hash_u64(h, cpu->msr.mtrr_fixed[i]);
     for (unsigned i = 0; i < ARRAY_LEN(cpu->msr.mtrr_var); i++)
@@ -56,7 +61,11 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
     for (unsigned i = 0; i < 8; i++)
         hash_u64(h, cpu->dr[i]);
-    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)events << 32);
+    hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->rep_more << 9 | (u64)events << 32);
+    hash_u64(h, cpu->debug_hits);
+    hash_u64(h, cpu->smbase | (u64)cpu->smm << 32);
+    if (cpu->rep_more)
+        hash_u64(h, flags_eval(cpu->rep_cc.op, cpu->rep_cc.dst, cpu->rep_cc.src, cpu->rep_cc.aux));
     hash_fpu(h, &cpu->fpu);
     hash_u64(h, cpu->mxcsr);
     for (unsigned i = 0; i < 8; i++) {
@@ -159,8 +168,10 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
     static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
     static const char *const ordinal[] = {"first", "second", "third"};
     const struct cpu *cpu = o->cpu;
-    fprintf(out, "orrery: triple fault: the CPU has shut down\n");
-    for (unsigned i = 0; i < 3; i++) {
+    bool faults = cpu->shutdown[2].icount; /* else RSM found a state that cannot be */
+    fprintf(out, "orrery: %s: the CPU has shut down\n",
+            faults ? "triple fault" : "RSM with an invalid state");
+    for (unsigned i = 0; faults && i < 3; i++) {
         const struct fault_record *f = &cpu->shutdown[i];
         fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector,
                 f->cs, f->eip);

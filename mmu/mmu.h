@@ -10,15 +10,27 @@ struct mmu {
     struct phys *phys;
     struct tlb *tlb;
     u32 cr0, cr3, cr4;
-    bool nxe;       /* EFER.NXE */
-    u64 pdpte[4];   /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;   /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
-    u8 phys_bits;   /* MAXPHYADDR, for reserved-bit faults */
-    u32 phys_gen;   /* phys_generation() that the TLB was filled under */
-    laddr watch[4]; /* addresses whose pages must not be filled for data: accesses are watched */
+    bool nxe;          /* EFER.NXE */
+    bool smm;          /* the CPU is in SMM: the chipset shows it SMRAM */
+    bool code_written; /* a walk has set A or D in a line that holds translated code */
+    u64 pdpte[4];      /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
+    u64 a20_mask;      /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
+    u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
+    bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
+    u32 phys_gen;      /* phys_generation() that the TLB was filled under */
+    laddr watch[4];    /* addresses whose pages must not be filled for data: accesses are watched */
     u8 nwatch;
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */
+};
+
+/* Bits of CR4 that the walk and the TLB look at */
+enum {
+    CR4_PSE_BIT = 1u << 4,
+    CR4_PAE_BIT = 1u << 5,
+    CR4_PGE_BIT = 1u << 7,
+    CR4_SMEP_BIT = 1u << 20,
+    CR4_SMAP_BIT = 1u << 21
 };
 
 /* What a translation came to. */
@@ -36,14 +48,14 @@ struct mmu_walk {
 /* Translates one linear address for an access at the given privilege, sets A and D bits, fills the
  * TLB when the page is plain memory (for writes: and holds no code). ROM counts as memory for reads
  * and as MMIO for writes. Never crosses a page: the caller splits. */
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out);
 
 /* Translates for fetching code, from the TLB if it can. */
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out);
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out);
 
 /* The same without side effects (no A/D, no fill), for debuggers. */
-enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
                           struct mmu_walk *out);
 
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
@@ -59,6 +71,12 @@ void mmu_flush_page(struct mmu *m, laddr la); /* INVLPG */
 /* The page at pa has got its first translated code: no TLB entry may grant writing to it any more.
  */
 void mmu_protect_code(struct mmu *m, paddr pa);
+
+/* The physical address by which phys knows what the CPU means by pa: they differ for SMRAM. */
+static inline paddr mmu_smram(const struct mmu *m, paddr pa, bool fetch)
+{
+    return pa - SMRAM_BASE < SMRAM_SIZE ? phys_smram(m->phys, pa, m->smm, fetch) : pa;
+}
 
 /* Frees what the TLB has allocated (not the struct tlb, which is the CPU's), and empties it. */
 void mmu_release(struct mmu *m);

@@ -22,7 +22,10 @@
 #define MAX_RAM    (0xE00ull << 20)
 #define LINE_BITS  6
 
-enum { REGION_NONE, REGION_MAIN, REGION_FIRST, REGION_MAX = 256 };
+enum { REGION_NONE, REGION_MAIN, REGION_SMRAM, REGION_FIRST, REGION_MAX = 256 };
+
+/* Where SMRAM is, for whoever may see it: far beyond what a guest can address. */
+#define SMRAM_ALIAS (1ull << 50)
 
 struct region {
     paddr base;
@@ -39,6 +42,7 @@ struct phys {
     u64 ram_size;
     u32 generation;
     u64 next_seq;
+    unsigned smram; /* SMRAM_* */
     struct code_listener listener;
     struct region region[REGION_MAX];
     u8 map[LOW_PAGES]; /* the region on top at each page */
@@ -102,7 +106,7 @@ static const struct region *high_region(const struct phys *p, paddr pa)
 {
     const struct region *top = &p->region[REGION_NONE];
 
-    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+    for (unsigned i = REGION_SMRAM; i < REGION_MAX; i++) {
         const struct region *r = &p->region[i];
         if (in_region(r, pa) && r->seq > top->seq)
             top = r;
@@ -143,6 +147,12 @@ struct phys *phys_new(u64 ram_size)
         phys_free(p);
         return NULL;
     }
+    p->region[REGION_SMRAM] = (struct region){.base = SMRAM_ALIAS,
+                                              .size = SMRAM_SIZE,
+                                              .seq = p->next_seq++,
+                                              .mem = r->mem + SMRAM_BASE,
+                                              .lines = r->lines + (SMRAM_BASE >> PAGE_BITS),
+                                              .writable = true};
     repaint(p, 0, ram_size);
     return p;
 }
@@ -160,6 +170,7 @@ void phys_free(struct phys *p)
 {
     if (!p)
         return;
+    p->region[REGION_SMRAM] = (struct region){0}; /* part of main RAM */
     for (unsigned i = REGION_MAIN; i < REGION_MAX; i++)
         free_memory(&p->region[i]);
     munmap(p, sizeof(*p));
@@ -238,6 +249,23 @@ void phys_remove(struct phys *p, paddr base)
     if (base < LOW_END)
         repaint(p, base, base + size);
     p->generation++;
+}
+
+void phys_set_smram(struct phys *p, unsigned how)
+{
+    if (how == p->smram)
+        return;
+    p->smram = how;
+    p->generation++;
+}
+
+paddr phys_smram(const struct phys *p, paddr pa, bool smm, bool fetch)
+{
+    bool seen = p->smram & SMRAM_OPEN;
+
+    if (smm)
+        seen = seen || fetch || !(p->smram & SMRAM_CLOSED);
+    return seen && (p->smram & SMRAM_ENABLED) ? pa - SMRAM_BASE + SMRAM_ALIAS : pa;
 }
 
 u32 phys_generation(const struct phys *p)

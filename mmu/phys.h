@@ -41,6 +41,16 @@ u8 *phys_ram(struct phys *p); /* the RAM array itself, for hashing and loaders *
  * RAM, not ROM), else NULL. Code tracking is the caller's business. */
 u8 *phys_host(struct phys *p, paddr pa, bool write);
 
+/* SMRAM: the RAM behind the legacy video memory, which the host bridge shows to CPUs in SMM, or to
+ * all while it is open; if closed, in SMM to instruction fetches only (290549, 3.2.21).
+ * phys_smram() takes an address in [SMRAM_BASE, SMRAM_BASE + SMRAM_SIZE) and returns another one
+ * for that RAM if the access goes there. Changing it changes phys_generation(). */
+#define SMRAM_BASE 0xa0000u
+#define SMRAM_SIZE 0x20000u
+enum { SMRAM_ENABLED = 1, SMRAM_OPEN = 2, SMRAM_CLOSED = 4 };
+void phys_set_smram(struct phys *p, unsigned how);
+paddr phys_smram(const struct phys *p, paddr pa, bool smm, bool fetch);
+
 /* One access of 1, 2, 4 or 8 bytes that does not cross a page; unmapped reads are all ones. Writes
  * to RAM report to the code listener first. */
 u64 phys_read(struct phys *p, paddr pa, unsigned size);

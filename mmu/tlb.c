@@ -11,18 +11,18 @@
 #include "base/check.h"
 #include "mmu/mmu.h"
 
-#define KEY_BITS  3
+#define KEY_BITS  4
 #define SEEN      2u /* in an entry, while the list is weeded: its name has been met */
 #define FIRST_CAP 1024u
 
-static inline u32 key_of(laddr la, bool user, enum access acc)
+static inline u32 key_of(laddr la, enum priv priv, enum access acc)
 {
-    return (la >> PAGE_BITS) << KEY_BITS | (u32)user << 2 | acc;
+    return (la >> PAGE_BITS) << KEY_BITS | (u32)priv << 2 | acc;
 }
 
 static inline u64 *entry_of(struct tlb *t, u32 key)
 {
-    return &t->e[key >> 2 & 1][key & 3][key >> KEY_BITS].addend;
+    return &t->e[key >> 2 & 3][key & 3][key >> KEY_BITS].addend;
 }
 
 /* Drops names of empty entries and all but one of repeated ones. */
@@ -55,10 +55,10 @@ static void make_room(struct tlb *t, struct tlb_list *l)
     }
 }
 
-void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *host, bool global)
+void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host, bool global)
 {
     struct tlb_list *l = &t->filled[global];
-    u32 key = key_of(la, user, acc);
+    u32 key = key_of(la, priv, acc);
     if (l->n == l->cap)
         make_room(t, l);
     l->key[l->n++] = key;
@@ -106,9 +106,10 @@ void mmu_flush_page(struct mmu *m, laddr la)
         flush_slot(m, slot);
         return;
     }
-    for (unsigned user = 0; user < 2; user++)
+    /* Without SMAP the last tables are empty, and better left untouched. */
+    for (unsigned priv = 0; priv < (m->cr4 & CR4_SMAP_BIT ? PRIV_COUNT : PRIV_SUPER_AC); priv++)
         for (unsigned acc = 0; acc < ACCESS_COUNT; acc++)
-            m->tlb->e[user][acc][la >> PAGE_BITS].addend = 0;
+            m->tlb->e[priv][acc][la >> PAGE_BITS].addend = 0;
 }
 
 static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)

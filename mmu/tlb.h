@@ -12,13 +12,18 @@
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC, ACCESS_COUNT };
 
+/* Whose access it is, which selects the tables. Supervisor accesses to user pages are a matter of
+ * EFLAGS.AC when CR4.SMAP is set: those with AC set have tables of their own, which are used for
+ * nothing else; implicit ones (of descriptors, TSSs) are always PRIV_SUPER (SDM 3A 4.6.1). */
+enum priv { PRIV_SUPER, PRIV_USER, PRIV_SUPER_AC, PRIV_COUNT };
+
 struct tlb_entry {
     u64 addend;
 };
 
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
-/* Names of entries, (page << 3 | user << 2 | access). */
+/* Names of entries, (page << 4 | priv << 2 | access). */
 struct tlb_list {
     u32 *key;
     u32 n, cap;
@@ -27,21 +32,23 @@ struct tlb_list {
 struct tlb {
     struct tlb_list filled[2]; /* [global: CR4.PGE and G]: every entry that is not 0 is named in the
                                   list of its last fill; others may be named too */
-    struct tlb_entry e[2][ACCESS_COUNT][TLB_PAGES]; /* [user][access][page]; demand-zero memory */
+    struct tlb_entry e[PRIV_COUNT][ACCESS_COUNT]
+                      [TLB_PAGES]; /* [priv][access][page]; demand-zero memory */
 };
 
 /* Grants access acc to the page of la: host is the page's host address. */
-void tlb_fill(struct tlb *t, laddr la, bool user, enum access acc, const u8 *host, bool global);
+void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
+              bool global);
 
-static inline bool tlb_has(const struct tlb *t, laddr la, bool user, enum access acc)
+static inline bool tlb_has(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
-    return t->e[user][acc][la >> PAGE_BITS].addend & TLB_VALID;
+    return t->e[priv][acc][la >> PAGE_BITS].addend & TLB_VALID;
 }
 
 /* Host address of la, if tlb_has(). */
-static inline u8 *tlb_host(const struct tlb *t, laddr la, bool user, enum access acc)
+static inline u8 *tlb_host(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
-    return (u8 *)(uintptr_t)(la + (t->e[user][acc][la >> PAGE_BITS].addend & ~(u64)PAGE_MASK));
+    return (u8 *)(uintptr_t)(la + (t->e[priv][acc][la >> PAGE_BITS].addend & ~(u64)PAGE_MASK));
 }
 
 #endif

@@ -13,13 +13,14 @@ enum {
     E_A = 1 << 5,
     E_D = 1 << 6,
     E_PS = 1 << 7,
+    E_PAT = 1 << 7, /* of a 4 KiB page */
+    E_PAT_LARGE = 1 << 12,
     E_G = 1 << 8,
 };
 #define E_NX     (1ull << 63)
 #define PAE_ADDR 0x000ffffffffff000ull
 
 enum { CR0_WP_BIT = 1u << 16, CR0_PG_BIT = 1u << 31 };
-enum { CR4_PSE_BIT = 1u << 4, CR4_PAE_BIT = 1u << 5, CR4_PGE_BIT = 1u << 7 };
 
 /* What the levels of a walk came to. */
 struct path {
@@ -47,10 +48,19 @@ static inline u64 bits_from(unsigned lo, unsigned end)
     return lo >= end ? 0 : (~0ull << lo) & (end >= 64 ? ~0ull : (1ull << end) - 1);
 }
 
+/* Without the PAT its bit in the entry of a page is reserved (SDM 3A 4.3, 4.4.2). */
+static u64 pat_reserved(const struct mmu *m, bool large)
+{
+    if (m->pat)
+        return 0;
+    return large ? E_PAT_LARGE : E_PAT;
+}
+
 /* Bits that must be 0 in a present PAE entry (SDM 3A tables 4-9 to 4-11). */
 static u64 pae_reserved(const struct mmu *m, bool large)
 {
-    return bits_from(m->phys_bits, 63) | (m->nxe ? 0 : E_NX) | (large ? bits_from(13, 21) : 0);
+    return bits_from(m->phys_bits, 63) | (m->nxe ? 0 : E_NX) |
+           (large ? bits_from(13, 21) | pat_reserved(m, true) : 0);
 }
 
 /* Physical address bits that a 4 MiB page's entry holds in bits 20:13 (PSE-36): how many. */
@@ -58,7 +68,7 @@ static unsigned pse36_bits(const struct mmu *m)
 {
     unsigned bits = m->phys_bits > 40 ? 40 : m->phys_bits;
 
-    return bits > 32 ? bits - 32 : 0;
+    return m->pse36 && bits > 32 ? bits - 32 : 0;
 }
 
 /* walk_32() and walk_pae() return the error code bits of their fault (P, RSVD), or this. */
@@ -68,7 +78,7 @@ static u64 read_entry(struct mmu *m, struct path *w, paddr at, unsigned size)
 {
     u64 v;
 
-    at &= m->a20_mask;
+    at = mmu_smram(m, at & m->a20_mask, false);
     v = w->peek && phys_is_mmio(m->phys, at) ? 0 : phys_read(m->phys, at, size);
     w->entry[w->n] = at;
     w->value[w->n++] = v;
@@ -86,7 +96,7 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     if ((e & E_PS) && (m->cr4 & CR4_PSE_BIT)) {
         unsigned high = pse36_bits(m);
 
-        if (e & bits_from(13 + high, 22)) /* table 4-4 */
+        if (e & (bits_from(13 + high, 22) | pat_reserved(m, true))) /* table 4-4 */
             return PF_P | PF_RSVD;
         w->page = (e & bits_from(13, 13 + high)) << 19 | (e & 0xffc00000u) | (la & 0x3ff000);
         return WALK_ON;
@@ -94,6 +104,8 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & ~(u64)PAGE_MASK) + (la >> 12 & 0x3ff) * 4, 4);
     if (!(e & E_P))
         return 0;
+    if ((m->cr4 & CR4_PSE_BIT) && (e & pat_reserved(m, false)))
+        return PF_P | PF_RSVD;
     w->page = e & ~(u64)PAGE_MASK;
     return WALK_ON;
 }
@@ -116,19 +128,25 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & PAE_ADDR) + (la >> 12 & 0x1ff) * 8, 8);
     if (!(e & E_P))
         return 0;
-    if (e & pae_reserved(m, false))
+    if (e & (pae_reserved(m, false) | pat_reserved(m, false)))
         return PF_P | PF_RSVD;
     w->page = e & PAE_ADDR;
     return WALK_ON;
 }
 
 /* SDM 3A 4.6.1 */
-static bool permitted(const struct mmu *m, const struct path *w, enum access acc, bool user)
+static bool permitted(const struct mmu *m, const struct path *w, enum access acc, enum priv priv)
 {
-    if (user && !(w->all & E_US))
+    bool user_page = w->all & E_US;
+
+    if (priv == PRIV_USER && !user_page)
+        return false;
+    if (priv == PRIV_SUPER && user_page && acc != ACCESS_EXEC && (m->cr4 & CR4_SMAP_BIT))
+        return false;
+    if (priv != PRIV_USER && user_page && acc == ACCESS_EXEC && (m->cr4 & CR4_SMEP_BIT))
         return false;
     if (acc == ACCESS_WRITE && !(w->all & E_RW))
-        return !user && !(m->cr0 & CR0_WP_BIT);
+        return priv != PRIV_USER && !(m->cr0 & CR0_WP_BIT);
     if (acc == ACCESS_EXEC && has_nx(m) && (w->any & E_NX))
         return false;
     return true;
@@ -142,24 +160,26 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
 
         if (v != w->value[i]) {
             w->value[i] = v;
+            if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
+                m->code_written = true;
             phys_write(m->phys, w->entry[i], 4, (u32)v);
         }
     }
 }
 
 /* Walks; true if permitted. Else *out tells of the fault. */
-static bool walk(struct mmu *m, laddr la, enum access acc, bool user, struct path *w,
+static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struct path *w,
                  struct mmu_walk *out)
 {
-    u32 access = (acc == ACCESS_WRITE ? PF_W : 0) | (user ? PF_U : 0) |
-                 (acc == ACCESS_EXEC && has_nx(m) ? PF_I : 0);
+    u32 access = (acc == ACCESS_WRITE ? PF_W : 0) | (priv == PRIV_USER ? PF_U : 0) |
+                 (acc == ACCESS_EXEC && (has_nx(m) || (m->cr4 & CR4_SMEP_BIT)) ? PF_I : 0);
     u32 r;
 
     w->n = 0;
     w->all = ~0ull;
     w->any = 0;
     r = m->cr4 & CR4_PAE_BIT ? walk_pae(m, la, w) : walk_32(m, la, w);
-    if (r == WALK_ON && !permitted(m, w, acc, user))
+    if (r == WALK_ON && !permitted(m, w, acc, priv))
         r = PF_P;
     if (r == WALK_ON)
         return true;
@@ -171,7 +191,8 @@ static bool walk(struct mmu *m, laddr la, enum access acc, bool user, struct pat
 static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr page,
                               struct mmu_walk *out)
 {
-    out->pa = ((page & ~(u64)PAGE_MASK) | (la & PAGE_MASK)) & m->a20_mask;
+    out->pa = mmu_smram(m, ((page & ~(u64)PAGE_MASK) | (la & PAGE_MASK)) & m->a20_mask,
+                        acc == ACCESS_EXEC);
     out->host = phys_host(m->phys, out->pa, acc == ACCESS_WRITE);
     out->pf_code = 0;
     if (!out->host)
@@ -191,33 +212,33 @@ bool mmu_watched(const struct mmu *m, laddr la)
 
 /* Fills what the access has proven; writable: writing needs no further look at the tables (D is
  * set). */
-static void fill(struct mmu *m, laddr la, enum access acc, bool user, const struct mmu_walk *at,
-                 bool writable, bool global)
+static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                 const struct mmu_walk *at, bool writable, bool global)
 {
     const u8 *page = at->host - (la & PAGE_MASK);
 
     if (acc == ACCESS_EXEC) {
-        tlb_fill(m->tlb, la, user, ACCESS_EXEC, page, global);
+        tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
     if (mmu_watched(m, la))
         return;
-    tlb_fill(m->tlb, la, user, ACCESS_READ, page, global);
+    tlb_fill(m->tlb, la, priv, ACCESS_READ, page, global);
     if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
-        tlb_fill(m->tlb, la, user, ACCESS_WRITE, page, global);
+        tlb_fill(m->tlb, la, priv, ACCESS_WRITE, page, global);
 }
 
-static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, bool user,
+static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, enum priv priv,
                                       struct mmu_walk *out)
 {
     enum mmu_result r = locate(m, la, acc, la, out);
 
     if (r == MMU_MEMORY)
-        fill(m, la, acc, user, out, true, false);
+        fill(m, la, acc, priv, out, true, false);
     return r;
 }
 
-enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool user,
+enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out)
 {
     struct path w = {.peek = false};
@@ -226,8 +247,8 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool use
     if (m->phys_gen != phys_generation(m->phys))
         mmu_flush(m);
     if (!paging(m))
-        return translate_flat(m, la, acc, user, out);
-    if (!walk(m, la, acc, user, &w, out)) {
+        return translate_flat(m, la, acc, priv, out);
+    if (!walk(m, la, acc, priv, &w, out)) {
         mmu_flush_page(m, la); /* SDM 3A 4.10.4.1: a page fault does that */
         return MMU_FAULT;
     }
@@ -237,33 +258,35 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, bool use
         u64 leaf = w.value[w.n - 1];
         bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
 
-        fill(m, la, acc, user, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, user), global);
+        fill(m, la, acc, priv, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, priv), global);
         if (w.n == 1)
             m->large[la >> 28] |= 1ull << (la >> 22 & 63);
     }
     return r;
 }
 
-enum mmu_result mmu_translate_code(struct mmu *m, laddr la, bool user, struct mmu_walk *out)
+enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out)
 {
-    if (tlb_has(m->tlb, la, user, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
-        u8 *host = tlb_host(m->tlb, la, user, ACCESS_EXEC);
+    if (tlb_has(m->tlb, la, priv, ACCESS_EXEC) && m->phys_gen == phys_generation(m->phys)) {
+        u8 *host = tlb_host(m->tlb, la, priv, ACCESS_EXEC);
         u64 offset = (u64)(host - phys_ram(m->phys));
-        if (offset < phys_ram_size(m->phys)) { /* not added RAM or ROM */
+        /* not added RAM or ROM, nor SMRAM */
+        if (offset < phys_ram_size(m->phys) && offset - SMRAM_BASE >= SMRAM_SIZE) {
             *out = (struct mmu_walk){.pa = offset, .host = host};
             return MMU_MEMORY;
         }
     }
-    return mmu_translate(m, la, ACCESS_EXEC, user, out);
+    return mmu_translate(m, la, ACCESS_EXEC, priv, out);
 }
 
-enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, bool user, struct mmu_walk *out)
+enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                          struct mmu_walk *out)
 {
     struct path w = {.peek = true};
 
     if (!paging(m))
         return locate(m, la, acc, la, out);
-    if (!walk(m, la, acc, user, &w, out))
+    if (!walk(m, la, acc, priv, &w, out))
         return MMU_FAULT;
     return locate(m, la, acc, w.page, out);
 }
@@ -274,7 +297,7 @@ bool mmu_load_pdptes(struct mmu *m)
     u64 v[4];
 
     for (unsigned i = 0; i < 4; i++) {
-        v[i] = phys_read(m->phys, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, 8);
+        v[i] = phys_read(m->phys, mmu_smram(m, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, false), 8);
         if ((v[i] & E_P) && (v[i] & reserved))
             return false;
     }

@@ -214,6 +214,11 @@ void bus_mask_nmi(struct bus *bus, bool masked)
     bus->nmi_masked = masked;
 }
 
+void bus_smi(struct bus *bus)
+{
+    irq_pulse(&bus->pins.smi);
+}
+
 void bus_set_a20(struct bus *bus, u8 source, bool open)
 {
     bus->a20_sources = (u8)(open ? bus->a20_sources | source : bus->a20_sources & ~source);

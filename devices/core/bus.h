@@ -35,7 +35,7 @@ enum bus_request {
     BUS_EXIT,     /* end the run with the argument as exit status */
 };
 
-/* The wires into the CPU, set by the machine. Levels, except nmi (a pulse). */
+/* The wires into the CPU, set by the machine. Levels, except nmi and smi (pulses). */
 struct bus_pins {
     struct irq_line intr; /* the interrupt controller's request; the vector comes by bus_intack() */
     struct irq_line nmi;
@@ -123,6 +123,9 @@ int bus_intack(struct bus *bus);
 /* NMI: a pulse to the CPU unless masked (port 70h bit 7, owned by the RTC). */
 void bus_nmi(struct bus *bus);
 void bus_mask_nmi(struct bus *bus, bool masked);
+
+/* SMI: a pulse to the CPU. */
+void bus_smi(struct bus *bus);
 
 /* One source (A20_*) opens or leaves the A20 gate. */
 void bus_set_a20(struct bus *bus, u8 source, bool open);

@@ -32,10 +32,10 @@ static inline void set(struct frame *f, u16 operand, u32 value)
 /* -- guest memory -- */
 
 /* Host address of size plain bytes at la, if the TLB grants the access and they lie in one page. */
-static inline u8 *fast_ptr(const struct frame *f, laddr la, unsigned size, bool user,
+static inline u8 *fast_ptr(const struct frame *f, laddr la, unsigned size, enum priv priv,
                            enum access acc)
 {
-    u64 entry = f->cpu->tlb.e[user][acc][la >> PAGE_BITS].addend;
+    u64 entry = f->cpu->tlb.e[priv][acc][la >> PAGE_BITS].addend;
     if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
@@ -74,12 +74,18 @@ static u32 slow_load(struct frame *f, const struct iop *o, laddr la)
                              : mem_slow_read(f->cpu, la, o->size);
 }
 
+/* Of the block, unless the operation says that it is the system's. */
+static inline enum priv access_priv(const struct frame *f, const struct iop *o)
+{
+    return o->cc & 1 ? PRIV_SUPER : (enum priv)f->code->priv;
+}
+
 static inline u32 load(struct frame *f, const struct iop *o)
 {
     laddr la = get(f, o->a) + o->imm;
     enum access acc = o->op == IR_LDRMW ? ACCESS_WRITE : ACCESS_READ;
-    bool user = f->code->user && !(o->cc & 1);
-    const u8 *p = fast_ptr(f, la, o->size, user, acc);
+    enum priv priv = access_priv(f, o);
+    const u8 *p = fast_ptr(f, la, o->size, priv, acc);
     return p ? host_load(p, o->size) : slow_load(f, o, la);
 }
 
@@ -87,8 +93,8 @@ static inline void store(struct frame *f, const struct iop *o)
 {
     laddr la = get(f, o->a) + o->imm;
     u32 v = get(f, o->b);
-    bool user = f->code->user && !(o->cc & 1);
-    u8 *p = fast_ptr(f, la, o->size, user, ACCESS_WRITE);
+    enum priv priv = access_priv(f, o);
+    u8 *p = fast_ptr(f, la, o->size, priv, ACCESS_WRITE);
     if (p)
         host_store(p, o->size, v);
     else if (o->cc & 1)
@@ -112,11 +118,11 @@ static void copy_units(void *dst, const void *src, unsigned size)
 static void load_vector(struct frame *f, const struct iop *o)
 {
     laddr la = get(f, o->a);
-    bool user = f->code->user && !(o->cc & 1);
+    enum priv priv = access_priv(f, o);
     u8 buf[16];
     if (o->cc & 2)
         mem_check_align16(f->cpu, la);
-    const u8 *p = fast_ptr(f, la, o->size, user, ACCESS_READ);
+    const u8 *p = fast_ptr(f, la, o->size, priv, ACCESS_READ);
     if (!p) {
         if (o->cc & 1)
             mem_read_block(f->cpu, la, buf, o->size, false);
@@ -130,11 +136,11 @@ static void load_vector(struct frame *f, const struct iop *o)
 static void store_vector(struct frame *f, const struct iop *o)
 {
     laddr la = get(f, o->a);
-    bool user = f->code->user && !(o->cc & 1);
+    enum priv priv = access_priv(f, o);
     u8 buf[16];
     if (o->cc & 2)
         mem_check_align16(f->cpu, la);
-    u8 *p = fast_ptr(f, la, o->size, user, ACCESS_WRITE);
+    u8 *p = fast_ptr(f, la, o->size, priv, ACCESS_WRITE);
     copy_units(p ? p : buf, (const u8 *)f->cpu + o->imm, o->size);
     if (!p && (o->cc & 1))
         mem_write_block(f->cpu, la, buf, o->size, false);

@@ -81,7 +81,7 @@ struct icode *icode_make(void *memory, const struct ir *ir)
     c->bytes = icode_size(ir);
     c->ninsns = ir->ninsns;
     c->nops = ir->nops;
-    c->user = ir->mode & MODE_USER;
+    c->priv = (u8)mode_priv(ir->mode);
     c->ops = (struct iop *)(void *)((u8 *)memory + header_bytes());
     c->consts = (u32 *)(void *)(c->ops + ir->nops);
     c->consts[c->nconsts++] = 0;

@@ -25,7 +25,7 @@ struct icode {
     struct icode *next, **link; /* list of the back end's live code */
     size_t bytes;
     u32 ninsns, nops, nconsts;
-    bool user; /* memory accesses are CPL 3's */
+    u8 priv; /* enum priv of its memory accesses */
     struct iop *ops;
     u32 *consts;
 };

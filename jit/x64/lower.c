@@ -118,7 +118,7 @@ static u32 first_offset(const struct ir *ir)
 static u32 emit_second_page(struct lower *l)
 {
     struct enc *e = &l->e;
-    bool user = l->ir->mode & MODE_USER;
+    enum priv priv = l->ir->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
     if (l->b->pa2 == ~(paddr)0)
         return 0;
     x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
@@ -127,7 +127,7 @@ static u32 emit_second_page(struct lower *l)
     x_alu_ri(e, X_ADD, 4, R8, (s32)PAGE_SIZE);
     x_mov_rr(e, 4, R9, R8);
     x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(user, ACCESS_EXEC)));
+    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
     x_alu_rr(e, X_ADD, 8, R8, R9);
     x_mov_ri64(e, R9, (u64)(uintptr_t)l->b->host2 + TLB_VALID);
     x_alu_rr(e, X_CMP, 8, R8, R9);

@@ -48,7 +48,16 @@ struct flag_sync {
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
-enum ool_kind { OOL_LOAD, OOL_STORE, OOL_VECTOR, OOL_SEGCHK, OOL_EXIT, OOL_CARRY, OOL_ALONE, OOL_SLOT };
+enum ool_kind {
+    OOL_LOAD,
+    OOL_STORE,
+    OOL_VECTOR,
+    OOL_SEGCHK,
+    OOL_EXIT,
+    OOL_CARRY,
+    OOL_ALONE,
+    OOL_SLOT
+};
 
 struct ool {
     u8 kind;
@@ -64,7 +73,7 @@ struct ool {
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     bool direct; /* EXIT: the jcc itself is patched */
-    bool user;
+    u8 priv;
     s8 slot;       /* EXIT: number, or -1 */
     u32 disp;      /* to be added to addr if shared */
     u8 how;        /* VECTOR: enum vector_how */
@@ -207,7 +216,7 @@ void cache_dropped(struct lower *l, unsigned reg);
 s32 tlb_at(const struct lower *l, const struct ir_insn *o,
            enum access acc); /* the table's offset in struct cpu */
 void ool_memory(struct lower *l, struct ool *q);
-bool is_user(const struct lower *l, const struct ir_insn *o);
+enum priv access_priv(const struct lower *l, const struct ir_insn *o);
 unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own);
 void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
                  enum access acc, struct ool *q);

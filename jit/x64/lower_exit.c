@@ -55,7 +55,8 @@ static struct x_mem jump_entry(size_t field)
 static void emit_look_up(struct lower *l)
 {
     struct enc *e = &l->e;
-    bool flat = l->ir->mode & MODE_CS_FLAT, user = l->ir->mode & MODE_USER;
+    bool flat = l->ir->mode & MODE_CS_FLAT;
+    enum priv priv = l->ir->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
     s64 miss = (s64)l->be->stub[STUB_EXIT_EIP] - l->base;
     x_zx(e, 2, R9, R8); /* jump_cache_index() */
     x_shift_ri(e, X_SHL, 4, R9, JUMP_ENTRY_LOG2);
@@ -67,7 +68,7 @@ static void emit_look_up(struct lower *l)
     if (!flat)
         x_mov_rr(e, 4, R11, R10);
     x_shift_ri(e, X_SHR, 4, R10, PAGE_BITS);
-    x_load(e, 8, R10, x_idx(REG_CPU, R10, 3, TLB_TABLE_OFF(user, ACCESS_EXEC)));
+    x_load(e, 8, R10, x_idx(REG_CPU, R10, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
     x_alu_rm(e, X_OR, 8, R10, cpu_at(CPU_OFF(jump_tag)));
     x_alu_rm(e, X_CMP, 8, R10, jump_entry(offsetof(struct jump_cache_entry, where)));
     x_jcc_to(e, CC_NE, miss);

@@ -7,14 +7,14 @@
  * entry that the load has found, or goes the slow way if the load did. */
 #include "jit/x64/lower.h"
 
-bool is_user(const struct lower *l, const struct ir_insn *o)
+enum priv access_priv(const struct lower *l, const struct ir_insn *o)
 {
-    return (l->ir->mode & MODE_USER) && !(o->cc & 1);
+    return o->cc & 1 ? PRIV_SUPER : mode_priv(l->ir->mode);
 }
 
 s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
 {
-    return TLB_TABLE_OFF(is_user(l, o), acc);
+    return TLB_TABLE_OFF(access_priv(l, o), acc);
 }
 
 /* A constant address is looked up without arithmetic if it is aligned, and needs no register if it
@@ -166,7 +166,7 @@ void lower_load(struct lower *l, const struct ir_insn *o)
     q->size = o->size;
     q->access = (u8)((o->op == IR_LDRMW ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
     q->sx = o->op == IR_LDSX;
-    q->user = is_user(l, o);
+    q->priv = (u8)access_priv(l, o);
     q->shared = g;
     if (g) {
         load_shared(l, o, g, q);
@@ -222,7 +222,7 @@ void lower_store(struct lower *l, const struct ir_insn *o)
     q->sync = flags_sync(l);
     q->size = o->size;
     q->access = o->cc & 1 ? SLOW_WRITE_SYS : SLOW_WRITE;
-    q->user = is_user(l, o);
+    q->priv = (u8)access_priv(l, o);
     q->shared = g;
     q->value = (u8)value;
     q->imm = o->b.v;
@@ -324,7 +324,7 @@ static void slow_scalar(struct lower *l, const struct ool *q)
     if (q->kind == OOL_STORE)
         put_arg_reg(l, 1, q->value, q->imm);
     if (q->shared)
-        emit_call_stub(l, STUB_TRY + q->user * 9u + q->access * 3u + size);
+        emit_call_stub(l, STUB_TRY + q->priv * 9u + q->access * 3u + size);
     else
         emit_call_stub(l, STUB_MEM + q->access * 3u + size);
     if (q->kind == OOL_LOAD)

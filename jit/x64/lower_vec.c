@@ -319,7 +319,7 @@ static void access(struct lower *l, const struct ir_insn *o, struct ool *q, u32 
     q->access = load ? STUB_LDV : STUB_STV;
     q->addr = (u8)addr;
     q->imm = o->imm;
-    q->how = (u8)((is_user(l, o) ? VECTOR_USER : 0) | (o->cc & 1 ? VECTOR_SYS : 0) |
+    q->how = (u8)((unsigned)access_priv(l, o) | (o->cc & 1 ? VECTOR_SYS : 0) |
                   (o->cc & 2 ? VECTOR_ALIGNED : 0));
     if (!load && field)
         x_rm(&l->e, load_of(o->size), xmm, *field);

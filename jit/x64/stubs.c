@@ -31,9 +31,9 @@ static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
 
 /* Host address of size bytes at la if the TLB grants them: code in line may have asked for more
  * than that. */
-static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, u32 user, enum access acc)
+static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, enum priv priv, enum access acc)
 {
-    u64 entry = cpu->tlb.e[user][acc][la >> PAGE_BITS].addend;
+    u64 entry = cpu->tlb.e[priv][acc][la >> PAGE_BITS].addend;
     if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
@@ -42,10 +42,10 @@ static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, u32 user, enum access 
 static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 how)
 {
     u8 buf[16];
-    bool user = how & VECTOR_USER;
+    enum priv priv = how & VECTOR_PRIV;
     if (how & VECTOR_ALIGNED)
         mem_check_align16(cpu, la);
-    const u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_READ);
+    const u8 *p = tlb_bytes(cpu, la, size, priv, ACCESS_READ);
     if (!p && (how & VECTOR_SYS))
         mem_read_block(cpu, la, buf, size, false);
     else if (!p)
@@ -55,10 +55,10 @@ static void load_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 how
 
 static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 how)
 {
-    bool user = how & VECTOR_USER;
+    enum priv priv = how & VECTOR_PRIV;
     if (how & VECTOR_ALIGNED)
         mem_check_align16(cpu, la);
-    u8 *p = tlb_bytes(cpu, la, size, user, ACCESS_WRITE);
+    u8 *p = tlb_bytes(cpu, la, size, priv, ACCESS_WRITE);
     if (p)
         memcpy(p, (u8 *)cpu + offset, size);
     else if (how & VECTOR_SYS)
@@ -289,7 +289,8 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
 }
 
 /* What a slow access does that the TLB may grant after all: argument words as STUB_MEM's. */
-static void emit_try(const struct x64 *be, struct enc *e, bool user, unsigned access, unsigned log2)
+static void emit_try(const struct x64 *be, struct enc *e, unsigned priv, unsigned access,
+                     unsigned log2)
 {
     unsigned size = 1u << log2;
     unsigned acc = access == SLOW_READ ? ACCESS_READ : ACCESS_WRITE;
@@ -303,7 +304,7 @@ static void emit_try(const struct x64 *be, struct enc *e, bool user, unsigned ac
     u32 crosses = x_jcc(e, CC_A);
     x_mov_rr(e, 4, R9, R8);
     x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(user, acc)));
+    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, acc)));
     x_test_ri(e, 1, R9, TLB_VALID);
     u32 missing = x_jcc(e, CC_E);
     if (access == SLOW_WRITE) {
@@ -326,7 +327,7 @@ static void emit_try(const struct x64 *be, struct enc *e, bool user, unsigned ac
 
 static void make_try_stubs(struct x64 *be, struct enc *e)
 {
-    for (unsigned n = 0; n < 18; n++) {
+    for (unsigned n = 0; n < 9 * PRIV_COUNT; n++) {
         x_align(e, 16);
         be->stub[STUB_TRY + n] = enc_pos(e);
         emit_try(be, e, n / 9, n % 9 / 3, n % 3);

@@ -52,14 +52,13 @@ enum stub {
     STUB_ALONE,  /* see IR_ALONE: does not come back */
     STUB_SEGCHK, /* segment, offset, size, access */
     STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
-    STUB_TRY =
-        STUB_MEM +
-        18, /* + user * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through the TLB if possible */
-    STUB_HELPER = STUB_TRY + 18, /* + enum helper */
+    STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
+                                 the TLB if possible */
+    STUB_HELPER = STUB_TRY + 9 * PRIV_COUNT, /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 
-enum vector_how { VECTOR_USER = 1, VECTOR_SYS = 2, VECTOR_ALIGNED = 4 };
+enum vector_how { VECTOR_PRIV = 3 /* enum priv */, VECTOR_SYS = 4, VECTOR_ALIGNED = 8 };
 enum slow_access { SLOW_READ, SLOW_RMW, SLOW_WRITE, SLOW_READ_SYS, SLOW_RMW_SYS, SLOW_WRITE_SYS };
 
 struct run_return {
@@ -90,9 +89,9 @@ static inline struct x_mem cpu_at(s32 offset)
 }
 
 /* Offset of a TLB table in struct cpu */
-#define TLB_TABLE_OFF(user, acc)                                                                   \
+#define TLB_TABLE_OFF(priv, acc)                                                                   \
     ((s32)(offsetof(struct cpu, tlb.e) + sizeof(struct tlb_entry) * TLB_PAGES *                    \
-                                             (((user) ? ACCESS_COUNT : 0) + (unsigned)(acc))))
+                                             ((unsigned)(priv)*ACCESS_COUNT + (unsigned)(acc))))
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);

@@ -85,28 +85,28 @@ static inline u64 access_memory(struct cpu *cpu, u64 what, laddr la, unsigned si
     return size < 8 ? mix(h, 7) & (((u64)1 << size * 8) - 1) : mix(h, 7);
 }
 
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, bool user)
+u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv user)
 {
     world_last.user = user;
     return access_memory(cpu, 1, la, size, user);
 }
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, bool user)
+void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv user)
 {
     world_last.user = user;
     world_writes++;
     access_memory(cpu, 2, la, size, value);
 }
-void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, bool user)
+void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv user)
 {
     access_memory(cpu, 3, la, size, user);
 }
-void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, bool user)
+void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, enum priv user)
 {
     u64 v = access_memory(cpu, 4, la, len, user);
     for (unsigned i = 0; i < len; i++)
         ((u8 *)buf)[i] = (u8)(v >> i % 8 * 8);
 }
-void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, bool user)
+void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, enum priv user)
 {
     u64 h = user;
     for (unsigned i = 0; i < len; i++)

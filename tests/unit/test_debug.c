@@ -4,7 +4,10 @@
 
 #include "cpu/crs.h"
 #include "cpu/debug.h"
+#include "cpu/decode.h"
 #include "cpu/mem.h"
+#include "jit/backend.h"
+#include "jit/jit.h"
 
 enum { X = 0, W = 1, IO = 2, RW = 3 };
 
@@ -101,6 +104,43 @@ static void test_tlb(void **state)
     assert_true(tlb_has(cpu->mmu.tlb, 0x7000, false, ACCESS_WRITE));
 }
 
+/* Code that is not concerned runs as blocks, and the trap comes right after the access. */
+static void test_speed(void **state)
+{
+    static const char *const names[] = {"jit", "interp"};
+    /* MOV ECX, 1000; l: INC DWORD [7200h]; LOOP l; MOV [7100h], ECX; HLT */
+    static const u8 code[] = {0xb9, 0xe8, 3,    0,    0,    0xff, 0x05, 0, 0x72, 0,
+                              0,    0xe2, 0xf8, 0x89, 0x0d, 0,    0x71, 0, 0,    0xf4};
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    const char *why;
+
+    put_idt(s, VEC_DB, S_CODE0, 0x6000, 0x8e);
+    poke(s, 0x6000, 1, 0xf4);
+    memcpy(s->ram + 0x5000, code, sizeof(code));
+    cpu->decoder = decoder_new();
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        struct jit_config config = {.backend = backend_find(names[i]), .cache_bytes = 1 << 20};
+        struct jit *jit = jit_new(cpu, &config, &why);
+        struct jit_stats stats;
+
+        enter(s, 0);
+        cpu->events = 0;
+        poke(s, 0x7200, 4, 0);
+        set(cpu, 1, 0x7100, W, 3);
+        jit_run(jit, cpu_icount(cpu) + 10000);
+        jit_get_stats(jit, &stats);
+        assert_int_equal(peek(s, 0x7200, 4), 1000);
+        assert_int_equal(cpu->eip, 0x6001);
+        assert_int_equal(peek(s, cpu->gpr[ESP], 4), 0x5013); /* at HLT */
+        assert_int_equal(cpu->dr[6] & 15, 2);
+        assert_true(stats.steps < 20);
+        dr_load(cpu, 7, 0);
+        jit_free(jit);
+    }
+    decoder_free(cpu->decoder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +148,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_kinds, sys_setup, sys_teardown),
         cmocka_unit_test_setup_teardown(test_wrap, sys_setup, sys_teardown),
         cmocka_unit_test_setup_teardown(test_tlb, sys_setup, sys_teardown),
+        cmocka_unit_test_setup_teardown(test_speed, sys_setup, sys_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,11 @@ static const struct reviewed {
 } reviewed[] = {
     {ONLY_OURS, MAP_1B, 0xd8, 0xdf, 0xff, MOD_BOTH, ANY,
      "undefined ESC codes are sem_x87's to refuse"},
-    {ONLY_ZYDIS, MAP_0F, 0xaa, 0xaa, 0xff, MOD_BOTH, ANY,
-     "RSM outside SMM is #UD; there is no SMM"},
+    {ONLY_OURS, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE,
+     "sem_set_ac refuses what is neither CLAC nor STAC"},
+    {NAME, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
+    {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
+    {WIDTH, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
     {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x04, MOD_MEM, ANY, "LGDT is privileged; Zydis forgot it"},
     {WIDTH, MAP_0F, 0x1e, 0x1e, 0xff, MOD_REG, ANY,
      "Zydis keeps a hint NOP's 66; no operand is read"},

@@ -229,7 +229,8 @@ static void test_v86(void **state)
     assert_int_equal(cpu->gpr[ESP], 0xfff0);
     ASSERT_RAISES(s, VEC_GP, 0, help_int_n(cpu, 0x21, 2)); /* IOPL 0 */
     ASSERT_RAISES(s, VEC_GP, 0, far_iret(cpu, 2, 0));
-    ASSERT_RAISES(s, VEC_GP, 0, help_check_iopl(cpu));
+    ASSERT_RAISES(s, VEC_GP, 0, help_cli(cpu));
+    ASSERT_RAISES(s, VEC_GP, 0, help_sti(cpu));
     raise_and_deliver(s, VEC_GP, true, 0);
     assert_int_equal(cpu->cpl, 0);
     assert_int_equal(cpu->eip, HANDLER);

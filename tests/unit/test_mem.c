@@ -97,6 +97,7 @@ static int setup(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(page_of); i++)
         phys_write(cpu->mmu.phys, TABLE + i * 4, 4, page_of[i]);
     cpu->cpl = 3;
+    cpu->mode = MODE_USER;
     *state = cpu;
     return 0;
 }
@@ -203,6 +204,7 @@ static void test_faults(void **state)
     ASSERT_PF(mem_slow_read_rmw(cpu, page(1), 4), page(1), PF_P | PF_W | PF_U);
     assert_int_equal(OUTCOME(mem_slow_read(cpu, page(1), 4)), 0);
     cpu->cpl = 0;
+    cpu->mode = MODE_CPL0;
     assert_int_equal(OUTCOME(mem_slow_read(cpu, page(4), 4)), 0);
     ASSERT_PF(mem_slow_write(cpu, page(1), 4, 0), page(1), PF_P | PF_W);
 }

@@ -37,6 +37,7 @@ static int setup(void **state)
     m->phys = phys_new(RAM_SIZE);
     m->a20_mask = ~0ull;
     m->phys_bits = 36;
+    m->pat = m->pse36 = true;
     m->cr0 = PG | 1;
     m->cr3 = DIR;
     *state = m;
@@ -252,7 +253,7 @@ static void test_pse36(void **state)
     expect_fault(m, LA, ACCESS_READ, false, PF_P | PF_RSVD);
     phys_write(m->phys, pde_at(LA), 4, 0x00400000 | 1u << 21 | P | PS);
     expect_fault(m, LA, ACCESS_WRITE, true, PF_P | PF_RSVD | PF_W | PF_U);
-    m->phys_bits = 32; /* no PSE-36: all of bits 21:13 reserved */
+    m->pse36 = false; /* all of bits 21:13 reserved */
     phys_write(m->phys, pde_at(LA), 4, 0x00400000 | 1u << 13 | P | PS);
     expect_fault(m, LA, ACCESS_READ, false, PF_P | PF_RSVD);
     phys_write(m->phys, pde_at(LA), 4, 0x00400000 | 1u << 12 | P | PS); /* PAT */

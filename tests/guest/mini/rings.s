@@ -14,6 +14,7 @@
 #! out int #0d 018a
 #! out cr #0d 0000
 #! out align #11 0000
+#! out cmpxchg8b #11 0000
 #! out call gate 0010 0018 11112222 0023
 #! out sysenter 0010 0018 0008f000
 #! out sysexit 0023 002b
@@ -99,6 +100,9 @@ user_tests:
     or dword ptr [esp], 0x40000
     popfd
     show align, mov eax, [0x200001]
+    mov eax, 5
+    bound eax, [bounds]                 # two doublewords, each aligned
+    show cmpxchg8b, cmpxchg8b [bounds]  # one operand of eight bytes
     pushfd
     and dword ptr [esp], 0xfffbffff
     popfd
@@ -282,8 +286,9 @@ task_code:
     iretd
 
 .data
+.balign 8
+    .long 0
 bounds: .long 0, 10
-.balign 4
 task:
     .long 0, 0, 0, 0, 0, 0, 0, 0        # link, stacks, CR3
     .long task_code, 2                  # EIP, EFLAGS
