@@ -42,6 +42,7 @@ static const struct cpu_model models[] = {
      {0x03020101, 0, 0x0c040882}},
     {"pentium3", "", "GenuineIntel", 0x686, ISA_SSE, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
     {"pentiumpro", "", "GenuineIntel", 0x619, ISA_P6, 2, 0, F_P6, {0x03020101, 0, 0x06040a42}},
+    {"286", "", "", 0, ISA_286, 0, 0, 0, {0, 0, 0}},
     {"pentium", "", "GenuineIntel", 0x52c, ISA_P5, 1, 0, F_PENTIUM, {0, 0, 0}},
 };
 
