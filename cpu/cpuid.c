@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+#include "cpu/decode.h"
+
 static const struct {
     u32 leaf;
     u8 reg, bit, complete;
@@ -72,6 +74,8 @@ bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
+    if (cpu->decoder)
+        decoder_set_isa(cpu->decoder, model->isa);
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
 }
 

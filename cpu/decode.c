@@ -16,7 +16,14 @@
 
 #include "cpu/decode.h"
 
-enum { MAX_LEN = 15, MEMO_BITS = 14, MEMO_SIZE = 1 << MEMO_BITS, NO_ROW = 0xffff, SPAN = 8 };
+enum {
+    MAX_LEN = 15,
+    MAX_LEN_286 = 10,
+    MEMO_BITS = 14,
+    MEMO_SIZE = 1 << MEMO_BITS,
+    NO_ROW = 0xffff,
+    SPAN = 8
+};
 
 /* An encoding reduced to what decides its form. */
 struct scan {
@@ -47,6 +54,8 @@ struct decoder {
     csh host; /* of decode_host_text(); 0 until first used */
     cs_insn *insn;
     struct decoder_stats stats;
+    enum isa isa; /* generation whose encodings count */
+    unsigned max_len;
     u8 flags[4][256];       /* OF_* */
     u16 first[4 * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
     u16 *rows;
@@ -132,6 +141,8 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 
         if (row->mand != MP_ANY && row->mand != s->mand)
             continue;
+        if (!insn_row_lives(row, d->isa))
+            continue;
         if (row->reg >= 0 && row->reg != ((s->modrm >> 3) & 7))
             continue;
         if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
@@ -143,9 +154,12 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 
 /* -- bytes to scan -- */
 
-/* Takes one prefix byte into s; false if it is none. */
-static bool scan_prefix(struct scan *s, u8 byte)
+/* Takes one prefix byte into s; false if it is none. Before the 80386 there are no 64 to 67, and F1
+ * is a prefix too: LOCK on the 8086, without effect on the 80286. */
+static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
 {
+    bool wide = d->isa >= ISA_386;
+
     switch (byte) {
     case 0x26:
     case 0x2e:
@@ -156,18 +170,45 @@ static bool scan_prefix(struct scan *s, u8 byte)
         return true;
     case 0x64:
     case 0x65:
+        if (!wide)
+            return false;
         s->seg = byte == 0x64 ? SEG_FS : SEG_GS;
         s->prefixes |= PFX_SEG;
         return true;
-    case 0x66: s->prefixes |= PFX_OPSIZE; return true;
-    case 0x67: s->prefixes |= PFX_ADDRSIZE; return true;
+    case 0x66: s->prefixes |= wide ? PFX_OPSIZE : 0; return wide;
+    case 0x67: s->prefixes |= wide ? PFX_ADDRSIZE : 0; return wide;
     case 0xf0: s->prefixes |= PFX_LOCK; return true;
+    case 0xf1: s->prefixes |= d->isa == ISA_8086 ? PFX_LOCK : 0; return !wide;
     case 0xf2:
     case 0xf3:
         s->prefixes &= ~(PFX_REP | PFX_REPNE);
         s->prefixes |= byte == 0xf3 ? PFX_REP : PFX_REPNE;
         return true;
     default: return false;
+    }
+}
+
+/* The 8086 decodes some opcodes in part only, and knows no illegal ones: each of these is what the
+ * decoded bits make it. */
+static u8 opcode_8086(u8 opcode)
+{
+    if ((opcode & 0xf0) == 0x60) /* conditional jumps */
+        return opcode | 0x10;
+    if ((opcode & 0xf6) == 0xc0) /* returns */
+        return opcode | 2;
+    return opcode;
+}
+
+static u8 modrm_8086(u8 opcode, u8 modrm)
+{
+    switch (opcode) {
+    case 0x8c:
+    case 0x8e: return modrm & ~0x20u; /* four segment registers */
+    case 0x8f:
+    case 0xc6:
+    case 0xc7: return modrm & ~0x38u;
+    case 0xff: return (modrm & 0x38) == 0x38 ? modrm & ~0x08u : modrm; /* PUSH */
+    default: return modrm;
     }
 }
 
@@ -181,19 +222,20 @@ static enum mand scan_mand(unsigned prefixes)
 }
 
 /* Bytes ran out at n. */
-static enum decode_result scan_short(struct scan *s, unsigned n)
+static enum decode_result scan_short(const struct decoder *d, struct scan *s, unsigned n)
 {
     s->len = n;
-    return n >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+    return n >= d->max_len ? DECODE_LONG : DECODE_MORE;
 }
 
 static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
                                      bool code32, struct scan *s)
 {
-    unsigned n = 0, limit = avail < MAX_LEN ? avail : MAX_LEN;
+    unsigned n = 0, limit = avail < d->max_len ? avail : d->max_len;
+    bool old = d->isa == ISA_8086;
 
     *s = (struct scan){.seg = SEG_NONE};
-    while (n < limit && scan_prefix(s, bytes[n]))
+    while (n < limit && scan_prefix(d, s, bytes[n]))
         n++;
     s->start = n;
     s->mand = scan_mand(s->prefixes);
@@ -201,27 +243,29 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
     s->addrsize = code32 != !!(s->prefixes & PFX_ADDRSIZE) ? 4 : 2;
 
     if (n >= limit)
-        return scan_short(s, n);
-    s->opcode = bytes[n++];
-    if (s->opcode == 0x0f) {
+        return scan_short(d, s, n);
+    s->opcode = old ? opcode_8086(bytes[n]) : bytes[n];
+    n++;
+    if (s->opcode == 0x0f && !old) {
         if (n >= limit)
-            return scan_short(s, n);
+            return scan_short(d, s, n);
         s->map = MAP_0F;
         s->opcode = bytes[n++];
         if (s->opcode == 0x38 || s->opcode == 0x3a) {
             if (n >= limit)
-                return scan_short(s, n);
+                return scan_short(d, s, n);
             s->map = s->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
             s->opcode = bytes[n++];
         }
     }
     if (d->flags[s->map][s->opcode] & OF_MODRM) {
         if (n >= limit)
-            return scan_short(s, n);
-        s->modrm = bytes[n++];
+            return scan_short(d, s, n);
+        s->modrm = old ? modrm_8086(s->opcode, bytes[n]) : bytes[n];
+        n++;
         if (s->addrsize == 4 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
             if (n >= limit)
-                return scan_short(s, n);
+                return scan_short(d, s, n);
             s->sib = bytes[n++];
         }
     }
@@ -363,15 +407,15 @@ static void form_make(struct decoder *d, const struct scan *s, u32 key, struct f
 
     *f = (struct form){
         .key = key, .row = NO_ROW, .seg = SEG_DS, .base = GPR_NONE, .index = GPR_NONE};
+    if (has_modrm && !scan_is_reg(d, s))
+        form_mem(f, s);
     if (r == NO_ROW)
         return;
     row = &insn_table[r];
-    if (has_modrm && !scan_is_reg(d, s))
-        form_mem(f, s);
     if (row_has_kind(row, OP_Ob) || row_has_kind(row, OP_Ov))
         f->disp_size = s->addrsize;
     form_imm(f, row, s);
-    f->lock_ok = (row->attr & IA_LOCK) && !scan_is_reg(d, s);
+    f->lock_ok = d->isa < ISA_386 || ((row->attr & IA_LOCK) && !scan_is_reg(d, s));
     if (ask_capstone(d, s, row, f->disp_size + f->imm_size + f->sel_size))
         f->row = r;
 }
@@ -416,11 +460,12 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
     if (result != DECODE_OK)
         return result;
     f = form_lookup(d, s);
+    len = n + f->disp_size + f->imm_size + f->sel_size;
+    out->len = len;
     if (f->row == NO_ROW)
         return DECODE_UD;
-    len = n + f->disp_size + f->imm_size + f->sel_size;
-    if (len > avail || len > MAX_LEN)
-        return avail >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+    if (len > avail || len > d->max_len)
+        return avail >= d->max_len ? DECODE_LONG : DECODE_MORE;
 
     *out = (struct insn){
         .row = f->row,
@@ -450,6 +495,13 @@ enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bo
     return decode_scan(d, bytes, avail, code32, &s, out);
 }
 
+void decoder_set_isa(struct decoder *d, enum isa isa)
+{
+    d->isa = isa;
+    d->max_len = isa == ISA_286 ? MAX_LEN_286 : MAX_LEN;
+    memset(d->memo, 0, sizeof(d->memo));
+}
+
 const struct decoder_stats *decoder_stats(const struct decoder *d)
 {
     return &d->stats;
@@ -475,6 +527,7 @@ struct decoder *decoder_new(void)
         return NULL;
     }
     index_rows(d);
+    decoder_set_isa(d, ISA_COUNT - 1);
     return d;
 }
 

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "cpu/cpuid.h"
 #include "cpu/gate.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
@@ -48,8 +49,12 @@ _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
     unwind(cpu, vec, false, 0);
 }
 
+/* The 80286 has one vector for all segment overruns in real mode, the stack's too (80286
+ * Programmer's Reference, 5.2; captured traces). */
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
 {
+    if (vec == VEC_SS && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
+        vec = VEC_GP;
     unwind(cpu, vec, true, error);
 }
 

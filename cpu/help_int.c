@@ -243,12 +243,6 @@ void help_popf_check(struct cpu *cpu, u32 opsize)
     use_vif(cpu, opsize);
 }
 
-/* Guests tell processor generations apart by the bits of EFLAGS that stay clear. */
-static u32 model_flags(const struct cpu *cpu)
-{
-    return (cpu->model->isa >= ISA_486 ? FLAG_AC : 0) | (cpu->model->max_leaf ? FLAG_ID : 0);
-}
-
 u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
 {
     const u32 watched = FLAG_IF | FLAG_TF | FLAG_AC | FLAG_VIF;
@@ -263,7 +257,7 @@ u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
         image |= image & FLAG_IF ? FLAG_VIF : 0;
     } else {
         if (opsize == 4)
-            mask |= model_flags(cpu);
+            mask |= FLAG_AC | FLAG_ID;
         if (cpu->cpl == 0)
             mask |= FLAG_IOPL | FLAG_IF;
         else if (cpu->cpl <= iopl(cpu))

@@ -315,3 +315,38 @@ u32 help_rep_scas(struct cpu *cpu, u32 info)
     c.n = i;
     return compare_end(&c, a, b, false);
 }
+
+/* What the registers of an 80286 look like when a word at offset FFFF raises #GP in real mode: the
+ * microcode has gone on by then. A write is found out only after the next repetition has counted
+ * down. From captured traces; of the counts that those do not show (STOS, LODS, SCAS, CMPS by SI,
+ * and INS whose last word it is) those of the instruction most like it. */
+void help_overrun(struct cpu *cpu, u32 what, u32 repeated)
+{
+    static const struct {
+        u8 first, then;       /* registers in the order of the accesses; GPR_NONE */
+        u8 on_first, on_then; /* bits: SI, DI have moved when that one does not fit */
+        u8 ticks[2];          /* by how much CX is less then */
+    } rows[] = {
+        [OVERRUN_MOVS] = {ESI, EDI, 1, 3, {1, 2}},   [OVERRUN_STOS] = {EDI, GPR_NONE, 2, 0, {2}},
+        [OVERRUN_LODS] = {ESI, GPR_NONE, 1, 0, {1}}, [OVERRUN_CMPS] = {EDI, ESI, 2, 3, {0, 0}},
+        [OVERRUN_SCAS] = {EDI, GPR_NONE, 2, 0, {0}}, [OVERRUN_INS] = {EDI, GPR_NONE, 2, 0, {2}},
+        [OVERRUN_OUTS] = {ESI, GPR_NONE, 1, 0, {1}},
+    };
+    u32 *gpr = cpu->gpr, delta = (u32)(2 * cpu->df), cx = gpr[ECX] & 0xffff;
+    bool first = (gpr[rows[what].first] & 0xffff) == 0xffff;
+
+    if (repeated && !cx)
+        return;
+    if (!first && (rows[what].then == GPR_NONE || (gpr[rows[what].then] & 0xffff) != 0xffff))
+        return;
+    u32 moved = first ? rows[what].on_first : rows[what].on_then;
+    u32 ticks = rows[what].ticks[!first];
+
+    if (moved & 1)
+        gpr[ESI] = (gpr[ESI] & ~0xffffu) | ((gpr[ESI] + delta) & 0xffff);
+    if (moved & 2)
+        gpr[EDI] = (gpr[EDI] & ~0xffffu) | ((gpr[EDI] + delta) & 0xffff);
+    if (repeated)
+        gpr[ECX] = (gpr[ECX] & ~0xffffu) | (cx < ticks ? 0 : cx - ticks);
+    cpu_raise_err(cpu, VEC_GP, 0);
+}

@@ -118,19 +118,6 @@ enum opnd {
     OP_Ux, /* SSE: reg; rm, memory of 16/8/4/2; rm, no memory */
 };
 
-/* insn_row.attr */
-enum {
-    IA_LOCK = 1 << 0,   /* LOCK allowed with a memory destination */
-    IA_END = 1 << 1,    /* ends a block: control flow, mode changes, I/O */
-    IA_IO = 1 << 2,     /* reaches a device or the clock: alone decides what happens next */
-    IA_PRIV = 1 << 3,   /* #GP when CPL != 0 (real mode runs as CPL 0) */
-    IA_PROT = 1 << 4,   /* #UD in real and virtual-8086 mode */
-    IA_STRING = 1 << 5, /* REP/REPNE repeat it */
-    IA_MODRM = 1 << 8,  /* has a ModRM byte though no operand kind says so (x87) */
-    IA_REG = 1 << 9,    /* register form only (mod 3), though no operand kind says so */
-    IA_MEM = 1 << 10,   /* memory form only, though no operand kind says so */
-};
-
 enum isa {
     ISA_8086,
     ISA_186,
@@ -148,6 +135,24 @@ enum isa {
     ISA_SSE3,
     ISA_SSSE3,
     ISA_COUNT
+};
+
+/* insn_row.attr */
+enum {
+    IA_LOCK = 1 << 0,    /* LOCK allowed with a memory destination */
+    IA_END = 1 << 1,     /* ends a block: control flow, mode changes, I/O */
+    IA_IO = 1 << 2,      /* reaches a device or the clock: alone decides what happens next */
+    IA_PRIV = 1 << 3,    /* #GP when CPL != 0 (real mode runs as CPL 0) */
+    IA_PROT = 1 << 4,    /* #UD in real and virtual-8086 mode */
+    IA_STRING = 1 << 5,  /* REP/REPNE repeat it */
+    IA_MODRM = 1 << 8,   /* has a ModRM byte though no operand kind says so (x87) */
+    IA_REG = 1 << 9,     /* register form only (mod 3), though no operand kind says so */
+    IA_MEM = 1 << 10,    /* memory form only, though no operand kind says so */
+    IA_UNTIL_SHIFT = 12, /* if bits 14:12 are not 0: later generations than 1 less do not have it */
+    IA_UNTIL_8086 = (ISA_8086 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_286 = (ISA_286 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_386 = (ISA_386 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_486 = (ISA_486 + 1) << IA_UNTIL_SHIFT,
 };
 
 /* Mandatory prefix of a form */
@@ -179,6 +184,14 @@ extern const unsigned insn_table_len;
 static inline const struct insn_row *insn_row_of(const struct insn *in)
 {
     return &insn_table[in->row];
+}
+
+/* Has generation isa not yet lost the row's form? (Whether it has it already is row->isa.) */
+static inline bool insn_row_lives(const struct insn_row *row, enum isa isa)
+{
+    unsigned until = row->attr >> IA_UNTIL_SHIFT & 7;
+
+    return !until || (unsigned)isa < until;
 }
 
 /* True if the row's form has a ModRM byte; all rows of one opcode agree. */

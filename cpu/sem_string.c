@@ -1,8 +1,7 @@
 /* String instructions: MOVS, STOS, LODS, CMPS, SCAS. One iteration is lifted inline; with a REP
  * prefix a helper does as many as fit in one page and the instruction leaves to itself until it is
  * done, so that interrupts fall between. SDM volume 2, REP/REPE/REPNE. */
-#include "cpu/help_str.h"
-#include "cpu/lift.h"
+#include "cpu/sem_sys.h"
 
 static struct irv index_reg(struct lift *l, const struct insn *in, unsigned reg)
 {
@@ -32,6 +31,14 @@ static void advance(struct lift *l, const struct insn *in, unsigned reg, unsigne
     lift_set_gpr(l, reg, in->addrsize, ir_lea(l->ir, ir_reg(reg), df, size >> 1, 0));
 }
 
+void lift_check_overrun(struct lift *l, const struct insn *in, enum overrun what, unsigned size)
+{
+    u32 rep = in->prefixes & (PFX_REP | PFX_REPNE);
+
+    if (l->isa == ISA_286 && !(l->mode & MODE_PROT) && size == 2)
+        ir_call(l->ir, HELPER_overrun, ir_const(what), ir_const(rep), IR_NONE, IR_NONE);
+}
+
 static bool repeated(const struct insn *in)
 {
     return in->prefixes & (PFX_REP | PFX_REPNE);
@@ -58,6 +65,7 @@ void sem_movs(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
+    lift_check_overrun(l, in, OVERRUN_MOVS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_movs, size);
         return;
@@ -71,6 +79,7 @@ void sem_stos(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
+    lift_check_overrun(l, in, OVERRUN_STOS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_stos, size);
         return;
@@ -84,6 +93,7 @@ void sem_lods(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv v;
 
+    lift_check_overrun(l, in, OVERRUN_LODS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_lods, size);
         return;
@@ -98,6 +108,7 @@ void sem_cmps(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv a, b;
 
+    lift_check_overrun(l, in, OVERRUN_CMPS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_cmps, size);
         return;
@@ -114,6 +125,7 @@ void sem_scas(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv b;
 
+    lift_check_overrun(l, in, OVERRUN_SCAS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_scas, size);
         return;

@@ -77,10 +77,6 @@ void cpu_reset(struct cpu *cpu)
 {
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->gpr[EDX] = cpu->model->signature;
-    cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
-    cpu->cc_src = cpu->cc_dst = cpu->cc_aux = 0;
-    cpu->eflags = 2;
-    cpu->df = 1;
     cpu->eip = 0xfff0;
     cpu->eip_page = 0;
     cpu->insn_off = 0;
@@ -92,6 +88,7 @@ void cpu_reset(struct cpu *cpu)
     cpu->fault_depth = 0;
     cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
+    cpu_set_eflags(cpu, 0);
     memset(cpu->dr, 0, sizeof(cpu->dr));
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;

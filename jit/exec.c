@@ -9,6 +9,7 @@
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
@@ -507,6 +508,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     }
     cpu->jit = jit;
     cpu->hooks = &hooks;
+    decoder_set_isa(cpu->decoder, cpu->model->isa);
     retag(jit);
     struct code_listener listener = {.write = on_code_write, .opaque = jit};
     phys_set_code_listener(cpu->mmu.phys, &listener);
