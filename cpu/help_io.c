@@ -5,7 +5,9 @@
  * interrupt or the end of a chunk leaves an instruction that goes on where it stopped when it is
  * executed again. */
 #include "cpu/help_io.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
+#include "cpu/help_str.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
 
@@ -74,8 +76,16 @@ static void add_masked(u32 *reg, u32 n, u32 mask)
     *reg = (*reg & ~mask) | ((*reg + n) & mask);
 }
 
+/* As check_overrun() of sem_string.c does for the other string instructions. */
+static void check_overrun(struct cpu *cpu, const struct io_string *s, enum overrun what)
+{
+    if (s->size == 2 && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
+        help_overrun(cpu, what, s->rep);
+}
+
 static void ins_one(struct cpu *cpu, const struct io_string *s)
 {
+    check_overrun(cpu, s, OVERRUN_INS);
     laddr la = seg_linear(cpu, SEG_ES, cpu->gpr[EDI] & s->mask, s->size, ACCESS_WRITE);
 
     mem_probe_write(cpu, la, s->size, cpu_user(cpu)); /* before the device gives the datum away */
@@ -85,6 +95,7 @@ static void ins_one(struct cpu *cpu, const struct io_string *s)
 
 static void outs_one(struct cpu *cpu, const struct io_string *s)
 {
+    check_overrun(cpu, s, OVERRUN_OUTS);
     laddr la = seg_linear(cpu, s->seg, cpu->gpr[ESI] & s->mask, s->size, ACCESS_READ);
     u32 value = (u32)mem_read(cpu, la, s->size, cpu_user(cpu));
 

@@ -1,7 +1,7 @@
 /* IN, OUT, INS, OUTS. What a device does may change anything that the run loop watches, so a port
  * access ends its block. */
 #include "cpu/help_io.h"
-#include "cpu/sem_sys.h"
+#include "cpu/lift.h"
 
 /* The port: DX or an immediate byte. */
 static struct irv port(struct lift *l, const struct insn *in, unsigned n)
@@ -27,13 +27,10 @@ void sem_out(struct lift *l, const struct insn *in)
     lift_exit_next(l);
 }
 
-static void string(struct lift *l, const struct insn *in, enum helper helper, unsigned opnd,
-                   enum overrun overrun)
+static void string(struct lift *l, const struct insn *in, enum helper helper, unsigned opnd)
 {
     bool rep = in->prefixes & (PFX_REP | PFX_REPNE);
     u32 what = IO_STRING(opnd_size(l, in, opnd), in->addrsize, in->seg, rep);
-
-    lift_check_overrun(l, in, overrun, opnd_size(l, in, opnd));
 
     ir_call(l->ir, helper, ir_const(what), ir_const(in->len), IR_NONE, IR_NONE);
     lift_exit_loop(l);
@@ -41,10 +38,10 @@ static void string(struct lift *l, const struct insn *in, enum helper helper, un
 
 void sem_ins(struct lift *l, const struct insn *in)
 {
-    string(l, in, HELPER_ins, 0, OVERRUN_INS);
+    string(l, in, HELPER_ins, 0);
 }
 
 void sem_outs(struct lift *l, const struct insn *in)
 {
-    string(l, in, HELPER_outs, 1, OVERRUN_OUTS);
+    string(l, in, HELPER_outs, 1);
 }

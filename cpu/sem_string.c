@@ -1,7 +1,8 @@
 /* String instructions: MOVS, STOS, LODS, CMPS, SCAS. One iteration is lifted inline; with a REP
  * prefix a helper does as many as fit in one page and the instruction leaves to itself until it is
  * done, so that interrupts fall between. SDM volume 2, REP/REPE/REPNE. */
-#include "cpu/sem_sys.h"
+#include "cpu/help_str.h"
+#include "cpu/lift.h"
 
 static struct irv index_reg(struct lift *l, const struct insn *in, unsigned reg)
 {
@@ -31,7 +32,9 @@ static void advance(struct lift *l, const struct insn *in, unsigned reg, unsigne
     lift_set_gpr(l, reg, in->addrsize, ir_lea(l->ir, ir_reg(reg), df, size >> 1, 0));
 }
 
-void lift_check_overrun(struct lift *l, const struct insn *in, enum overrun what, unsigned size)
+/* Calls a helper that knows what an 80286 in real mode does to registers before it finds that a
+ * word at offset FFFF does not fit. */
+static void check_overrun(struct lift *l, const struct insn *in, enum overrun what, unsigned size)
 {
     u32 rep = in->prefixes & (PFX_REP | PFX_REPNE);
 
@@ -65,7 +68,7 @@ void sem_movs(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
-    lift_check_overrun(l, in, OVERRUN_MOVS, size);
+    check_overrun(l, in, OVERRUN_MOVS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_movs, size);
         return;
@@ -79,7 +82,7 @@ void sem_stos(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
-    lift_check_overrun(l, in, OVERRUN_STOS, size);
+    check_overrun(l, in, OVERRUN_STOS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_stos, size);
         return;
@@ -93,7 +96,7 @@ void sem_lods(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv v;
 
-    lift_check_overrun(l, in, OVERRUN_LODS, size);
+    check_overrun(l, in, OVERRUN_LODS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_lods, size);
         return;
@@ -108,7 +111,7 @@ void sem_cmps(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv a, b;
 
-    lift_check_overrun(l, in, OVERRUN_CMPS, size);
+    check_overrun(l, in, OVERRUN_CMPS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_cmps, size);
         return;
@@ -125,7 +128,7 @@ void sem_scas(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv b;
 
-    lift_check_overrun(l, in, OVERRUN_SCAS, size);
+    check_overrun(l, in, OVERRUN_SCAS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_scas, size);
         return;

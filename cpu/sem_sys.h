@@ -2,15 +2,10 @@
 #ifndef CPU_SEM_SYS_H
 #define CPU_SEM_SYS_H
 
-#include "cpu/help_str.h"
 #include "cpu/lift.h"
 
 /* Reads the far pointer of an OP_Mp operand: offset of the operand size, and selector. */
 void lift_far_pointer(struct lift *l, const struct insn *in, struct irv *off, struct irv *sel);
-
-/* For string instructions with operands of size: calls a helper that knows what an 80286 in real
- * mode does to registers before it finds that a word at offset FFFF does not fit. */
-void lift_check_overrun(struct lift *l, const struct insn *in, enum overrun what, unsigned size);
 
 /* ORs bits into cpu.events. */
 static inline void lift_add_events(struct lift *l, struct irv bits)
