@@ -58,6 +58,13 @@ _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
     unwind(cpu, vec, true, error);
 }
 
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len)
+{
+    leave_block(cpu);
+    cpu->eip = (cpu->eip + len) & 0xffff;
+    unwind(cpu, vec, false, 0);
+}
+
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
     cpu->cr2 = addr;

@@ -14,8 +14,8 @@ struct mem_ref {
     u32 disp;
 };
 
-/* The lifter's view of the block being built. The translator sets ir, mode, isa and, before each
- * lift_insn(), off; the rest starts as zero and is lift.c's. */
+/* The lifter's view of the block being built. The translator sets ir, mode, isa, gen and, before
+ * each lift_insn(), off; the rest starts as zero and is lift.c's. */
 struct lift {
     struct ir *ir;
     u32 mode;   /* mode word */
@@ -24,6 +24,7 @@ struct lift {
     bool ended; /* the block has got its final exit */
     const struct insn_row *row;
     enum isa isa; /* CPU model's generation: forms beyond it are #UD */
+    enum isa gen; /* the same, for where generations do one form differently */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
     bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier

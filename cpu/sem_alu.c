@@ -174,13 +174,32 @@ static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned 
     return lo;
 }
 
+/* Flags of a product. SF, ZF, PF and AF are undefined; up to the 80286 they are of the high half,
+ * AF set on the 80286 (captured traces) and clear on the 8086. */
+static void product_flags(struct lift *l, unsigned size, struct irv lo, struct irv hi,
+                          struct irv overflow)
+{
+    struct irv set;
+
+    if (l->gen > ISA_286) {
+        ir_flags(l->ir, FK_MUL, size, lo, overflow, IR_NONE);
+        return;
+    }
+    overflow = extend(l, overflow, size, false);
+    ir_flags(l->ir, FK_LOGIC, size, hi, IR_NONE, IR_NONE);
+    set = ir_sel(l->ir, IRC_NE, overflow, ir_const(0), ir_const(FLAG_CF | FLAG_OF), ir_const(0));
+    if (l->gen == ISA_286)
+        set = ir_op2(l->ir, IR_OR, set, ir_const(FLAG_AF));
+    lift_merge_flags(l, FLAG_CF | FLAG_OF | FLAG_AF, set);
+}
+
 static void widening(struct lift *l, const struct insn *in, bool is_signed)
 {
     unsigned size = opnd_size(l, in, 0);
     struct irv hi, overflow;
     struct irv lo = multiply(l, ir_reg(EAX), opnd_read(l, in, 0), size, is_signed, &hi, &overflow);
 
-    ir_flags(l->ir, FK_MUL, size, lo, overflow, IR_NONE);
+    product_flags(l, size, lo, hi, overflow);
     lift_set_gpr(l, EAX, size == 1 ? 2 : size, lo);
     if (size > 1)
         lift_set_gpr(l, EDX, size, hi);
@@ -204,23 +223,42 @@ void sem_imul(struct lift *l, const struct insn *in)
     struct irv hi, overflow;
     struct irv lo = multiply(l, a, b, opnd_size(l, in, 0), true, &hi, &overflow);
 
-    opnd_write_flags(l, in, 0, lo, FK_MUL, overflow, IR_NONE);
+    product_flags(l, opnd_size(l, in, 0), lo, hi, overflow);
+    opnd_write(l, in, 0, lo);
+}
+
+/* All flags are undefined and stay as they were; on the 80286 SF, ZF and PF are of the remainder
+ * and AF is set (captured traces, which do not tell how CF and OF, always equal, come about). */
+static void quotient_flags(struct lift *l, unsigned size)
+{
+    struct irv remainder = size == 1 ? ir_op1(l->ir, IR_EXTH8, ir_reg(EAX)) : ir_reg(EDX);
+
+    if (l->gen != ISA_286)
+        return;
+    ir_flags(l->ir, FK_LOGIC, size, remainder, IR_NONE, IR_NONE);
+    lift_merge_flags(l, FLAG_AF, ir_const(FLAG_AF));
+}
+
+static void divide(struct lift *l, const struct insn *in, const enum helper *helpers)
+{
+    unsigned size = opnd_size(l, in, 0);
+
+    ir_call(l->ir, helpers[size >> 1], opnd_read(l, in, 0), ir_const(in->len), IR_NONE, IR_NONE);
+    quotient_flags(l, size);
 }
 
 void sem_div(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
-            IR_NONE);
+    divide(l, in, helpers);
 }
 
 void sem_idiv(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
-            IR_NONE);
+    divide(l, in, helpers);
 }
 
 /* -- exchanges with arithmetic -- */

@@ -67,6 +67,31 @@ static void finish(struct lift *l, const struct insn *in, struct irv n, struct i
         opnd_write(l, in, 0, result);
 }
 
+/* AF of shifts is undefined, and clear; on the 80286 shifts to the right set it, and to the left it
+ * is bit 4 of the result (captured traces). */
+static void finish_shift(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+                         unsigned kind, struct irv before)
+{
+    bool mem = opnd_is_mem(l, in, 0);
+    unsigned size = opnd_size(l, in, 0);
+    struct irv af, fl;
+
+    if (l->gen != ISA_286) {
+        finish(l, in, n, result, kind, before);
+        return;
+    }
+    if (mem)
+        opnd_write(l, in, 0, result);
+    else
+        result = ir_copy(l->ir, result);
+    ir_flags_if(l->ir, n, kind, size, result, before);
+    af = kind == FK_SHR ? ir_const(FLAG_AF) : ir_op2(l->ir, IR_AND, result, ir_const(FLAG_AF));
+    fl = op2c(l, IR_AND, ir_getfl(l->ir), FLAGS_ARITH & ~(u32)FLAG_AF);
+    ir_flags_if(l->ir, n, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_OR, fl, af));
+    if (!mem)
+        opnd_write(l, in, 0, result);
+}
+
 static struct irv minus_one(struct lift *l, struct irv count)
 {
     return ir_lea(l->ir, count, IR_NONE, 0, ~0u);
@@ -84,7 +109,7 @@ static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct i
     }
     result = ir_op2(l->ir, op, a, c.raw);
     before = irv_is(c.n, IRV_CONST) && c.n.v == 1 ? a : ir_op2(l->ir, op, a, minus_one(l, c.raw));
-    finish(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
+    finish_shift(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
 }
 
 void sem_shl(struct lift *l, const struct insn *in)

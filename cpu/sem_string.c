@@ -38,7 +38,7 @@ static void check_overrun(struct lift *l, const struct insn *in, enum overrun wh
 {
     u32 rep = in->prefixes & (PFX_REP | PFX_REPNE);
 
-    if (l->isa == ISA_286 && !(l->mode & MODE_PROT) && size == 2)
+    if (l->gen == ISA_286 && !(l->mode & MODE_PROT) && size == 2)
         ir_call(l->ir, HELPER_overrun, ir_const(what), ir_const(rep), IR_NONE, IR_NONE);
 }
 

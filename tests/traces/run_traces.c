@@ -2,8 +2,9 @@
  *   run-traces [--accel jit|interp] [--file NAME] [--index N] [-v] DIR...
  *   run-traces [--default TOP]
  * Ends with "N passed, N failed"; a test passes if it does on all back ends. -v prints a line for
- * each failure. Without a DIR the environment variable ORRERY_TRACES, or else TOP, is the folder
- * that holds the suites. Exit status 1 for failures and errors, 77 where there is nothing to run.
+ * each failure, --undefined compares flags too that are not defined. Without a DIR the environment
+ * variable ORRERY_TRACES, or else TOP, is the folder that holds the suites. Exit status 1 for
+ * failures and errors, 77 where there is nothing to run.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -27,6 +28,7 @@ struct options {
     const char *top;   /* --default; may be NULL */
     long index;        /* -1: all */
     bool verbose;
+    bool undefined; /* compare the flags too that the metadata call undefined */
 };
 
 struct run {
@@ -169,7 +171,8 @@ static void run_dir(struct run *r, const char *dir)
     struct masks *m = open_suite(r, dir);
     for (int i = 0; i < n; i++) {
         if (m && is_trace_file(r->opt, files[i]->d_name))
-            run_file(r, dir, files[i]->d_name, masks_of(m, files[i]->d_name));
+            run_file(r, dir, files[i]->d_name,
+                     r->opt->undefined ? 0xffff : masks_of(m, files[i]->d_name));
         free(files[i]);
     }
     free(files);
@@ -207,8 +210,8 @@ static bool run_all(struct run *r, const char *top)
 
 static _Noreturn void usage(void)
 {
-    fprintf(stderr,
-            "usage: run-traces [--accel jit|interp] [--file NAME] [--index N] [-v] DIR...\n");
+    fprintf(stderr, "usage: run-traces [--accel jit|interp] [--file NAME] [--index N] [-v] "
+                    "[--undefined] DIR...\n");
     exit(1);
 }
 
@@ -219,6 +222,10 @@ static bool option(struct options *opt, char **argv, int *i)
 
     if (arg[0] != '-')
         return false;
+    if (!strcmp(arg, "--undefined")) {
+        opt->undefined = true;
+        return true;
+    }
     if (!strcmp(arg, "-v")) {
         opt->verbose = true;
         return true;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
 #include "cpu/lift.h"
@@ -152,7 +153,7 @@ static inline void rig_verify(const struct rig *r, const char *when)
 /* Lifts len bytes of code in the CPU's mode; true if the last instruction repeats itself. */
 static inline bool rig_lift(struct rig *r, unsigned len, enum isa isa, bool optimize)
 {
-    struct lift l = {.ir = r->ir, .mode = r->cpu->mode, .isa = isa};
+    struct lift l = {.ir = r->ir, .mode = r->cpu->mode, .isa = isa, .gen = r->cpu->model->isa};
     u32 off = r->code & PAGE_MASK;
     bool repeats = false;
     unsigned pos = 0;
