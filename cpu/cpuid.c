@@ -20,32 +20,164 @@ static const struct {
 #undef FEATURE
 };
 
+#define F_486 (FEAT_BIT(FPU) | FEAT_BIT(VME))
 #define F_PENTIUM                                                                                  \
-    (FEAT_BIT(FPU) | FEAT_BIT(VME) | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) |                \
-     FEAT_BIT(MSR) | FEAT_BIT(MCE) | FEAT_BIT(CX8))
+    (F_486 | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) | FEAT_BIT(MSR) | FEAT_BIT(MCE) |        \
+     FEAT_BIT(CX8))
 #define F_P6                                                                                       \
     (F_PENTIUM | FEAT_BIT(PAE) | FEAT_BIT(APIC) | FEAT_BIT(SEP) | FEAT_BIT(MTRR) | FEAT_BIT(PGE) | \
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
-#define F_PENTIUM3                                                                                 \
-    (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR) | FEAT_BIT(SSE))
-#define F_ORRERY (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
+#define F_PENTIUM2 (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR))
+#define F_PENTIUM3 (F_PENTIUM2 | FEAT_BIT(SSE))
+#define F_PENTIUM4 (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX))
+#define F_ORRERY   (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
+#define F_K6       (F_PENTIUM | FEAT_BIT(PGE) | FEAT_BIT(MMX))
+#define F_ATHLON   (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR))
 
-/* The first is the default. Cache descriptors: 16 KiB + 16 KiB first level, 256 KiB second level.
- */
+#define INTEL "GenuineIntel"
+#define AMD   "AuthenticAMD"
+
+/* The first is the default. Speeds are those of typical parts of their time, in typical code: 8 MHz
+ * 8086, 12 MHz 80286, 33 MHz 80386, 100 MHz 80486, 133 MHz Pentium... What a thousand million a
+ * second do is not slowed down. */
 static const struct cpu_model models[] = {
-    {"orrery",
-     "Orrery virtual CPU",
-     "GenuineIntel",
-     0x686,
-     ISA_SSE2,
-     7,
-     0x80000008,
-     F_ORRERY,
-     {0x03020101, 0, 0x0c040882}},
-    {"pentium3", "", "GenuineIntel", 0x686, ISA_SSE, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
-    {"pentiumpro", "", "GenuineIntel", 0x619, ISA_P6, 2, 0, F_P6, {0x03020101, 0, 0x06040a42}},
-    {"286", "", "", 0, ISA_286, 0, 0, 0, {0, 0, 0}},
-    {"pentium", "", "GenuineIntel", 0x52c, ISA_P5, 1, 0, F_PENTIUM, {0, 0, 0}},
+    {
+        .name = "orrery",
+        .brand = "Orrery virtual CPU",
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_SSE2,
+        .max_leaf = 7,
+        .max_ext = 0x80000008,
+        .features = F_ORRERY,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
+    {.name = "8086", .isa = ISA_8086, .kips = 600},
+    {.name = "286", .isa = ISA_286, .kips = 2400},
+    {
+        .name = "386", /* DX, stepping D1: no XBTS and IBTS any more */
+        .signature = 0x308,
+        .isa = ISA_386,
+        .kips = 8000,
+    },
+    {
+        .name = "486", /* DX4 */
+        .vendor = INTEL,
+        .signature = 0x480,
+        .isa = ISA_486,
+        .max_leaf = 1,
+        .features = F_486,
+        .kips = 60000,
+    },
+    {
+        .name = "pentium", /* P54C */
+        .vendor = INTEL,
+        .signature = 0x52c,
+        .isa = ISA_P5,
+        .max_leaf = 1,
+        .features = F_PENTIUM,
+        .kips = 150000,
+    },
+    {
+        .name = "pentium-mmx", /* P55C */
+        .vendor = INTEL,
+        .signature = 0x543,
+        .isa = ISA_MMX,
+        .max_leaf = 1,
+        .features = F_PENTIUM | FEAT_BIT(MMX),
+        .kips = 250000,
+    },
+    {
+        .name = "k6-2",
+        .brand = "AMD-K6(tm) 3D processor",
+        .vendor = AMD,
+        .signature = 0x58c,
+        .isa = ISA_MMX,
+        .max_leaf = 1,
+        .max_ext = 0x80000005,
+        .features = F_K6,
+        .caches = {0x20020220, 0x20020220, 0},
+        .kips = 400000,
+    },
+    {
+        .name = "pentiumpro",
+        .vendor = INTEL,
+        .signature = 0x619,
+        .isa = ISA_SEP,
+        .max_leaf = 2,
+        .features = F_P6,
+        .caches = {0x03020101, 0, 0x06040a42},
+        .kips = 300000,
+    },
+    {
+        .name = "pentium2", /* Deschutes */
+        .vendor = INTEL,
+        .signature = 0x652,
+        .isa = ISA_FXSR,
+        .max_leaf = 2,
+        .features = F_PENTIUM2,
+        .caches = {0x03020101, 0, 0x0c040843},
+        .kips = 500000,
+    },
+    {
+        .name = "pentium3", /* Coppermine */
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_SSE,
+        .max_leaf = 2,
+        .features = F_PENTIUM3,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
+    {
+        .name = "athlon", /* Thunderbird */
+        .brand = "AMD Athlon(tm) Processor",
+        .vendor = AMD,
+        .signature = 0x642,
+        .isa = ISA_FXSR,
+        .max_leaf = 1,
+        .max_ext = 0x80000008,
+        .features = F_ATHLON,
+        .caches = {0x40020140, 0x40020140, 0x01008140},
+        .kips = 1000000,
+    },
+    {
+        .name = "pentium4", /* Prescott */
+        .brand = "Intel(R) Pentium(R) 4 CPU 3.00GHz",
+        .vendor = INTEL,
+        .signature = 0xf41,
+        .isa = ISA_SSE2,
+        .max_leaf = 5,
+        .max_ext = 0x80000008,
+        .features = F_PENTIUM4,
+        .caches = {0x605b5001, 0, 0x007c7040},
+        .kips = 1000000,
+    },
+    {
+        .name = "core-duo", /* Yonah */
+        .brand = "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
+        .vendor = INTEL,
+        .signature = 0x6e8,
+        .isa = ISA_SSE2,
+        .max_leaf = 10,
+        .max_ext = 0x80000008,
+        .features = F_PENTIUM4,
+        .caches = {0x02b3b001, 0x000000f0, 0x2c04307d},
+        .kips = 1000000,
+    },
+    {
+        .name = "max", /* all that there is */
+        .brand = "Orrery virtual CPU",
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_COUNT - 1,
+        .max_leaf = 7,
+        .max_ext = 0x80000008,
+        .features = ~0ull,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
 };
 
 const struct cpu_model *cpu_model_at(unsigned i)
@@ -76,7 +208,22 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
     cpu->model = model;
     if (cpu->decoder)
         decoder_set_isa(cpu->decoder, model->isa);
+    cpu_set_a20(cpu, true);
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
+}
+
+void cpu_set_a20(struct cpu *cpu, bool open)
+{
+    enum isa isa = cpu->model->isa;
+    u64 lines = isa <= ISA_186 ? 0xfffff : isa == ISA_286 ? 0xffffff : ~0ull;
+    u64 mask = open ? lines : lines & ~(1ull << 20);
+
+    if (cpu->mmu.a20_mask == mask)
+        return;
+    cpu->mmu.a20_mask = mask;
+    mmu_flush(&cpu->mmu);
+    if (cpu->hooks)
+        cpu->hooks->flush_jumps(cpu, JUMPS_ALL, 0);
 }
 
 u32 cpu_cr4_bits(const struct cpu *cpu)
@@ -112,6 +259,21 @@ static void brand_part(const struct cpu_model *m, unsigned part, u32 out[4])
         out[i] = letters(text + 16 * part + 4 * i);
 }
 
+static bool is_amd(const struct cpu_model *m)
+{
+    return !strcmp(m->vendor, AMD);
+}
+
+/* AMD repeats most of leaf 1's EDX, and has a signature of its own there (AMD 20734). */
+static void amd_features(const struct cpu *cpu, u32 out[4])
+{
+    u32 basic[4];
+
+    cpu_cpuid(cpu, 1, 0, basic);
+    out[0] = basic[0] + 0x100; /* one generation on, as those of the time had it */
+    out[3] |= basic[3] & 0x0183f3ff;
+}
+
 void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 {
     const struct cpu_model *m = cpu->model;
@@ -133,11 +295,32 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         break;
     case 1: out[0] = m->signature; break;
     case 2:
-        out[0] = m->cache_desc[0];
-        out[1] = m->cache_desc[1];
-        out[3] = m->cache_desc[2];
+        out[0] = m->caches[0];
+        out[1] = m->caches[1];
+        out[3] = m->caches[2];
         break;
-    case 0x80000000: out[0] = m->max_ext; break;
+    case 0x80000000:
+        out[0] = m->max_ext;
+        if (is_amd(m)) {
+            out[1] = letters(m->vendor);
+            out[3] = letters(m->vendor + 4);
+            out[2] = letters(m->vendor + 8);
+        }
+        break;
+    case 0x80000001:
+        if (is_amd(m))
+            amd_features(cpu, out);
+        break;
+    case 0x80000005:
+        if (is_amd(m)) {
+            out[2] = m->caches[0];
+            out[3] = m->caches[1];
+        }
+        break;
+    case 0x80000006:
+        if (is_amd(m))
+            out[2] = m->caches[2];
+        break;
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: brand_part(m, leaf - 0x80000002, out); break;

@@ -68,6 +68,11 @@ static const struct supplement {
     u8 map, first, last, mask, modrm;
     const char *why;
 } supplements[] = {
+    {MAP_1B, 0x0f, 0x0f, 0, 0, "POP CS of the 8086"},
+    {MAP_1B, 0x8e, 0x8e, 0x38, 0x08, "MOV CS of the 8086"},
+    {MAP_0F, 0x10, 0x13, 0, 0, "UMOV of the 80386 and 80486"},
+    {MAP_0F, 0x24, 0x24, 0, 0, "test registers of the 80386 and 80486"},
+    {MAP_0F, 0x26, 0x26, 0, 0, "test registers of the 80386 and 80486"},
     {MAP_1B, 0x90, 0x90, 0, 0, "PAUSE with 67: unknown to 5"},
     {MAP_1B, 0xd8, 0xdf, 0, 0, "x87: sem_x87 decides; 4 and 5 know different aliases"},
     {MAP_0F, 0x0d, 0x0d, 0, 0, "prefetch: unknown to 4, without some hints in 5"},
@@ -461,9 +466,10 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
         return result;
     f = form_lookup(d, s);
     len = n + f->disp_size + f->imm_size + f->sel_size;
-    out->len = len;
-    if (f->row == NO_ROW)
+    if (f->row == NO_ROW) {
+        out->len = len <= avail ? len : n;
         return DECODE_UD;
+    }
     if (len > avail || len > d->max_len)
         return avail >= d->max_len ? DECODE_LONG : DECODE_MORE;
 

@@ -4,6 +4,7 @@
  * can fault or reach a device is decided before its first element: the count of retired
  * instructions is the same on every back end. SDM volume 2, REP. */
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/help_str.h"
@@ -25,6 +26,7 @@ struct side {
     laddr la;
     u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a
                  page */
+    bool wraps; /* a word at offset FFFF of the 8086, the only element: its second byte is at 0 */
 };
 
 /* False if the count is 0. */
@@ -103,6 +105,14 @@ static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum acces
     return la;
 }
 
+static bool wraps(struct chunk *c, unsigned reg)
+{
+    if (c->size != 2 || c->cpu->model->isa != ISA_8086 || (c->cpu->gpr[reg] & 0xffff) != 0xffff)
+        return false;
+    c->n = 1;
+    return true;
+}
+
 /* Resolves an element's page, raising #PF. */
 static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
 {
@@ -122,9 +132,11 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
 
 static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 {
-    struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ)};
+    struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ), .wraps = wraps(c, reg)};
     paddr pa;
 
+    if (s.wraps)
+        return s;
     s.host = resolve(c->cpu, s.la, c->size, ACCESS_READ, &pa);
     return s;
 }
@@ -134,10 +146,12 @@ static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 static struct side dest_side(struct chunk *c)
 {
     struct cpu *cpu = c->cpu;
-    struct side s = {.la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE)};
+    struct side s = {.la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE), .wraps = wraps(c, EDI)};
     paddr pa;
     u64 len;
 
+    if (s.wraps)
+        return s;
     s.host = resolve(cpu, s.la, c->size, ACCESS_WRITE, &pa);
     if (!s.host || pa == ~(paddr)0)
         return s;
@@ -159,6 +173,8 @@ static u32 get(const struct chunk *c, const struct side *s, u32 i)
 {
     u32 delta = i * (u32)c->step;
 
+    if (s->wraps)
+        return mem_slow_read(c->cpu, s->la, 1) | mem_slow_read(c->cpu, s->la - 0xffff, 1) << 8;
     if (s->host)
         return (u32)load_le(s->host + (s32)delta, c->size);
     return mem_slow_read(c->cpu, s->la + delta, c->size);
@@ -168,7 +184,10 @@ static void put(const struct chunk *c, const struct side *s, u32 i, u32 v)
 {
     u32 delta = i * (u32)c->step;
 
-    if (s->host)
+    if (s->wraps) {
+        mem_slow_write(c->cpu, s->la, 1, v & 0xff);
+        mem_slow_write(c->cpu, s->la - 0xffff, 1, v >> 8 & 0xff);
+    } else if (s->host)
         store_le(s->host + (s32)delta, c->size, v);
     else
         mem_slow_write(c->cpu, s->la + delta, c->size, v);

@@ -112,6 +112,8 @@ void help_cpuid(struct cpu *cpu)
 {
     u32 out[4];
 
+    if (!cpu->model->max_leaf)
+        cpu_raise(cpu, VEC_UD);
     cpu_cpuid(cpu, cpu->gpr[EAX], cpu->gpr[ECX], out);
     cpu->gpr[EAX] = out[0];
     cpu->gpr[EBX] = out[1];

@@ -1,7 +1,7 @@
 /* Near control flow: Jcc, JMP, CALL, RET, LOOP, JCXZ, and BOUND. A target that a page-relative exit
  * cannot express (16-bit wrap, CS limit) is computed and checked before anything is committed.
  * SDM volume 2; volume 1, 6.4. */
-#include "cpu/lift.h"
+#include "cpu/sem_sys.h"
 
 enum { CC_E = 4, CC_NE = 5 };
 
@@ -149,9 +149,17 @@ void sem_bound(struct lift *l, const struct insn *in)
 {
     unsigned size = in->opsize;
     enum ir_op ext = size == 2 ? IR_EXT16S : IR_MOV;
-    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * size, false);
-    struct irv lower = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, 0, size);
-    struct irv upper = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, size, size);
+    struct irv lower, upper;
+
+    if (l->gen <= ISA_286) { /* two words, of which the second may be at offset 0 */
+        lift_far_pointer(l, in, &lower, &upper);
+        lower = ir_op1(l->ir, IR_EXT16S, lower);
+        upper = ir_op1(l->ir, IR_EXT16S, upper);
+    } else {
+        struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * size, false);
+        lower = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, 0, size);
+        upper = ir_ld(l->ir, size == 2 ? IR_LDSX : IR_LD, la, size, size);
+    }
 
     ir_call(l->ir, HELPER_bound, ir_op1(l->ir, ext, opnd_read(l, in, 0)), lower, upper, IR_NONE);
 }

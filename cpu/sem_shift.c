@@ -4,7 +4,7 @@
  * modulo that. Nothing, flags included, changes when the masked count is 0. SDM volume 2,
  * SAL/SAR/SHL/SHR, RCL/RCR/ ROL/ROR. Where OF is undefined (counts over 1) it follows the formula
  * for 1. */
-#include "cpu/lift.h"
+#include "cpu/sem_sys.h"
 
 enum { CC_B = 2 };
 
@@ -112,8 +112,18 @@ static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct i
     finish_shift(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
 }
 
+/* The 8086 takes all of CL. */
+static bool unmasked(const struct lift *l)
+{
+    return l->gen == ISA_8086 && l->row->op[1] == OP_CL;
+}
+
 void sem_shl(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SHL, opnd_read_rmw(l, in, 0), c);
@@ -121,6 +131,10 @@ void sem_shl(struct lift *l, const struct insn *in)
 
 void sem_shr(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SHR, read_extended(l, in, false), c);
@@ -128,6 +142,10 @@ void sem_shr(struct lift *l, const struct insn *in)
 
 void sem_sar(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SAR, read_extended(l, in, true), c);
@@ -171,11 +189,19 @@ static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
 
 void sem_rol(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate(l, in, IR_ROL);
 }
 
 void sem_ror(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate(l, in, IR_ROR);
 }
 
@@ -241,11 +267,19 @@ static void rotate_carry(struct lift *l, const struct insn *in, bool left)
 
 void sem_rcl(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate_carry(l, in, true);
 }
 
 void sem_rcr(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate_carry(l, in, false);
 }
 

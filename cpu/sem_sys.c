@@ -44,9 +44,14 @@ void sem_mov_to_dr(struct lift *l, const struct insn *in)
     lift_exit_next(l);
 }
 
+/* The bits that the 80286 has not read as ones. */
 void sem_smsw(struct lift *l, const struct insn *in)
 {
-    opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, cr0), 4));
+    struct irv v = ir_lds(l->ir, offsetof(struct cpu, cr0), 4);
+
+    if (l->gen == ISA_286)
+        v = ir_op2(l->ir, IR_OR, v, ir_const(0xfff0));
+    opnd_write(l, in, 0, v);
 }
 
 void sem_lmsw(struct lift *l, const struct insn *in)

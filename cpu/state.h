@@ -223,7 +223,8 @@ struct cpu {
     } gdtr, idtr;
     u32 cr0, cr2, cr3, cr4;
     u32 dr[8];
-    u32 debug_hits; /* watchpoints that the instruction has met, as bits of DR6 */
+    u32 test_regs[8]; /* TR3 to TR7 of the 80486 */
+    u32 debug_hits;   /* watchpoints that the instruction has met, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
 

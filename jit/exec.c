@@ -129,8 +129,13 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
     f->limit_avail = UINT32_MAX;
     if (!(cpu->mode & MODE_CS_FLAT)) {
         u32 top = (cpu->mode & MODE_CODE32) || cs->limit < 0xffff ? cs->limit : 0xffff;
-        if (eip > cs->limit)
-            cpu_raise_err(cpu, VEC_GP, 0);
+        if (eip > cs->limit) {
+            if (cpu->model->isa > ISA_286 || eip <= 0xffff)
+                cpu_raise_err(cpu, VEC_GP, 0);
+            cpu->eip &= 0xffff; /* IP has 16 bits */
+            fetch_code(cpu, f);
+            return;
+        }
         f->limit_avail = cs->limit - eip == UINT32_MAX ? UINT32_MAX : cs->limit - eip + 1;
         if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
             f->mode |= MODE_EDGE;
@@ -159,13 +164,18 @@ static void fetch_crossing(struct cpu *cpu, struct fetch *f)
     u32 have = f->src.avail;
     paddr pa2;
     const u8 *host2;
-    if (have >= f->limit_avail)
+    bool wraps = have >= f->limit_avail;
+    if (wraps && cpu->model->isa != ISA_8086)
         cpu_raise_err(cpu, VEC_GP, 0);
     CHECK(have < 16, "instruction of %u bytes does not decode", have);
-    resolve(cpu, cpu->seg[SEG_CS].base + cpu->eip + have, &pa2, &host2);
+    resolve(cpu, cpu->seg[SEG_CS].base + (wraps ? 0 : cpu->eip + have), &pa2, &host2);
     memmove(f->buf, f->src.bytes, have);
     for (u32 i = 0; i < 16; i++)
         f->buf[have + i] = host2 ? host2[i] : (u8)phys_read(cpu->mmu.phys, pa2 + i, 1);
+    if (wraps) {
+        f->limit_avail = UINT32_MAX;
+        host2 = NULL; /* to be stepped: the two parts are not neighbours */
+    }
     f->pa2 = pa2 & ~(paddr)PAGE_MASK;
     f->src.bytes = f->buf;
     f->src.avail = have + 16;

@@ -39,6 +39,10 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
     case DECODE_OK: lift_insn(l, &in); return in.len;
     case DECODE_MORE: return 0;
     case DECODE_UD:
+        if (l->gen == ISA_8086) { /* which has no #UD: what it does then is of no use */
+            ir_insn_begin(l->ir, l->off, in.len);
+            return in.len;
+        }
         ir_insn_begin(l->ir, l->off, 1);
         lift_raise(l, VEC_UD, false, 0);
         return 1;
@@ -54,7 +58,8 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
               bool *needs_more)
 {
     struct ir *ir = &jit->ir;
-    struct lift l = {.ir = ir, .mode = mode, .isa = jit->cpu->model->isa, .gen = jit->cpu->model->isa};
+    struct lift l = {
+        .ir = ir, .mode = mode, .isa = jit->cpu->model->isa, .gen = jit->cpu->model->isa};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)

@@ -22,6 +22,7 @@
 #define MAX_RAM       (3584ull << 20)
 #define DEFAULT_CACHE (64ull << 20)
 #define MIN_CACHE     (1ull << 20)
+#define NS_PER_MS     1000000u     /* a tick lasts NS_PER_MS / kips nanoseconds */
 #define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 
 /* -- the wires between CPU and board -- */
@@ -69,13 +70,8 @@ static void wire_nmi(void *opaque, int n, bool level)
 static void wire_a20(void *opaque, int n, bool level)
 {
     struct orrery *o = opaque;
-    u64 mask = level ? ~0ull : ~(1ull << 20);
     (void)n;
-    if (o->cpu->mmu.a20_mask != mask) {
-        o->cpu->mmu.a20_mask = mask;
-        mmu_flush(&o->cpu->mmu);
-        o->cpu->hooks->flush_jumps(o->cpu, JUMPS_ALL, 0);
-    }
+    cpu_set_a20(o->cpu, level);
 }
 
 static void on_request(void *opaque, enum bus_request what, u32 arg)
@@ -290,7 +286,11 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     }
     if (!build_cpu(o, ram, c->cpu, err, size) || !build_jit(o, c, err, size))
         return false;
+    if (o->kernel && o->cpu->model->isa < ISA_386)
+        return fail(err, size, "a Linux kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     clock_init(&o->clock);
+    if (o->cpu->model->kips != NS_PER_MS)
+        clock_set_scale(&o->clock, NS_PER_MS, o->cpu->model->kips);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);
@@ -448,24 +448,34 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
     return stop;
 }
 
+/* Ticks until something is due; CLOCK_NEVER. */
+static u64 idle_ticks(struct orrery *o)
+{
+    u64 next = next_tick(o), now = cpu_icount(o->cpu);
+    if (next == CLOCK_NEVER)
+        return CLOCK_NEVER;
+    return next > now ? next - now : 0;
+}
+
 uint64_t orrery_idle_ns(const struct orrery *o)
 {
-    struct orrery *m = (struct orrery *)o;
-    u64 next = next_tick(m), now = cpu_icount(o->cpu);
-    if (next == CLOCK_NEVER)
+    u64 ticks = idle_ticks((struct orrery *)o);
+    if (ticks == CLOCK_NEVER)
         return UINT64_MAX;
-    return next > now ? next - now : 0;
+    return muldiv64(ticks, NS_PER_MS, o->cpu->model->kips);
 }
 
 void orrery_idle_skip(struct orrery *o, uint64_t ns)
 {
-    u64 left = orrery_idle_ns(o);
-    if (left == UINT64_MAX)
+    u64 left = idle_ticks(o), kips = o->cpu->model->kips;
+    if (left == CLOCK_NEVER)
         return;
-    if (ns > left)
-        ns = left;
-    o->cpu->icount_end += ns; /* budget unchanged: the count moves on by ns */
-    o->idle_ticks += ns;
+    /* At least a tick, or a slow CPU would never get on by small steps. */
+    u64 ticks = ns >= orrery_idle_ns(o) ? left : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS);
+    if (ticks > left)
+        ticks = left;
+    o->cpu->icount_end += ticks; /* budget unchanged: the count moves on */
+    o->idle_ticks += ticks;
 }
 
 /* -- input, output, inspection -- */

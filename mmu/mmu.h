@@ -12,7 +12,8 @@ struct mmu {
     u32 cr0, cr3, cr4;
     bool nxe;       /* EFER.NXE */
     u64 pdpte[4];   /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;   /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
+    u64 a20_mask;   /* ANDed onto physical addresses: the address lines that there are, but for a
+                       gated A20 */
     u8 phys_bits;   /* MAXPHYADDR, for reserved-bit faults */
     u32 phys_gen;   /* phys_generation() that the TLB was filled under */
     laddr watch[4]; /* addresses whose pages must not be filled for data: accesses are watched */
