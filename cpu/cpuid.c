@@ -20,10 +20,9 @@ static const struct {
 #undef FEATURE
 };
 
-#define F_486 (FEAT_BIT(FPU) | FEAT_BIT(VME))
 #define F_PENTIUM                                                                                  \
-    (F_486 | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) | FEAT_BIT(MSR) | FEAT_BIT(MCE) |        \
-     FEAT_BIT(CX8))
+    (FEAT_BIT(FPU) | FEAT_BIT(VME) | FEAT_BIT(DE) | FEAT_BIT(PSE) | FEAT_BIT(TSC) |                \
+     FEAT_BIT(MSR) | FEAT_BIT(MCE) | FEAT_BIT(CX8))
 #define F_P6                                                                                       \
     (F_PENTIUM | FEAT_BIT(PAE) | FEAT_BIT(APIC) | FEAT_BIT(SEP) | FEAT_BIT(MTRR) | FEAT_BIT(PGE) | \
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
@@ -62,12 +61,12 @@ static const struct cpu_model models[] = {
         .kips = 8000,
     },
     {
-        .name = "486", /* DX4 */
+        .name = "486", /* DX4, the first with CPUID; without CR4 */
         .vendor = INTEL,
         .signature = 0x480,
         .isa = ISA_486,
         .max_leaf = 1,
-        .features = F_486,
+        .features = FEAT_BIT(FPU),
         .kips = 60000,
     },
     {
