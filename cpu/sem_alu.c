@@ -227,38 +227,55 @@ void sem_imul(struct lift *l, const struct insn *in)
     opnd_write(l, in, 0, lo);
 }
 
-/* All flags are undefined and stay as they were; on the 80286 SF, ZF and PF are of the remainder
- * and AF is set (captured traces, which do not tell how CF and OF, always equal, come about). */
-static void quotient_flags(struct lift *l, unsigned size)
+/* All flags are undefined and stay as they were; on the 80286 (captured traces) AF is set and SF,
+ * ZF and PF are of the remainder. CF and OF are equal: of IDIV set unless the divisor is negative;
+ * of DIV, whose last step shifts a bit into the partial remainder, clear if that was subtracted
+ * from without a bit above. */
+static void quotient_flags(struct lift *l, unsigned size, struct irv divisor, bool is_signed)
 {
-    struct irv remainder = size == 1 ? ir_op1(l->ir, IR_EXTH8, ir_reg(EAX)) : ir_reg(EDX);
+    struct irv eax = ir_reg(EAX), left, carry, set;
 
-    if (l->gen != ISA_286)
-        return;
-    ir_flags(l->ir, FK_LOGIC, size, remainder, IR_NONE, IR_NONE);
-    lift_merge_flags(l, FLAG_AF, ir_const(FLAG_AF));
+    left = size == 1 ? ir_op1(l->ir, IR_EXTH8, eax) : extend(l, ir_reg(EDX), size, false);
+    if (is_signed) {
+        carry = ir_op2(l->ir, IR_XOR, divisor, ir_const(~0u));
+        carry = ir_op2(l->ir, IR_SHR, carry, ir_const(8 * size - 1));
+    } else {
+        carry = ir_op2(l->ir, IR_ADD, left, extend(l, divisor, size, false));
+        carry = ir_op2(l->ir, IR_SHR, carry, ir_const(8 * size));
+        carry = ir_op2(l->ir, IR_OR, carry, ir_op1(l->ir, IR_NOT, eax));
+    }
+    carry = ir_op2(l->ir, IR_AND, carry, ir_const(1));
+    set = ir_op2(l->ir, IR_MUL, carry, ir_const(FLAG_CF | FLAG_OF));
+    ir_flags(l->ir, FK_LOGIC, size, left, IR_NONE, IR_NONE);
+    lift_merge_flags(l, FLAG_AF | FLAG_CF | FLAG_OF, ir_op2(l->ir, IR_OR, set, ir_const(FLAG_AF)));
 }
 
-static void divide(struct lift *l, const struct insn *in, const enum helper *helpers)
+static void divide(struct lift *l, const struct insn *in, const enum helper *helpers,
+                   bool is_signed)
 {
     unsigned size = opnd_size(l, in, 0);
+    struct irv divisor = opnd_read(l, in, 0);
+    bool flags = l->gen == ISA_286;
 
-    ir_call(l->ir, helpers[size >> 1], opnd_read(l, in, 0), ir_const(in->len), IR_NONE, IR_NONE);
-    quotient_flags(l, size);
+    if (flags) /* the divisor may be a register that the result goes to */
+        divisor = ir_copy(l->ir, divisor);
+    ir_call(l->ir, helpers[size >> 1], divisor, ir_const(in->len), IR_NONE, IR_NONE);
+    if (flags)
+        quotient_flags(l, size, divisor, is_signed);
 }
 
 void sem_div(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32};
 
-    divide(l, in, helpers);
+    divide(l, in, helpers, false);
 }
 
 void sem_idiv(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32};
 
-    divide(l, in, helpers);
+    divide(l, in, helpers, true);
 }
 
 /* -- exchanges with arithmetic -- */

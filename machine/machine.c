@@ -118,7 +118,8 @@ static bool fail(char *err, size_t size, const char *fmt, ...)
     return false;
 }
 
-static bool build_cpu(struct orrery *o, u64 ram, const char *cpu_name, char *err, size_t size)
+static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, char *err,
+                      size_t size)
 {
     const struct cpu_pins pins = {
         .in = pin_in, .out = pin_out, .intack = pin_intack, .ferr = pin_ferr, .opaque = o};
@@ -129,9 +130,6 @@ static bool build_cpu(struct orrery *o, u64 ram, const char *cpu_name, char *err
     o->cpu = cpu_new(o->phys, &pins);
     if (!o->cpu)
         return fail(err, size, "the host refuses memory for the CPU's tables");
-    const struct cpu_model *model = cpu_name ? cpu_model_find(cpu_name) : cpu_model_default();
-    if (!model)
-        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", cpu_name);
     cpu_set_model(o->cpu, model);
     o->cpu->decoder = decoder_new();
     if (!o->cpu->decoder)
@@ -278,19 +276,22 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "guest memory must be 1 MiB to 3584 MiB");
     if (c->record && c->replay)
         return fail(err, size, "recording and replaying exclude each other");
+    const struct cpu_model *model = c->cpu ? cpu_model_find(c->cpu) : cpu_model_default();
+    if (!model)
+        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", c->cpu);
+    if (c->kernel && model->isa < ISA_386)
+        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
     if (c->kernel) {
         o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
         if (!o->kernel)
             return false;
     }
-    if (!build_cpu(o, ram, c->cpu, err, size) || !build_jit(o, c, err, size))
+    if (!build_cpu(o, ram, model, err, size) || !build_jit(o, c, err, size))
         return false;
-    if (o->kernel && o->cpu->model->isa < ISA_386)
-        return fail(err, size, "a Linux kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     clock_init(&o->clock);
-    if (o->cpu->model->kips != NS_PER_MS)
-        clock_set_scale(&o->clock, NS_PER_MS, o->cpu->model->kips);
+    if (model->kips != NS_PER_MS)
+        clock_set_scale(&o->clock, NS_PER_MS, model->kips);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);

@@ -365,7 +365,9 @@ CASES(test_division,
     {"286 " FROM386, "f6 f9", "eax=ff80 ecx=1", "eax=80"},
     {"8086 ", "f7 f9 ; IDIV: -32768", "eax=8000 edx=ffff ecx=1", "vec=0 ret=2"},
     {"286 " FROM386, "f7 f9", "eax=8000 edx=ffff ecx=1", "eax=8000 edx=0"},
-    {"286 ", "f6 f1 ; flags of the remainder", "eax=83 ecx=84", "eax=8300 fl=92"},
+    {"286 ", "f6 f1 ; flags of the remainder", "eax=83 ecx=84", "eax=8300 fl=893"},
+    {"286 ", "f6 f1", "eax=85 ecx=84", "eax=101 fl=12"},
+    {"286 ", "f6 f9 ; IDIV by -1", "eax=5 ecx=ff", "eax=fb fl=56"},
     {FROM386, "f6 f1 ; flags stay", "eax=83 ecx=84", "eax=8300 fl=2"})
 
 CASES(test_undefined_flags,
