@@ -262,6 +262,9 @@ static void divide(struct lift *l, const struct insn *in, const enum helper *hel
     ir_call(l->ir, helpers[size >> 1], divisor, ir_const(in->len), IR_NONE, IR_NONE);
     if (flags)
         quotient_flags(l, size, divisor, is_signed);
+    /* On the 8086 a REP prefix before IDIV negates the quotient: microcode uses the same flag. */
+    if (l->gen == ISA_8086 && is_signed && (in->prefixes & (PFX_REP | PFX_REPNE)))
+        lift_set_gpr(l, EAX, size, ir_op1(l->ir, IR_NEG, ir_reg(EAX)));
 }
 
 void sem_div(struct lift *l, const struct insn *in)
