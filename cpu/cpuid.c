@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH and MONITOR */
+
 static const struct {
     u32 leaf;
     u8 reg, bit, complete;
@@ -26,7 +28,11 @@ static const struct {
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
 #define F_PENTIUM3                                                                                 \
     (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR) | FEAT_BIT(SSE))
-#define F_ORRERY (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
+#define F_ORRERY                                                                                   \
+    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
+     FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
+     FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR))
 
 /* The first is the default. Cache descriptors: 16 KiB + 16 KiB first level, 256 KiB second level.
  */
@@ -35,12 +41,12 @@ static const struct cpu_model models[] = {
      "Orrery virtual CPU",
      "GenuineIntel",
      0x686,
-     ISA_SSE2,
+     ISA_P6,
      7,
      0x80000008,
      F_ORRERY,
      {0x03020101, 0, 0x0c040882}},
-    {"pentium3", "", "GenuineIntel", 0x686, ISA_SSE, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
+    {"pentium3", "", "GenuineIntel", 0x686, ISA_P6, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
     {"pentiumpro", "", "GenuineIntel", 0x619, ISA_P6, 2, 0, F_P6, {0x03020101, 0, 0x06040a42}},
     {"pentium", "", "GenuineIntel", 0x52c, ISA_P5, 1, 0, F_PENTIUM, {0, 0, 0}},
 };
@@ -66,6 +72,47 @@ const struct cpu_model *cpu_model_default(void)
 bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
 {
     return (cpu->model->features >> f & 1) && features[f].complete;
+}
+
+u64 cpu_isas(const struct cpu *cpu)
+{
+    /* Any of the features will do, or a generation from since on. */
+    static const struct {
+        u8 isa, since;
+        u64 features;
+    } rows[] = {
+        {ISA_FPU, ISA_8086, 0},
+        {ISA_SEP, ISA_COUNT, FEAT_BIT(SEP)},
+        {ISA_FXSR, ISA_COUNT, FEAT_BIT(FXSR)},
+        {ISA_MMX, ISA_COUNT, FEAT_BIT(MMX)},
+        {ISA_MMXEXT, ISA_COUNT, FEAT_BIT(SSE) | FEAT_BIT(MMXEXT)},
+        {ISA_3DNOW, ISA_COUNT, FEAT_BIT(3DNOW)},
+        {ISA_3DNOWEXT, ISA_COUNT, FEAT_BIT(3DNOWEXT)},
+        {ISA_PREFETCHW, ISA_P6, FEAT_BIT(3DNOW)},
+        {ISA_SSE, ISA_COUNT, FEAT_BIT(SSE)},
+        {ISA_SSE2, ISA_COUNT, FEAT_BIT(SSE2)},
+        {ISA_CLFLUSH, ISA_COUNT, FEAT_BIT(CLFLUSH)},
+        {ISA_SSE3, ISA_COUNT, FEAT_BIT(SSE3)},
+        {ISA_MONITOR, ISA_COUNT, FEAT_BIT(MONITOR)},
+        {ISA_SSSE3, ISA_COUNT, FEAT_BIT(SSSE3)},
+        {ISA_SSE41, ISA_COUNT, FEAT_BIT(SSE41)},
+        {ISA_SSE42, ISA_COUNT, FEAT_BIT(SSE42)},
+        {ISA_POPCNT, ISA_COUNT, FEAT_BIT(POPCNT)},
+        {ISA_MOVBE, ISA_COUNT, FEAT_BIT(MOVBE)},
+        {ISA_AES, ISA_COUNT, FEAT_BIT(AES)},
+        {ISA_PCLMUL, ISA_COUNT, FEAT_BIT(PCLMUL)},
+        {ISA_SHA, ISA_COUNT, FEAT_BIT(SHA)},
+        {ISA_RDTSCP, ISA_COUNT, FEAT_BIT(RDTSCP)},
+    };
+    _Static_assert(ARRAY_LEN(rows) == ISA_COUNT - ISA_GENERATIONS, "a row for each extension");
+    u64 isas = ISA_BIT(cpu->model->isa + 1) - 1, has = 0;
+
+    for (unsigned f = 0; f < FEAT_COUNT; f++)
+        has |= cpu_has(cpu, f) ? 1ull << f : 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        if (cpu->model->isa >= rows[i].since || (has & rows[i].features))
+            isas |= ISA_BIT(rows[i].isa);
+    return isas;
 }
 
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
@@ -126,7 +173,11 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         out[3] = letters(m->vendor + 4);
         out[2] = letters(m->vendor + 8);
         break;
-    case 1: out[0] = m->signature; break;
+    case 1:
+        out[0] = m->signature;
+        if (cpu_has(cpu, FEAT_CLFLUSH))
+            out[1] = CACHE_LINE / 8 << 8;
+        break;
     case 2:
         out[0] = m->cache_desc[0];
         out[1] = m->cache_desc[1];

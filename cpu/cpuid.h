@@ -22,7 +22,7 @@ struct cpu_model {
     const char *brand;
     const char *vendor; /* twelve characters */
     u32 signature;      /* CPUID.1:EAX, and EDX at reset */
-    enum isa isa;       /* forms of later generations are #UD */
+    enum isa isa;       /* generation; extensions follow from the features */
     u32 max_leaf, max_ext;
     u64 features;      /* FEAT_BIT()s; those that are not complete are not reported */
     u32 cache_desc[3]; /* CPUID.2: EAX EBX EDX... as the part reports them: EAX, EBX, EDX */
@@ -38,6 +38,8 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model);
 
 /* Does the CPU have (and report) the feature? */
 bool cpu_has(const struct cpu *cpu, enum cpu_feature f);
+/* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
+u64 cpu_isas(const struct cpu *cpu);
 /* The bits of CR4 that exist. */
 u32 cpu_cr4_bits(const struct cpu *cpu);
 
