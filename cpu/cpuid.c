@@ -74,7 +74,8 @@ bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
     return (cpu->model->features >> f & 1) && features[f].complete;
 }
 
-u64 cpu_isas(const struct cpu *cpu)
+/* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
+static u64 find_isas(const struct cpu *cpu)
 {
     /* Any of the features will do, or a generation from since on. */
     static const struct {
@@ -118,6 +119,7 @@ u64 cpu_isas(const struct cpu *cpu)
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
+    cpu->isas = find_isas(cpu);
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
 }
 

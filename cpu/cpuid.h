@@ -38,8 +38,6 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model);
 
 /* Does the CPU have (and report) the feature? */
 bool cpu_has(const struct cpu *cpu, enum cpu_feature f);
-/* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
-u64 cpu_isas(const struct cpu *cpu);
 /* The bits of CR4 that exist. */
 u32 cpu_cr4_bits(const struct cpu *cpu);
 

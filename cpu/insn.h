@@ -136,7 +136,7 @@ enum {
 };
 
 /* What a form belongs to: a generation, or an extension, which a CPU has if its model reports the
- * feature (or one of the features) that cpu_isas() in cpuid.c names for it. */
+ * feature (or one of the features) that find_isas() in cpuid.c names for it. */
 enum isa {
     ISA_8086,
     ISA_186,

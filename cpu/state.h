@@ -238,7 +238,8 @@ struct cpu {
         u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];
         u64 debugctl, ucode_rev;
     } msr;
-    const struct cpu_model *model; /* cpuid.h */
+    const struct cpu_model *model; /* cpuid.h; cpu_set_model() sets it and ... */
+    u64 isas;                      /* ISA_BIT()s of the forms that it has */
 
     struct mmu mmu;
     struct cpu_pins pins;
