@@ -9,7 +9,9 @@
 
 #include <string.h>
 
-enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH and MONITOR */
+#include "cpu/monitor.h"
+
+enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH */
 
 static const struct {
     u32 leaf;
@@ -179,11 +181,20 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         out[0] = m->signature;
         if (cpu_has(cpu, FEAT_CLFLUSH))
             out[1] = CACHE_LINE / 8 << 8;
+        if (!(cpu->msr.misc_enable & MISC_ENABLE_MONITOR))
+            out[2] &= ~(1u << 3);
         break;
     case 2:
         out[0] = m->cache_desc[0];
         out[1] = m->cache_desc[1];
         out[3] = m->cache_desc[2];
+        break;
+    case 5:
+        if (cpu_has(cpu, FEAT_MONITOR)) {
+            out[0] = out[1] = MONITOR_LINE; /* the smallest and the largest */
+            out[2] = 3;                     /* interrupts may end MWAIT though IF is clear */
+            out[3] = 1 << 4;                /* one state, C1 */
+        }
         break;
     case 0x80000000: out[0] = m->max_ext; break;
     case 0x80000002:

@@ -11,11 +11,12 @@
 
 /* Not for user mode, or not comparable with a process of the host. */
 static const char *const excluded[] = {
-    "sysenter", "sysexit", "cpuid", "rdtsc",  "rdpmc",   "iret",  "popf",    "pushf",   "hlt",
-    "int",      "int1",    "in",    "out",    "ins",     "outs",  "lcall",   "ljmp",    "retf",
-    "les",      "lds",     "lss",   "lfs",    "lgs",     "sgdt",  "sidt",    "sldt",    "str",
-    "smsw",     "verr",    "verw",  "lar",    "lsl",     "wait",  "clflush", "cli",     "sti",
-    "ud0",      "ud1",     "arpl",  "fxsave", "fxrstor", "rcpps", "rcpss",   "rsqrtps", "rsqrtss",
+    "sysenter", "sysexit", "cpuid", "rdtsc",   "rdpmc",   "iret",    "popf",  "pushf",
+    "hlt",      "int",     "int1",  "in",      "out",     "ins",     "outs",  "lcall",
+    "ljmp",     "retf",    "les",   "lds",     "lss",     "lfs",     "lgs",   "sgdt",
+    "sidt",     "sldt",    "str",   "smsw",    "verr",    "verw",    "lar",   "lsl",
+    "wait",     "clflush", "cli",   "sti",     "ud0",     "ud1",     "arpl",  "fxsave",
+    "fxrstor",  "rcpps",   "rcpss", "rsqrtps", "rsqrtss", "monitor", "mwait", "rdtscp",
 };
 
 /* Flags left undefined (SDM volume 2). Shift and rotate counts decide for themselves, below. */
@@ -270,7 +271,7 @@ static bool put_memory(struct encoder *e, unsigned reg)
 static bool put_modrm(struct encoder *e, const struct insn_row *row)
 {
     u64 *seed = e->seed;
-    unsigned reg = row->reg >= 0 ? (unsigned)row->reg : below(seed, 8);
+    unsigned reg = row->reg >= 0 ? (unsigned)row->reg & 7 : below(seed, 8);
     bool can_mem = insn_row_takes_mem(row), can_reg = insn_row_takes_reg(row);
     e->mem = can_mem && (!can_reg || below(seed, 2));
     if (!e->mem) {

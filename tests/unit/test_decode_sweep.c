@@ -40,6 +40,8 @@ static const struct reviewed {
     {ONLY_ZYDIS, MAP_0F, 0xaa, 0xaa, 0xff, MOD_BOTH, ANY,
      "RSM outside SMM is #UD; there is no SMM"},
     {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x04, MOD_MEM, ANY, "LGDT is privileged; Zydis forgot it"},
+    {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, ANY,
+     "MONITOR and MWAIT are #UD, not #GP, outside CPL 0"},
     {WIDTH, MAP_0F, 0x1e, 0x1e, 0xff, MOD_REG, ANY,
      "Zydis keeps a hint NOP's 66; no operand is read"},
     {MEMORY, MAP_0F, 0x0d, 0x0d, 0xff, MOD_MEM, ANY,
@@ -63,15 +65,15 @@ static const char *const not_implemented[] = {
     "AVX2",        "AVX512F_KOP", "CET",         "CLFLUSHOPT",
     "CLWB",        "CLZERO",      "ENQCMD",      "GFNI",
     "HRESET",      "INVPCID",     "KEYLOCKER",   "KEYLOCKER_WIDE",
-    "MONITOR",     "MONITORX",    "MOVDIR",      "PADLOCK_ACE",
-    "PADLOCK_PMM", "PADLOCK_RNG", "PCONFIG",     "PKU",
-    "PT",          "RDPID",       "RDPRU",       "RDRAND",
-    "RDSEED",      "RDTSCP",      "RTM",         "SERIALIZE",
-    "SGX",         "SGX_ENCLV",   "SMAP",        "SMX",
-    "SNP",         "SSE4A",       "SVM",         "TDX",
-    "VMFUNC",      "VTX",         "WAITPKG",     "XOP",
-    "XSAVE",       "XSAVEC",      "XSAVEOPT",    "XSAVES",
-    "PCOMMIT",     "RAO_INT",     "WRMSRNS"};
+    "MONITORX",    "MOVDIR",      "PADLOCK_ACE", "PADLOCK_PMM",
+    "PADLOCK_RNG", "PCONFIG",     "PKU",         "PT",
+    "RDPID",       "RDPRU",       "RDRAND",      "RDSEED",
+    "RTM",         "SERIALIZE",   "SGX",         "SGX_ENCLV",
+    "SMAP",        "SMX",         "SNP",         "SSE4A",
+    "SVM",         "TDX",         "VMFUNC",      "VTX",
+    "WAITPKG",     "XOP",         "XSAVE",       "XSAVEC",
+    "XSAVEOPT",    "XSAVES",      "PCOMMIT",     "RAO_INT",
+    "WRMSRNS"};
 
 struct run {
     struct decoder *decoder;
