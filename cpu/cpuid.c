@@ -10,6 +10,9 @@
 #include <string.h>
 
 #include "cpu/decode.h"
+#include "cpu/monitor.h"
+
+enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH */
 
 static const struct {
     u32 leaf;
@@ -28,10 +31,16 @@ static const struct {
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
 #define F_PENTIUM2 (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR))
 #define F_PENTIUM3 (F_PENTIUM2 | FEAT_BIT(SSE))
-#define F_PENTIUM4 (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX))
-#define F_ORRERY   (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
-#define F_K6       (F_PENTIUM | FEAT_BIT(PGE) | FEAT_BIT(MMX))
-#define F_ATHLON   (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR))
+#define F_PENTIUM4                                                                                 \
+    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) |             \
+     FEAT_BIT(MONITOR))
+#define F_K6     (F_PENTIUM | FEAT_BIT(PGE) | FEAT_BIT(MMX) | FEAT_BIT(3DNOW))
+#define F_ATHLON (F_PENTIUM2 | FEAT_BIT(MMXEXT) | FEAT_BIT(3DNOW) | FEAT_BIT(3DNOWEXT))
+#define F_ORRERY                                                                                   \
+    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
+     FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
+     FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR))
 
 #define INTEL "GenuineIntel"
 #define AMD   "AuthenticAMD"
@@ -45,7 +54,7 @@ static const struct cpu_model models[] = {
         .brand = "Orrery virtual CPU",
         .vendor = INTEL,
         .signature = 0x686,
-        .isa = ISA_SSE2,
+        .isa = ISA_P6,
         .max_leaf = 7,
         .max_ext = 0x80000008,
         .features = F_ORRERY,
@@ -82,7 +91,7 @@ static const struct cpu_model models[] = {
         .name = "pentium-mmx", /* P55C */
         .vendor = INTEL,
         .signature = 0x543,
-        .isa = ISA_MMX,
+        .isa = ISA_P5,
         .max_leaf = 1,
         .features = F_PENTIUM | FEAT_BIT(MMX),
         .kips = 250000,
@@ -92,7 +101,7 @@ static const struct cpu_model models[] = {
         .brand = "AMD-K6(tm) 3D processor",
         .vendor = AMD,
         .signature = 0x58c,
-        .isa = ISA_MMX,
+        .isa = ISA_P5,
         .max_leaf = 1,
         .max_ext = 0x80000005,
         .features = F_K6,
@@ -103,7 +112,7 @@ static const struct cpu_model models[] = {
         .name = "pentiumpro",
         .vendor = INTEL,
         .signature = 0x619,
-        .isa = ISA_SEP,
+        .isa = ISA_P6,
         .max_leaf = 2,
         .features = F_P6,
         .caches = {0x03020101, 0, 0x06040a42},
@@ -113,7 +122,7 @@ static const struct cpu_model models[] = {
         .name = "pentium2", /* Deschutes */
         .vendor = INTEL,
         .signature = 0x652,
-        .isa = ISA_FXSR,
+        .isa = ISA_P6,
         .max_leaf = 2,
         .features = F_PENTIUM2,
         .caches = {0x03020101, 0, 0x0c040843},
@@ -123,7 +132,7 @@ static const struct cpu_model models[] = {
         .name = "pentium3", /* Coppermine */
         .vendor = INTEL,
         .signature = 0x686,
-        .isa = ISA_SSE,
+        .isa = ISA_P6,
         .max_leaf = 2,
         .features = F_PENTIUM3,
         .caches = {0x03020101, 0, 0x0c040882},
@@ -134,7 +143,7 @@ static const struct cpu_model models[] = {
         .brand = "AMD Athlon(tm) Processor",
         .vendor = AMD,
         .signature = 0x642,
-        .isa = ISA_FXSR,
+        .isa = ISA_P6,
         .max_leaf = 1,
         .max_ext = 0x80000008,
         .features = F_ATHLON,
@@ -146,7 +155,7 @@ static const struct cpu_model models[] = {
         .brand = "Intel(R) Pentium(R) 4 CPU 3.00GHz",
         .vendor = INTEL,
         .signature = 0xf41,
-        .isa = ISA_SSE2,
+        .isa = ISA_P6,
         .max_leaf = 5,
         .max_ext = 0x80000008,
         .features = F_PENTIUM4,
@@ -158,7 +167,7 @@ static const struct cpu_model models[] = {
         .brand = "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
         .vendor = INTEL,
         .signature = 0x6e8,
-        .isa = ISA_SSE2,
+        .isa = ISA_P6,
         .max_leaf = 10,
         .max_ext = 0x80000008,
         .features = F_PENTIUM4,
@@ -170,7 +179,7 @@ static const struct cpu_model models[] = {
         .brand = "Orrery virtual CPU",
         .vendor = INTEL,
         .signature = 0x686,
-        .isa = ISA_COUNT - 1,
+        .isa = ISA_P6,
         .max_leaf = 7,
         .max_ext = 0x80000008,
         .features = ~0ull,
@@ -202,12 +211,55 @@ bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
     return (cpu->model->features >> f & 1) && features[f].complete;
 }
 
+/* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
+static u64 find_isas(const struct cpu *cpu)
+{
+    /* Any of the features will do, or a generation from since on. */
+    static const struct {
+        u8 isa, since;
+        u64 features;
+    } rows[] = {
+        {ISA_FPU, ISA_8086, 0},
+        {ISA_SEP, ISA_COUNT, FEAT_BIT(SEP)},
+        {ISA_FXSR, ISA_COUNT, FEAT_BIT(FXSR)},
+        {ISA_MMX, ISA_COUNT, FEAT_BIT(MMX)},
+        {ISA_MMXEXT, ISA_COUNT, FEAT_BIT(SSE) | FEAT_BIT(MMXEXT)},
+        {ISA_3DNOW, ISA_COUNT, FEAT_BIT(3DNOW)},
+        {ISA_3DNOWEXT, ISA_COUNT, FEAT_BIT(3DNOWEXT)},
+        {ISA_PREFETCHW, ISA_P6, FEAT_BIT(3DNOW)},
+        {ISA_SSE, ISA_COUNT, FEAT_BIT(SSE)},
+        {ISA_SSE2, ISA_COUNT, FEAT_BIT(SSE2)},
+        {ISA_CLFLUSH, ISA_COUNT, FEAT_BIT(CLFLUSH)},
+        {ISA_SSE3, ISA_COUNT, FEAT_BIT(SSE3)},
+        {ISA_MONITOR, ISA_COUNT, FEAT_BIT(MONITOR)},
+        {ISA_SSSE3, ISA_COUNT, FEAT_BIT(SSSE3)},
+        {ISA_SSE41, ISA_COUNT, FEAT_BIT(SSE41)},
+        {ISA_SSE42, ISA_COUNT, FEAT_BIT(SSE42)},
+        {ISA_POPCNT, ISA_COUNT, FEAT_BIT(POPCNT)},
+        {ISA_MOVBE, ISA_COUNT, FEAT_BIT(MOVBE)},
+        {ISA_AES, ISA_COUNT, FEAT_BIT(AES)},
+        {ISA_PCLMUL, ISA_COUNT, FEAT_BIT(PCLMUL)},
+        {ISA_SHA, ISA_COUNT, FEAT_BIT(SHA)},
+        {ISA_RDTSCP, ISA_COUNT, FEAT_BIT(RDTSCP)},
+    };
+    _Static_assert(ARRAY_LEN(rows) == ISA_COUNT - ISA_GENERATIONS, "a row for each extension");
+    u64 isas = ISA_BIT(cpu->model->isa + 1) - 1, has = 0;
+
+    for (unsigned f = 0; f < FEAT_COUNT; f++)
+        has |= cpu_has(cpu, f) ? 1ull << f : 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        if (cpu->model->isa >= rows[i].since || (has & rows[i].features))
+            isas |= ISA_BIT(rows[i].isa);
+    return isas;
+}
+
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
     if (cpu->decoder)
         decoder_set_isa(cpu->decoder, model->isa);
     cpu_set_a20(cpu, true);
+    cpu->isas = find_isas(cpu);
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
 }
 
@@ -292,7 +344,13 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         out[3] = letters(m->vendor + 4);
         out[2] = letters(m->vendor + 8);
         break;
-    case 1: out[0] = m->signature; break;
+    case 1:
+        out[0] = m->signature;
+        if (cpu_has(cpu, FEAT_CLFLUSH))
+            out[1] = CACHE_LINE / 8 << 8;
+        if (!(cpu->msr.misc_enable & MISC_ENABLE_MONITOR))
+            out[2] &= ~(1u << 3);
+        break;
     case 2:
         out[0] = m->caches[0];
         out[1] = m->caches[1];
@@ -319,6 +377,13 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
     case 0x80000006:
         if (is_amd(m))
             out[2] = m->caches[2];
+        break;
+    case 5:
+        if (cpu_has(cpu, FEAT_MONITOR)) {
+            out[0] = out[1] = MONITOR_LINE; /* the smallest and the largest */
+            out[2] = 3;                     /* interrupts may end MWAIT though IF is clear */
+            out[3] = 1 << 4;                /* one state, C1 */
+        }
         break;
     case 0x80000002:
     case 0x80000003:

@@ -22,7 +22,7 @@ struct cpu_model {
     const char *brand;
     const char *vendor;    /* twelve characters */
     u32 signature;         /* CPUID.1:EAX, and EDX at reset */
-    enum isa isa;          /* forms of later generations are #UD */
+    enum isa isa;          /* generation; extensions follow from the features */
     u32 max_leaf, max_ext; /* max_leaf 0: there is no CPUID */
     u64 features;          /* FEAT_BIT()s; those that are not complete are not reported */
     u32 caches[3]; /* as the part reports them. Intel: CPUID.2 EAX EBX EDX. AMD: 80000005h ECX EDX,

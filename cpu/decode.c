@@ -56,8 +56,8 @@ struct decoder {
     struct decoder_stats stats;
     enum isa isa; /* generation whose encodings count */
     unsigned max_len;
-    u8 flags[4][256];       /* OF_* */
-    u16 first[4 * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
+    u8 flags[MAP_COUNT][256];       /* OF_* */
+    u16 first[MAP_COUNT * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
     u16 *rows;
     struct form memo[MEMO_SIZE];
 };
@@ -113,7 +113,7 @@ static void index_rows(struct decoder *d)
 {
     unsigned used = 0;
 
-    for (unsigned n = 0; n < 4 * 256; n++) {
+    for (unsigned n = 0; n < MAP_COUNT * 256; n++) {
         d->first[n] = used;
         for (unsigned r = 0; r < insn_table_len; r++) {
             const struct insn_row *row = &insn_table[r];
@@ -128,7 +128,7 @@ static void index_rows(struct decoder *d)
                 d->flags[n >> 8][n & 255] |= OF_RM_IS_REG;
         }
     }
-    d->first[4 * 256] = used;
+    d->first[MAP_COUNT * 256] = used;
 }
 
 static bool scan_is_reg(const struct decoder *d, const struct scan *s)
@@ -148,7 +148,7 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
             continue;
         if (!insn_row_lives(row, d->isa))
             continue;
-        if (row->reg >= 0 && row->reg != ((s->modrm >> 3) & 7))
+        if (row->reg >= 0 && row->reg != (row->reg < 8 ? (s->modrm >> 3) & 7 : MODRM(s->modrm)))
             continue;
         if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
             continue;
@@ -233,6 +233,18 @@ static enum decode_result scan_short(const struct decoder *d, struct scan *s, un
     return n >= d->max_len ? DECODE_LONG : DECODE_MORE;
 }
 
+/* Bytes of displacement of a ModRM operand. */
+static unsigned disp_size(const struct scan *s)
+{
+    unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
+
+    if (mod & 1)
+        return mod == 1;
+    if (s->addrsize == 2)
+        return mod || rm == 6 ? 2 : 0;
+    return mod || rm == 5 || (rm == 4 && (s->sib & 7) == 5) ? 4 : 0;
+}
+
 static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
                                      bool code32, struct scan *s)
 {
@@ -256,7 +268,10 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
             return scan_short(d, s, n);
         s->map = MAP_0F;
         s->opcode = bytes[n++];
-        if (s->opcode == 0x38 || s->opcode == 0x3a) {
+        if (s->opcode == 0x0f) { /* all opcodes of the map have ModRM: the last one will do */
+            s->map = MAP_3DNOW;
+            s->opcode = 0xbf;
+        } else if (s->opcode == 0x38 || s->opcode == 0x3a) {
             if (n >= limit)
                 return scan_short(d, s, n);
             s->map = s->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
@@ -275,14 +290,23 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
         }
     }
     s->len = n;
+    if (s->map == MAP_3DNOW) {
+        n += disp_size(s);
+        if (n >= limit)
+            return scan_short(d, s, limit);
+        s->opcode = bytes[n];
+        s->mand = MP_NONE; /* prefixes do not matter */
+    }
     return DECODE_OK;
 }
 
+/* Two bits of map: the fifth stands in the place of a mandatory prefix, which it has not. */
 static u32 form_key(const struct scan *s)
 {
-    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 |
-           (u32)s->mand << 26 | (u32)s->map << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 |
-           s->modrm;
+    u32 mand = s->map == MAP_3DNOW ? 7 : s->mand;
+
+    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 | mand << 26 |
+           (u32)(s->map & 3) << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 | s->modrm;
 }
 
 /* -- asking Capstone -- */
@@ -307,7 +331,7 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
         buf[n++] = s->map == MAP_0F38 ? 0x38 : 0x3a;
-    buf[n++] = s->opcode;
+    buf[n++] = s->map == MAP_3DNOW ? 0x0f : s->opcode;
     if (flags & OF_MODRM)
         buf[n++] = flags & OF_RM_IS_REG ? s->modrm | 0xc0 : s->modrm;
     if (s->addrsize == 4 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
@@ -326,6 +350,8 @@ static bool ask_capstone(struct decoder *d, const struct scan *s, const struct i
     u64 address = 0;
     bool known = supplemented(s);
 
+    if (s->map == MAP_3DNOW)
+        buf[n + extra - 1] = s->opcode;
     if (!cs_disasm_iter(d->cs, &code, &size, &address, d->insn)) {
         if (known)
             d->stats.supplemented++;
@@ -349,18 +375,14 @@ static void form_mem16(struct form *f, unsigned mod, unsigned rm)
         {ESI, GPR_NONE}, {EDI, GPR_NONE}, {EBP, GPR_NONE}, {EBX, GPR_NONE},
     };
 
-    f->disp_size = mod;
-    if (mod == 0 && rm == 6) {
-        f->disp_size = 2;
+    if (mod == 0 && rm == 6)
         return;
-    }
     f->base = regs[rm].base;
     f->index = regs[rm].index;
 }
 
 static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
 {
-    f->disp_size = mod == 2 ? 4 : mod;
     f->base = rm;
     if (rm == 4) {
         f->base = sib & 7;
@@ -370,16 +392,15 @@ static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
         else
             f->scale = sib >> 6;
     }
-    if (mod == 0 && f->base == EBP) {
+    if (mod == 0 && f->base == EBP)
         f->base = GPR_NONE;
-        f->disp_size = 4;
-    }
 }
 
 static void form_mem(struct form *f, const struct scan *s)
 {
     unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
 
+    f->disp_size = disp_size(s);
     if (s->addrsize == 2)
         form_mem16(f, mod, rm);
     else

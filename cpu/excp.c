@@ -123,6 +123,7 @@ static void deliver(struct cpu *cpu, struct event ev)
     struct fault_record *chain = cpu->shutdown;
     unsigned n = 0;
 
+    cpu->monitor.armed = false;
     memset(chain, 0, sizeof(cpu->shutdown));
     if (ev.fault)
         chain[n++] = *record(cpu, &ev);

@@ -1,6 +1,7 @@
 /* Helpers of the integer instructions that IR does not express: faults, division, decimal
  * adjustment, nested ENTER, PUSHF and POPF. A helper raises before it writes anything. SDM
  * volume 2. */
+#include "cpu/bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
@@ -210,6 +211,32 @@ u32 help_aaa(struct cpu *cpu, u32 eax)
 u32 help_aas(struct cpu *cpu, u32 eax)
 {
     return ascii(cpu, eax, true);
+}
+
+/* -- bits -- */
+
+u32 help_popcnt(struct cpu *cpu, u32 v)
+{
+    (void)cpu;
+    return bits_count(v);
+}
+
+u32 help_crc32_8(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 8);
+}
+
+u32 help_crc32_16(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 16);
+}
+
+u32 help_crc32_32(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 32);
 }
 
 /* -- ENTER with a level -- */

@@ -100,6 +100,13 @@ void help_rdtsc(struct cpu *cpu)
     set_edx_eax(cpu, cpu_tsc(cpu));
 }
 
+/* Where there is no TSC, there is no RDTSCP. */
+void help_rdtscp(struct cpu *cpu)
+{
+    help_rdtsc(cpu);
+    cpu->gpr[ECX] = cpu->tsc_aux;
+}
+
 /* Two counters that never count. */
 void help_rdpmc(struct cpu *cpu)
 {

@@ -19,11 +19,9 @@ void lift_insn(struct lift *l, const struct insn *in)
     if (row->isa == ISA_FPU)
         l->mmx_ready = false;
     ir_insn_begin(l->ir, l->off, in->len);
-    /* Processors without an FPU do not know its opcodes as illegal: CR0.EM decides. */
     if (l->gen == ISA_286 && (in->prefixes & PFX_LOCK) && !(l->mode & MODE_CPL0))
         ir_call(l->ir, HELPER_check_iopl, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
-    if ((row->isa > l->isa && row->isa != ISA_FPU) ||
-        ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
+    if (!(l->isas >> row->isa & 1) || ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
         lift_raise(l, VEC_UD, false, 0);
     else if ((row->attr & IA_PRIV) && !(l->mode & MODE_CPL0))
         lift_raise(l, VEC_GP, true, 0);
@@ -86,7 +84,8 @@ static const struct opnd_info {
     [OP_1] = { OC_ONE, 1, 0 },
     [OP_Xb] = { OC_OTHER, 1, 0 },   [OP_Xv] = { OC_OTHER, SIZE_V, 0 },
     [OP_Yb] = { OC_OTHER, 1, 0 },   [OP_Yv] = { OC_OTHER, SIZE_V, 0 }, [OP_Sw] = { OC_OTHER, 2, 0 },
-    [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_Mx] = { OC_RM, 16, 0 },
+    [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_RdMb] = { OC_RM, 4, 0 }, [OP_RdMw] = { OC_RM, 4, 0 },
+    [OP_Mx] = { OC_RM, 16, 0 },
     [OP_Rd] = { OC_RM_REG, 4, 0 },
 };
 /* clang-format on */
@@ -108,10 +107,10 @@ bool opnd_is_mem(const struct lift *l, const struct insn *in, unsigned n)
 
 unsigned opnd_size(const struct lift *l, const struct insn *in, unsigned n)
 {
-    unsigned size = opnd_info(l, n).size;
+    unsigned size = opnd_info(l, n).size, kind = l->row->op[n];
 
-    if (l->row->op[n] == OP_RvMw && insn_mod(in) != 3)
-        return 2;
+    if (insn_mod(in) != 3 && (kind == OP_RvMw || kind == OP_RdMw || kind == OP_RdMb))
+        return kind == OP_RdMb ? 1 : 2;
     return size == SIZE_V ? in->opsize : size;
 }
 

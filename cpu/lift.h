@@ -17,8 +17,8 @@ struct mem_ref {
     struct irv second;
 };
 
-/* The lifter's view of the block being built. The translator sets ir, mode, isa, gen and, before
- * each lift_insn(), off; the rest starts as zero and is lift.c's. */
+/* The lifter's view of the block being built. The translator sets ir, mode, isas, gen and, before each
+ * lift_insn(), off; the rest starts as zero and is lift.c's. */
 struct lift {
     struct ir *ir;
     u32 mode;   /* mode word */
@@ -26,8 +26,8 @@ struct lift {
     s32 next;   /* page offset of the next one: off + len; set by lift_insn() */
     bool ended; /* the block has got its final exit */
     const struct insn_row *row;
-    enum isa isa; /* CPU model's generation: forms beyond it are #UD */
-    enum isa gen; /* the same, for where generations do one form differently */
+    u64 isas;     /* ISA_BIT()s of what the CPU model has: other forms are #UD */
+    enum isa gen; /* the model's generation, for where generations do one form differently */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
     bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier

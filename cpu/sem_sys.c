@@ -108,6 +108,26 @@ void sem_rdtsc(struct lift *l, const struct insn *in)
     call(l, HELPER_rdtsc); /* exact in mid-block too: the helper computes the count */
 }
 
+void sem_rdtscp(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call(l, HELPER_rdtscp);
+}
+
+/* At DS:EAX, or by a segment override. */
+void sem_monitor(struct lift *l, const struct insn *in)
+{
+    struct irv off = in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(EAX)) : ir_reg(EAX);
+
+    ir_call(l->ir, HELPER_monitor, ir_const(in->seg), off, IR_NONE, IR_NONE);
+}
+
+void sem_mwait(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_mwait);
+}
+
 void sem_rdpmc(struct lift *l, const struct insn *in)
 {
     (void)in;

@@ -35,9 +35,9 @@ static bool in_its_time(const struct lift *l, const struct insn *in)
 
 static bool known(const struct lift *l, const struct x87_form *form)
 {
-    if (!form || ((form->attr & X87_P6) && l->isa < ISA_P6))
+    if (!form || ((form->attr & X87_P6) && !(l->isas & ISA_BIT(ISA_P6))))
         return false;
-    return !(form->attr & X87_SSE3) || l->isa >= ISA_SSE3;
+    return !(form->attr & X87_SSE3) || (l->isas & ISA_BIT(ISA_SSE3));
 }
 
 void sem_x87(struct lift *l, const struct insn *in)

@@ -12,6 +12,7 @@
 
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
+#include "cpu/monitor.h"
 #include "cpu/seg.h"
 #include "cpu/x87_ops.h"
 
@@ -90,6 +91,8 @@ static void reset_msrs(struct cpu *cpu)
     cpu->msr.apic_base = 0xfee00000 | 1u << 8; /* bootstrap processor, APIC off */
     cpu->msr.pat = 0x0007040600070406;
     cpu->msr.misc_enable = 1; /* fast string operation */
+    if (cpu_has(cpu, FEAT_MONITOR))
+        cpu->msr.misc_enable |= MISC_ENABLE_MONITOR;
 }
 
 void cpu_reset(struct cpu *cpu)
@@ -115,6 +118,8 @@ void cpu_reset(struct cpu *cpu)
     cpu->dr[7] = 0x400;
     debug_update(cpu);
     cpu->tsc_offset = 0 - cpu_icount(cpu);
+    cpu->tsc_aux = 0;
+    memset(&cpu->monitor, 0, sizeof(cpu->monitor));
     reset_segments(cpu);
     reset_fpu(cpu);
     reset_msrs(cpu);

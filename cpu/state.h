@@ -186,7 +186,10 @@ enum {
     EV_HALT = 1 << 3,   /* HLT: wait for an interrupt */
     EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
-    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: MOV SS, INT n */
+    EV_NO_STEP = 1 << 6,   /* this instruction causes no single-step trap: MOV SS, INT n */
+    EV_MWAIT = 1 << 7,     /* with EV_HALT: so does a store to the monitored line, ... */
+    EV_MWAIT_IRQ = 1 << 8, /* ... or an interrupt, masked or not: see monitor.h */
+    EV_WAIT = EV_HALT | EV_MWAIT | EV_MWAIT_IRQ,
 };
 
 struct cpu {
@@ -232,14 +235,22 @@ struct cpu {
     u32 mxcsr;
     union xmm xmm[8];
 
+    struct { /* of MONITOR: the line's address and what it held */
+        paddr pa;
+        u8 line[64];
+        bool armed;
+    } monitor;
+
     u64 tsc_offset;
+    u32 tsc_aux;
     struct {
         u32 sysenter_cs, sysenter_esp, sysenter_eip;
         u64 efer, apic_base, pat, misc_enable;
         u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];
         u64 debugctl, ucode_rev;
     } msr;
-    const struct cpu_model *model; /* cpuid.h */
+    const struct cpu_model *model; /* cpuid.h; cpu_set_model() sets it and ... */
+    u64 isas;                      /* ISA_BIT()s of the forms that it has */
 
     struct mmu mmu;
     struct cpu_pins pins;

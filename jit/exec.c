@@ -13,6 +13,7 @@
 #include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
+#include "cpu/monitor.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -455,8 +456,8 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
-    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu))
-        cpu->events &= ~(u32)EV_HALT;
+    if ((cpu->events & EV_HALT) && cpu_wakes(cpu))
+        cpu->events &= ~(u32)EV_WAIT;
     cpu->unwind = &env;
     switch (sigsetjmp(env, 0)) {
     case UNWIND_FAULT:

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
+#include "cpu/monitor.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
 #include "jit/backend.h"
@@ -374,7 +375,7 @@ static u64 next_tick(struct orrery *o)
 /* Halted, with nothing that could ever end it. */
 static bool stuck(const struct cpu *cpu)
 {
-    return (cpu->events & EV_HALT) && !(cpu->eflags & FLAG_IF) && !cpu_interrupt_pending(cpu);
+    return (cpu->events & EV_HALT) && !cpu_may_wake(cpu);
 }
 
 /* The journal has ended: what ended the recorded run, if it was the guest. */
@@ -434,7 +435,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
         }
         if (cpu_icount(o->cpu) >= end)
             return ORRERY_RUNNING;
-        if ((o->cpu->events & EV_HALT) && !cpu_interrupt_pending(o->cpu))
+        if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
         u64 until = next_tick(o);
         jit_run(o->jit, until < end ? until : end);

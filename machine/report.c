@@ -28,6 +28,7 @@ static void hash_fpu(struct hash *h, const struct x87 *f)
 static void hash_msrs(struct hash *h, const struct cpu *cpu)
 {
     hash_u64(h, cpu->tsc_offset);
+    hash_u64(h, cpu->tsc_aux);
     hash_u64(h, cpu->msr.sysenter_cs | (u64)cpu->msr.sysenter_esp << 32);
     hash_u64(h, cpu->msr.sysenter_eip);
     hash_u64(h, cpu->msr.efer);
@@ -65,6 +66,8 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
         hash_u64(h, cpu->xmm[i].q[1]);
     }
     hash_msrs(h, cpu);
+    hash_u64(h, cpu->monitor.pa | (u64)cpu->monitor.armed << 63);
+    hash_bytes(h, cpu->monitor.line, sizeof(cpu->monitor.line));
     hash_u64(h, cpu_icount(cpu));
 }
 
