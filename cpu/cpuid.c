@@ -9,6 +9,11 @@
 
 #include <string.h>
 
+#include "cpu/decode.h"
+#include "cpu/monitor.h"
+
+enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH */
+
 static const struct {
     u32 leaf;
     u8 reg, bit, complete;
@@ -24,25 +29,163 @@ static const struct {
 #define F_P6                                                                                       \
     (F_PENTIUM | FEAT_BIT(PAE) | FEAT_BIT(APIC) | FEAT_BIT(SEP) | FEAT_BIT(MTRR) | FEAT_BIT(PGE) | \
      FEAT_BIT(MCA) | FEAT_BIT(CMOV))
-#define F_PENTIUM3                                                                                 \
-    (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR) | FEAT_BIT(SSE))
-#define F_ORRERY (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC))
+#define F_PENTIUM2 (F_P6 | FEAT_BIT(PAT) | FEAT_BIT(PSE36) | FEAT_BIT(MMX) | FEAT_BIT(FXSR))
+#define F_PENTIUM3 (F_PENTIUM2 | FEAT_BIT(SSE))
+#define F_PENTIUM4                                                                                 \
+    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) |             \
+     FEAT_BIT(MONITOR))
+#define F_K6     (F_PENTIUM | FEAT_BIT(PGE) | FEAT_BIT(MMX) | FEAT_BIT(3DNOW))
+#define F_ATHLON (F_PENTIUM2 | FEAT_BIT(MMXEXT) | FEAT_BIT(3DNOW) | FEAT_BIT(3DNOWEXT))
+#define F_ORRERY                                                                                   \
+    (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
+     FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
+     FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR))
 
-/* The first is the default. Cache descriptors: 16 KiB + 16 KiB first level, 256 KiB second level.
- */
+#define INTEL "GenuineIntel"
+#define AMD   "AuthenticAMD"
+
+/* The first is the default. Speeds are those of typical parts of their time, in typical code: 8 MHz
+ * 8086, 12 MHz 80286, 33 MHz 80386, 100 MHz 80486, 133 MHz Pentium... What a thousand million a
+ * second do is not slowed down. */
 static const struct cpu_model models[] = {
-    {"orrery",
-     "Orrery virtual CPU",
-     "GenuineIntel",
-     0x686,
-     ISA_SSE2,
-     7,
-     0x80000008,
-     F_ORRERY,
-     {0x03020101, 0, 0x0c040882}},
-    {"pentium3", "", "GenuineIntel", 0x686, ISA_SSE, 2, 0, F_PENTIUM3, {0x03020101, 0, 0x0c040882}},
-    {"pentiumpro", "", "GenuineIntel", 0x619, ISA_P6, 2, 0, F_P6, {0x03020101, 0, 0x06040a42}},
-    {"pentium", "", "GenuineIntel", 0x52c, ISA_P5, 1, 0, F_PENTIUM, {0, 0, 0}},
+    {
+        .name = "orrery",
+        .brand = "Orrery virtual CPU",
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_P6,
+        .max_leaf = 7,
+        .max_ext = 0x80000008,
+        .features = F_ORRERY,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
+    {.name = "8086", .isa = ISA_8086, .kips = 600},
+    {.name = "286", .isa = ISA_286, .kips = 2400},
+    {
+        .name = "386", /* DX, stepping D1: no XBTS and IBTS any more */
+        .signature = 0x308,
+        .isa = ISA_386,
+        .kips = 8000,
+    },
+    {
+        .name = "486", /* DX4, the first with CPUID; without CR4 */
+        .vendor = INTEL,
+        .signature = 0x480,
+        .isa = ISA_486,
+        .max_leaf = 1,
+        .features = FEAT_BIT(FPU),
+        .kips = 60000,
+    },
+    {
+        .name = "pentium", /* P54C */
+        .vendor = INTEL,
+        .signature = 0x52c,
+        .isa = ISA_P5,
+        .max_leaf = 1,
+        .features = F_PENTIUM,
+        .kips = 150000,
+    },
+    {
+        .name = "pentium-mmx", /* P55C */
+        .vendor = INTEL,
+        .signature = 0x543,
+        .isa = ISA_P5,
+        .max_leaf = 1,
+        .features = F_PENTIUM | FEAT_BIT(MMX),
+        .kips = 250000,
+    },
+    {
+        .name = "k6-2",
+        .brand = "AMD-K6(tm) 3D processor",
+        .vendor = AMD,
+        .signature = 0x58c,
+        .isa = ISA_P5,
+        .max_leaf = 1,
+        .max_ext = 0x80000005,
+        .features = F_K6,
+        .caches = {0x20020220, 0x20020220, 0},
+        .kips = 400000,
+    },
+    {
+        .name = "pentiumpro",
+        .vendor = INTEL,
+        .signature = 0x619,
+        .isa = ISA_P6,
+        .max_leaf = 2,
+        .features = F_P6,
+        .caches = {0x03020101, 0, 0x06040a42},
+        .kips = 300000,
+    },
+    {
+        .name = "pentium2", /* Deschutes */
+        .vendor = INTEL,
+        .signature = 0x652,
+        .isa = ISA_P6,
+        .max_leaf = 2,
+        .features = F_PENTIUM2,
+        .caches = {0x03020101, 0, 0x0c040843},
+        .kips = 500000,
+    },
+    {
+        .name = "pentium3", /* Coppermine */
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_P6,
+        .max_leaf = 2,
+        .features = F_PENTIUM3,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
+    {
+        .name = "athlon", /* Thunderbird */
+        .brand = "AMD Athlon(tm) Processor",
+        .vendor = AMD,
+        .signature = 0x642,
+        .isa = ISA_P6,
+        .max_leaf = 1,
+        .max_ext = 0x80000008,
+        .features = F_ATHLON,
+        .caches = {0x40020140, 0x40020140, 0x01008140},
+        .kips = 1000000,
+    },
+    {
+        .name = "pentium4", /* Prescott */
+        .brand = "Intel(R) Pentium(R) 4 CPU 3.00GHz",
+        .vendor = INTEL,
+        .signature = 0xf41,
+        .isa = ISA_P6,
+        .max_leaf = 5,
+        .max_ext = 0x80000008,
+        .features = F_PENTIUM4,
+        .caches = {0x605b5001, 0, 0x007c7040},
+        .kips = 1000000,
+    },
+    {
+        .name = "core-duo", /* Yonah */
+        .brand = "Genuine Intel(R) CPU           T2600  @ 2.16GHz",
+        .vendor = INTEL,
+        .signature = 0x6e8,
+        .isa = ISA_P6,
+        .max_leaf = 10,
+        .max_ext = 0x80000008,
+        .features = F_PENTIUM4,
+        .caches = {0x02b3b001, 0x000000f0, 0x2c04307d},
+        .kips = 1000000,
+    },
+    {
+        .name = "max", /* all that there is */
+        .brand = "Orrery virtual CPU",
+        .vendor = INTEL,
+        .signature = 0x686,
+        .isa = ISA_P6,
+        .max_leaf = 7,
+        .max_ext = 0x80000008,
+        .features = ~0ull,
+        .caches = {0x03020101, 0, 0x0c040882},
+        .kips = 1000000,
+    },
 };
 
 const struct cpu_model *cpu_model_at(unsigned i)
@@ -68,12 +211,71 @@ bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
     return (cpu->model->features >> f & 1) && features[f].complete;
 }
 
+/* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
+static u64 find_isas(const struct cpu *cpu)
+{
+    /* Any of the features will do, or a generation from since on. */
+    static const struct {
+        u8 isa, since;
+        u64 features;
+    } rows[] = {
+        {ISA_FPU, ISA_8086, 0},
+        {ISA_SEP, ISA_COUNT, FEAT_BIT(SEP)},
+        {ISA_FXSR, ISA_COUNT, FEAT_BIT(FXSR)},
+        {ISA_MMX, ISA_COUNT, FEAT_BIT(MMX)},
+        {ISA_MMXEXT, ISA_COUNT, FEAT_BIT(SSE) | FEAT_BIT(MMXEXT)},
+        {ISA_3DNOW, ISA_COUNT, FEAT_BIT(3DNOW)},
+        {ISA_3DNOWEXT, ISA_COUNT, FEAT_BIT(3DNOWEXT)},
+        {ISA_PREFETCHW, ISA_P6, FEAT_BIT(3DNOW)},
+        {ISA_SSE, ISA_COUNT, FEAT_BIT(SSE)},
+        {ISA_SSE2, ISA_COUNT, FEAT_BIT(SSE2)},
+        {ISA_CLFLUSH, ISA_COUNT, FEAT_BIT(CLFLUSH)},
+        {ISA_SSE3, ISA_COUNT, FEAT_BIT(SSE3)},
+        {ISA_MONITOR, ISA_COUNT, FEAT_BIT(MONITOR)},
+        {ISA_SSSE3, ISA_COUNT, FEAT_BIT(SSSE3)},
+        {ISA_SSE41, ISA_COUNT, FEAT_BIT(SSE41)},
+        {ISA_SSE42, ISA_COUNT, FEAT_BIT(SSE42)},
+        {ISA_POPCNT, ISA_COUNT, FEAT_BIT(POPCNT)},
+        {ISA_MOVBE, ISA_COUNT, FEAT_BIT(MOVBE)},
+        {ISA_AES, ISA_COUNT, FEAT_BIT(AES)},
+        {ISA_PCLMUL, ISA_COUNT, FEAT_BIT(PCLMUL)},
+        {ISA_SHA, ISA_COUNT, FEAT_BIT(SHA)},
+        {ISA_RDTSCP, ISA_COUNT, FEAT_BIT(RDTSCP)},
+        {ISA_SMAP, ISA_COUNT, FEAT_BIT(SMAP)},
+    };
+    _Static_assert(ARRAY_LEN(rows) == ISA_COUNT - ISA_GENERATIONS, "a row for each extension");
+    u64 isas = ISA_BIT(cpu->model->isa + 1) - 1, has = 0;
+
+    for (unsigned f = 0; f < FEAT_COUNT; f++)
+        has |= cpu_has(cpu, f) ? 1ull << f : 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++)
+        if (cpu->model->isa >= rows[i].since || (has & rows[i].features))
+            isas |= ISA_BIT(rows[i].isa);
+    return isas;
+}
+
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
+    if (cpu->decoder)
+        decoder_set_isa(cpu->decoder, model->isa);
+    cpu_set_a20(cpu, true);
+    cpu->isas = find_isas(cpu);
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
     cpu->mmu.pat = cpu_has(cpu, FEAT_PAT);
     cpu->mmu.pse36 = cpu_has(cpu, FEAT_PSE36);
+}
+
+void cpu_set_a20(struct cpu *cpu, bool open)
+{
+    enum isa isa = cpu->model->isa;
+    u64 lines = isa <= ISA_186 ? 0xfffff : isa == ISA_286 ? 0xffffff : ~0ull;
+    u64 mask = open ? lines : lines & ~(1ull << 20);
+
+    if (cpu->mmu.a20_mask == mask)
+        return;
+    cpu->mmu.a20_mask = mask;
+    mmu_flush(&cpu->mmu);
 }
 
 u32 cpu_cr4_bits(const struct cpu *cpu)
@@ -110,6 +312,21 @@ static void brand_part(const struct cpu_model *m, unsigned part, u32 out[4])
         out[i] = letters(text + 16 * part + 4 * i);
 }
 
+static bool is_amd(const struct cpu_model *m)
+{
+    return !strcmp(m->vendor, AMD);
+}
+
+/* AMD repeats most of leaf 1's EDX, and has a signature of its own there (AMD 20734). */
+static void amd_features(const struct cpu *cpu, u32 out[4])
+{
+    u32 basic[4];
+
+    cpu_cpuid(cpu, 1, 0, basic);
+    out[0] = basic[0] + 0x100; /* one generation on, as those of the time had it */
+    out[3] |= basic[3] & 0x0183f3ff;
+}
+
 void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 {
     const struct cpu_model *m = cpu->model;
@@ -129,13 +346,47 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
         out[3] = letters(m->vendor + 4);
         out[2] = letters(m->vendor + 8);
         break;
-    case 1: out[0] = m->signature; break;
-    case 2:
-        out[0] = m->cache_desc[0];
-        out[1] = m->cache_desc[1];
-        out[3] = m->cache_desc[2];
+    case 1:
+        out[0] = m->signature;
+        if (cpu_has(cpu, FEAT_CLFLUSH))
+            out[1] = CACHE_LINE / 8 << 8;
+        if (!(cpu->msr.misc_enable & MISC_ENABLE_MONITOR))
+            out[2] &= ~(1u << 3);
         break;
-    case 0x80000000: out[0] = m->max_ext; break;
+    case 2:
+        out[0] = m->caches[0];
+        out[1] = m->caches[1];
+        out[3] = m->caches[2];
+        break;
+    case 0x80000000:
+        out[0] = m->max_ext;
+        if (is_amd(m)) {
+            out[1] = letters(m->vendor);
+            out[3] = letters(m->vendor + 4);
+            out[2] = letters(m->vendor + 8);
+        }
+        break;
+    case 0x80000001:
+        if (is_amd(m))
+            amd_features(cpu, out);
+        break;
+    case 0x80000005:
+        if (is_amd(m)) {
+            out[2] = m->caches[0];
+            out[3] = m->caches[1];
+        }
+        break;
+    case 0x80000006:
+        if (is_amd(m))
+            out[2] = m->caches[2];
+        break;
+    case 5:
+        if (cpu_has(cpu, FEAT_MONITOR)) {
+            out[0] = out[1] = MONITOR_LINE; /* the smallest and the largest */
+            out[2] = 3;                     /* interrupts may end MWAIT though IF is clear */
+            out[3] = 1 << 4;                /* one state, C1 */
+        }
+        break;
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: brand_part(m, leaf - 0x80000002, out); break;

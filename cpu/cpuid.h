@@ -20,12 +20,14 @@ _Static_assert(FEAT_COUNT <= 64, "feature sets are 64-bit masks");
 struct cpu_model {
     const char *name; /* as in -cpu */
     const char *brand;
-    const char *vendor; /* twelve characters */
-    u32 signature;      /* CPUID.1:EAX, and EDX at reset */
-    enum isa isa;       /* forms of later generations are #UD */
-    u32 max_leaf, max_ext;
-    u64 features;      /* FEAT_BIT()s; those that are not complete are not reported */
-    u32 cache_desc[3]; /* CPUID.2: EAX EBX EDX... as the part reports them: EAX, EBX, EDX */
+    const char *vendor;    /* twelve characters */
+    u32 signature;         /* CPUID.1:EAX, and EDX at reset */
+    enum isa isa;          /* generation; extensions follow from the features */
+    u32 max_leaf, max_ext; /* max_leaf 0: there is no CPUID */
+    u64 features;          /* FEAT_BIT()s; those that are not complete are not reported */
+    u32 caches[3]; /* as the part reports them. Intel: CPUID.2 EAX EBX EDX. AMD: 80000005h ECX EDX,
+                      80000006h ECX */
+    u32 kips;      /* instructions a millisecond of virtual time */
 };
 
 /* By index, for lists; NULL past the end. */
@@ -35,6 +37,9 @@ const struct cpu_model *cpu_model_default(void);
 
 /* Before cpu_reset(): also sets what the MMU needs to know. */
 void cpu_set_model(struct cpu *cpu, const struct cpu_model *model);
+
+/* Opens or closes the gate of address line 20, where the model has one. */
+void cpu_set_a20(struct cpu *cpu, bool open);
 
 /* Does the CPU have (and report) the feature? */
 bool cpu_has(const struct cpu *cpu, enum cpu_feature f);

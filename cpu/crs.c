@@ -12,6 +12,21 @@
 #include "cpu/excp.h"
 #include "cpu/seg.h"
 
+#define CR0_286 (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
+#define CR0_386 (CR0_286 | CR0_ET | CR0_PG)
+#define CR0_486 (CR0_286 | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+
+u32 cr0_of_model(const struct cpu *cpu, u32 value)
+{
+    switch (cpu->model->isa) {
+    case ISA_8086:
+    case ISA_186:
+    case ISA_286: return value & CR0_286;
+    case ISA_386: return value & CR0_386;
+    default: return (value & CR0_486) | CR0_ET;
+    }
+}
+
 /* Makes the control registers cr0, cr3, cr4; reloads the PDPTEs if they are in use. */
 static void set_paging(struct cpu *cpu, u32 cr0, u32 cr3, u32 cr4)
 {
@@ -50,7 +65,7 @@ static void enter_real(struct cpu *cpu)
 
 void cr0_load(struct cpu *cpu, u32 value)
 {
-    u32 cr0 = (value & CR0_WRITABLE) | CR0_ET;
+    u32 cr0 = cr0_of_model(cpu, value);
     u32 changed = cr0 ^ cpu->cr0;
 
     if ((cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cr0 & (CR0_NW | CR0_CD)) == CR0_NW)

@@ -5,8 +5,8 @@
 
 #include "cpu/state.h"
 
-#define CR0_WRITABLE                                                                               \
-    (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
+/* The bits of value that CR0 has in this model; ET is 1 since the 80486. */
+u32 cr0_of_model(const struct cpu *cpu, u32 value);
 
 void cr0_load(struct cpu *cpu, u32 value);
 void cr3_load(struct cpu *cpu, u32 value);

@@ -16,7 +16,14 @@
 
 #include "cpu/decode.h"
 
-enum { MAX_LEN = 15, MEMO_BITS = 14, MEMO_SIZE = 1 << MEMO_BITS, NO_ROW = 0xffff, SPAN = 8 };
+enum {
+    MAX_LEN = 15,
+    MAX_LEN_286 = 10,
+    MEMO_BITS = 14,
+    MEMO_SIZE = 1 << MEMO_BITS,
+    NO_ROW = 0xffff,
+    SPAN = 8
+};
 
 /* An encoding reduced to what decides its form. */
 struct scan {
@@ -47,8 +54,10 @@ struct decoder {
     csh host; /* of decode_host_text(); 0 until first used */
     cs_insn *insn;
     struct decoder_stats stats;
-    u8 flags[4][256];       /* OF_* */
-    u16 first[4 * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
+    enum isa isa; /* generation whose encodings count */
+    unsigned max_len;
+    u8 flags[MAP_COUNT][256];       /* OF_* */
+    u16 first[MAP_COUNT * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
     u16 *rows;
     struct form memo[MEMO_SIZE];
 };
@@ -59,9 +68,13 @@ static const struct supplement {
     u8 map, first, last, mask, modrm;
     const char *why;
 } supplements[] = {
+    {MAP_1B, 0x0f, 0x0f, 0, 0, "POP CS of the 8086"},
+    {MAP_1B, 0x8e, 0x8e, 0x38, 0x08, "MOV CS of the 8086"},
+    {MAP_0F, 0x10, 0x13, 0, 0, "UMOV of the 80386 and 80486"},
+    {MAP_0F, 0x24, 0x24, 0, 0, "test registers of the 80386 and 80486"},
+    {MAP_0F, 0x26, 0x26, 0, 0, "test registers of the 80386 and 80486"},
     {MAP_1B, 0x90, 0x90, 0, 0, "PAUSE with 67: unknown to 5"},
     {MAP_1B, 0xd8, 0xdf, 0, 0, "x87: sem_x87 decides; 4 and 5 know different aliases"},
-    {MAP_0F, 0x01, 0x01, 0xf8, 0xc8, "CLAC, STAC: sem_set_ac refuses what else is there"},
     {MAP_0F, 0x0d, 0x0d, 0, 0, "prefetch: unknown to 4, without some hints in 5"},
     {MAP_0F, 0x18, 0x1f, 0, 0, "hint NOPs: register forms, and other hints than 0F 1F /0"},
     {MAP_0F, 0xae, 0xae, 0xc0, 0xc0, "fences with a ModRM.rm other than 0"},
@@ -100,7 +113,7 @@ static void index_rows(struct decoder *d)
 {
     unsigned used = 0;
 
-    for (unsigned n = 0; n < 4 * 256; n++) {
+    for (unsigned n = 0; n < MAP_COUNT * 256; n++) {
         d->first[n] = used;
         for (unsigned r = 0; r < insn_table_len; r++) {
             const struct insn_row *row = &insn_table[r];
@@ -115,7 +128,7 @@ static void index_rows(struct decoder *d)
                 d->flags[n >> 8][n & 255] |= OF_RM_IS_REG;
         }
     }
-    d->first[4 * 256] = used;
+    d->first[MAP_COUNT * 256] = used;
 }
 
 static bool scan_is_reg(const struct decoder *d, const struct scan *s)
@@ -133,7 +146,9 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 
         if (row->mand != MP_ANY && row->mand != s->mand)
             continue;
-        if (row->reg >= 0 && row->reg != ((s->modrm >> 3) & 7))
+        if (!insn_row_lives(row, d->isa))
+            continue;
+        if (row->reg >= 0 && row->reg != (row->reg < 8 ? (s->modrm >> 3) & 7 : MODRM(s->modrm)))
             continue;
         if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
             continue;
@@ -144,9 +159,12 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 
 /* -- bytes to scan -- */
 
-/* Takes one prefix byte into s; false if it is none. */
-static bool scan_prefix(struct scan *s, u8 byte)
+/* Takes one prefix byte into s; false if it is none. Before the 80386 there are no 64 to 67, and F1
+ * is a prefix too: LOCK on the 8086, without effect on the 80286. */
+static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
 {
+    bool wide = d->isa >= ISA_386;
+
     switch (byte) {
     case 0x26:
     case 0x2e:
@@ -157,18 +175,45 @@ static bool scan_prefix(struct scan *s, u8 byte)
         return true;
     case 0x64:
     case 0x65:
+        if (!wide)
+            return false;
         s->seg = byte == 0x64 ? SEG_FS : SEG_GS;
         s->prefixes |= PFX_SEG;
         return true;
-    case 0x66: s->prefixes |= PFX_OPSIZE; return true;
-    case 0x67: s->prefixes |= PFX_ADDRSIZE; return true;
+    case 0x66: s->prefixes |= wide ? PFX_OPSIZE : 0; return wide;
+    case 0x67: s->prefixes |= wide ? PFX_ADDRSIZE : 0; return wide;
     case 0xf0: s->prefixes |= PFX_LOCK; return true;
+    case 0xf1: s->prefixes |= d->isa == ISA_8086 ? PFX_LOCK : 0; return !wide;
     case 0xf2:
     case 0xf3:
         s->prefixes &= ~(PFX_REP | PFX_REPNE);
         s->prefixes |= byte == 0xf3 ? PFX_REP : PFX_REPNE;
         return true;
     default: return false;
+    }
+}
+
+/* The 8086 decodes some opcodes in part only, and knows no illegal ones: each of these is what the
+ * decoded bits make it. */
+static u8 opcode_8086(u8 opcode)
+{
+    if ((opcode & 0xf0) == 0x60) /* conditional jumps */
+        return opcode | 0x10;
+    if ((opcode & 0xf6) == 0xc0) /* returns */
+        return opcode | 2;
+    return opcode;
+}
+
+static u8 modrm_8086(u8 opcode, u8 modrm)
+{
+    switch (opcode) {
+    case 0x8c:
+    case 0x8e: return modrm & ~0x20u; /* four segment registers */
+    case 0x8f:
+    case 0xc6:
+    case 0xc7: return modrm & ~0x38u;
+    case 0xff: return (modrm & 0x38) == 0x38 ? modrm & ~0x08u : modrm; /* PUSH */
+    default: return modrm;
     }
 }
 
@@ -182,19 +227,32 @@ static enum mand scan_mand(unsigned prefixes)
 }
 
 /* Bytes ran out at n. */
-static enum decode_result scan_short(struct scan *s, unsigned n)
+static enum decode_result scan_short(const struct decoder *d, struct scan *s, unsigned n)
 {
     s->len = n;
-    return n >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+    return n >= d->max_len ? DECODE_LONG : DECODE_MORE;
+}
+
+/* Bytes of displacement of a ModRM operand. */
+static unsigned disp_size(const struct scan *s)
+{
+    unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
+
+    if (mod & 1)
+        return mod == 1;
+    if (s->addrsize == 2)
+        return mod || rm == 6 ? 2 : 0;
+    return mod || rm == 5 || (rm == 4 && (s->sib & 7) == 5) ? 4 : 0;
 }
 
 static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
                                      bool code32, struct scan *s)
 {
-    unsigned n = 0, limit = avail < MAX_LEN ? avail : MAX_LEN;
+    unsigned n = 0, limit = avail < d->max_len ? avail : d->max_len;
+    bool old = d->isa == ISA_8086;
 
     *s = (struct scan){.seg = SEG_NONE};
-    while (n < limit && scan_prefix(s, bytes[n]))
+    while (n < limit && scan_prefix(d, s, bytes[n]))
         n++;
     s->start = n;
     s->mand = scan_mand(s->prefixes);
@@ -202,39 +260,53 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
     s->addrsize = code32 != !!(s->prefixes & PFX_ADDRSIZE) ? 4 : 2;
 
     if (n >= limit)
-        return scan_short(s, n);
-    s->opcode = bytes[n++];
-    if (s->opcode == 0x0f) {
+        return scan_short(d, s, n);
+    s->opcode = old ? opcode_8086(bytes[n]) : bytes[n];
+    n++;
+    if (s->opcode == 0x0f && !old) {
         if (n >= limit)
-            return scan_short(s, n);
+            return scan_short(d, s, n);
         s->map = MAP_0F;
         s->opcode = bytes[n++];
-        if (s->opcode == 0x38 || s->opcode == 0x3a) {
+        if (s->opcode == 0x0f) { /* all opcodes of the map have ModRM: the last one will do */
+            s->map = MAP_3DNOW;
+            s->opcode = 0xbf;
+        } else if (s->opcode == 0x38 || s->opcode == 0x3a) {
             if (n >= limit)
-                return scan_short(s, n);
+                return scan_short(d, s, n);
             s->map = s->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
             s->opcode = bytes[n++];
         }
     }
     if (d->flags[s->map][s->opcode] & OF_MODRM) {
         if (n >= limit)
-            return scan_short(s, n);
-        s->modrm = bytes[n++];
+            return scan_short(d, s, n);
+        s->modrm = old ? modrm_8086(s->opcode, bytes[n]) : bytes[n];
+        n++;
         if (s->addrsize == 4 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
             if (n >= limit)
-                return scan_short(s, n);
+                return scan_short(d, s, n);
             s->sib = bytes[n++];
         }
     }
     s->len = n;
+    if (s->map == MAP_3DNOW) {
+        n += disp_size(s);
+        if (n >= limit)
+            return scan_short(d, s, limit);
+        s->opcode = bytes[n];
+        s->mand = MP_NONE; /* prefixes do not matter */
+    }
     return DECODE_OK;
 }
 
+/* Two bits of map: the fifth stands in the place of a mandatory prefix, which it has not. */
 static u32 form_key(const struct scan *s)
 {
-    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 |
-           (u32)s->mand << 26 | (u32)s->map << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 |
-           s->modrm;
+    u32 mand = s->map == MAP_3DNOW ? 7 : s->mand;
+
+    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 | mand << 26 |
+           (u32)(s->map & 3) << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 | s->modrm;
 }
 
 /* -- asking Capstone -- */
@@ -259,7 +331,7 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
         buf[n++] = s->map == MAP_0F38 ? 0x38 : 0x3a;
-    buf[n++] = s->opcode;
+    buf[n++] = s->map == MAP_3DNOW ? 0x0f : s->opcode;
     if (flags & OF_MODRM)
         buf[n++] = flags & OF_RM_IS_REG ? s->modrm | 0xc0 : s->modrm;
     if (s->addrsize == 4 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
@@ -278,6 +350,8 @@ static bool ask_capstone(struct decoder *d, const struct scan *s, const struct i
     u64 address = 0;
     bool known = supplemented(s);
 
+    if (s->map == MAP_3DNOW)
+        buf[n + extra - 1] = s->opcode;
     if (!cs_disasm_iter(d->cs, &code, &size, &address, d->insn)) {
         if (known)
             d->stats.supplemented++;
@@ -301,18 +375,14 @@ static void form_mem16(struct form *f, unsigned mod, unsigned rm)
         {ESI, GPR_NONE}, {EDI, GPR_NONE}, {EBP, GPR_NONE}, {EBX, GPR_NONE},
     };
 
-    f->disp_size = mod;
-    if (mod == 0 && rm == 6) {
-        f->disp_size = 2;
+    if (mod == 0 && rm == 6)
         return;
-    }
     f->base = regs[rm].base;
     f->index = regs[rm].index;
 }
 
 static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
 {
-    f->disp_size = mod == 2 ? 4 : mod;
     f->base = rm;
     if (rm == 4) {
         f->base = sib & 7;
@@ -322,16 +392,15 @@ static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
         else
             f->scale = sib >> 6;
     }
-    if (mod == 0 && f->base == EBP) {
+    if (mod == 0 && f->base == EBP)
         f->base = GPR_NONE;
-        f->disp_size = 4;
-    }
 }
 
 static void form_mem(struct form *f, const struct scan *s)
 {
     unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
 
+    f->disp_size = disp_size(s);
     if (s->addrsize == 2)
         form_mem16(f, mod, rm);
     else
@@ -364,15 +433,15 @@ static void form_make(struct decoder *d, const struct scan *s, u32 key, struct f
 
     *f = (struct form){
         .key = key, .row = NO_ROW, .seg = SEG_DS, .base = GPR_NONE, .index = GPR_NONE};
+    if (has_modrm && !scan_is_reg(d, s))
+        form_mem(f, s);
     if (r == NO_ROW)
         return;
     row = &insn_table[r];
-    if (has_modrm && !scan_is_reg(d, s))
-        form_mem(f, s);
     if (row_has_kind(row, OP_Ob) || row_has_kind(row, OP_Ov))
         f->disp_size = s->addrsize;
     form_imm(f, row, s);
-    f->lock_ok = (row->attr & IA_LOCK) && !scan_is_reg(d, s);
+    f->lock_ok = d->isa < ISA_386 || ((row->attr & IA_LOCK) && !scan_is_reg(d, s));
     if (ask_capstone(d, s, row, f->disp_size + f->imm_size + f->sel_size))
         f->row = r;
 }
@@ -417,11 +486,13 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
     if (result != DECODE_OK)
         return result;
     f = form_lookup(d, s);
-    if (f->row == NO_ROW)
-        return DECODE_UD;
     len = n + f->disp_size + f->imm_size + f->sel_size;
-    if (len > avail || len > MAX_LEN)
-        return avail >= MAX_LEN ? DECODE_LONG : DECODE_MORE;
+    if (f->row == NO_ROW) {
+        out->len = len <= avail ? len : n;
+        return DECODE_UD;
+    }
+    if (len > avail || len > d->max_len)
+        return avail >= d->max_len ? DECODE_LONG : DECODE_MORE;
 
     *out = (struct insn){
         .row = f->row,
@@ -451,6 +522,13 @@ enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bo
     return decode_scan(d, bytes, avail, code32, &s, out);
 }
 
+void decoder_set_isa(struct decoder *d, enum isa isa)
+{
+    d->isa = isa;
+    d->max_len = isa == ISA_286 ? MAX_LEN_286 : MAX_LEN;
+    memset(d->memo, 0, sizeof(d->memo));
+}
+
 const struct decoder_stats *decoder_stats(const struct decoder *d)
 {
     return &d->stats;
@@ -476,6 +554,7 @@ struct decoder *decoder_new(void)
         return NULL;
     }
     index_rows(d);
+    decoder_set_isa(d, ISA_COUNT - 1);
     return d;
 }
 

@@ -11,12 +11,16 @@ enum decode_result {
     DECODE_OK,
     DECODE_MORE, /* avail bytes are a valid beginning, but the instruction needs more */
     DECODE_UD,   /* no such instruction: #UD. out->len holds what is known of the length */
-    DECODE_LONG, /* longer than 15 bytes: #GP(0) */
+    DECODE_LONG, /* longer than the limit, 15 bytes (80286: 10): #GP(0) */
 };
 
 /* Returns NULL if Capstone cannot be opened. Free with decoder_free(). */
 struct decoder *decoder_new(void);
 void decoder_free(struct decoder *d);
+
+/* The processor generation whose encodings count: prefixes, aliases, the length limit. A new
+ * decoder has those of the latest. */
+void decoder_set_isa(struct decoder *d, enum isa isa);
 
 /* Decodes the instruction at bytes[0..avail-1] for a 16- or 32-bit code segment. Reads no byte past
  * avail; avail may be over 15. Mode (real, V86), CPU model and CPL legality are the lifter's

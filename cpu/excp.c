@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
 
@@ -49,9 +50,20 @@ _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
     unwind(cpu, vec, false, 0);
 }
 
+/* The 80286 has one vector for all segment overruns in real mode, the stack's too (80286
+ * Programmer's Reference, 5.2; captured traces). */
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
 {
+    if (vec == VEC_SS && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
+        vec = VEC_GP;
     unwind(cpu, vec, true, error);
+}
+
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len)
+{
+    leave_block(cpu);
+    cpu->eip = (cpu->eip + len) & 0xffff;
+    unwind(cpu, vec, false, 0);
 }
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
@@ -114,6 +126,7 @@ static void deliver(struct cpu *cpu, struct event ev)
     struct fault_record *chain = cpu->shutdown;
     unsigned n = 0;
 
+    cpu->monitor.armed = false;
     memset(chain, 0, sizeof(cpu->shutdown));
     if (ev.fault)
         chain[n++] = *record(cpu, &ev);

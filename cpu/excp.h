@@ -10,6 +10,9 @@ _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec);
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error);
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 
+/* The same, but the return address is len bytes on, in a 16-bit segment. */
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len);
+
 /* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction.
  * May raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */
 void cpu_soft_int(struct cpu *cpu, u8 vec);

@@ -73,8 +73,7 @@ static struct desc fetch_gate(struct cpu *cpu, const struct event *ev)
 
     if (ev->vec * 8u + 7 > cpu->idtr.limit)
         cpu_raise_err(cpu, VEC_GP, err);
-    u64 v = mem_read(cpu, cpu->idtr.base + ev->vec * 8u, 8, false);
-    struct desc gate = {(u32)v, (u32)(v >> 32)};
+    struct desc gate = desc_read(cpu, cpu->idtr.base + ev->vec * 8u);
     unsigned type = desc_type(gate);
     if (type != SYS_TASK_GATE && (type & ~9u) != (SYS_INT16 & ~9u))
         cpu_raise_err(cpu, VEC_GP, err);

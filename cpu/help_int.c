@@ -1,6 +1,7 @@
 /* Helpers of the integer instructions that IR does not express: faults, division, decimal
  * adjustment, nested ENTER, PUSHF and POPF. A helper raises before it writes anything. SDM
  * volume 2. */
+#include "cpu/bits.h"
 #include "cpu/cpuid.h"
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
@@ -34,77 +35,100 @@ void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 
 /* -- division: #DE for a zero divisor or a quotient that does not fit -- */
 
-void help_div8(struct cpu *cpu, u32 divisor)
+/* The 8086 takes it as a trap: it pushes the address of the next instruction (80386 Programmer's
+ * Reference, 14.7). */
+static _Noreturn void divide_error(struct cpu *cpu, u32 len)
+{
+    if (cpu->model->isa <= ISA_186)
+        cpu_raise_after(cpu, VEC_DE, len);
+    cpu_raise(cpu, VEC_DE);
+}
+
+void help_div8(struct cpu *cpu, u32 divisor, u32 len)
 {
     u32 ax = cpu->gpr[EAX] & 0xffff, b = divisor & 0xff;
 
     if (!b || ax / b > 0xff)
-        cpu_raise(cpu, VEC_DE);
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | (ax % b) << 8 | ax / b;
 }
 
-void help_div16(struct cpu *cpu, u32 divisor)
+void help_div16(struct cpu *cpu, u32 divisor, u32 len)
 {
     u32 a = (cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff), b = divisor & 0xffff;
 
     if (!b || a / b > 0xffff)
-        cpu_raise(cpu, VEC_DE);
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | a / b;
     cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | a % b;
 }
 
-void help_div32(struct cpu *cpu, u32 divisor)
+void help_div32(struct cpu *cpu, u32 divisor, u32 len)
 {
     u64 a = (u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX];
 
     /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of
      * 0. */
     if (cpu->gpr[EDX] >= divisor)
-        cpu_raise(cpu, VEC_DE);
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (u32)(a / divisor);
     cpu->gpr[EDX] = (u32)(a % divisor);
 }
 
-/* The signed quotient and remainder; false if the quotient does not fit in bits bits. */
-static bool signed_divide(s64 a, s64 b, unsigned bits, s64 *q, s64 *r)
+/* The signed quotient and remainder; false if the quotient does not fit in bits bits. Of those the
+ * 8086 does not take the most negative one. */
+static bool signed_divide(const struct cpu *cpu, s64 a, s64 b, unsigned bits, s64 *q, s64 *r)
 {
     s64 max = (s64)((1ull << (bits - 1)) - 1);
+    s64 min = cpu->model->isa <= ISA_186 ? -max : -max - 1;
 
     if (!b || (a == INT64_MIN && b == -1))
         return false;
     *q = a / b;
     *r = a % b;
-    return *q <= max && *q >= -max - 1;
+    return *q <= max && *q >= min;
 }
 
-void help_idiv8(struct cpu *cpu, u32 divisor)
+void help_idiv8(struct cpu *cpu, u32 divisor, u32 len)
 {
     s64 q, r;
 
-    if (!signed_divide((s16)cpu->gpr[EAX], (s8)divisor, 8, &q, &r))
-        cpu_raise(cpu, VEC_DE);
+    if (!signed_divide(cpu, (s16)cpu->gpr[EAX], (s8)divisor, 8, &q, &r))
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)r & 0xff) << 8 | ((u32)q & 0xff);
 }
 
-void help_idiv16(struct cpu *cpu, u32 divisor)
+void help_idiv16(struct cpu *cpu, u32 divisor, u32 len)
 {
     s64 q, r;
 
-    if (!signed_divide((s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor, 16,
-                       &q, &r))
-        cpu_raise(cpu, VEC_DE);
+    if (!signed_divide(cpu, (s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor,
+                       16, &q, &r))
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)q & 0xffff);
     cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | ((u32)r & 0xffff);
 }
 
-void help_idiv32(struct cpu *cpu, u32 divisor)
+void help_idiv32(struct cpu *cpu, u32 divisor, u32 len)
 {
     s64 q, r;
 
-    if (!signed_divide((s64)((u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX]), (s32)divisor, 32, &q, &r))
-        cpu_raise(cpu, VEC_DE);
+    if (!signed_divide(cpu, (s64)((u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX]), (s32)divisor, 32, &q,
+                       &r))
+        divide_error(cpu, len);
     cpu->gpr[EAX] = (u32)q;
     cpu->gpr[EDX] = (u32)r;
+}
+
+/* AAM 0. The 80286 has shifted the dividend once by then, and its flags show it (captured traces of
+ * DIV by zero). */
+void help_aam_zero(struct cpu *cpu, u32 al, u32 len)
+{
+    if (cpu->model->isa == ISA_286) {
+        cpu->cc_op = FLAG_OP(FK_LOGIC, 0);
+        cpu->cc_dst = (al & 0xff) >> 1;
+    }
+    divide_error(cpu, len);
 }
 
 /* -- decimal adjustment -- */
@@ -114,14 +138,26 @@ static u32 arith_flags(const struct cpu *cpu)
     return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
 }
 
-/* AL = al; CF and AF as given, ZF SF PF from AL, OF clear. Returns the new EAX. */
-static u32 adjusted(struct cpu *cpu, u32 eax, u32 al, bool cf, bool af)
-{
-    u32 f = flags_eval(FLAG_OP(FK_LOGIC, 0), al, 0, 0);
+/* AL = al; CF and AF as given, the rest of the flags from result. The manual leaves OF undefined,
+ * and for AAA and AAS also ZF, SF and PF: those are of AL, OF is clear; on the 80286 all come from
+ * the addition or subtraction (captured traces). */
+struct adjusted {
+    u32 al;   /* new AL */
+    u32 full; /* AL before AAA and AAS clear its upper half */
+    bool cf, af;
+};
 
+static u32 adjust_al(struct cpu *cpu, u32 eax, const struct adjusted *a, bool subtract)
+{
+    bool old = cpu->model->isa == ISA_286;
+    u32 f = flags_eval(FLAG_OP(FK_LOGIC, 0), old ? a->full : a->al, 0, 0);
+    u32 operand = subtract ? eax - a->full : a->full - eax;
+
+    if (old)
+        f |= flags_eval(FLAG_OP(subtract ? FK_SUB : FK_ADD, 0), a->full, operand, 0) & FLAG_OF;
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
-    cpu->cc_src = f | (cf ? FLAG_CF : 0) | (af ? FLAG_AF : 0);
-    return (eax & ~0xffu) | (al & 0xff);
+    cpu->cc_src = f | (a->cf ? FLAG_CF : 0) | (a->af ? FLAG_AF : 0);
+    return (eax & ~0xffu) | (a->al & 0xff);
 }
 
 static u32 decimal(struct cpu *cpu, u32 eax, bool subtract)
@@ -141,7 +177,7 @@ static u32 decimal(struct cpu *cpu, u32 eax, bool subtract)
     }
     if (high)
         al += sixty;
-    return adjusted(cpu, eax, al, cf, af);
+    return adjust_al(cpu, eax, &(struct adjusted){al, al, cf, af}, subtract);
 }
 
 u32 help_daa(struct cpu *cpu, u32 eax)
@@ -154,23 +190,54 @@ u32 help_das(struct cpu *cpu, u32 eax)
     return decimal(cpu, eax, true);
 }
 
-static u32 ascii(struct cpu *cpu, u32 eax, u32 delta)
+/* AX changes as a whole: a carry out of AL reaches AH. On the 8086 AL is adjusted first, and AH
+ * steps by one. */
+static u32 ascii(struct cpu *cpu, u32 eax, bool subtract)
 {
     bool adjust = (eax & 15) > 9 || (arith_flags(cpu) & FLAG_AF);
-    u32 ax = adjust ? eax + delta : eax;
+    u32 step = adjust ? 0x106 : 0, ax = subtract ? eax - step : eax + step;
 
-    return adjusted(cpu, (eax & 0xffff0000) | (ax & 0xff00), ax & 15, adjust, adjust);
+    if (cpu->model->isa <= ISA_186 && adjust)
+        ax = ((subtract ? eax - 0x100 : eax + 0x100) & 0xff00) | (ax & 0xff);
+    struct adjusted a = {ax & 15, ax, adjust, adjust};
+    u32 al = adjust_al(cpu, eax, &a, subtract);
+    return (al & 0xffff00ff) | (ax & 0xff00);
 }
 
-/* AX changes as a whole: a carry out of AL reaches AH. */
 u32 help_aaa(struct cpu *cpu, u32 eax)
 {
-    return ascii(cpu, eax, 0x106);
+    return ascii(cpu, eax, false);
 }
 
 u32 help_aas(struct cpu *cpu, u32 eax)
 {
-    return ascii(cpu, eax, -0x106u);
+    return ascii(cpu, eax, true);
+}
+
+/* -- bits -- */
+
+u32 help_popcnt(struct cpu *cpu, u32 v)
+{
+    (void)cpu;
+    return bits_count(v);
+}
+
+u32 help_crc32_8(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 8);
+}
+
+u32 help_crc32_16(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 16);
+}
+
+u32 help_crc32_32(struct cpu *cpu, u32 sum, u32 data)
+{
+    (void)cpu;
+    return bits_crc32c(sum, data, 32);
 }
 
 /* -- ENTER with a level -- */
@@ -228,12 +295,6 @@ void help_popf_check(struct cpu *cpu, u32 opsize)
     vme_uses_vif(cpu, opsize);
 }
 
-/* Guests tell processor generations apart by the bits of EFLAGS that stay clear. */
-static u32 model_flags(const struct cpu *cpu)
-{
-    return (cpu->model->isa >= ISA_486 ? FLAG_AC : 0) | (cpu->model->max_leaf ? FLAG_ID : 0);
-}
-
 u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
 {
     const u32 watched = FLAG_TF | FLAG_AC | FLAG_VIF | (cpu->irq_line ? FLAG_IF : 0u);
@@ -247,7 +308,7 @@ u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
         image |= image & FLAG_IF ? FLAG_VIF : 0;
     } else {
         if (opsize == 4)
-            mask |= model_flags(cpu);
+            mask |= FLAG_AC | FLAG_ID;
         if (cpu->cpl == 0)
             mask |= FLAG_IOPL | FLAG_IF;
         else if (cpu->cpl <= cpu_iopl(cpu))

@@ -5,7 +5,9 @@
  * interrupt or the end of a chunk leaves an instruction that goes on where it stopped when it is
  * executed again. */
 #include "cpu/help_io.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
+#include "cpu/help_str.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
 #include "cpu/smm.h"
@@ -96,8 +98,16 @@ static unsigned repeated(const struct io_string *s)
     return s->rep ? SMM_IO_REP : 0;
 }
 
+/* As check_overrun() of sem_string.c does for the other string instructions. */
+static void check_overrun(struct cpu *cpu, const struct io_string *s, enum overrun what)
+{
+    if (s->size == 2 && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
+        help_overrun(cpu, what, s->rep);
+}
+
 static void ins_one(struct cpu *cpu, const struct io_string *s)
 {
+    check_overrun(cpu, s, OVERRUN_INS);
     laddr la = seg_linear(cpu, SEG_ES, cpu->gpr[EDI] & s->mask, s->size, ACCESS_WRITE);
 
     mem_probe_write(cpu, la, s->size, cpu_priv(cpu)); /* before the device gives the datum away */
@@ -108,6 +118,7 @@ static void ins_one(struct cpu *cpu, const struct io_string *s)
 
 static void outs_one(struct cpu *cpu, const struct io_string *s)
 {
+    check_overrun(cpu, s, OVERRUN_OUTS);
     laddr la = seg_linear(cpu, s->seg, cpu->gpr[ESI] & s->mask, s->size, ACCESS_READ);
     u32 value = (u32)mem_read(cpu, la, s->size, cpu_priv(cpu));
 

@@ -1,6 +1,6 @@
 /* Helpers that read and test descriptors: segment loads, LAR, LSL, VERR, VERW, and the table
  * registers GDTR, IDTR, LDTR, TR (SDM 3A 2.4, 3.4, 5.10). */
-#include "base/types.h"
+#include "cpu/cpuid.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
 
@@ -129,10 +129,13 @@ void help_load_table(struct cpu *cpu, u32 idt, u32 seg, u32 off, u32 opsize)
 void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
 {
     laddr la = seg_linear(cpu, (enum seg)seg, off, 6, ACCESS_WRITE);
+    u32 base = idt ? cpu->idtr.base : cpu->gdtr.base;
 
+    if (cpu->model->isa == ISA_286) /* whose sixth byte is ones */
+        base |= 0xff000000;
     if ((cpu->mode & MODE_ALIGN) && (la & 3)) /* SDM 3A table 6-7 */
         cpu_raise_err(cpu, VEC_AC, 0);
     mem_probe_write(cpu, la, 6, cpu_priv(cpu));
     mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_priv(cpu));
-    mem_write(cpu, la + 2, 4, idt ? cpu->idtr.base : cpu->gdtr.base, cpu_priv(cpu));
+    mem_write(cpu, la + 2, 4, base, cpu_priv(cpu));
 }

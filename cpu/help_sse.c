@@ -25,7 +25,7 @@ void help_vec_trap(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
 /* DAZ came with SSE2. */
 static u32 mxcsr_mask(const struct cpu *cpu)
 {
-    return cpu->model->isa >= ISA_SSE2 ? 0xffff : 0xffff & ~(u32)MXCSR_DAZ;
+    return cpu_has(cpu, FEAT_SSE2) ? 0xffff : 0xffff & ~(u32)MXCSR_DAZ;
 }
 
 static void check_mxcsr(struct cpu *cpu, u32 v)

@@ -4,6 +4,7 @@
  * can fault or reach a device is decided before its first element: the count of retired
  * instructions is the same on every back end. SDM volume 2, REP. */
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/help_str.h"
@@ -25,6 +26,7 @@ struct side {
     laddr la;
     u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a
                  page */
+    bool wraps; /* a word at offset FFFF of the 8086, the only element: its second byte is at 0 */
 };
 
 /* False if the count is 0. */
@@ -112,6 +114,14 @@ static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum acces
     return la;
 }
 
+static bool wraps(struct chunk *c, unsigned reg)
+{
+    if (c->size != 2 || c->cpu->model->isa != ISA_8086 || (c->cpu->gpr[reg] & 0xffff) != 0xffff)
+        return false;
+    c->n = 1;
+    return true;
+}
+
 /* Resolves an element's page, raising #PF. */
 static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
 {
@@ -130,9 +140,11 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
 
 static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 {
-    struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ)};
+    struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ), .wraps = wraps(c, reg)};
     paddr pa;
 
+    if (s.wraps)
+        return s;
     s.host = resolve(c->cpu, s.la, c->size, ACCESS_READ, &pa);
     return s;
 }
@@ -142,10 +154,12 @@ static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 static struct side dest_side(struct chunk *c)
 {
     struct cpu *cpu = c->cpu;
-    struct side s = {.la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE)};
+    struct side s = {.la = side_linear(c, SEG_ES, EDI, ACCESS_WRITE), .wraps = wraps(c, EDI)};
     paddr pa;
     u64 len;
 
+    if (s.wraps)
+        return s;
     s.host = resolve(cpu, s.la, c->size, ACCESS_WRITE, &pa);
     if (!s.host || pa == ~(paddr)0)
         return s;
@@ -167,6 +181,8 @@ static u32 get(const struct chunk *c, const struct side *s, u32 i)
 {
     u32 delta = i * (u32)c->step;
 
+    if (s->wraps)
+        return mem_slow_read(c->cpu, s->la, 1) | mem_slow_read(c->cpu, s->la - 0xffff, 1) << 8;
     if (s->host)
         return (u32)load_le(s->host + (s32)delta, c->size);
     return mem_slow_read(c->cpu, s->la + delta, c->size);
@@ -176,7 +192,10 @@ static void put(const struct chunk *c, const struct side *s, u32 i, u32 v)
 {
     u32 delta = i * (u32)c->step;
 
-    if (s->host)
+    if (s->wraps) {
+        mem_slow_write(c->cpu, s->la, 1, v & 0xff);
+        mem_slow_write(c->cpu, s->la - 0xffff, 1, v >> 8 & 0xff);
+    } else if (s->host)
         store_le(s->host + (s32)delta, c->size, v);
     else
         mem_slow_write(c->cpu, s->la + delta, c->size, v);
@@ -340,4 +359,39 @@ u32 help_rep_scas(struct cpu *cpu, u32 info)
     } while (i < c.n && (a == b) != c.repne);
     c.n = i;
     return compare_end(&c, a, b, false);
+}
+
+/* What the registers of an 80286 look like when a word at offset FFFF raises #GP in real mode: the
+ * microcode has gone on by then. A write is found out only after the next repetition has counted
+ * down. From captured traces; of the counts that those do not show (STOS, LODS, SCAS, CMPS by SI,
+ * and INS whose last word it is) those of the instruction most like it. */
+void help_overrun(struct cpu *cpu, u32 what, u32 repeated)
+{
+    static const struct {
+        u8 first, then;       /* registers in the order of the accesses; GPR_NONE */
+        u8 on_first, on_then; /* bits: SI, DI have moved when that one does not fit */
+        u8 ticks[2];          /* by how much CX is less then */
+    } rows[] = {
+        [OVERRUN_MOVS] = {ESI, EDI, 1, 3, {1, 2}},   [OVERRUN_STOS] = {EDI, GPR_NONE, 2, 0, {2}},
+        [OVERRUN_LODS] = {ESI, GPR_NONE, 1, 0, {1}}, [OVERRUN_CMPS] = {EDI, ESI, 2, 3, {0, 0}},
+        [OVERRUN_SCAS] = {EDI, GPR_NONE, 2, 0, {0}}, [OVERRUN_INS] = {EDI, GPR_NONE, 2, 0, {2}},
+        [OVERRUN_OUTS] = {ESI, GPR_NONE, 1, 0, {1}},
+    };
+    u32 *gpr = cpu->gpr, delta = (u32)(2 * cpu->df), cx = gpr[ECX] & 0xffff;
+    bool first = (gpr[rows[what].first] & 0xffff) == 0xffff;
+
+    if (repeated && !cx)
+        return;
+    if (!first && (rows[what].then == GPR_NONE || (gpr[rows[what].then] & 0xffff) != 0xffff))
+        return;
+    u32 moved = first ? rows[what].on_first : rows[what].on_then;
+    u32 ticks = rows[what].ticks[!first];
+
+    if (moved & 1)
+        gpr[ESI] = (gpr[ESI] & ~0xffffu) | ((gpr[ESI] + delta) & 0xffff);
+    if (moved & 2)
+        gpr[EDI] = (gpr[EDI] & ~0xffffu) | ((gpr[EDI] + delta) & 0xffff);
+    if (repeated)
+        gpr[ECX] = (gpr[ECX] & ~0xffffu) | (cx < ticks ? 0 : cx - ticks);
+    cpu_raise_err(cpu, VEC_GP, 0);
 }

@@ -11,6 +11,17 @@ enum {
     REP_SEG_SHIFT = 4, /* segment of the source, enum seg */
 };
 
+/* What HELPER_overrun is told. */
+enum overrun {
+    OVERRUN_MOVS,
+    OVERRUN_STOS,
+    OVERRUN_LODS,
+    OVERRUN_CMPS,
+    OVERRUN_SCAS,
+    OVERRUN_INS,
+    OVERRUN_OUTS
+};
+
 static inline u32 rep_info(unsigned size, unsigned addrsize, unsigned seg, bool repne)
 {
     return size >> 1 | (addrsize == 2 ? REP_ADDR16 : 0) | (repne ? REP_REPNE : 0) |

@@ -5,6 +5,7 @@
 #include "cpu/excp.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
+#include "cpu/seg.h"
 #include "cpu/vme.h"
 
 void help_cli(struct cpu *cpu)
@@ -15,6 +16,12 @@ void help_cli(struct cpu *cpu)
 void help_sti(struct cpu *cpu)
 {
     vme_sti(cpu);
+}
+
+void help_check_iopl(struct cpu *cpu)
+{
+    if (cpu->cpl > cpu_iopl(cpu))
+        cpu_raise_err(cpu, VEC_GP, 0);
 }
 
 void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
@@ -43,7 +50,7 @@ void help_clts(struct cpu *cpu)
 
 void help_set_ac(struct cpu *cpu, u32 on)
 {
-    if (!cpu_has(cpu, FEAT_SMAP) || cpu->cpl != 0)
+    if (cpu->cpl != 0)
         cpu_raise(cpu, VEC_UD);
     cpu->eflags = (cpu->eflags & ~(u32)FLAG_AC) | (on ? (u32)FLAG_AC : 0);
     cpu_update_mode(cpu);
@@ -116,6 +123,13 @@ void help_rdtsc(struct cpu *cpu)
     set_edx_eax(cpu, cpu_tsc(cpu));
 }
 
+/* Where there is no TSC, there is no RDTSCP. */
+void help_rdtscp(struct cpu *cpu)
+{
+    help_rdtsc(cpu);
+    cpu->gpr[ECX] = cpu->tsc_aux;
+}
+
 /* Two counters that never count. */
 void help_rdpmc(struct cpu *cpu)
 {
@@ -128,6 +142,8 @@ void help_cpuid(struct cpu *cpu)
 {
     u32 out[4];
 
+    if (!cpu->model->max_leaf)
+        cpu_raise(cpu, VEC_UD);
     cpu_cpuid(cpu, cpu->gpr[EAX], cpu->gpr[ECX], out);
     cpu->gpr[EAX] = out[0];
     cpu->gpr[EBX] = out[1];

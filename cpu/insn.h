@@ -18,7 +18,9 @@ enum {
     PFX_SEG = 1 << 5, /* a segment override is present; insn.seg holds it */
 };
 
-enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A };
+/* The last is 3DNow!, 0F 0F: its opcode stands behind ModRM and displacement, where others have an
+ * immediate byte. */
+enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A, MAP_3DNOW, MAP_COUNT };
 
 /* One decoded instruction. */
 struct insn {
@@ -101,6 +103,8 @@ enum opnd {
     OP_GS,
     OP_1,    /* constant 1 (shift group D0/D1) */
     OP_RvMw, /* ModRM.rm: a register of opsize, or a word in memory */
+    OP_RdMb,
+    OP_RdMw, /* the same: a 32-bit register, or a byte, a word in memory */
     OP_Xb,
     OP_Xv, /* string source at seg:eSI; insn.seg is DS or the override */
     OP_Yb,
@@ -118,19 +122,8 @@ enum opnd {
     OP_Ux, /* SSE: reg; rm, memory of 16/8/4/2; rm, no memory */
 };
 
-/* insn_row.attr */
-enum {
-    IA_LOCK = 1 << 0,   /* LOCK allowed with a memory destination */
-    IA_END = 1 << 1,    /* ends a block: control flow, mode changes, I/O */
-    IA_IO = 1 << 2,     /* reaches a device or the clock: alone decides what happens next */
-    IA_PRIV = 1 << 3,   /* #GP when CPL != 0 (real mode runs as CPL 0) */
-    IA_PROT = 1 << 4,   /* #UD in real and virtual-8086 mode */
-    IA_STRING = 1 << 5, /* REP/REPNE repeat it */
-    IA_MODRM = 1 << 8,  /* has a ModRM byte though no operand kind says so (x87) */
-    IA_REG = 1 << 9,    /* register form only (mod 3), though no operand kind says so */
-    IA_MEM = 1 << 10,   /* memory form only, though no operand kind says so */
-};
-
+/* What a form belongs to: a generation, or an extension, which a CPU has if its model reports the
+ * feature (or one of the features) that find_isas() in cpuid.c names for it. */
 enum isa {
     ISA_8086,
     ISA_186,
@@ -139,15 +132,56 @@ enum isa {
     ISA_486,
     ISA_P5,
     ISA_P6,
-    ISA_FPU,
-    ISA_MMX,
-    ISA_SEP /* SYSENTER */,
+    ISA_GENERATIONS,
+    ISA_FPU = ISA_GENERATIONS, /* never illegal: without an FPU, CR0.EM decides */
+    ISA_SEP,                   /* SYSENTER */
     ISA_FXSR,
+    ISA_MMX,
+    ISA_MMXEXT, /* SSE's instructions on MMX registers: AMD has them alone, too */
+    ISA_3DNOW,
+    ISA_3DNOWEXT,
+    ISA_PREFETCHW, /* 0F 0D on memory */
     ISA_SSE,
     ISA_SSE2,
+    ISA_CLFLUSH,
     ISA_SSE3,
+    ISA_MONITOR,
     ISA_SSSE3,
+    ISA_SSE41,
+    ISA_SSE42,
+    ISA_POPCNT,
+    ISA_MOVBE,
+    ISA_AES,
+    ISA_PCLMUL,
+    ISA_SHA,
+    ISA_RDTSCP,
+    ISA_SMAP,
     ISA_COUNT
+};
+_Static_assert(ISA_COUNT <= 64, "sets of them are 64-bit masks");
+
+#define ISA_BIT(isa) (1ull << (isa))
+#define ISA_ALL      (ISA_BIT(ISA_COUNT) - 1)
+
+/* insn_row.reg of a form that wants all of ModRM to be this byte */
+#define MODRM(byte) (0x100 | (byte))
+
+/* insn_row.attr */
+enum {
+    IA_LOCK = 1 << 0,    /* LOCK allowed with a memory destination */
+    IA_END = 1 << 1,     /* ends a block: control flow, mode changes, I/O */
+    IA_IO = 1 << 2,      /* reaches a device or the clock: alone decides what happens next */
+    IA_PRIV = 1 << 3,    /* #GP when CPL != 0 (real mode runs as CPL 0) */
+    IA_PROT = 1 << 4,    /* #UD in real and virtual-8086 mode */
+    IA_STRING = 1 << 5,  /* REP/REPNE repeat it */
+    IA_MODRM = 1 << 8,   /* has a ModRM byte though no operand kind says so (x87) */
+    IA_REG = 1 << 9,     /* register form only (mod 3), though no operand kind says so */
+    IA_MEM = 1 << 10,    /* memory form only, though no operand kind says so */
+    IA_UNTIL_SHIFT = 12, /* if bits 14:12 are not 0: later generations than 1 less do not have it */
+    IA_UNTIL_8086 = (ISA_8086 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_286 = (ISA_286 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_386 = (ISA_386 + 1) << IA_UNTIL_SHIFT,
+    IA_UNTIL_486 = (ISA_486 + 1) << IA_UNTIL_SHIFT,
 };
 
 /* Mandatory prefix of a form */
@@ -166,9 +200,9 @@ struct insn_row {
     const char *name; /* mnemonic, lower case, as Capstone prints it without size suffix */
     u8 map, opcode;   /* enum insn_map, opcode byte (lowest for +r forms, which span 8 opcodes) */
     u8 mand;          /* enum mand */
-    s8 reg;           /* required ModRM.reg, or -1 */
+    s16 reg;          /* required ModRM.reg; MODRM(whole byte); or -1 */
     u8 op[3];         /* enum opnd */
-    u8 isa;           /* enum isa: the first generation that has it */
+    u8 isa;           /* enum isa: the first generation that has it, or the extension */
     u16 attr;         /* IA_* */
     void (*sem)(struct lift *l, const struct insn *in);
 };
@@ -179,6 +213,14 @@ extern const unsigned insn_table_len;
 static inline const struct insn_row *insn_row_of(const struct insn *in)
 {
     return &insn_table[in->row];
+}
+
+/* Has generation isa not yet lost the row's form? (Whether it has it already is row->isa.) */
+static inline bool insn_row_lives(const struct insn_row *row, enum isa isa)
+{
+    unsigned until = row->attr >> IA_UNTIL_SHIFT & 7;
+
+    return !until || (unsigned)isa < until;
 }
 
 /* True if the row's form has a ModRM byte; all rows of one opcode agree. */

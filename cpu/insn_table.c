@@ -37,6 +37,8 @@ static const struct {
     [OP_Gd] = {K_MODRM, 0, 0},
     [OP_Gv] = {K_MODRM, 0, 0},
     [OP_RvMw] = {K_MODRM, 0, 0},
+    [OP_RdMb] = {K_MODRM, 0, 0},
+    [OP_RdMw] = {K_MODRM, 0, 0},
     [OP_M] = {K_MODRM | K_MEM, 0, 0},
     [OP_Mb] = {K_MODRM | K_MEM, 0, 0},
     [OP_Mw] = {K_MODRM | K_MEM, 0, 0},

@@ -31,9 +31,9 @@ void lift_insn(struct lift *l, const struct insn *in)
     ir_insn_begin(l->ir, l->off, in->len);
     if (l->shadow)
         end_shadow(l);
-    /* Processors without an FPU do not know its opcodes as illegal: CR0.EM decides. */
-    if ((row->isa > l->isa && row->isa != ISA_FPU) ||
-        ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
+    if (l->gen == ISA_286 && (in->prefixes & PFX_LOCK) && !(l->mode & MODE_CPL0))
+        ir_call(l->ir, HELPER_check_iopl, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+    if (!(l->isas >> row->isa & 1) || ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
         lift_raise(l, VEC_UD, false, 0);
     else if ((row->attr & IA_PRIV) && !(l->mode & MODE_CPL0))
         lift_raise(l, VEC_GP, true, 0);
@@ -104,7 +104,8 @@ static const struct opnd_info {
     [OP_1] = { OC_ONE, 1, 0 },
     [OP_Xb] = { OC_OTHER, 1, 0 },   [OP_Xv] = { OC_OTHER, SIZE_V, 0 },
     [OP_Yb] = { OC_OTHER, 1, 0 },   [OP_Yv] = { OC_OTHER, SIZE_V, 0 }, [OP_Sw] = { OC_OTHER, 2, 0 },
-    [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_Mx] = { OC_RM, 16, 0 },
+    [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_RdMb] = { OC_RM, 4, 0 }, [OP_RdMw] = { OC_RM, 4, 0 },
+    [OP_Mx] = { OC_RM, 16, 0 },
     [OP_Rd] = { OC_RM_REG, 4, 0 },
 };
 /* clang-format on */
@@ -126,10 +127,10 @@ bool opnd_is_mem(const struct lift *l, const struct insn *in, unsigned n)
 
 unsigned opnd_size(const struct lift *l, const struct insn *in, unsigned n)
 {
-    unsigned size = opnd_info(l, n).size;
+    unsigned size = opnd_info(l, n).size, kind = l->row->op[n];
 
-    if (l->row->op[n] == OP_RvMw && insn_mod(in) != 3)
-        return 2;
+    if (insn_mod(in) != 3 && (kind == OP_RvMw || kind == OP_RdMw || kind == OP_RdMb))
+        return kind == OP_RdMb ? 1 : 2;
     return size == SIZE_V ? in->opsize : size;
 }
 
@@ -151,9 +152,25 @@ static unsigned opnd_reg(const struct lift *l, const struct insn *in, unsigned n
 
 static struct mem_ref operand_ref(struct lift *l, const struct insn *in, unsigned size, bool write);
 
-static struct irv load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size)
+struct irv lift_load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size)
 {
-    return ir_ld(l->ir, op, m.addr, m.disp, size);
+    struct irv low, high;
+
+    if (irv_is(m.second, IRV_NONE))
+        return ir_ld(l->ir, op, m.addr, m.disp, size);
+    low = ir_ld(l->ir, op, m.addr, m.disp, 1);
+    high = ir_ld(l->ir, op, m.second, 0, 1);
+    return ir_op2(l->ir, IR_OR, low, ir_op2(l->ir, IR_SHL, high, ir_const(8)));
+}
+
+void lift_store(struct lift *l, struct mem_ref m, unsigned size, struct irv v)
+{
+    if (irv_is(m.second, IRV_NONE)) {
+        ir_st(l->ir, m.addr, m.disp, size, v);
+        return;
+    }
+    ir_st(l->ir, m.addr, m.disp, 1, v);
+    ir_st(l->ir, m.second, 0, 1, ir_op2(l->ir, IR_SHR, v, ir_const(8)));
 }
 
 struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
@@ -161,7 +178,7 @@ struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
     unsigned size = opnd_size(l, in, n);
 
     if (opnd_is_mem(l, in, n))
-        return load(l, IR_LD, operand_ref(l, in, size, false), size);
+        return lift_load(l, IR_LD, operand_ref(l, in, size, false), size);
     switch (opnd_info(l, n).class) {
     case OC_IMM: return ir_const(in->imm);
     case OC_ONE: return ir_const(1);
@@ -177,7 +194,7 @@ struct irv opnd_read_rmw(struct lift *l, const struct insn *in, unsigned n)
         return opnd_read(l, in, n);
     l->rmw = operand_ref(l, in, size, true);
     l->has_rmw = true;
-    return load(l, IR_LDRMW, l->rmw, size);
+    return lift_load(l, IR_LDRMW, l->rmw, size);
 }
 
 void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
@@ -185,8 +202,7 @@ void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
     unsigned size = opnd_size(l, in, n);
 
     if (opnd_is_mem(l, in, n)) {
-        struct mem_ref m = l->has_rmw ? l->rmw : operand_ref(l, in, size, true);
-        ir_st(l->ir, m.addr, m.disp, size, v);
+        lift_store(l, l->has_rmw ? l->rmw : operand_ref(l, in, size, true), size, v);
     } else {
         lift_set_gpr(l, opnd_reg(l, in, n), size, v);
     }
@@ -211,7 +227,7 @@ static struct mem_ref effective(struct lift *l, const struct insn *in, struct ir
 {
     bool has_base = !irv_is(base, IRV_NONE), has_index = in->index != GPR_NONE;
     struct irv index = has_index ? ir_reg(in->index) : IR_NONE;
-    struct mem_ref m = {base, (u32)in->disp};
+    struct mem_ref m = {base, (u32)in->disp, IR_NONE};
 
     if (!has_base && !has_index) {
         m.addr = ir_const(in->addrsize == 2 ? m.disp & 0xffff : m.disp);
@@ -241,6 +257,19 @@ static struct irv join(struct lift *l, struct mem_ref m)
     return m.disp ? ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp) : m.addr;
 }
 
+/* The 8086 has no limits to check; the second byte of a word at offset FFFF is at 0. */
+static struct mem_ref linear_8086(struct lift *l, enum seg seg, struct mem_ref m, unsigned size)
+{
+    struct irv off = join(l, m), base = ir_lds(l->ir, SEG_FIELD(seg, base), 4);
+    struct mem_ref r = {ir_op2(l->ir, IR_ADD, off, base), 0, IR_NONE};
+
+    if (size == 2) {
+        off = ir_op1(l->ir, IR_EXT16U, ir_lea(l->ir, off, IR_NONE, 0, 1));
+        r.second = ir_op2(l->ir, IR_ADD, off, base);
+    }
+    return r;
+}
+
 /* Makes a segment offset a linear address, with the checks that the segment's class asks for. */
 static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, unsigned size,
                              bool write)
@@ -249,6 +278,8 @@ static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, uns
     /* CS's class tells of reads: a code segment is never writable in protected mode. */
     bool code_write = seg == SEG_CS && write && (l->mode & MODE_PROT);
 
+    if (l->gen == ISA_8086)
+        return linear_8086(l, seg, m, size);
     if (class == SEGC_CHECKED || code_write) {
         m.addr = join(l, m);
         m.disp = 0;
@@ -284,7 +315,7 @@ struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base)
 static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size,
                                  bool write)
 {
-    return linear(l, seg, (struct mem_ref){off, 0}, size, write);
+    return linear(l, seg, (struct mem_ref){off, 0, IR_NONE}, size, write);
 }
 
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
@@ -294,21 +325,19 @@ struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned si
 
 struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size)
 {
-    return load(l, IR_LD, offset_ref(l, seg, off, size, false), size);
+    return lift_load(l, IR_LD, offset_ref(l, seg, off, size, false), size);
 }
 
 void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct irv v)
 {
-    struct mem_ref m = offset_ref(l, seg, off, size, true);
-
-    ir_st(l->ir, m.addr, m.disp, size, v);
+    lift_store(l, offset_ref(l, seg, off, size, true), size, v);
 }
 
 /* -- stack -- */
 
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write)
 {
-    struct mem_ref m = {ir_reg(reg), (u32)delta};
+    struct mem_ref m = {ir_reg(reg), (u32)delta, IR_NONE};
 
     if (!(l->mode & MODE_STACK32)) {
         m.addr = ir_op1(l->ir, IR_EXT16U, join(l, m));
@@ -324,15 +353,13 @@ void lift_set_sp(struct lift *l, struct irv v)
 
 void lift_push(struct lift *l, unsigned size, struct irv v)
 {
-    struct mem_ref m = lift_stack(l, ESP, -(s32)size, size, true);
-
-    ir_st(l->ir, m.addr, m.disp, size, v);
+    lift_store(l, lift_stack(l, ESP, -(s32)size, size, true), size, v);
     lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
 }
 
 struct irv lift_pop(struct lift *l, unsigned size)
 {
-    return load(l, IR_LD, lift_stack(l, ESP, 0, size, false), size);
+    return lift_load(l, IR_LD, lift_stack(l, ESP, 0, size, false), size);
 }
 
 void lift_pop_commit(struct lift *l, u32 bytes)

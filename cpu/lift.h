@@ -8,14 +8,17 @@
 #include "cpu/state.h"
 #include "jit/ir.h"
 
-/* A linear address in two parts, so that displacements fold into the access: addr + disp. */
+/* A linear address in two parts, so that displacements fold into the access: addr + disp. Where the
+ * second byte of a word may be elsewhere (8086, at offset FFFF), `second` is its address, else
+ * NONE. */
 struct mem_ref {
     struct irv addr;
     u32 disp;
+    struct irv second;
 };
 
-/* The lifter's view of the block being built. The translator sets ir, mode, isa and, before each
- * lift_insn(), off; the rest starts as zero and is lift.c's. */
+/* The lifter's view of the block being built. The translator sets ir, mode, isas, gen and, before
+ * each lift_insn(), off; the rest starts as zero and is lift.c's. */
 struct lift {
     struct ir *ir;
     u32 mode;   /* mode word */
@@ -23,7 +26,8 @@ struct lift {
     s32 next;   /* page offset of the next one: off + len; set by lift_insn() */
     bool ended; /* the block has got its final exit */
     const struct insn_row *row;
-    enum isa isa; /* CPU model's generation: forms beyond it are #UD */
+    u64 isas;     /* ISA_BIT()s of what the CPU model has: other forms are #UD */
+    enum isa gen; /* the model's generation, for where generations do one form differently */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
     bool shadow;    /* the instruction before may have left EV_SHADOW */
@@ -63,6 +67,8 @@ struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base);
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write);
 struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size);
 void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct irv v);
+struct irv lift_load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size);
+void lift_store(struct lift *l, struct mem_ref m, unsigned size, struct irv v);
 /* Push commits ESP after the store; pop returns the value and leaves ESP for lift_pop_commit(), so
  * that a later fault in the same instruction finds ESP unchanged. */
 void lift_push(struct lift *l, unsigned size, struct irv v);

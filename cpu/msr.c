@@ -8,6 +8,7 @@
 
 #include "cpu/cpuid.h"
 #include "cpu/crs.h"
+#include "cpu/monitor.h"
 
 enum {
     MSR_F_CONST = 1,    /* reads as mask */
@@ -132,7 +133,8 @@ static const struct msr_row rows[] = {
     {0x174, 0x174, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_cs), 0xffff, NULL, NULL},
     {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
     {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
-    {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1, NULL, NULL},
+    {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1 | MISC_ENABLE_MONITOR, NULL,
+     NULL},
     {0x1d9, 0x1d9, MSR_F_IGNORE, FEAT_CMOV, 0, AT(debugctl), DEBUGCTL_BTF, NULL, NULL},
     {0x200, 0x20f, 0, FEAT_MTRR, 8, AT(mtrr_var), 0, NULL, write_mtrr_var},
     {0x250, 0x250, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[0]), ~0ull, NULL, NULL},
@@ -142,6 +144,8 @@ static const struct msr_row rows[] = {
     {0x2ff, 0x2ff, 0, FEAT_MTRR, 0, AT(mtrr_def), 0, NULL, write_mtrr_def},
     {0x400, 0x400 + 4 * CPU_MC_BANKS - 1, 0, FEAT_MCA, 0, 0, 0, read_mc_bank, write_mc_bank},
     {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
+    {0xc0000103, 0xc0000103, MSR_F_U32, FEAT_RDTSCP, 0, offsetof(struct cpu, tsc_aux), 0xffffffff,
+     NULL, NULL},
 };
 
 static const struct msr_row *find(const struct cpu *cpu, u32 index)

@@ -4,6 +4,8 @@
  * fault. SDM 3A 3.4 (registers and descriptors), 5.3 to 5.6 (limit, type and privilege checks). */
 #include "cpu/seg.h"
 
+#include "cpu/cpuid.h"
+
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
 {
     u32 base = cpu->gdtr.base, limit = cpu->gdtr.limit;
@@ -18,14 +20,26 @@ bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
     return (sel | 7u) <= limit;
 }
 
+struct desc desc_read(struct cpu *cpu, laddr la)
+{
+    u64 v = mem_read(cpu, la, 8, false);
+    struct desc d = {(u32)v, (u32)(v >> 32)};
+
+    if (cpu->model->isa == ISA_286) {
+        d.hi &= 0xffff;
+        if (!(d.hi & DH_S) && (d.hi & DH_TYPE386))
+            d.hi &= ~(u32)DH_TYPE; /* 0: invalid */
+    }
+    return d;
+}
+
 bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d)
 {
     laddr la;
 
     if (!desc_address(cpu, sel, &la))
         return false;
-    u64 v = mem_read(cpu, la, 8, false);
-    *d = (struct desc){(u32)v, (u32)(v >> 32)};
+    *d = desc_read(cpu, la);
     return true;
 }
 
@@ -109,12 +123,18 @@ bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc
     return last <= s->limit || s->limit == 0xffffffff;
 }
 
+/* The 8086 has none. */
+static bool has_limits(const struct cpu *cpu)
+{
+    return cpu->model->isa != ISA_8086;
+}
+
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
 {
     const struct segment *s = &cpu->seg[seg];
     s64 limit = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
 
-    if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc))
+    if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc) && has_limits(cpu))
         cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
     laddr la = s->base + off;
     if ((cpu->mode & MODE_ALIGN) && !(size & (size - 1)) && (la & (size - 1)))
@@ -191,7 +211,8 @@ void seg_drop_inner(struct cpu *cpu)
 
 static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigned size)
 {
-    if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE))
+    if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE) &&
+        has_limits(cpu))
         cpu_raise_err(cpu, VEC_SS, st->err);
 }
 
@@ -211,6 +232,12 @@ void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
 {
     u32 off = (st->sp - size) & st->mask;
 
+    if (!has_limits(cpu) && off == 0xffff) { /* the word goes on at the segment's start */
+        mem_write(cpu, st->ss->base + off, 1, value & 0xff, PRIV_SUPER);
+        mem_write(cpu, st->ss->base, 1, value >> 8 & 0xff, PRIV_SUPER);
+        st->sp = stack_sp_add(st, 0 - size);
+        return;
+    }
     check_push(cpu, st, off, size);
     check_aligned(cpu, st, st->ss->base + off, size);
     mem_write(cpu, st->ss->base + off, size, value, st->priv);
@@ -221,8 +248,13 @@ u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
 {
     u32 off = st->sp & st->mask;
 
-    if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ))
-        cpu_raise_err(cpu, VEC_SS, st->err);
+    if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ)) {
+        if (has_limits(cpu))
+            cpu_raise_err(cpu, VEC_SS, st->err);
+        st->sp = stack_sp_add(st, size);
+        return (u32)(mem_read(cpu, st->ss->base + off, 1, PRIV_SUPER) |
+                     mem_read(cpu, st->ss->base, 1, PRIV_SUPER) << 8);
+    }
     laddr la = st->ss->base + off;
     check_aligned(cpu, st, la, size);
     st->sp = stack_sp_add(st, size);

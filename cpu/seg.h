@@ -18,6 +18,8 @@ enum {
     DH_RW = 1u << 9, /* readable code, writable data */
     DH_CONFORM = 1u << 10,
     DH_CODE = 1u << 11,
+    DH_TYPE = 0xfu << 8,
+    DH_TYPE386 = 1u << 11, /* of a system descriptor: one that the 80286 does not know */
     DH_S = 1u << 12,
     DH_P = 1u << 15,
     DH_DB = 1u << 22,
@@ -97,6 +99,9 @@ static inline unsigned cpu_iopl(const struct cpu *cpu)
 
 /* Linear address of sel's descriptor in the GDT or LDT; false if it is beyond the table. */
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la);
+/* Reads the descriptor at la as the model sees it: to an 80286 the last word means nothing, and the
+ * system types of the 80386 are invalid. */
+struct desc desc_read(struct cpu *cpu, laddr la);
 /* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the
  * caller's. */
 bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d);

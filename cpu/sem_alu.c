@@ -174,13 +174,32 @@ static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned 
     return lo;
 }
 
+/* Flags of a product. SF, ZF, PF and AF are undefined; up to the 80286 they are of the high half,
+ * AF set on the 80286 (captured traces) and clear on the 8086. */
+static void product_flags(struct lift *l, unsigned size, struct irv lo, struct irv hi,
+                          struct irv overflow)
+{
+    struct irv set;
+
+    if (l->gen > ISA_286) {
+        ir_flags(l->ir, FK_MUL, size, lo, overflow, IR_NONE);
+        return;
+    }
+    overflow = extend(l, overflow, size, false);
+    ir_flags(l->ir, FK_LOGIC, size, hi, IR_NONE, IR_NONE);
+    set = ir_sel(l->ir, IRC_NE, overflow, ir_const(0), ir_const(FLAG_CF | FLAG_OF), ir_const(0));
+    if (l->gen == ISA_286)
+        set = ir_op2(l->ir, IR_OR, set, ir_const(FLAG_AF));
+    lift_merge_flags(l, FLAG_CF | FLAG_OF | FLAG_AF, set);
+}
+
 static void widening(struct lift *l, const struct insn *in, bool is_signed)
 {
     unsigned size = opnd_size(l, in, 0);
     struct irv hi, overflow;
     struct irv lo = multiply(l, ir_reg(EAX), opnd_read(l, in, 0), size, is_signed, &hi, &overflow);
 
-    ir_flags(l->ir, FK_MUL, size, lo, overflow, IR_NONE);
+    product_flags(l, size, lo, hi, overflow);
     lift_set_gpr(l, EAX, size == 1 ? 2 : size, lo);
     if (size > 1)
         lift_set_gpr(l, EDX, size, hi);
@@ -204,23 +223,62 @@ void sem_imul(struct lift *l, const struct insn *in)
     struct irv hi, overflow;
     struct irv lo = multiply(l, a, b, opnd_size(l, in, 0), true, &hi, &overflow);
 
-    opnd_write_flags(l, in, 0, lo, FK_MUL, overflow, IR_NONE);
+    product_flags(l, opnd_size(l, in, 0), lo, hi, overflow);
+    opnd_write(l, in, 0, lo);
+}
+
+/* All flags are undefined and stay as they were; on the 80286 (captured traces) AF is set and SF,
+ * ZF and PF are of the remainder. CF and OF are equal: of IDIV set unless the divisor is negative;
+ * of DIV, whose last step shifts a bit into the partial remainder, clear if that was subtracted
+ * from without a bit above. */
+static void quotient_flags(struct lift *l, unsigned size, struct irv divisor, bool is_signed)
+{
+    struct irv eax = ir_reg(EAX), left, carry, set;
+
+    left = size == 1 ? ir_op1(l->ir, IR_EXTH8, eax) : extend(l, ir_reg(EDX), size, false);
+    if (is_signed) {
+        carry = ir_op2(l->ir, IR_XOR, divisor, ir_const(~0u));
+        carry = ir_op2(l->ir, IR_SHR, carry, ir_const(8 * size - 1));
+    } else {
+        carry = ir_op2(l->ir, IR_ADD, left, extend(l, divisor, size, false));
+        carry = ir_op2(l->ir, IR_SHR, carry, ir_const(8 * size));
+        carry = ir_op2(l->ir, IR_OR, carry, ir_op1(l->ir, IR_NOT, eax));
+    }
+    carry = ir_op2(l->ir, IR_AND, carry, ir_const(1));
+    set = ir_op2(l->ir, IR_MUL, carry, ir_const(FLAG_CF | FLAG_OF));
+    ir_flags(l->ir, FK_LOGIC, size, left, IR_NONE, IR_NONE);
+    lift_merge_flags(l, FLAG_AF | FLAG_CF | FLAG_OF, ir_op2(l->ir, IR_OR, set, ir_const(FLAG_AF)));
+}
+
+static void divide(struct lift *l, const struct insn *in, const enum helper *helpers,
+                   bool is_signed)
+{
+    unsigned size = opnd_size(l, in, 0);
+    struct irv divisor = opnd_read(l, in, 0);
+    bool flags = l->gen == ISA_286;
+
+    if (flags) /* the divisor may be a register that the result goes to */
+        divisor = ir_copy(l->ir, divisor);
+    ir_call(l->ir, helpers[size >> 1], divisor, ir_const(in->len), IR_NONE, IR_NONE);
+    if (flags)
+        quotient_flags(l, size, divisor, is_signed);
+    /* On the 8086 a REP prefix before IDIV negates the quotient: microcode uses the same flag. */
+    if (l->gen == ISA_8086 && is_signed && (in->prefixes & (PFX_REP | PFX_REPNE)))
+        lift_set_gpr(l, EAX, size, ir_op1(l->ir, IR_NEG, ir_reg(EAX)));
 }
 
 void sem_div(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
-            IR_NONE);
+    divide(l, in, helpers, false);
 }
 
 void sem_idiv(struct lift *l, const struct insn *in)
 {
     static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32};
 
-    ir_call(l->ir, helpers[opnd_size(l, in, 0) >> 1], opnd_read(l, in, 0), IR_NONE, IR_NONE,
-            IR_NONE);
+    divide(l, in, helpers, true);
 }
 
 /* -- exchanges with arithmetic -- */

@@ -1,6 +1,8 @@
 /* Decimal adjustment: DAA, DAS, AAA, AAS by helpers, AAM and AAD inline. SDM volume 1, 7.3.4. */
 #include "cpu/lift.h"
 
+enum { CC_B = 2 };
+
 static void adjust(struct lift *l, enum helper h)
 {
     ir_set_reg(l->ir, EAX, ir_call(l->ir, h, ir_reg(EAX), IR_NONE, IR_NONE, IR_NONE));
@@ -37,7 +39,8 @@ void sem_aam(struct lift *l, const struct insn *in)
     struct irv al = ir_op1(l->ir, IR_EXT8U, ir_reg(EAX)), q, r;
 
     if (!base) {
-        lift_raise(l, VEC_DE, false, 0);
+        ir_call(l->ir, HELPER_aam_zero, al, ir_const(in->len), IR_NONE, IR_NONE);
+        lift_exit_loop(l);
         return;
     }
     q = ir_op2(l->ir, IR_SHR, ir_op2(l->ir, IR_MUL, al, ir_const(65536 / base + 1)), ir_const(16));
@@ -46,7 +49,8 @@ void sem_aam(struct lift *l, const struct insn *in)
     lift_set_gpr(l, EAX, 2, ir_op2(l->ir, IR_OR, r, ir_op2(l->ir, IR_SHL, q, ir_const(8))));
 }
 
-/* The flags that the SDM leaves undefined are those of the addition. */
+/* The flags that the SDM leaves undefined are those of the addition; OF is CF on the 80286
+ * (captured traces). */
 void sem_aad(struct lift *l, const struct insn *in)
 {
     struct irv high =
@@ -55,4 +59,6 @@ void sem_aad(struct lift *l, const struct insn *in)
 
     ir_flags(l->ir, FK_ADD, 1, al, high, IR_NONE);
     lift_set_gpr(l, EAX, 2, al);
+    if (l->gen == ISA_286)
+        lift_merge_flags(l, FLAG_OF, ir_op2(l->ir, IR_SHL, ir_getcc(l->ir, CC_B), ir_const(11)));
 }

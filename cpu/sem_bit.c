@@ -95,3 +95,26 @@ void sem_bsr(struct lift *l, const struct insn *in)
 {
     scan(l, in, IR_BSR);
 }
+
+/* Of the flags ZF alone can be set. */
+void sem_popcnt(struct lift *l, const struct insn *in)
+{
+    struct irv src = opnd_read(l, in, 1);
+
+    if (in->opsize == 2 && !opnd_is_mem(l, in, 1))
+        src = ir_op1(l->ir, IR_EXT16U, src);
+    struct irv zero = ir_setc(l->ir, IRC_EQ, src, ir_const(0));
+    struct irv n = ir_call(l->ir, HELPER_popcnt, src, IR_NONE, IR_NONE, IR_NONE);
+
+    ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_SHL, zero, ir_const(6)), IR_NONE);
+    opnd_write(l, in, 0, n);
+}
+
+void sem_crc32(struct lift *l, const struct insn *in)
+{
+    unsigned size = opnd_size(l, in, 1);
+    enum helper helper = size == 1 ? HELPER_crc32_8 : size == 2 ? HELPER_crc32_16 : HELPER_crc32_32;
+
+    opnd_write(l, in, 0,
+               ir_call(l->ir, helper, opnd_read(l, in, 0), opnd_read(l, in, 1), IR_NONE, IR_NONE));
+}

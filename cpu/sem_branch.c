@@ -1,7 +1,7 @@
 /* Near control flow: Jcc, JMP, CALL, RET, LOOP, JCXZ, and BOUND. A target that a page-relative exit
  * cannot express (16-bit wrap, CS limit) is computed and checked before anything is committed.
  * SDM volume 2; volume 1, 6.4. */
-#include "cpu/lift.h"
+#include "cpu/sem_sys.h"
 
 enum { CC_E = 4, CC_NE = 5 };
 
@@ -151,7 +151,7 @@ void sem_bound(struct lift *l, const struct insn *in)
     enum ir_op ext = size == 2 ? IR_EXT16S : IR_MOV;
     struct irv ea = lift_ea(l, in), next = ir_lea(l->ir, ea, IR_NONE, 0, size);
 
-    if (in->addrsize == 2)
+    if (l->gen <= ISA_286) /* whose second word may be at offset 0 */
         next = ir_op1(l->ir, IR_EXT16U, next);
     struct irv lower = ir_op1(l->ir, ext, lift_ld(l, in->seg, ea, size));
     struct irv upper = ir_op1(l->ir, ext, lift_ld(l, in->seg, next, size));

@@ -9,6 +9,16 @@ void sem_mov(struct lift *l, const struct insn *in)
     opnd_write(l, in, 0, opnd_read(l, in, 1));
 }
 
+/* One side is memory. */
+void sem_movbe(struct lift *l, const struct insn *in)
+{
+    struct irv v = ir_op1(l->ir, IR_BSWAP, opnd_read(l, in, 1));
+
+    if (in->opsize == 2)
+        v = ir_op2(l->ir, IR_SHR, v, ir_const(16));
+    opnd_write(l, in, 0, v);
+}
+
 void sem_movzx(struct lift *l, const struct insn *in)
 {
     struct irv v = opnd_read(l, in, 1);

@@ -16,10 +16,10 @@ static struct irv load_seg(struct lift *l, enum seg seg, struct irv sel)
 }
 
 /* MOV SS and POP SS keep interrupts and debug exceptions off until the next instruction has retired
- * (SDM 3A 6.8.3). */
+ * (SDM 3A 6.8.3); on the 8086 a load of any segment register does. */
 static void leave(struct lift *l, enum seg seg, struct irv changed)
 {
-    if (seg == SEG_SS) {
+    if (seg == SEG_SS || l->gen == ISA_8086) {
         lift_add_events(l, ir_const(EV_SHADOW | EV_MOV_SS));
         lift_exit_next(l);
     } else {

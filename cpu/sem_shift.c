@@ -4,7 +4,7 @@
  * modulo that. Nothing, flags included, changes when the masked count is 0. SDM volume 2,
  * SAL/SAR/SHL/SHR, RCL/RCR/ ROL/ROR. Where OF is undefined (counts over 1) it follows the formula
  * for 1. */
-#include "cpu/lift.h"
+#include "cpu/sem_sys.h"
 
 enum { CC_B = 2 };
 
@@ -67,6 +67,31 @@ static void finish(struct lift *l, const struct insn *in, struct irv n, struct i
         opnd_write(l, in, 0, result);
 }
 
+/* AF of shifts is undefined, and clear; on the 80286 shifts to the right set it, and to the left it
+ * is bit 4 of the result (captured traces). */
+static void finish_shift(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+                         unsigned kind, struct irv before)
+{
+    bool mem = opnd_is_mem(l, in, 0);
+    unsigned size = opnd_size(l, in, 0);
+    struct irv af, fl;
+
+    if (l->gen != ISA_286) {
+        finish(l, in, n, result, kind, before);
+        return;
+    }
+    if (mem)
+        opnd_write(l, in, 0, result);
+    else
+        result = ir_copy(l->ir, result);
+    ir_flags_if(l->ir, n, kind, size, result, before);
+    af = kind == FK_SHR ? ir_const(FLAG_AF) : ir_op2(l->ir, IR_AND, result, ir_const(FLAG_AF));
+    fl = op2c(l, IR_AND, ir_getfl(l->ir), FLAGS_ARITH & ~(u32)FLAG_AF);
+    ir_flags_if(l->ir, n, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_OR, fl, af));
+    if (!mem)
+        opnd_write(l, in, 0, result);
+}
+
 static struct irv minus_one(struct lift *l, struct irv count)
 {
     return ir_lea(l->ir, count, IR_NONE, 0, ~0u);
@@ -84,11 +109,21 @@ static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct i
     }
     result = ir_op2(l->ir, op, a, c.raw);
     before = irv_is(c.n, IRV_CONST) && c.n.v == 1 ? a : ir_op2(l->ir, op, a, minus_one(l, c.raw));
-    finish(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
+    finish_shift(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
+}
+
+/* The 8086 takes all of CL. */
+static bool unmasked(const struct lift *l)
+{
+    return l->gen == ISA_8086 && l->row->op[1] == OP_CL;
 }
 
 void sem_shl(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SHL, opnd_read_rmw(l, in, 0), c);
@@ -96,6 +131,10 @@ void sem_shl(struct lift *l, const struct insn *in)
 
 void sem_shr(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SHR, read_extended(l, in, false), c);
@@ -103,6 +142,10 @@ void sem_shr(struct lift *l, const struct insn *in)
 
 void sem_sar(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     struct count c = read_count(l, in, 1);
 
     shift(l, in, IR_SAR, read_extended(l, in, true), c);
@@ -146,11 +189,19 @@ static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
 
 void sem_rol(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate(l, in, IR_ROL);
 }
 
 void sem_ror(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate(l, in, IR_ROR);
 }
 
@@ -216,11 +267,19 @@ static void rotate_carry(struct lift *l, const struct insn *in, bool left)
 
 void sem_rcl(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate_carry(l, in, true);
 }
 
 void sem_rcr(struct lift *l, const struct insn *in)
 {
+    if (unmasked(l)) {
+        lift_shift_long(l, in);
+        return;
+    }
     rotate_carry(l, in, false);
 }
 

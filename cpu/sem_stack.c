@@ -5,22 +5,23 @@
 
 static struct irv stack_load(struct lift *l, unsigned reg, s32 delta, unsigned size)
 {
-    struct mem_ref m = lift_stack(l, reg, delta, size, false);
-
-    return ir_ld(l->ir, IR_LD, m.addr, m.disp, size);
+    return lift_load(l, IR_LD, lift_stack(l, reg, delta, size, false), size);
 }
 
 static void stack_store(struct lift *l, unsigned reg, s32 delta, unsigned size, struct irv v)
 {
-    struct mem_ref m = lift_stack(l, reg, delta, size, true);
-
-    ir_st(l->ir, m.addr, m.disp, size, v);
+    lift_store(l, lift_stack(l, reg, delta, size, true), size, v);
 }
 
-/* PUSH ESP stores the value from before. */
+/* PUSH ESP stores the value from before, since the 80286; the 8086 the one from after (SDM 3B
+ * 22.17). */
 void sem_push(struct lift *l, const struct insn *in)
 {
-    lift_push(l, in->opsize, opnd_read(l, in, 0));
+    struct irv v = opnd_read(l, in, 0);
+
+    if (l->gen < ISA_286 && irv_is(v, IRV_REG) && v.v == ESP)
+        v = ir_lea(l->ir, v, IR_NONE, 0, -(u32)in->opsize);
+    lift_push(l, in->opsize, v);
 }
 
 /* A destination addressed by ESP uses ESP as it is after the increment. */

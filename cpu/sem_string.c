@@ -32,6 +32,16 @@ static void advance(struct lift *l, const struct insn *in, unsigned reg, unsigne
     lift_set_gpr(l, reg, in->addrsize, ir_lea(l->ir, ir_reg(reg), df, size >> 1, 0));
 }
 
+/* Calls a helper that knows what an 80286 in real mode does to registers before it finds that a
+ * word at offset FFFF does not fit. */
+static void check_overrun(struct lift *l, const struct insn *in, enum overrun what, unsigned size)
+{
+    u32 rep = in->prefixes & (PFX_REP | PFX_REPNE);
+
+    if (l->gen == ISA_286 && !(l->mode & MODE_PROT) && size == 2)
+        ir_call(l->ir, HELPER_overrun, ir_const(what), ir_const(rep), IR_NONE, IR_NONE);
+}
+
 static bool repeated(const struct insn *in)
 {
     return in->prefixes & (PFX_REP | PFX_REPNE);
@@ -58,6 +68,7 @@ void sem_movs(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
+    check_overrun(l, in, OVERRUN_MOVS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_movs, size);
         return;
@@ -71,6 +82,7 @@ void sem_stos(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
 
+    check_overrun(l, in, OVERRUN_STOS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_stos, size);
         return;
@@ -84,6 +96,7 @@ void sem_lods(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv v;
 
+    check_overrun(l, in, OVERRUN_LODS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_lods, size);
         return;
@@ -98,6 +111,7 @@ void sem_cmps(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv a, b;
 
+    check_overrun(l, in, OVERRUN_CMPS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_cmps, size);
         return;
@@ -114,6 +128,7 @@ void sem_scas(struct lift *l, const struct insn *in)
     unsigned size = opnd_size(l, in, 0);
     struct irv b;
 
+    check_overrun(l, in, OVERRUN_SCAS, size);
     if (repeated(in)) {
         repeat(l, in, HELPER_rep_scas, size);
         return;

@@ -44,23 +44,33 @@ void sem_mov_to_dr(struct lift *l, const struct insn *in)
     lift_exit_next(l);
 }
 
+/* The bits that the 80286 has not read as ones. */
 void sem_smsw(struct lift *l, const struct insn *in)
 {
+    struct irv v = ir_lds(l->ir, offsetof(struct cpu, cr0), 4);
+
     lift_umip(l);
-    opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, cr0), 4));
+    if (l->gen == ISA_286)
+        v = ir_op2(l->ir, IR_OR, v, ir_const(0xfff0));
+    opnd_write(l, in, 0, v);
 }
 
-void sem_set_ac(struct lift *l, const struct insn *in)
+static void set_ac(struct lift *l, bool on)
 {
-    enum { CLAC = 2, STAC = 3 };
-    unsigned which = insn_rm(in);
-
-    if (which != CLAC && which != STAC) {
-        lift_raise(l, VEC_UD, false, 0);
-        return;
-    }
-    ir_call(l->ir, HELPER_set_ac, ir_const(which == STAC), IR_NONE, IR_NONE, IR_NONE);
+    ir_call(l->ir, HELPER_set_ac, ir_const(on), IR_NONE, IR_NONE, IR_NONE);
     lift_exit_next(l);
+}
+
+void sem_clac(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    set_ac(l, false);
+}
+
+void sem_stac(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    set_ac(l, true);
 }
 
 void sem_lmsw(struct lift *l, const struct insn *in)
@@ -115,6 +125,26 @@ void sem_rdtsc(struct lift *l, const struct insn *in)
 {
     (void)in;
     call(l, HELPER_rdtsc); /* exact in mid-block too: the helper computes the count */
+}
+
+void sem_rdtscp(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call(l, HELPER_rdtscp);
+}
+
+/* At DS:EAX, or by a segment override. */
+void sem_monitor(struct lift *l, const struct insn *in)
+{
+    struct irv off = in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(EAX)) : ir_reg(EAX);
+
+    ir_call(l->ir, HELPER_monitor, ir_const(in->seg), off, IR_NONE, IR_NONE);
+}
+
+void sem_mwait(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    call_and_leave(l, HELPER_mwait);
 }
 
 void sem_rdpmc(struct lift *l, const struct insn *in)

@@ -1,5 +1,5 @@
-/* Lifting of MMX and SSE. Arithmetic becomes one VEC operation on the registers in struct cpu,
- * memory operands coming by way of xmm_scratch; moves are loads and stores of the registers
+/* Lifting of MMX, 3DNow! and SSE. Arithmetic becomes one VEC operation on the registers in struct
+ * cpu, memory operands coming by way of xmm_scratch; moves are loads and stores of the registers
  * themselves.
  *
  * Availability (SDM 2, 2.4 to 2.6; SDM 3A, 12.1 and 13.1): SSE is #UD by CR0.EM or without
@@ -17,7 +17,7 @@
 
 /* -- from instruction to operation -- */
 
-enum { GROUP_BASE = 4 * 5 * 256, GROUP_FIRST = 0x71, OP_KEYS = GROUP_BASE + 5 * 3 * 8 };
+enum { GROUP_BASE = MAP_COUNT * 5 * 256, GROUP_FIRST = 0x71, OP_KEYS = GROUP_BASE + 5 * 3 * 8 };
 
 #define OP_KEY(map, mand, opcode, ext)                                                             \
     ((ext) < 0 ? ((map)*5 + (mand)) * 256 + (opcode)                                               \
@@ -175,6 +175,10 @@ static size_t source(struct lift *l, const struct insn *in, unsigned n)
     if (kind == OP_Ed) {
         ir_sts(l->ir, vec_d(SCRATCH, 0), 4, opnd_read(l, in, n));
         return vec_d(SCRATCH, 0);
+    }
+    if (insn_mod(in) != 3 && kind == OP_Ww) {
+        ir_sts(l->ir, vec_d(SCRATCH, 0), 4, ir_ld(l->ir, IR_LD, address(l, in, 2, false), 0, 2));
+        return SCRATCH;
     }
     if (insn_mod(in) != 3) {
         load(l, in, sizes[kind], kind == OP_Wx, sizes[kind] == 4 ? vec_d(SCRATCH, 0) : SCRATCH);
@@ -376,6 +380,60 @@ void sem_vec_pextrw(struct lift *l, const struct insn *in)
     lift_set_gpr(l, insn_reg(in), 4, ir_lds(l->ir, from, 2));
     if (mmx)
         leave_mmx(l);
+}
+
+/* PEXTRB, PEXTRW, PEXTRD, EXTRACTPS: opcodes 14 to 17 */
+void sem_vec_pextr(struct lift *l, const struct insn *in)
+{
+    unsigned size = in->opcode == 0x14 ? 1 : in->opcode == 0x15 ? 2 : 4;
+    unsigned i = in->imm & (16 / size - 1);
+    size_t reg = xmm_offset(insn_reg(in));
+    size_t from = size == 1 ? vec_b(reg, i) : size == 2 ? vec_w(reg, i) : vec_d(reg, i);
+
+    if (enter_sse(l))
+        opnd_write(l, in, 0, ir_lds(l->ir, from, size));
+}
+
+/* PINSRB and PINSRD */
+void sem_vec_pinsr(struct lift *l, const struct insn *in)
+{
+    size_t reg = xmm_offset(insn_reg(in));
+    bool byte = in->opcode == 0x20;
+
+    if (enter_sse(l))
+        ir_sts(l->ir, byte ? vec_b(reg, in->imm & 15) : vec_d(reg, in->imm & 3), byte ? 1 : 4,
+               opnd_read(l, in, 1));
+}
+
+/* In memory there is one element to choose. */
+void sem_vec_insertps(struct lift *l, const struct insn *in)
+{
+    if (enter_sse(l))
+        operate(l, VEC_OP_insertps, xmm_offset(insn_reg(in)), source(l, in, 1),
+                in->imm & (insn_mod(in) == 3 ? 0xff : 0x3f));
+}
+
+/* PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI. Operands in memory need no alignment. */
+void sem_vec_pcmpstr(struct lift *l, const struct insn *in)
+{
+    enum vec_op op = find_op(in);
+    const struct vec_op_info *info = &vec_op_info[op];
+    size_t src = xmm_offset(insn_rm(in)), scratch = offsetof(struct cpu, scratch);
+
+    if (!enter_sse(l))
+        return;
+    if (insn_mod(in) != 3) {
+        load(l, in, 16, false, SCRATCH);
+        src = SCRATCH;
+    }
+    if (info->attr & VA_LEN) {
+        ir_sts(l->ir, scratch + 8, 4, ir_reg(EAX));
+        ir_sts(l->ir, scratch + 12, 4, ir_reg(EDX));
+    }
+    ir_vec(l->ir, op, xmm_offset(insn_reg(in)), src, in->imm & 0xff);
+    ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_lds(l->ir, scratch, 4), IR_NONE);
+    if (info->shape == VS_SI)
+        lift_set_gpr(l, ECX, 4, ir_lds(l->ir, RESULT, 4));
 }
 
 /* MASKMOVQ and MASKMOVDQU, to [EDI] */

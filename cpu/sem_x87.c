@@ -5,11 +5,39 @@
 #include "cpu/lift.h"
 #include "cpu/x87_ops.h"
 
+enum fpu_kind { FPU_8087, FPU_287, FPU_387 };
+
+/* What the 80387 and the 80287 brought. */
+static const struct {
+    u8 opcode, first, last; /* ModRM */
+    u8 since;               /* enum fpu_kind */
+} newer[] = {
+    {0xd9, 0xf5, 0xf5, FPU_387}, /* FPREM1 */
+    {0xd9, 0xfb, 0xfb, FPU_387}, /* FSINCOS */
+    {0xd9, 0xfe, 0xff, FPU_387}, /* FSIN, FCOS */
+    {0xda, 0xe9, 0xe9, FPU_387}, /* FUCOMPP */
+    {0xdd, 0xe0, 0xef, FPU_387}, /* FUCOM, FUCOMP */
+    {0xdb, 0xe4, 0xe4, FPU_287}, /* FSETPM */
+    {0xdf, 0xe0, 0xe0, FPU_287}, /* FNSTSW AX */
+};
+
+/* Does the coprocessor of the time know it? */
+static bool in_its_time(const struct lift *l, const struct insn *in)
+{
+    enum fpu_kind fpu = l->gen <= ISA_186 ? FPU_8087 : l->gen == ISA_286 ? FPU_287 : FPU_387;
+
+    for (unsigned i = 0; i < ARRAY_LEN(newer); i++)
+        if (in->opcode == newer[i].opcode && in->modrm >= newer[i].first &&
+            in->modrm <= newer[i].last)
+            return fpu >= newer[i].since;
+    return true;
+}
+
 static bool known(const struct lift *l, const struct x87_form *form)
 {
-    if (!form || ((form->attr & X87_P6) && l->isa < ISA_P6))
+    if (!form || ((form->attr & X87_P6) && !(l->isas & ISA_BIT(ISA_P6))))
         return false;
-    return !(form->attr & X87_SSE3) || l->isa >= ISA_SSE3;
+    return !(form->attr & X87_SSE3) || (l->isas & ISA_BIT(ISA_SSE3));
 }
 
 void sem_x87(struct lift *l, const struct insn *in)
@@ -20,8 +48,10 @@ void sem_x87(struct lift *l, const struct insn *in)
 
     if (l->mode & MODE_NOFPU) {
         lift_raise(l, VEC_NM, false, 0);
-    } else if (!known(l, form)) {
-        lift_raise(l, VEC_UD, false, 0);
+    } else if (!known(l, form) || !in_its_time(l, in)) {
+        /* A coprocessor on its own chip does something or nothing, but cannot make it illegal. */
+        if (l->gen > ISA_386)
+            lift_raise(l, VEC_UD, false, 0);
     } else if (mem) {
         ir_call(l->ir, HELPER_x87_mem, desc, lift_ea(l, in), IR_NONE, IR_NONE);
     } else {

@@ -227,7 +227,7 @@ static void load(struct cpu *cpu, const struct map *m)
 {
     for (unsigned i = 0; i < ARRAY_LEN(plain); i++)
         *(u32 *)(void *)((u8 *)cpu + plain[i].field) = get(m, plain[i].at, 4);
-    cpu->cr0 = (cpu->cr0 & CR0_WRITABLE) | CR0_ET;
+    cpu->cr0 = cr0_of_model(cpu, cpu->cr0);
     dr_load(cpu, 6, cpu->dr[6]);
     dr_load(cpu, 7, cpu->dr[7]);
     cpu->gdtr.limit = (u16)get(m, 0x7e1c, 2);

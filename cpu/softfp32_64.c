@@ -355,6 +355,30 @@ INLINE u32 to_s32(struct sfp *c, struct fmt f, u64 va, unsigned rc)
     return (u32)(a.sign ? 0 - v : v);
 }
 
+INLINE u64 round_int(struct sfp *c, struct fmt f, u64 va, u32 control)
+{
+    unsigned rc = control & 4 ? c->rc : control & 3;
+    struct num a = unpack(c, f, va);
+    int e = a.exp - (f.emax >> 1);
+    u64 v, rem;
+
+    if (a.kind >= QNAN)
+        return nan_result(c, f, a, a, va, va);
+    if (a.kind == ZERO)
+        return sign_of(f, a.sign);
+    if (a.kind == INF || e >= (int)f.mant)
+        return va;
+    v = e < 0 ? 0 : a.sig >> (63 - e);
+    rem = e < 0 ? shift_jam64(a.sig, (unsigned)(-1 - e)) : a.sig << (e + 1);
+    v += rounds_up(rc, a.sign, rem, 1ull << 63, v & 1);
+    if (rem && !(control & 8))
+        c->flags |= FP_PE;
+    if (!v)
+        return sign_of(f, a.sign);
+    int n = __builtin_clzll(v);
+    return round_pack(c, f, a.sign, (f.emax >> 1) + 63 - n, v << n);
+}
+
 INLINE u64 convert(struct sfp *c, struct fmt from, struct fmt to, u64 va)
 {
     struct num a = unpack(c, from, va);
@@ -407,6 +431,10 @@ INLINE u64 convert(struct sfp *c, struct fmt from, struct fmt to, u64 va)
     enum sfp_order sf##_compare(struct sfp *c, type a, type b, bool signaling)                     \
     {                                                                                              \
         return compare(c, F, a, b, signaling);                                                     \
+    }                                                                                              \
+    type sf##_round(struct sfp *c, type a, u32 control)                                            \
+    {                                                                                              \
+        return (type)round_int(c, F, a, control);                                                  \
     }                                                                                              \
     u32 sf##_to_s32(struct sfp *c, type a, unsigned rc)                                            \
     {                                                                                              \

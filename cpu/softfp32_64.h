@@ -38,6 +38,11 @@ u64 sf64_max(struct sfp *c, u64 a, u64 b);
 enum sfp_order sf32_compare(struct sfp *c, u32 a, u32 b, bool signaling);
 enum sfp_order sf64_compare(struct sfp *c, u64 a, u64 b, bool signaling);
 
+/* To an integer in floating point (SSE4.1's ROUND): control is its immediate: rounding mode, or
+ * with bit 2 set MXCSR's; bit 3: no PE. Denormals are not reported. */
+u32 sf32_round(struct sfp *c, u32 a, u32 control);
+u64 sf64_round(struct sfp *c, u64 a, u32 control);
+
 u32 sf32_from_s32(struct sfp *c, s32 v);
 u64 sf64_from_s32(s32 v); /* always exact */
 u64 sf64_from_sf32(struct sfp *c, u32 a);

@@ -12,6 +12,7 @@
 
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
+#include "cpu/monitor.h"
 #include "cpu/seg.h"
 #include "cpu/x87_ops.h"
 
@@ -25,7 +26,6 @@ struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
     cpu->pins = *pins;
     cpu->mmu.phys = phys;
     cpu->mmu.tlb = &cpu->tlb;
-    cpu->mmu.a20_mask = ~0ull;
     cpu->mmu.phys_gen = phys_generation(phys);
     cpu_set_model(cpu, cpu_model_default());
     cpu_reset(cpu);
@@ -40,22 +40,42 @@ void cpu_free(struct cpu *cpu)
     munmap(cpu, sizeof(*cpu));
 }
 
+/* CS:IP, by generation: 16 bytes below the end of the address space. */
+static void reset_entry(struct cpu *cpu)
+{
+    static const struct {
+        u16 sel, ip;
+        u32 base;
+    } entries[] = {
+        [ISA_8086] = {0xffff, 0x0000, 0x000ffff0},
+        [ISA_186] = {0xffff, 0x0000, 0x000ffff0},
+        [ISA_286] = {0xf000, 0xfff0, 0x00ff0000},
+        [ISA_386] = {0xf000, 0xfff0, 0xffff0000},
+    };
+    enum isa isa = cpu->model->isa < ISA_386 ? cpu->model->isa : ISA_386;
+
+    cpu->seg[SEG_CS].sel = entries[isa].sel;
+    cpu->seg[SEG_CS].base = entries[isa].base;
+    cpu->eip = entries[isa].ip;
+}
+
 static void reset_segments(struct cpu *cpu)
 {
     for (unsigned i = 0; i < SEG_COUNT; i++) {
         seg_null(&cpu->seg[i], 0);
         seg_set_real(&cpu->seg[i], 0);
     }
-    cpu->seg[SEG_CS].sel = 0xf000;
-    cpu->seg[SEG_CS].base = 0xffff0000;
+    reset_entry(cpu);
     seg_null(&cpu->ldtr, 0);
     cpu->ldtr.attr = SA_P | SYS_LDT;
     cpu->ldtr.limit = 0xffff;
     seg_null(&cpu->tr, 0);
-    cpu->tr.attr = SA_P | SYS_TSS32_BUSY;
+    cpu->tr.attr = SA_P | (cpu->model->isa < ISA_386 ? SYS_TSS16_BUSY : SYS_TSS32_BUSY);
     cpu->tr.limit = 0xffff;
     cpu->gdtr.base = cpu->idtr.base = 0;
     cpu->gdtr.limit = cpu->idtr.limit = 0xffff;
+    if (cpu->model->isa < ISA_486)
+        cpu->idtr.limit = 0x3ff;
 }
 
 static void reset_fpu(struct cpu *cpu)
@@ -71,17 +91,14 @@ static void reset_msrs(struct cpu *cpu)
     cpu->msr.apic_base = 0xfee00000 | 1u << 8; /* bootstrap processor, APIC off */
     cpu->msr.pat = 0x0007040600070406;
     cpu->msr.misc_enable = 1; /* fast string operation */
+    if (cpu_has(cpu, FEAT_MONITOR))
+        cpu->msr.misc_enable |= MISC_ENABLE_MONITOR;
 }
 
 void cpu_reset(struct cpu *cpu)
 {
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->gpr[EDX] = cpu->model->signature;
-    cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
-    cpu->cc_src = cpu->cc_dst = cpu->cc_aux = 0;
-    cpu->eflags = 2;
-    cpu->df = 1;
-    cpu->eip = 0xfff0;
     cpu->eip_page = 0;
     cpu->insn_off = 0;
     cpu->budget += cpu->insn_left;
@@ -94,13 +111,19 @@ void cpu_reset(struct cpu *cpu)
     cpu->debug_hits = 0;
     cpu->rep_more = false;
     cpu->fault_depth = 0;
-    cpu->cr0 = CR0_CD | CR0_NW | CR0_ET;
+    cpu->cr0 = cpu->model->isa < ISA_386   ? 0
+               : cpu->model->isa < ISA_486 ? CR0_ET
+                                           : CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
+    cpu_set_eflags(cpu, 0);
     memset(cpu->dr, 0, sizeof(cpu->dr));
+    memset(cpu->test_regs, 0, sizeof(cpu->test_regs));
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
     debug_update(cpu);
     cpu->tsc_offset = 0 - cpu_icount(cpu);
+    cpu->tsc_aux = 0;
+    memset(&cpu->monitor, 0, sizeof(cpu->monitor));
     reset_segments(cpu);
     reset_fpu(cpu);
     reset_msrs(cpu);

@@ -215,7 +215,10 @@ enum {
     EV_HALT = 1 << 3,   /* HLT: wait for an interrupt */
     EV_SHADOW = 1 << 4, /* STI or MOV SS: no interrupt before the next instruction has retired */
     EV_NMI = 1 << 5,
-    EV_NO_STEP = 1 << 6, /* this instruction causes no single-step trap: INT n and its kin */
+    EV_NO_STEP = 1 << 6,   /* this instruction causes no single-step trap: INT n and its kin */
+    EV_MWAIT = 1 << 7,     /* with EV_HALT: so does a store to the monitored line, ... */
+    EV_MWAIT_IRQ = 1 << 8, /* ... or an interrupt, masked or not: see monitor.h */
+    EV_WAIT = EV_HALT | EV_MWAIT | EV_MWAIT_IRQ,
     EV_VIP = 1 << 10,    /* VIF and VIP were loaded together: #GP(0) before the next instruction */
     EV_MOV_SS = 1 << 11, /* beside EV_SHADOW: debug traps wait for the next instruction, too */
     EV_SMI = 1 << 12,    /* the SMI pin had an edge: taken once SMM is left */
@@ -255,7 +258,8 @@ struct cpu {
     } gdtr, idtr;
     u32 cr0, cr2, cr3, cr4;
     u32 dr[8];
-    u32 debug_hits; /* watchpoints met since the last #DB could have come, as bits of DR6 */
+    u32 test_regs[8]; /* TR3 to TR7 of the 80486 */
+    u32 debug_hits;   /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
     bool nmi_masked;
     bool smm;
@@ -276,7 +280,14 @@ struct cpu {
     u32 mxcsr;
     union xmm xmm[8];
 
+    struct { /* of MONITOR: the line's address and what it held */
+        paddr pa;
+        u8 line[64];
+        bool armed;
+    } monitor;
+
     u64 tsc_offset;
+    u32 tsc_aux;
     struct {
         u32 sysenter_cs, sysenter_esp, sysenter_eip;
         u64 efer, apic_base, pat, misc_enable;
@@ -284,7 +295,8 @@ struct cpu {
         u64 debugctl, ucode_rev;
         u64 mcg_status, mcg_ctl, mc_ctl[CPU_MC_BANKS];
     } msr;
-    const struct cpu_model *model; /* cpuid.h */
+    const struct cpu_model *model; /* cpuid.h; cpu_set_model() sets it and ... */
+    u64 isas;                      /* ISA_BIT()s of the forms that it has */
 
     struct mmu mmu;
     struct cpu_pins pins;

@@ -23,8 +23,9 @@ static void (*const functions[VEC_OP_COUNT])(struct vec_ctx *, union xmm *, cons
 static const struct {
     u8 read, write, src;
 } sizes[] = {
-    [VS_X] = {16, 16, 16}, [VS_M] = {8, 8, 8},   [VS_XM] = {16, 16, 8}, [VS_MX] = {8, 8, 16},
-    [VS_XR] = {16, 16, 4}, [VS_RX] = {0, 4, 16}, [VS_RM] = {0, 4, 8},   [VS_F] = {16, 0, 16},
+    [VS_X] = {16, 16, 16}, [VS_M] = {8, 8, 8},    [VS_XM] = {16, 16, 8}, [VS_MX] = {8, 8, 16},
+    [VS_XR] = {16, 16, 4}, [VS_RX] = {0, 4, 16},  [VS_RM] = {0, 4, 8},   [VS_F] = {16, 0, 16},
+    [VS_SI] = {16, 0, 16}, [VS_SM] = {16, 0, 16},
 };
 
 static struct sfp unpack_mxcsr(u32 mxcsr)
@@ -46,7 +47,11 @@ static void compute(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off, u
     *d = s;
     c->n = shape == VS_M || shape == VS_RM ? 8 : 16;
     c->fp = unpack_mxcsr(cpu->mxcsr);
-    c->value = 0;
+    c->value = c->flags = 0;
+    c->done = 0;
+    c->x0 = cpu->xmm[0];
+    c->len[0] = cpu->scratch[2];
+    c->len[1] = cpu->scratch[3];
     memcpy(d, (const u8 *)cpu + dst_off, sizes[shape].read);
     if (shape == VS_XR)
         memcpy(&VD(s, 0), (const u8 *)cpu + src_off, 4);
@@ -65,6 +70,10 @@ static void commit(struct cpu *cpu, enum vec_op op, u32 dst_off, const struct ve
         memcpy((u8 *)cpu + dst_off, &c->value, 4);
     else if (shape == VS_F)
         cpu->scratch[0] = c->value;
+    else if (shape == VS_SI)
+        cpu->scratch[0] = c->flags, cpu->scratch[1] = c->value;
+    else if (shape == VS_SM)
+        cpu->scratch[0] = c->flags, cpu->xmm[0] = c->x0;
     else
         memcpy((u8 *)cpu + dst_off, d, sizes[shape].write);
 }
@@ -92,6 +101,6 @@ bool vec_exec_checked(struct cpu *cpu, enum vec_op op, u32 dst_off, u32 src_off,
         commit(cpu, op, dst_off, &c, &d);
         return true;
     }
-    cpu->mxcsr |= unmasked & before ? c.fp.flags & before : c.fp.flags;
+    cpu->mxcsr |= c.done | (unmasked & before ? c.fp.flags & before : c.fp.flags);
     return false;
 }

@@ -25,12 +25,26 @@ enum vec_shape {
     VS_RM, /* u32 from MMX: 4, 8 */
     VS_F,  /* compares XMM with XMM and writes neither: ZF, PF, CF as in EFLAGS, other bits 0, to
               scratch[0] */
+    VS_SI, /* compares strings: 0, 16 and 16; all six flags to scratch[0], an index to scratch[1].
+              The explicit lengths are in scratch[2] (dst) and scratch[3] (src) */
+    VS_SM, /* the same, but a mask to XMM register 0 instead of the index */
 };
 
 enum {
     VA_IMM = 1,  /* uses the immediate; the host's instruction has an imm8 */
     VA_FP = 2,   /* obeys MXCSR and sets its flags */
     VA_SOFT = 4, /* the host's instruction must not be used */
+    VA_XMM0 = 8, /* reads XMM register 0 as well */
+    VA_LEN = 16, /* strings: lengths are given, not found */
+    /* What the host must have beyond SSE2 */
+    VA_SSE3 = 1 << 8,
+    VA_SSSE3 = 1 << 9,
+    VA_SSE41 = 1 << 10,
+    VA_SSE42 = 1 << 11,
+    VA_AES = 1 << 12,
+    VA_PCLMUL = 1 << 13,
+    VA_SHA = 1 << 14,
+    VA_HOST = 0x7f << 8,
 };
 
 /* A row. The host's instruction is [mand] 0F [38/3A] opcode ModRM [imm8] with registers: ModRM.reg
@@ -42,7 +56,8 @@ struct vec_op_info {
     const char *name;
     u8 mand, map, opcode; /* enum mand, enum insn_map */
     s8 ext;
-    u8 shape, attr;
+    u8 shape;
+    u16 attr;
 };
 extern const struct vec_op_info vec_op_info[VEC_OP_COUNT];
 
@@ -76,7 +91,7 @@ static inline size_t mmx_offset(unsigned n)
 {
     return offsetof(struct cpu, fpu.st) + n * sizeof(struct f80) + offsetof(struct f80, sig);
 }
-/* Within a register at that offset (or xmm_scratch): its quadword, doubleword or word i. */
+/* Within a register at that offset (or xmm_scratch): its quadword, doubleword, byte or word i. */
 static inline size_t vec_q(size_t reg, unsigned i)
 {
     return reg + i * 8;
@@ -84,6 +99,10 @@ static inline size_t vec_q(size_t reg, unsigned i)
 static inline size_t vec_d(size_t reg, unsigned i)
 {
     return reg + (i ^ VEC_D) * 4;
+}
+static inline size_t vec_b(size_t reg, unsigned i)
+{
+    return reg + (i ^ VEC_B);
 }
 static inline size_t vec_w(size_t reg, unsigned i)
 {

@@ -28,6 +28,8 @@ FORMS(min, min, a, b)
 FORMS(max, max, a, b)
 FORMS(sqrt, sqrt, b)
 
+FORMS(round, round, b, imm)
+
 /* -- comparisons -- */
 
 /* Predicates 0 to 3: EQ, LT, LE, UNORD; 4 to 7 are their opposites (SDM 2, CMPPS, table 3-1). */
@@ -105,6 +107,52 @@ HORIZONTAL(haddps, sf32_add, VD, 4)
 HORIZONTAL(haddpd, sf64_add, VQ, 2)
 HORIZONTAL(hsubps, sf32_sub, VD, 4)
 HORIZONTAL(hsubpd, sf64_sub, VQ, 2)
+
+/* -- dot products (SSE4.1) -- */
+
+/* After a step: an exception that is unmasked ends the operation. */
+static bool goes_on(struct vec_ctx *c)
+{
+    if (c->fp.flags & ~c->fp.masks)
+        return false;
+    c->done = c->fp.flags;
+    return true;
+}
+
+/* Products of the lanes that imm's high bits name; their sum to those that the low bits name. Which
+ * of several NaNs comes out is Intel's order, which the manual does not tell: each lane of DPPS has
+ * its neighbour's product first, of DPPD its own. */
+VEC_FN(dpps)
+{
+    u32 p[4], t[4], sum;
+
+    for (unsigned i = 0; i < 4; i++)
+        p[i] = imm >> (4 + i) & 1 ? sf32_mul(&c->fp, VD(*d, i), VD(*s, i)) : 0;
+    if (!goes_on(c))
+        return;
+    for (unsigned i = 0; i < 4; i++)
+        t[i] = sf32_add(&c->fp, p[i ^ 1], p[i]);
+    if (!goes_on(c))
+        return;
+    for (unsigned i = 0; i < 4; i++) {
+        sum = sf32_add(&c->fp, t[i], t[i ^ 2]);
+        VD(*d, i) = imm >> i & 1 ? sum : 0;
+    }
+}
+
+VEC_FN(dppd)
+{
+    u64 p[2], sum;
+
+    for (unsigned i = 0; i < 2; i++)
+        p[i] = imm >> (4 + i) & 1 ? sf64_mul(&c->fp, d->q[i], s->q[i]) : 0;
+    if (!goes_on(c))
+        return;
+    for (unsigned i = 0; i < 2; i++) {
+        sum = sf64_add(&c->fp, p[i], p[i ^ 1]);
+        d->q[i] = imm >> i & 1 ? sum : 0;
+    }
+}
 
 /* -- conversions -- */
 

@@ -3,52 +3,11 @@
  *
  * c->n is 8 or 16 and counts the bytes of the registers. Lane-wise operations ignore the order of
  * lanes; the others go through VB, VW and VD, which hide the host's byte order. */
-#include "cpu/vec_fn.h"
+#include "cpu/vec_lanes.h"
 
 #include <string.h>
 
-static s32 clamp(s32 v, s32 low, s32 high)
-{
-    return v < low ? low : v > high ? high : v;
-}
-
-static u8 sat_s8(s32 v)
-{
-    return (u8)clamp(v, -128, 127);
-}
-
-static u8 sat_u8(s32 v)
-{
-    return (u8)clamp(v, 0, 255);
-}
-
-static u16 sat_s16(s32 v)
-{
-    return (u16)clamp(v, -32768, 32767);
-}
-
-static u16 sat_u16(s32 v)
-{
-    return (u16)clamp(v, 0, 65535);
-}
-
 /* -- lane by lane -- */
-
-/* a and b are the lanes, unsigned; the signed ones are sa and sb. */
-#define LANES(name, field, utype, stype, expr)                                                     \
-    VEC_FN(name)                                                                                   \
-    {                                                                                              \
-        for (unsigned i = 0; i < c->n / sizeof(utype); i++) {                                      \
-            utype a = d->field[i], b = s->field[i];                                                \
-            stype sa = (stype)a, sb = (stype)b;                                                    \
-            (void)a, (void)b, (void)sa, (void)sb;                                                  \
-            d->field[i] = (utype)(expr);                                                           \
-        }                                                                                          \
-    }
-#define LANES_B(name, expr) LANES(name, b, u8, s8, expr)
-#define LANES_W(name, expr) LANES(name, w, u16, s16, expr)
-#define LANES_D(name, expr) LANES(name, d, u32, s32, expr)
-#define LANES_Q(name, expr) LANES(name, q, u64, s64, expr)
 
 LANES_B(paddb, a + b)
 LANES_W(paddw, a + b)
@@ -155,17 +114,6 @@ VEC_FN(palignr)
 
 /* -- packing and unpacking -- */
 
-#define PACK(name, to, from, type, sat)                                                            \
-    VEC_FN(name)                                                                                   \
-    {                                                                                              \
-        unsigned half = (c->n == 16 ? 16 : 8) / sizeof(type); /* the compiler's bound */           \
-        union xmm r = {.q = {0, 0}};                                                               \
-        for (unsigned i = 0; i < half; i++) {                                                      \
-            to(r, i) = sat((type)from(*d, i));                                                     \
-            to(r, i + half) = sat((type)from(*s, i));                                              \
-        }                                                                                          \
-        *d = r;                                                                                    \
-    }
 PACK(packsswb, VB, VW, s16, sat_s8)
 PACK(packuswb, VB, VW, s16, sat_u8)
 PACK(packssdw, VW, VD, s32, sat_s16)

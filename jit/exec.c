@@ -9,9 +9,11 @@
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
+#include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
+#include "cpu/monitor.h"
 #include "cpu/smm.h"
 
 #include <stdlib.h>
@@ -64,8 +66,13 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
     f->limit_avail = UINT32_MAX;
     if (!(cpu->mode & MODE_CS_FLAT)) {
         u32 top = (cpu->mode & MODE_CODE32) || cs->limit < 0xffff ? cs->limit : 0xffff;
-        if (eip > cs->limit)
-            cpu_raise_err(cpu, VEC_GP, 0);
+        if (eip > cs->limit) {
+            if (cpu->model->isa > ISA_286 || eip <= 0xffff)
+                cpu_raise_err(cpu, VEC_GP, 0);
+            cpu->eip &= 0xffff; /* IP has 16 bits */
+            fetch_code(cpu, f);
+            return;
+        }
         f->limit_avail = cs->limit - eip == UINT32_MAX ? UINT32_MAX : cs->limit - eip + 1;
         if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
             f->mode |= MODE_EDGE;
@@ -94,13 +101,18 @@ static void fetch_crossing(struct cpu *cpu, struct fetch *f)
     u32 have = f->src.avail;
     paddr pa2;
     const u8 *host2;
-    if (have >= f->limit_avail)
+    bool wraps = have >= f->limit_avail;
+    if (wraps && cpu->model->isa != ISA_8086)
         cpu_raise_err(cpu, VEC_GP, 0);
     CHECK(have < 16, "instruction of %u bytes does not decode", have);
-    resolve(cpu, cpu->seg[SEG_CS].base + cpu->eip + have, &pa2, &host2);
+    resolve(cpu, cpu->seg[SEG_CS].base + (wraps ? 0 : cpu->eip + have), &pa2, &host2);
     memmove(f->buf, f->src.bytes, have);
     for (u32 i = 0; i < 16; i++)
         f->buf[have + i] = host2 ? host2[i] : (u8)phys_read(cpu->mmu.phys, pa2 + i, 1);
+    if (wraps) {
+        f->limit_avail = UINT32_MAX;
+        host2 = NULL; /* to be stepped: the two parts are not neighbours */
+    }
     f->pa2 = pa2 & ~(paddr)PAGE_MASK;
     f->host2 = host2;
     f->src.bytes = f->buf;
@@ -401,9 +413,9 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
-    if ((cpu->events & EV_HALT) && cpu_interrupt_pending(cpu)) {
+    if ((cpu->events & EV_HALT) && cpu_wakes(cpu)) {
         take_smi(cpu); /* which saves that the CPU was halted */
-        cpu->events &= ~(u32)EV_HALT;
+        cpu->events &= ~(u32)EV_WAIT;
     }
     cpu->unwind = &env;
     switch (sigsetjmp(env, 0)) {
@@ -465,6 +477,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     }
     cpu->jit = jit;
     cpu->hooks = &hooks;
+    decoder_set_isa(cpu->decoder, cpu->model->isa);
     jump_cache_mode(jit);
     struct code_listener listener = {.write = on_code_write, .opaque = jit};
     phys_set_code_listener(cpu->mmu.phys, &listener);

@@ -38,7 +38,13 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
         decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, l->mode & MODE_CODE32, &in)) {
     case DECODE_OK: lift_insn(l, &in); return in.len;
     case DECODE_MORE: return 0;
-    case DECODE_UD: lift_illegal(l, VEC_UD, false); return 1;
+    case DECODE_UD:
+        if (l->gen == ISA_8086) { /* which has no #UD: what it does then is of no use */
+            ir_insn_begin(l->ir, l->off, in.len);
+            return in.len;
+        }
+        lift_illegal(l, VEC_UD, false);
+        return 1;
     case DECODE_LONG: lift_illegal(l, VEC_GP, true); return 1;
     }
     return 0;
@@ -48,7 +54,7 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
               bool *needs_more)
 {
     struct ir *ir = &jit->ir;
-    struct lift l = {.ir = ir, .mode = mode, .isa = jit->cpu->model->isa};
+    struct lift l = {.ir = ir, .mode = mode, .isas = jit->cpu->isas, .gen = jit->cpu->model->isa};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)

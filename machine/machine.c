@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
+#include "cpu/monitor.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
 #include "jit/backend.h"
@@ -22,6 +23,7 @@
 #define MAX_RAM       (3584ull << 20)
 #define DEFAULT_CACHE (256ull << 20)
 #define MIN_CACHE     (1ull << 20)
+#define NS_PER_MS     1000000u     /* a tick lasts NS_PER_MS / kips nanoseconds */
 #define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 
 /* -- the wires between CPU and board -- */
@@ -77,12 +79,8 @@ static void wire_smi(void *opaque, int n, bool level)
 static void wire_a20(void *opaque, int n, bool level)
 {
     struct orrery *o = opaque;
-    u64 mask = level ? ~0ull : ~(1ull << 20);
     (void)n;
-    if (o->cpu->mmu.a20_mask != mask) {
-        o->cpu->mmu.a20_mask = mask;
-        mmu_flush(&o->cpu->mmu);
-    }
+    cpu_set_a20(o->cpu, level);
 }
 
 static void on_request(void *opaque, enum bus_request what, u32 arg)
@@ -129,7 +127,8 @@ static bool fail(char *err, size_t size, const char *fmt, ...)
     return false;
 }
 
-static bool build_cpu(struct orrery *o, u64 ram, const char *cpu_name, char *err, size_t size)
+static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, char *err,
+                      size_t size)
 {
     const struct cpu_pins pins = {
         .in = pin_in, .out = pin_out, .intack = pin_intack, .ferr = pin_ferr, .opaque = o};
@@ -140,9 +139,6 @@ static bool build_cpu(struct orrery *o, u64 ram, const char *cpu_name, char *err
     o->cpu = cpu_new(o->phys, &pins);
     if (!o->cpu)
         return fail(err, size, "the host refuses memory for the CPU's tables");
-    const struct cpu_model *model = cpu_name ? cpu_model_find(cpu_name) : cpu_model_default();
-    if (!model)
-        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", cpu_name);
     cpu_set_model(o->cpu, model);
     o->cpu->decoder = decoder_new();
     if (!o->cpu->decoder)
@@ -289,15 +285,22 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "guest memory must be 1 MiB to 3584 MiB");
     if (c->record && c->replay)
         return fail(err, size, "recording and replaying exclude each other");
+    const struct cpu_model *model = c->cpu ? cpu_model_find(c->cpu) : cpu_model_default();
+    if (!model)
+        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", c->cpu);
+    if (c->kernel && model->isa < ISA_386)
+        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
     if (c->kernel) {
         o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
         if (!o->kernel)
             return false;
     }
-    if (!build_cpu(o, ram, c->cpu, err, size) || !build_jit(o, c, err, size))
+    if (!build_cpu(o, ram, model, err, size) || !build_jit(o, c, err, size))
         return false;
     clock_init(&o->clock);
+    if (model->kips != NS_PER_MS)
+        clock_set_scale(&o->clock, NS_PER_MS, model->kips);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);
@@ -380,7 +383,7 @@ static u64 next_tick(struct orrery *o)
 /* Halted, with nothing that could ever end it. */
 static bool stuck(const struct cpu *cpu)
 {
-    return (cpu->events & EV_HALT) && !(cpu->eflags & FLAG_IF) && !cpu_interrupt_pending(cpu);
+    return (cpu->events & EV_HALT) && !cpu_may_wake(cpu);
 }
 
 /* The journal has ended: what ended the recorded run, if it was the guest. */
@@ -440,7 +443,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
         }
         if (cpu_icount(o->cpu) >= end)
             return ORRERY_RUNNING;
-        if ((o->cpu->events & EV_HALT) && !cpu_interrupt_pending(o->cpu))
+        if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
         u64 until = next_tick(o);
         jit_run(o->jit, until < end ? until : end);
@@ -455,24 +458,34 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
     return stop;
 }
 
+/* Ticks until something is due; CLOCK_NEVER. */
+static u64 idle_ticks(struct orrery *o)
+{
+    u64 next = next_tick(o), now = cpu_icount(o->cpu);
+    if (next == CLOCK_NEVER)
+        return CLOCK_NEVER;
+    return next > now ? next - now : 0;
+}
+
 uint64_t orrery_idle_ns(const struct orrery *o)
 {
-    struct orrery *m = (struct orrery *)o;
-    u64 next = next_tick(m), now = cpu_icount(o->cpu);
-    if (next == CLOCK_NEVER)
+    u64 ticks = idle_ticks((struct orrery *)o);
+    if (ticks == CLOCK_NEVER)
         return UINT64_MAX;
-    return next > now ? next - now : 0;
+    return muldiv64(ticks, NS_PER_MS, o->cpu->model->kips);
 }
 
 void orrery_idle_skip(struct orrery *o, uint64_t ns)
 {
-    u64 left = orrery_idle_ns(o);
-    if (left == UINT64_MAX)
+    u64 left = idle_ticks(o), kips = o->cpu->model->kips;
+    if (left == CLOCK_NEVER)
         return;
-    if (ns > left)
-        ns = left;
-    o->cpu->icount_end += ns; /* budget unchanged: the count moves on by ns */
-    o->idle_ticks += ns;
+    /* At least a tick, or a slow CPU would never get on by small steps. */
+    u64 ticks = ns >= orrery_idle_ns(o) ? left : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS);
+    if (ticks > left)
+        ticks = left;
+    o->cpu->icount_end += ticks; /* budget unchanged: the count moves on */
+    o->idle_ticks += ticks;
 }
 
 /* -- input, output, inspection -- */

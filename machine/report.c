@@ -3,6 +3,7 @@
 #include "machine/machine.h"
 
 #include "base/hash.h"
+#include "cpu/cpuid.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -27,6 +28,7 @@ static void hash_fpu(struct hash *h, const struct x87 *f)
 static void hash_msrs(struct hash *h, const struct cpu *cpu)
 {
     hash_u64(h, cpu->tsc_offset);
+    hash_u64(h, cpu->tsc_aux);
     hash_u64(h, cpu->msr.sysenter_cs | (u64)cpu->msr.sysenter_esp << 32);
     hash_u64(h, cpu->msr.sysenter_eip);
     hash_u64(h, cpu->msr.efer);
@@ -60,7 +62,7 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu->cr0 | (u64)cpu->cr2 << 32);
     hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
     for (unsigned i = 0; i < 8; i++)
-        hash_u64(h, cpu->dr[i]);
+        hash_u64(h, cpu->dr[i] | (u64)cpu->test_regs[i] << 32);
     hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->rep_more << 9 | (u64)events << 32);
     hash_u64(h, cpu->debug_hits);
     hash_u64(h, cpu->smbase | (u64)cpu->smm << 32);
@@ -73,6 +75,8 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
         hash_u64(h, cpu->xmm[i].q[1]);
     }
     hash_msrs(h, cpu);
+    hash_u64(h, cpu->monitor.pa | (u64)cpu->monitor.armed << 63);
+    hash_bytes(h, cpu->monitor.line, sizeof(cpu->monitor.line));
     hash_u64(h, cpu_icount(cpu));
 }
 
@@ -148,7 +152,7 @@ void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)
     fprintf(out, "accelerator: %s\n", o->accel);
     fprintf(out, "guest instructions retired: %" PRIu64 "\n", retired);
     fprintf(out, "virtual seconds: %.6f (halted %.6f)\n", (double)orrery_time_ns(o) / 1e9,
-            (double)o->idle_ticks / 1e9);
+            (double)o->idle_ticks / o->cpu->model->kips / 1e3);
     fprintf(out, "blocks translated: %" PRIu64 " (%" PRIu64 " instructions)\n", s.blocks,
             s.guest_insns);
     fprintf(out, "blocks invalidated by writes: %" PRIu64 "\n", s.invalidated);

@@ -14,7 +14,8 @@ struct mmu {
     bool smm;          /* the CPU is in SMM: the chipset shows it SMRAM */
     bool code_written; /* a walk has set A or D in a line that holds translated code */
     u64 pdpte[4];      /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;      /* ANDed onto physical addresses: ~0 or ~(1 << 20) */
+    u64 a20_mask;      /* ANDed onto physical addresses: the address lines that there are, but for
+                          a gated A20 */
     u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
     bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
     u32 phys_gen;      /* phys_generation() that the TLB was filled under */

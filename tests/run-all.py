@@ -19,9 +19,9 @@ VARIANTS = [
     ("build", {}, ["--buildtype=release", *WERROR], None),
 ]
 FULL = [
-    ("build-clang", {"CC": "clang"}, ["--buildtype=debugoptimized", *WERROR], ["unit", "oracle"]),
+    ("build-clang", {"CC": "clang"}, ["--buildtype=debugoptimized", *WERROR], ["unit", "oracle", "traces"]),
     ("build-sanitize", {}, ["--buildtype=debugoptimized", "-Db_sanitize=address,undefined", *WERROR],
-     ["unit", "oracle", "sanitized"]),
+     ["unit", "oracle", "sanitized", "traces"]),
 ]
 TEST_ENV = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
 
@@ -74,6 +74,8 @@ def count_test(tally, folder, result):
     name = f"{folder}: {result['name']}"
     good = result["result"] in ("OK", "EXPECTEDFAIL")
     if result["result"] == "SKIP":
+        why = re.search(r"^SKIP.*", result.get("stdout", ""), re.M)
+        print(f"{name}: {why.group(0) if why else 'SKIP'}")
         tally.skipped += 1
         return
     passed, skipped, bad = inner_counts(result.get("stdout", "") + result.get("stderr", "")) or (int(good), 0, 0)

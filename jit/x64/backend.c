@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/vec.h"
+
 enum { MIN_CACHE = 1 << 20, MAX_CACHE = 1 << 30 }; /* bytes; jumps reach 2 GiB */
 
 /* SDM 1, 11.6.6: a mask of 0 stands for FFBF, all but DAZ. */
@@ -21,10 +23,23 @@ static bool host_has_daz(void)
 
 static void find_features(struct x64 *be)
 {
+    static const struct {
+        u32 bit;
+        u16 attr;
+    } ecx[] = {
+        {bit_SSE3, VA_SSE3},    {bit_SSSE3, VA_SSSE3}, {bit_SSE4_1, VA_SSE41},
+        {bit_SSE4_2, VA_SSE42}, {bit_AES, VA_AES},     {bit_PCLMUL, VA_PCLMUL},
+    };
     unsigned a, b, c, d;
-    be->bmi2 = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_BMI2);
-    be->sse3 = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSE3);
-    be->ssse3 = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSSE3);
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        be->bmi2 = b & bit_BMI2;
+        be->vec |= b & bit_SHA ? VA_SHA : 0;
+    }
+    if (__get_cpuid(1, &a, &b, &c, &d)) {
+        be->popcnt = c & bit_POPCNT;
+        for (unsigned i = 0; i < ARRAY_LEN(ecx); i++)
+            be->vec |= c & ecx[i].bit ? ecx[i].attr : 0;
+    }
     be->daz = host_has_daz();
 }
 

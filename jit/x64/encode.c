@@ -314,6 +314,14 @@ void x_imul_rri(struct enc *e, unsigned d, unsigned s, s32 imm)
     imm_sized(e, byte ? 1 : 4, (u32)imm);
 }
 
+/* F2 is the mandatory prefix, before which 66 may stand. */
+void x_crc32(struct enc *e, unsigned size, unsigned d, unsigned s)
+{
+    if (size == 2)
+        x_byte(e, 0x66);
+    x_rr(e, (size == 1 ? 0xf0 | XO_BRM : 0xf1) | XO_0F38 | XO_F2, d, s);
+}
+
 void x_bswap(struct enc *e, unsigned d)
 {
     if (d >= 8)

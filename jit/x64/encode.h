@@ -136,6 +136,7 @@ void x_unary(struct enc *e, unsigned n, unsigned size, unsigned d);  /* F7 /n: 2
 void x_incdec(struct enc *e, unsigned n, unsigned size, unsigned d); /* FF /n: 0 INC, 1 DEC */
 void x_imul_rr(struct enc *e, unsigned size, unsigned d, unsigned s);
 void x_imul_rri(struct enc *e, unsigned d, unsigned s, s32 imm);
+void x_crc32(struct enc *e, unsigned size, unsigned d, unsigned s); /* SSE4.2; size 1, 2, 4 */
 void x_bswap(struct enc *e, unsigned d);
 void x_bt_ri(struct enc *e, unsigned a, unsigned bit);
 void x_bt_mi(struct enc *e, struct x_mem m, unsigned bit);

@@ -5,6 +5,8 @@
  * run. */
 #include "jit/x64/lower.h"
 
+#include "cpu/vec.h"
+
 static void put_arg(struct lower *l, unsigned n, struct irv x)
 {
     struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
@@ -14,8 +16,29 @@ static void put_arg(struct lower *l, unsigned n, struct irv x)
         x_store(&l->e, 4, word, ra_use(l, x));
 }
 
+/* Helpers that the host has an instruction for. */
+static bool lower_native_call(struct lower *l, const struct ir_insn *o)
+{
+    static const u8 sizes[] = {1, 2, 4};
+    unsigned n = o->imm - HELPER_crc32_8;
+    if (o->imm == HELPER_popcnt && l->be->popcnt) {
+        unsigned a = ra_use(l, o->a);
+        x_rr(&l->e, 0xb8 | XO_0F | XO_F3 | XO_FL, ra_def(l, o->d, o->a), a);
+        return true;
+    }
+    if (n >= ARRAY_LEN(sizes) || !(l->be->vec & VA_SSE42))
+        return false;
+    unsigned sum = ra_use(l, o->a), data = ra_use(l, o->b), r = ra_scratch(l);
+    x_mov_rr(&l->e, 4, r, sum);
+    x_crc32(&l->e, sizes[n], r, data);
+    x_mov_rr(&l->e, 4, ra_def(l, o->d, IR_NONE), r);
+    return true;
+}
+
 void lower_call(struct lower *l, const struct ir_insn *o)
 {
+    if (lower_native_call(l, o))
+        return;
     const struct helper_info *h = &helper_info[o->imm];
     const struct irv args[4] = {o->a, o->b, o->c, o->e};
     if (h->flags & (HF_FAULT | HF_FLAGS_R | HF_FLAGS_W | HF_REGS))

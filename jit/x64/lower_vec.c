@@ -26,6 +26,10 @@ enum {
     MOVHPS_STORE = 0x17 | XO_0F,
     PEXTRW = 0xc5 | XO_0F | XO_66,
     PINSRW = 0xc4 | XO_0F | XO_66,
+    PEXTRB = 0x14 | XO_0F3A | XO_66,
+    PEXTRD = 0x16 | XO_0F3A | XO_66,
+    PINSRB = 0x20 | XO_0F3A | XO_66,
+    PINSRD = 0x22 | XO_0F3A | XO_66,
     PUNPCKLQDQ = 0x6c | XO_0F | XO_66,
     SHIFT_Q = 0x73 | XO_0F | XO_66,
     PSRLDQ = 3, /* SHIFT_Q's ModRM.reg */
@@ -83,9 +87,10 @@ static void leave(struct lower *l)
 /* How an MMX operation is done with XMM registers whose upper halves are 0. */
 enum mmx_way {
     MMX_SAME,
-    MMX_JOIN, /* both operands as the halves of one, taken twice: packs and horizontal sums */
-    MMX_HIGH, /* by the operation on low halves, of whose result it is the upper half */
-    MMX_NONE,
+    MMX_JOIN,  /* both operands as the halves of one, taken twice: packs and horizontal sums */
+    MMX_HIGH,  /* by the operation on low halves, of whose result it is the upper half */
+    MMX_TWICE, /* the first operand in both halves: bit 3 of an index does not matter */
+    MMX_SHIFT, /* PALIGNR: both operands as the halves of one, shifted */
 };
 
 static enum mmx_way mmx_way(enum vec_op op)
@@ -103,25 +108,9 @@ static enum mmx_way mmx_way(enum vec_op op)
     case VEC_OP_mm_punpckhbw:
     case VEC_OP_mm_punpckhwd:
     case VEC_OP_mm_punpckhdq: return MMX_HIGH;
-    case VEC_OP_mm_pshufb:
-    case VEC_OP_mm_palignr: return MMX_NONE;
+    case VEC_OP_mm_pshufb: return MMX_TWICE;
+    case VEC_OP_mm_palignr: return MMX_SHIFT;
     default: return MMX_SAME;
-    }
-}
-
-static bool is_sse3(enum vec_op op)
-{
-    switch (op) {
-    case VEC_OP_movsldup:
-    case VEC_OP_movshdup:
-    case VEC_OP_movddup:
-    case VEC_OP_haddps:
-    case VEC_OP_haddpd:
-    case VEC_OP_hsubps:
-    case VEC_OP_hsubpd:
-    case VEC_OP_addsubps:
-    case VEC_OP_addsubpd: return true;
-    default: return false;
     }
 }
 
@@ -130,7 +119,7 @@ static bool host_has(const struct x64 *be, enum vec_op op)
     const struct vec_op_info *v = &vec_op_info[op];
     if ((v->attr & VA_SOFT) || ((v->attr & VA_FP) && !be->daz))
         return false;
-    return v->map == MAP_0F ? be->sse3 || !is_sse3(op) : be->ssse3;
+    return !(v->attr & VA_HOST & ~be->vec);
 }
 
 static enum vec_op op_of(const struct ir_insn *o)
@@ -153,9 +142,10 @@ static bool is_native(const struct lower *l, const struct ir_insn *o)
     case VS_X: return xmm_at(dst) != NOT_XMM && is_operand(src);
     case VS_XR: return xmm_at(dst) != NOT_XMM && !overlaps_xmm(src, 4);
     case VS_RX: return !overlaps_xmm(dst, 4) && is_operand(src);
-    case VS_F: return is_operand(dst) && is_operand(src);
-    case VS_M:
-        return mmx_way(op_of(o)) != MMX_NONE && !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
+    case VS_F:
+    case VS_SI:
+    case VS_SM: return is_operand(dst) && is_operand(src);
+    case VS_M: return !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
     case VS_RM: return !overlaps_xmm(dst, 4) && !overlaps_xmm(src, 8);
     default: return false;
     }
@@ -206,26 +196,68 @@ static void emit_to_field(struct lower *l, const struct ir_insn *o, u32 opcode, 
     x_store(&l->e, 4, cpu_at((s32)o->imm), r);
 }
 
-/* scratch[0] = flags of the comparison, which the host's remain; its OF, SF and AF are 0, as the
- * guest's will be. */
-static void emit_compare(struct lower *l, const struct ir_insn *o)
+/* scratch[0] = flags of the comparison, which the host's remain. Of COMISS and its kin the second
+ * and third result overrule those before; those of others add up. No AF comes of any. */
+static void keep_flags(struct lower *l, bool overrule)
 {
     static const struct {
         u8 cc;
-        u32 value;
-    } results[] = {{CC_B, FLAG_CF}, {CC_E, FLAG_ZF}, {CC_P, FLAG_ZF | FLAG_PF | FLAG_CF}};
-    unsigned r = ra_scratch(l), t = ra_scratch(l);
-    unsigned d = operand(l, o->imm, XMM_B);
-    x_rr(&l->e, opcode_of(&vec_op_info[op_of(o)]), d, operand(l, o->a.v, XMM_A));
+        u32 value, alone;
+    } results[] = {{CC_B, FLAG_CF, FLAG_CF},
+                   {CC_E, FLAG_ZF, FLAG_ZF},
+                   {CC_P, FLAG_ZF | FLAG_PF | FLAG_CF, 0},
+                   {CC_S, 0, FLAG_SF},
+                   {CC_O, 0, FLAG_OF}};
+    unsigned r = ra_scratch(l), t = ra_scratch(l), zero = overrule ? r : ra_scratch(l);
     l->e.flags_gen++;
     x_mov_ri(&l->e, r, 0);
+    if (!overrule)
+        x_mov_ri(&l->e, zero, 0);
     for (unsigned n = 0; n < ARRAY_LEN(results); n++) {
-        x_mov_ri(&l->e, t, results[n].value);
-        x_cmov(&l->e, (enum x_cc)results[n].cc, r, t);
+        u32 value = overrule ? results[n].value : results[n].alone;
+        if (!value)
+            continue;
+        x_mov_ri(&l->e, t, value);
+        if (overrule) {
+            x_cmov(&l->e, (enum x_cc)results[n].cc, r, t);
+        } else {
+            x_cmov(&l->e, (enum x_cc)(results[n].cc ^ 1), t, zero);
+            x_lea(&l->e, 4, r, x_idx(r, t, 0, 0));
+        }
     }
     x_store(&l->e, 4, cpu_at(CPU_OFF(scratch[0])), r);
     l->vec.flags_at = l->i;
     l->vec.flags_gen = l->e.flags_gen;
+}
+
+static void emit_compare(struct lower *l, const struct ir_insn *o)
+{
+    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    unsigned d = operand(l, o->imm, XMM_B);
+    x_rr(&l->e, opcode_of(v), d, operand(l, o->a.v, XMM_A));
+    keep_flags(l, v->attr & VA_FP);
+}
+
+/* The host's instruction has its lengths in EAX and EDX and leaves its index in ECX: the guest's
+ * are put aside. */
+static void emit_strings(struct lower *l, const struct ir_insn *o)
+{
+    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    static const u8 fixed[] = {RCX, RAX, RDX};
+    unsigned count = v->attr & VA_LEN ? 3 : v->shape == VS_SI ? 1 : 0, saved[3];
+    unsigned d = operand(l, o->imm, XMM_B), s = operand(l, o->a.v, XMM_A);
+    for (unsigned n = 0; n < count; n++)
+        x_mov_rr(&l->e, 4, saved[n] = ra_scratch(l), fixed[n]);
+    for (unsigned n = 1; n < count; n++)
+        x_load(&l->e, 4, fixed[n], cpu_at(CPU_OFF(scratch[1 + n])));
+    x_rr(&l->e, opcode_of(v), d, s);
+    emit_imm(l, o);
+    if (v->shape == VS_SI)
+        x_store(&l->e, 4, cpu_at(CPU_OFF(scratch[1])), RCX);
+    for (unsigned n = 0; n < count; n++)
+        x_mov_rr(&l->e, 4, fixed[n], saved[n]);
+    ra_unlock_all(l);
+    keep_flags(l, false);
 }
 
 /* VEC, LDS, FLAGS: as cpu/sem_vec.c makes it */
@@ -255,8 +287,17 @@ static void emit_mmx(struct lower *l, const struct ir_insn *o)
     if (v->ext < 0)
         load_mmx_source(l, o, XMM_A);
     x_rm(&l->e, MOVQ_LOAD, XMM_B, dst);
+    if (way == MMX_SHIFT) {
+        x_rr(&l->e, PUNPCKLQDQ, XMM_A, XMM_B);
+        x_rr(&l->e, SHIFT_Q, PSRLDQ, XMM_A);
+        emit_imm(l, o);
+        x_rm(&l->e, MOVQ_STORE, XMM_A, dst);
+        return;
+    }
     if (way == MMX_JOIN)
         x_rr(&l->e, PUNPCKLQDQ, XMM_B, XMM_A);
+    if (way == MMX_TWICE)
+        x_rr(&l->e, PUNPCKLQDQ, XMM_B, XMM_B);
     if (way == MMX_HIGH)
         opcode -= 8; /* PUNPCKL.. */
     x_rr(&l->e, opcode, v->ext >= 0 ? (unsigned)v->ext : XMM_B,
@@ -279,6 +320,8 @@ static void emit_native(struct lower *l, const struct ir_insn *o)
     case VS_XR: emit_xmm(l, o); break;
     case VS_RX: emit_to_field(l, o, opcode_of(v), operand(l, o->a.v, XMM_A)); break;
     case VS_F: emit_compare(l, o); break;
+    case VS_SI:
+    case VS_SM: emit_strings(l, o); break;
     case VS_M: emit_mmx(l, o); break;
     case VS_RM:
         load_mmx_source(l, o, XMM_A);
@@ -351,6 +394,7 @@ static u32 find_taker(const struct lower *l)
         if (o->op == IR_VEC) {
             unsigned shape = vec_op_info[op_of(o)].shape;
             bool takes = shape == VS_X || shape == VS_RX || shape == VS_F || shape == VS_M ||
+                         shape == VS_SI || shape == VS_SM ||
                          (op_of(o) == VEC_OP_movd && l->ir->ops[l->i].size == 4);
             return takes && o->a.v == SCRATCH && o->imm != SCRATCH && is_native(l, o) ? i : 0;
         }
@@ -430,13 +474,14 @@ void slow_vector(struct lower *l, const struct ool *q)
 
 /* -- parts of registers, MXCSR -- */
 
-/* A word of an XMM register: the register; the word's number in *word. */
-static s32 word_at(const struct ir_insn *o, unsigned *word)
+/* A lane of an XMM register that the host can move alone: the register; the lane's number in *n. */
+static s32 lane_at(const struct lower *l, const struct ir_insn *o, unsigned *n)
 {
     u32 rel = o->imm - (u32)xmm_offset(0);
-    if (o->size != 2 || !overlaps_xmm(o->imm, 2) || rel % 2)
+    if (!overlaps_xmm(o->imm, o->size) || rel % o->size ||
+        (o->size != 2 && !(l->be->vec & VA_SSE41)))
         return NOT_XMM;
-    *word = rel / 2 % 8;
+    *n = rel % sizeof(union xmm) / o->size;
     return (s32)(rel / sizeof(union xmm));
 }
 
@@ -449,29 +494,33 @@ static bool is_held(const struct ir_insn *o)
 
 bool lower_vec_lds(struct lower *l, const struct ir_insn *o)
 {
-    unsigned word;
-    s32 x = word_at(o, &word);
+    unsigned n;
+    s32 x = lane_at(l, o, &n);
     if (!is_held(o))
         return false;
-    if (x != NOT_XMM) {
-        enter(l, VU_XMM);
-        x_rr(&l->e, PEXTRW, ra_def(l, o->d, IR_NONE), (unsigned)x);
-        x_byte(&l->e, word);
-        return true;
-    }
     if (xmm_at(o->imm) != NOT_XMM && o->size == 4) {
         enter(l, VU_XMM);
         x_rr(&l->e, MOVD_FROM, (unsigned)xmm_at(o->imm), ra_def(l, o->d, IR_NONE));
         return true;
     }
-    leave(l);
-    return false;
+    if (x == NOT_XMM) {
+        leave(l);
+        return false;
+    }
+    enter(l, VU_XMM);
+    unsigned d = ra_def(l, o->d, IR_NONE);
+    if (o->size == 2)
+        x_rr(&l->e, PEXTRW, d, (unsigned)x);
+    else
+        x_rr(&l->e, o->size == 1 ? PEXTRB : PEXTRD, (unsigned)x, d);
+    x_byte(&l->e, n);
+    return true;
 }
 
 bool lower_vec_sts(struct lower *l, const struct ir_insn *o)
 {
-    unsigned word;
-    s32 x = word_at(o, &word);
+    unsigned n;
+    s32 x = lane_at(l, o, &n);
     if (!is_held(o))
         return false;
     if (x == NOT_XMM) {
@@ -479,7 +528,11 @@ bool lower_vec_sts(struct lower *l, const struct ir_insn *o)
         return false;
     }
     enter(l, VU_XMM);
-    x_rr(&l->e, PINSRW, (unsigned)x, ra_use(l, o->a));
-    x_byte(&l->e, word);
+    x_rr(&l->e,
+         o->size == 1   ? PINSRB
+         : o->size == 2 ? PINSRW
+                        : PINSRD,
+         (unsigned)x, ra_use(l, o->a));
+    x_byte(&l->e, n);
     return true;
 }

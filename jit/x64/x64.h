@@ -71,7 +71,8 @@ struct lower;
 struct x64 {
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
-    bool bmi2, sse3, ssse3;
+    bool bmi2, popcnt;
+    u16 vec;  /* VA_HOST bits of cpu/vec.h that the host has */
     bool daz; /* MXCSR has all that a guest may set */
     struct run_return (*enter)(struct cpu *cpu, const void *code);
     struct lower *lower; /* work area of compile() */

@@ -4,15 +4,19 @@
 
 #include "cpu/flags.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <string.h>
 
 /* Not for user mode, or not comparable with a process of the host. */
 static const char *const excluded[] = {
-    "sysenter", "sysexit", "cpuid", "rdtsc",  "rdpmc",   "iret",  "popf",    "pushf",   "hlt",
-    "int",      "int1",    "in",    "out",    "ins",     "outs",  "lcall",   "ljmp",    "retf",
-    "les",      "lds",     "lss",   "lfs",    "lgs",     "sgdt",  "sidt",    "sldt",    "str",
-    "smsw",     "verr",    "verw",  "lar",    "lsl",     "wait",  "clflush", "cli",     "sti",
-    "ud0",      "ud1",     "arpl",  "fxsave", "fxrstor", "rcpps", "rcpss",   "rsqrtps", "rsqrtss",
+    "sysenter", "sysexit", "cpuid", "rdtsc",   "rdpmc",   "iret",    "popf",  "pushf",
+    "hlt",      "int",     "int1",  "in",      "out",     "ins",     "outs",  "lcall",
+    "ljmp",     "retf",    "les",   "lds",     "lss",     "lfs",     "lgs",   "sgdt",
+    "sidt",     "sldt",    "str",   "smsw",    "verr",    "verw",    "lar",   "lsl",
+    "wait",     "clflush", "cli",   "sti",     "ud0",     "ud1",     "arpl",  "fxsave",
+    "fxrstor",  "rcpps",   "rcpss", "rsqrtps", "rsqrtss", "monitor", "mwait", "rdtscp",
 };
 
 /* Flags left undefined (SDM volume 2). Shift and rotate counts decide for themselves, below. */
@@ -82,14 +86,46 @@ static u32 edge(u64 *seed)
     }
 }
 
-/* The host's own generation of vector instructions. */
-static enum isa host_isa(void)
+/* ISA_BIT()s of what the host's CPU has: all generations, and the extensions that CPUID reports. */
+static u64 host_isas(void)
 {
+    static const struct {
+        u32 leaf, bit;
+        u8 reg; /* EAX to EDX */
+        u8 isa;
+    } rows[] = {
+        {1, 23, 3, ISA_MMX},
+        {1, 24, 3, ISA_FXSR},
+        {1, 25, 3, ISA_SSE},
+        {1, 25, 3, ISA_MMXEXT},
+        {1, 26, 3, ISA_SSE2},
+        {1, 19, 3, ISA_CLFLUSH},
+        {1, 0, 2, ISA_SSE3},
+        {1, 9, 2, ISA_SSSE3},
+        {1, 19, 2, ISA_SSE41},
+        {1, 20, 2, ISA_SSE42},
+        {1, 23, 2, ISA_POPCNT},
+        {1, 22, 2, ISA_MOVBE},
+        {1, 25, 2, ISA_AES},
+        {1, 1, 2, ISA_PCLMUL},
+        {7, 29, 1, ISA_SHA},
+        {0x80000001, 31, 3, ISA_3DNOW},
+        {0x80000001, 30, 3, ISA_3DNOWEXT},
+    };
+    static u64 isas;
+
+    if (isas)
+        return isas;
+    isas = (ISA_BIT(ISA_GENERATIONS) - 1) | ISA_BIT(ISA_PREFETCHW);
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("ssse3") ? ISA_SSSE3 : ISA_SSE2;
-#else
-    return ISA_SSE2;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned r[4];
+        if (__get_cpuid_count(rows[i].leaf, 0, r, r + 1, r + 2, r + 3) &&
+            (r[rows[i].reg] >> rows[i].bit & 1))
+            isas |= ISA_BIT(rows[i].isa);
+    }
 #endif
+    return isas;
 }
 
 /* A quadword of edges for one of: bytes, integers, float32, float64. */
@@ -151,7 +187,7 @@ static void make_fx(u8 *fx, u64 *seed)
 
 static bool is_excluded(const struct insn_row *row)
 {
-    if (row->isa == ISA_FPU || row->isa > host_isa() || (row->attr & IA_PRIV))
+    if (row->isa == ISA_FPU || !(host_isas() >> row->isa & 1) || (row->attr & IA_PRIV))
         return true;
     for (unsigned i = 0; i < ARRAY_LEN(excluded); i++)
         if (!strcmp(row->name, excluded[i]))
@@ -235,7 +271,7 @@ static bool put_memory(struct encoder *e, unsigned reg)
 static bool put_modrm(struct encoder *e, const struct insn_row *row)
 {
     u64 *seed = e->seed;
-    unsigned reg = row->reg >= 0 ? (unsigned)row->reg : below(seed, 8);
+    unsigned reg = row->reg >= 0 ? (unsigned)row->reg & 7 : below(seed, 8);
     bool can_mem = insn_row_takes_mem(row), can_reg = insn_row_takes_reg(row);
     e->mem = can_mem && (!can_reg || below(seed, 2));
     if (!e->mem) {
@@ -261,6 +297,10 @@ static void put_prefixes(struct encoder *e, const struct insn_row *row)
     if (row->mand != MP_ANY) {
         static const u8 bytes[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
         e->aligned = below(seed, 8);
+        if (has_op(row, OP_Ev, OP_Ev) && below(seed, 3) == 0) { /* POPCNT, CRC32 */
+            put(e, 0x66, 1);
+            e->opsize16 = true;
+        }
         if (bytes[row->mand])
             put(e, bytes[row->mand], 1);
     } else if (!branch && below(seed, 3) == 0) {
@@ -279,17 +319,25 @@ static void put_prefixes(struct encoder *e, const struct insn_row *row)
 
 static void put_opcode(struct encoder *e, const struct insn_row *row)
 {
-    static const u8 escapes[][2] = {
-        [MAP_0F] = {0x0f}, [MAP_0F38] = {0x0f, 0x38}, [MAP_0F3A] = {0x0f, 0x3a}};
+    static const u8 escapes[][2] = {[MAP_0F] = {0x0f},
+                                    [MAP_0F38] = {0x0f, 0x38},
+                                    [MAP_0F3A] = {0x0f, 0x3a},
+                                    [MAP_3DNOW] = {0x0f, 0x0f}};
     if (row->map != MAP_1B)
         put(e, 0x0f, 1);
     if (row->map > MAP_0F)
         put(e, escapes[row->map][1], 1);
+    if (row->map == MAP_3DNOW) /* its opcode comes last */
+        return;
     put(e, row->opcode + (has_op(row, OP_Zb, OP_Zv) ? below(e->seed, 8) : 0), 1);
 }
 
 static void put_immediates(struct encoder *e, const struct insn_row *row)
 {
+    if (row->map == MAP_3DNOW) {
+        put(e, row->opcode, 1);
+        return;
+    }
     for (unsigned i = 0; i < 3; i++) {
         switch (row->op[i]) {
         case OP_Ib:

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/excp.h"
 #include "cpu/lift.h"
@@ -150,9 +151,9 @@ static inline void rig_verify(const struct rig *r, const char *when)
 }
 
 /* Lifts len bytes of code in the CPU's mode; true if the last instruction repeats itself. */
-static inline bool rig_lift(struct rig *r, unsigned len, enum isa isa, bool optimize)
+static inline bool rig_lift(struct rig *r, unsigned len, u64 isas, bool optimize)
 {
-    struct lift l = {.ir = r->ir, .mode = r->cpu->mode, .isa = isa};
+    struct lift l = {.ir = r->ir, .mode = r->cpu->mode, .isas = isas, .gen = r->cpu->model->isa};
     u32 off = r->code & PAGE_MASK;
     bool repeats = false;
     unsigned pos = 0;

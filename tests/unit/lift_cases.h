@@ -150,7 +150,7 @@ static inline void load_state(struct rig *r, const struct state *s, enum env env
 
 static inline bool lift_code(struct rig *r, unsigned len, enum env env, bool optimize)
 {
-    return rig_lift(r, len, env == OLD ? ISA_386 : ISA_COUNT - 1, optimize);
+    return rig_lift(r, len, env == OLD ? ISA_BIT(ISA_386 + 1) - 1 : ISA_ALL, optimize);
 }
 
 /* Runs what was lifted and fills *out. */

@@ -444,6 +444,31 @@ static int count_modrm_forms(struct decoder *d, const u8 *opcode, unsigned n)
     return count;
 }
 
+/* The opcode of 3DNow! stands last. */
+static void test_3dnow(void **state)
+{
+    static const u8 pfadd[] = {0x0f, 0x0f, 0x44, 0x24, 0x10, 0x9e}; /* mm0, [esp + 10] */
+    struct insn in;
+
+    assert_int_equal(decode(*state, pfadd, sizeof(pfadd), true, &in), DECODE_OK);
+    assert_string_equal(insn_row_of(&in)->name, "pfadd");
+    assert_int_equal(in.len, 6);
+    assert_int_equal(in.base, ESP);
+    assert_int_equal(in.disp, 0x10);
+    assert_int_equal(in.opcode, 0x9e);
+    assert_int_equal(in.seg, SEG_SS);
+    for (unsigned n = 0; n < sizeof(pfadd); n++)
+        assert_int_equal(decode(*state, pfadd, n, true, &in), DECODE_MORE);
+    assert_int_equal(result(state, true, BYTES(0x0f, 0x0f, 0x44, 0x24, 0x10, 0x9f)), DECODE_UD);
+    assert_int_equal(
+        decode(*state, (const u8[]){0x0f, 0x0f, 0x06, 0x34, 0x12, 0xb4}, 6, false, &in),
+        DECODE_OK); /* pfmul mm0, [1234] */
+    assert_string_equal(insn_row_of(&in)->name, "pfmul");
+    assert_int_equal(in.disp, 0x1234);
+    assert_int_equal(decode(*state, (const u8[]){0x0f, 0x0f, 0xc1, 0xbf}, 4, true, &in), DECODE_OK);
+    assert_string_equal(insn_row_of(&in)->name, "pavgusb");
+}
+
 /* Rows of one opcode must agree on ModRM, and every row must be reachable. */
 static void test_table(void **state)
 {
@@ -451,9 +476,10 @@ static void test_table(void **state)
         const struct insn_row *row = &insn_table[r];
         static const u8 mand_byte[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
         u8 b[20] = {0};
-        unsigned n = 0, found = 0, step = 1;
+        unsigned n = 0, found = 0, step = 1, until = row->attr >> IA_UNTIL_SHIFT & 7;
         struct insn in;
 
+        decoder_set_isa(*state, until ? until - 1 : ISA_COUNT - 1);
         for (unsigned q = 0; q < insn_table_len; q++)
             if (insn_table[q].map == row->map && insn_table[q].opcode == row->opcode)
                 assert_int_equal(insn_row_has_modrm(row), insn_row_has_modrm(&insn_table[q]));
@@ -464,8 +490,11 @@ static void test_table(void **state)
         if (row->map != MAP_1B)
             b[n++] = 0x0f;
         if (row->map > MAP_0F)
-            b[n++] = row->map == MAP_0F38 ? 0x38 : 0x3a;
-        b[n++] = row->opcode + step - 1;
+            b[n++] = row->map == MAP_0F38 ? 0x38 : row->map == MAP_0F3A ? 0x3a : 0x0f;
+        if (row->map == MAP_3DNOW) /* behind whatever the operand takes */
+            memset(b + n, row->opcode, sizeof(b) - n);
+        else
+            b[n++] = row->opcode + step - 1;
         for (unsigned modrm = 0; modrm < 256; modrm++) {
             b[n] = modrm;
             found += decode(*state, b, sizeof(b), true, &in) == DECODE_OK && in.row == r;
@@ -476,8 +505,9 @@ static void test_table(void **state)
         assert_non_null(row->sem);
         assert_true(insn_row_takes_reg(row) || insn_row_takes_mem(row));
     }
+    decoder_set_isa(*state, ISA_COUNT - 1);
     assert_int_equal(count_modrm_forms(*state, (const u8[]){0x8d}, 1), 192); /* LEA: memory only */
-    assert_int_equal(count_modrm_forms(*state, (const u8[]){0x0f, 0x01}, 2), 5 * 24 + 2 * 32 + 8);
+    assert_int_equal(count_modrm_forms(*state, (const u8[]){0x0f, 0x01}, 2), 5 * 24 + 2 * 32 + 5);
 }
 
 /* Any bytes at all: no crash, and a length within what was given. */
@@ -515,8 +545,8 @@ int main(void)
         cmocka_unit_test(test_invalid),      cmocka_unit_test(test_odd_but_valid),
         cmocka_unit_test(test_x87),          cmocka_unit_test(test_truncation),
         cmocka_unit_test(test_memo),         cmocka_unit_test(test_memo_speed),
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_table),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_text),         cmocka_unit_test(test_3dnow),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_random),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

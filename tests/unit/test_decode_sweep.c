@@ -37,12 +37,9 @@ static const struct reviewed {
 } reviewed[] = {
     {ONLY_OURS, MAP_1B, 0xd8, 0xdf, 0xff, MOD_BOTH, ANY,
      "undefined ESC codes are sem_x87's to refuse"},
-    {ONLY_OURS, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE,
-     "sem_set_ac refuses what is neither CLAC nor STAC"},
-    {NAME, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
-    {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
-    {WIDTH, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, MP_NONE, "likewise"},
     {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x04, MOD_MEM, ANY, "LGDT is privileged; Zydis forgot it"},
+    {ATTRIBUTE, MAP_0F, 0x01, 0x01, 0x02, MOD_REG, ANY,
+     "MONITOR and MWAIT are #UD, not #GP, outside CPL 0"},
     {WIDTH, MAP_0F, 0x1e, 0x1e, 0xff, MOD_REG, ANY,
      "Zydis keeps a hint NOP's 66; no operand is read"},
     {MEMORY, MAP_0F, 0x0d, 0x0d, 0xff, MOD_MEM, ANY,
@@ -52,6 +49,8 @@ static const struct reviewed {
     {NAME, MAP_0F, 0x18, 0x18, 0xff, MOD_MEM, ANY, "one row for all hints"},
     {MEMORY, MAP_0F, 0xae, 0xae, 0x80, MOD_MEM, MP_NONE,
      "CLFLUSH checks access to a byte, flushes 64"},
+    {IMMEDIATE, MAP_0F, 0x0f, 0x0f, 0xff, MOD_BOTH, ANY,
+     "3DNow!'s opcode counts as an immediate in our rows"},
     {MEMORY, MAP_0F, 0xb9, 0xb9, 0xff, MOD_MEM, ANY, "UD1's operand has no size"},
     {MEMORY, MAP_0F, 0xff, 0xff, 0xff, MOD_MEM, ANY, "UD0's neither"},
     {MEMORY, MAP_1B, 0x8d, 0x8d, 0xff, MOD_MEM, ANY, "LEA has no segment to Zydis"},
@@ -60,25 +59,19 @@ static const struct reviewed {
 /* The instruction sets, by Zydis' names, that no row of ours serves: #UD, as on a processor without
  * them. */
 static const char *const not_implemented[] = {
-    "ADOX_ADCX",   "AES",         "AMD",       "AMD3DNOW",   "AMD_INVLPGB", "AVX",
-    "AVX2",        "AVX512F_KOP", "CET",       "CLFLUSHOPT", "CLWB",        "CLZERO",
-    "ENQCMD",      "GFNI",        "HRESET",    "INVPCID",    "KEYLOCKER",   "KEYLOCKER_WIDE",
-    "MONITOR",     "MONITORX",    "MOVBE",     "MOVDIR",     "PADLOCK_ACE", "PADLOCK_PMM",
-    "PADLOCK_RNG", "PCLMULQDQ",   "PCONFIG",   "PKU",        "POPCNT",      "PT",
-    "RDPID",       "RDPRU",       "RDRAND",    "RDSEED",     "RDTSCP",      "RTM",
-    "SERIALIZE",   "SGX",         "SGX_ENCLV", "SHA",        "SMAP",        "SMX",
-    "SNP",         "SSE4",        "SSE42",     "SSE4A",      "SVM",         "TDX",
-    "VMFUNC",      "VTX",         "WAITPKG",   "XOP",        "XSAVE",       "XSAVEC",
-    "XSAVEOPT",    "XSAVES",      "PCOMMIT",   "RAO_INT",    "WRMSRNS"};
-
-/* The vector sets: likewise, but only while the table has no vector row of that generation. */
-static const struct {
-    const char *set;
-    enum isa isa;
-} vector_sets[] = {
-    {"PENTIUMMMX", ISA_MMX}, {"SSE", ISA_SSE},     {"SSE2", ISA_SSE2},      {"SSE2MMX", ISA_SSE2},
-    {"SSE3", ISA_SSE3},      {"SSSE3", ISA_SSSE3}, {"SSSE3MMX", ISA_SSSE3},
-};
+    "ADOX_ADCX",   "AMD",         "AMD_INVLPGB", "AVX",
+    "AVX2",        "AVX512F_KOP", "CET",         "CLFLUSHOPT",
+    "CLWB",        "CLZERO",      "ENQCMD",      "GFNI",
+    "HRESET",      "INVPCID",     "KEYLOCKER",   "KEYLOCKER_WIDE",
+    "MONITORX",    "MOVDIR",      "PADLOCK_ACE", "PADLOCK_PMM",
+    "PADLOCK_RNG", "PCONFIG",     "PKU",         "PT",
+    "RDPID",       "RDPRU",       "RDRAND",      "RDSEED",
+    "RTM",         "SERIALIZE",   "SGX",         "SGX_ENCLV",
+    "SMAP",        "SMX",         "SNP",         "SSE4A",
+    "SVM",         "TDX",         "VMFUNC",      "VTX",
+    "WAITPKG",     "XOP",         "XSAVE",       "XSAVEC",
+    "XSAVEOPT",    "XSAVES",      "PCOMMIT",     "RAO_INT",
+    "WRMSRNS"};
 
 struct run {
     struct decoder *decoder;
@@ -153,12 +146,14 @@ static unsigned row_mem_bits(const struct insn_row *row, unsigned opsize)
         switch (row->op[i]) {
         case OP_Eb:
         case OP_Mb:
+        case OP_RdMb:
         case OP_Ob:
         case OP_Xb:
         case OP_Yb: return 8;
         case OP_Ew:
         case OP_Mw:
         case OP_RvMw:
+        case OP_RdMw:
         case OP_Ww: return 16;
         case OP_Ed:
         case OP_Md:
@@ -183,13 +178,14 @@ static unsigned row_mem_bits(const struct insn_row *row, unsigned opsize)
 
 /* Mnemonics that differ by taste. */
 static const char *const aliases[][2] = {
-    {"jae", "jnb"},       {"je", "jz"},         {"jne", "jnz"},       {"ja", "jnbe"},
-    {"jge", "jnl"},       {"jg", "jnle"},       {"cmovae", "cmovnb"}, {"cmove", "cmovz"},
-    {"cmovne", "cmovnz"}, {"cmova", "cmovnbe"}, {"cmovge", "cmovnl"}, {"cmovg", "cmovnle"},
-    {"setae", "setnb"},   {"sete", "setz"},     {"setne", "setnz"},   {"seta", "setnbe"},
-    {"setge", "setnl"},   {"setg", "setnle"},   {"lcall", "call"},    {"ljmp", "jmp"},
-    {"retf", "ret"},      {"xlatb", "xlat"},    {"wait", "fwait"},    {"sal", "shl"},
-    {"cbw", "cwde"},      {"cwd", "cdq"},       {"jcxz", "jecxz"},
+    {"jae", "jnb"},          {"je", "jz"},         {"jne", "jnz"},       {"ja", "jnbe"},
+    {"jge", "jnl"},          {"jg", "jnle"},       {"cmovae", "cmovnb"}, {"cmove", "cmovz"},
+    {"cmovne", "cmovnz"},    {"cmova", "cmovnbe"}, {"cmovge", "cmovnl"}, {"cmovg", "cmovnle"},
+    {"setae", "setnb"},      {"sete", "setz"},     {"setne", "setnz"},   {"seta", "setnbe"},
+    {"setge", "setnl"},      {"setg", "setnle"},   {"lcall", "call"},    {"ljmp", "jmp"},
+    {"retf", "ret"},         {"xlatb", "xlat"},    {"wait", "fwait"},    {"sal", "shl"},
+    {"cbw", "cwde"},         {"cwd", "cdq"},       {"jcxz", "jecxz"},    {"pfrsqrt", "pfsqrt"},
+    {"pfrcpit1", "pfcpit1"},
 };
 
 static bool same_name(const struct insn_row *row, const char *zydis)
@@ -302,17 +298,6 @@ static void compare_details(struct run *run, const struct sample *s)
     compare_attributes(run, s);
 }
 
-static bool has_vector_rows(enum isa isa)
-{
-    static const u8 kinds[] = {OP_Pq, OP_Qq, OP_Qd, OP_Nq, OP_Vx,
-                               OP_Wx, OP_Wq, OP_Wd, OP_Ww, OP_Ux};
-
-    for (unsigned r = 0; r < insn_table_len; r++)
-        if (insn_table[r].isa == isa && row_has(&insn_table[r], kinds, sizeof(kinds)))
-            return true;
-    return false;
-}
-
 static bool is_not_implemented(const struct sample *s)
 {
     const char *set = ZydisISASetGetString(s->z.meta.isa_set);
@@ -320,9 +305,6 @@ static bool is_not_implemented(const struct sample *s)
     for (unsigned i = 0; i < ARRAY_LEN(not_implemented); i++)
         if (!strcmp(set, not_implemented[i]))
             return true;
-    for (unsigned i = 0; i < ARRAY_LEN(vector_sets); i++)
-        if (!strcmp(set, vector_sets[i].set))
-            return !has_vector_rows(vector_sets[i].isa);
     return false;
 }
 
@@ -512,11 +494,46 @@ static void test_addressing(void **state)
     run_close(&run);
 }
 
+/* 3DNow!: every opcode behind every form of operand. */
+static void test_3dnow(void **state)
+{
+    static const char *const sets[] = {"", "\x67", "\x66", "\xf3", "\xf2", "\x2e", "\xf0"};
+    struct run run;
+
+    (void)state;
+    run_open(&run);
+    for (unsigned n = 0; n < ARRAY_LEN(sets) * 2 * 256; n++) {
+        const char *prefixes = sets[n >> 9];
+        bool code32 = n & 256;
+        unsigned width = code32 == (prefixes[0] != 0x67) ? 4 : 2;
+
+        for (unsigned modrm = 0; modrm < 256; modrm += 5) {
+            struct sample s = {.code32 = code32, .map = MAP_0F, .opcode = 0x0f, .modrm = modrm};
+            unsigned at = strlen(prefixes), mod = modrm >> 6, rm = modrm & 7;
+            bool sib = width == 4 && mod != 3 && rm == 4;
+            bool absolute = mod == 0 && rm == (width == 4 ? 5 : 6);
+
+            memcpy(s.bytes, prefixes, at);
+            s.bytes[at++] = 0x0f;
+            s.bytes[at++] = 0x0f;
+            s.modrm_at = at;
+            s.bytes[at++] = (u8)modrm;
+            if (sib)
+                s.bytes[at++] = (u8)(n * 7 & ~7u); /* with a base, so that mod tells all */
+            at += mod == 1 ? 1 : mod == 2 || absolute ? width : 0;
+            s.bytes[at] = (u8)n;
+            compare(&run, &s);
+        }
+    }
+    run_close(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_addressing),
+        cmocka_unit_test(test_3dnow),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

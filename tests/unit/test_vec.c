@@ -21,6 +21,7 @@ static u32 rnd(void)
 }
 
 #ifdef __x86_64__
+#include <cpuid.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -33,6 +34,7 @@ struct io {
     union xmm out;
     u32 gpr, flags;
     u32 mxcsr, mxcsr_out, mxcsr_host;
+    u32 len[2]; /* for EAX and EDX */
 };
 
 struct code {
@@ -84,15 +86,18 @@ static void make(struct code *c, const struct vec_op_info *o)
     put_mem(c, MP_F3, 0x6f, 1, AT(src));
     put_mem(c, MP_NONE, 0x6f, 0, AT(dst)); /* movq mm */
     put_mem(c, MP_NONE, 0x6f, 1, AT(src));
-    put(c, "\x8b\x47\x10", 3); /* mov eax, [rdi + AT(src)] */
+    put(c, "\x8b\x57", 2); /* mov edx, [rdi + ...] */
+    c->bytes[c->n++] = AT(len[1]);
+    put(c, "\x8b\x47", 2); /* mov eax, [rdi + ...] */
+    c->bytes[c->n++] = o->shape == VS_XR ? AT(src) : AT(len[0]);
     put_op(c, o->mand, o->map, o->opcode, modrm);
     c->imm_at = 0;
     if (o->attr & VA_IMM)
         c->imm_at = c->n++;
+    put(c, o->shape == VS_SI ? "\x89\x4f" : "\x89\x47", 2); /* mov [rdi + ...], ecx or eax */
+    c->bytes[c->n++] = AT(gpr);
     put(c, "\x9c\x59", 2); /* pushfq; pop rcx */
     put_mem(c, MP_NONE, 0xae, 3, AT(mxcsr_out));
-    put(c, "\x89\x47", 2); /* mov [rdi + ...], eax */
-    c->bytes[c->n++] = AT(gpr);
     put(c, "\x89\x4f", 2); /* mov [rdi + ...], ecx */
     c->bytes[c->n++] = AT(flags);
     if (o->shape == VS_M || o->shape == VS_MX)
@@ -235,6 +240,20 @@ static void operands(struct io *io)
     }
 }
 
+/* Few different characters, with ends; lengths mostly within the register. */
+static void string_operands(struct io *io)
+{
+    static const u8 alphabet[] = {0, 1, 'a', 'b', 0x7f, 0x80, 0xff, 'a'};
+    unsigned letters = 2 + rnd() % 7;
+
+    for (unsigned i = 0; i < 16 && (rnd() & 7); i++) {
+        io->dst.b[i] = alphabet[((rnd() & 3 ? 2 : 0) + rnd() % letters) & 7];
+        io->src.b[i] = alphabet[((rnd() & 7 ? 2 : 0) + rnd() % letters) & 7];
+    }
+    for (unsigned i = 0; i < 2; i++)
+        io->len[i] = rnd() & 7 ? (u32)((s32)(rnd() % 41) - 20) : rnd();
+}
+
 static u32 random_mxcsr(void)
 {
     u32 v = MXCSR_MASKS | (rnd() & 3) << MXCSR_RC_SHIFT;
@@ -258,6 +277,11 @@ static bool is_same(const struct vec_op_info *o, const struct io *host, const st
     case VS_RX:
     case VS_RM: return host->gpr == cpu->scratch[1];
     case VS_F: return (host->flags & FLAGS_ARITH) == cpu->scratch[0];
+    case VS_SI:
+        return (host->flags & FLAGS_ARITH) == cpu->scratch[0] && host->gpr == cpu->scratch[1];
+    case VS_SM:
+        return (host->flags & FLAGS_ARITH) == cpu->scratch[0] &&
+               !memcmp(&host->out, &cpu->xmm[0], 16);
     case VS_M:
     case VS_MX: return host->out.q[0] == cpu->xmm[0].q[0] && host->dst.q[1] == cpu->xmm[0].q[1];
     default: return !memcmp(&host->out, &cpu->xmm[0], 16);
@@ -279,9 +303,21 @@ static void show(const struct vec_op_info *o, const struct io *io, const struct 
 
 static bool host_has(const struct vec_op_info *o)
 {
-    if (o->map != MAP_0F)
-        return __builtin_cpu_supports("ssse3");
-    return __builtin_cpu_supports("sse3");
+    static const struct {
+        u32 bit;
+        u16 attr;
+    } ecx[] = {
+        {bit_SSE3, VA_SSE3},    {bit_SSSE3, VA_SSSE3}, {bit_SSE4_1, VA_SSE41},
+        {bit_SSE4_2, VA_SSE42}, {bit_AES, VA_AES},     {bit_PCLMUL, VA_PCLMUL},
+    };
+    unsigned a, b, c, d, has = 0;
+
+    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA))
+        has |= VA_SHA;
+    if (__get_cpuid(1, &a, &b, &c, &d))
+        for (unsigned i = 0; i < ARRAY_LEN(ecx); i++)
+            has |= c & ecx[i].bit ? ecx[i].attr : 0;
+    return !(o->attr & VA_HOST & ~has);
 }
 
 /* One comparison; false if they differ. */
@@ -293,12 +329,16 @@ static bool compare(const struct vec_op_info *o, enum vec_op op, struct code *c,
     bool host_ok, ok, same;
 
     operands(&io);
+    if (o->shape == VS_SI || o->shape == VS_SM)
+        string_operands(&io);
     if (c->imm_at)
         c->bytes[c->imm_at] = (u8)imm;
     cpu->xmm[0] = io.dst;
     cpu->xmm[1] = io.src;
     cpu->mxcsr = io.mxcsr;
     cpu->scratch[0] = cpu->scratch[1] = 0xdeadbeef;
+    cpu->scratch[2] = io.len[0];
+    cpu->scratch[3] = io.len[1];
     if (o->shape == VS_RX || o->shape == VS_RM)
         dst = offsetof(struct cpu, scratch[1]);
     if (o->shape == VS_XR)
@@ -351,8 +391,9 @@ static void test_against_host(void **state)
         const struct vec_op_info *o = &vec_op_info[op];
         unsigned rounds = o->attr & VA_FP ? ROUNDS_FP : ROUNDS, bad = 0;
 
-        if ((o->attr & (VA_SOFT | VA_FP)) == VA_SOFT && (o->opcode == 0x52 || o->opcode == 0x53))
-            continue; /* an approximation of our own */
+        if (o->map == MAP_3DNOW ||
+            ((o->attr & (VA_SOFT | VA_FP)) == VA_SOFT && (o->opcode == 0x52 || o->opcode == 0x53)))
+            continue; /* approximations of our own; 3DNow! */
         if (!host_has(o)) {
             print_message("%s: not on this host\n", o->name);
             continue;
