@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Micro-benchmark of the translator: small kernels, one for each mechanism, in Orrery, natively and on QEMU.
 
-  tests/bench/bench.py ORRERY [--tsv] [--best N] [--time SECONDS] [--only REGEX] [--no-qemu] [--no-native]
+  tests/bench/bench.py ORRERY [--tsv] [--best N] [--time SECONDS] [--only REGEX] [--density] [--no-qemu] [--no-native]
                        [--also NAME='COMMAND'] [--build FOLDER]
 
 Every emulator runs the same guest and is told over its serial port what to run and how often. Printed is CPU time of
 the process in nanoseconds for one unit of each kernel (the best of N runs), and how many times as long as natively, and
 as fast as QEMU, that is. Kernels return a checksum that must be the same everywhere, or the row is marked WRONG.
+--density adds host instructions per guest instruction on the fast paths of translated code, weighted by what ran
+(-profile); what helpers and the interpreter do is not in it.
 --also measures further emulators, given as a command with QEMU's options for disks and devices left out."""
 import argparse
 import math
@@ -23,6 +25,7 @@ import time
 import build
 
 SKIPPED = 77
+DENSITY_TIME = 0.2  # seconds of a run that is profiled
 CALIBRATE = 0.02  # seconds that are long enough to tell the speed
 CHECK_REPS = 3  # repetitions whose checksums are compared
 GUEST = ["-m", "64", "-serial", "stdio", "-display", "none", "-monitor", "none"]
@@ -55,6 +58,16 @@ class Runner:
             self.process.stdin.close()
             self.process.stdout.close()
             self.process = None
+
+    def end(self):
+        """Ends it in good order."""
+        if self.process:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                pass
+        self.stop()
 
     def send(self, text):
         try:
@@ -120,14 +133,15 @@ class Runner:
 
 
 class Table:
-    def __init__(self, names, tsv):
-        self.names, self.tsv = names, tsv
+    def __init__(self, names, tsv, density):
+        self.names, self.tsv, self.density = names, tsv, density
         self.rows = []
 
     def columns(self):
         others = [n for n in self.names if n != "orrery"]
         return (["kernel", "unit"] + [f"{n} ns" for n in self.names] +
-                [f"orrery/{n}" for n in others if n == "native"] + [f"{n}/orrery" for n in others if n != "native"])
+                [f"orrery/{n}" for n in others if n == "native"] + [f"{n}/orrery" for n in others if n != "native"] +
+                ["host/guest"] * self.density)
 
     def ratios(self, ns):
         """How many times native, and how many times as fast as the others."""
@@ -144,8 +158,8 @@ class Table:
         else:
             print(f"{'kernel':44}{'unit':>22}" + "".join(f"{c:>15}" for c in self.columns()[2:]), flush=True)
 
-    def add(self, name, unit, ns, wrong):
-        ratios = self.ratios(ns)
+    def add(self, name, unit, ns, wrong, density):
+        ratios = self.ratios(ns) + [density] * self.density
         self.rows.append((name, ns, ratios))
         if self.tsv:
             cells = [f"{ns[n]:.4g}" if n in ns else "" for n in self.names]
@@ -191,6 +205,21 @@ def same_as(name, kernels):
     return re.sub(r"^(real|pm16)/", "", name) if name not in kernels else name
 
 
+def measure_density(runner, number, reps):
+    """Host instructions per guest instruction, as the profile of a run tells; None if it does not."""
+    with tempfile.TemporaryDirectory() as work:
+        profiled = Runner([*runner.command, "-profile", os.path.join(work, "profile")], runner.limit)
+        try:
+            profiled.run(number, reps)
+        except Dead:
+            return None
+        finally:
+            profiled.end()
+        with open(os.path.join(work, "profile.report")) as f:
+            found = re.search(r"^host instructions per guest instruction: ([\d.]+)$", f.read(), re.M)
+    return float(found[1]) if found else None
+
+
 def measure_all(args, runners):
     lists = {}
     for name, runner in runners.items():
@@ -198,12 +227,12 @@ def measure_all(args, runners):
             lists[name] = runner.kernels()
         except Dead:
             sys.exit(f"bench: {name} does not start: {shlex.join(runner.command)}")
-    table = Table(list(runners), args.tsv)
+    table = Table(list(runners), args.tsv, args.density)
     table.head()
     for kernel, (_, ops, unit) in lists["orrery"].items():
         if not re.search(args.only, kernel):
             continue
-        ns, sums = {}, set()
+        ns, sums, density = {}, set(), None
         for name, runner in runners.items():
             key = same_as(kernel, lists[name])
             if key not in lists[name]:
@@ -216,7 +245,10 @@ def measure_all(args, runners):
                 continue
             ns[name] = seconds * 1e9 / ops
             sums.add(checksum)
-        table.add(kernel, unit, ns, len(sums) > 1)
+        if args.density and ns.get("orrery"):
+            reps = int(DENSITY_TIME * 1e9 / ns["orrery"] / ops) + 1
+            density = measure_density(runners["orrery"], lists["orrery"][kernel][0], reps)
+        table.add(kernel, unit, ns, len(sums) > 1, density)
     table.foot()
 
 
@@ -229,6 +261,7 @@ def main():
     p.add_argument("--limit", type=float, default=30, metavar="SECONDS", help="a run longer than this is given up")
     p.add_argument("--only", default="", metavar="REGEX", help="kernels to run")
     p.add_argument("--also", action="append", default=[], metavar="NAME=COMMAND", help="another emulator")
+    p.add_argument("--density", action="store_true", help="host instructions per guest instruction")
     p.add_argument("--no-qemu", action="store_true")
     p.add_argument("--no-native", action="store_true")
     p.add_argument("--cc", default="gcc", help="compiler of the kernels")
