@@ -234,13 +234,12 @@ static bool load_symbols(struct profile *p, const struct orrery_config *c, char 
 struct profile *profile_new(struct orrery *o, const struct orrery_config *c, char *err,
                             size_t err_size)
 {
-    const char *why = "out of memory";
     err[0] = 0;
     if (!c->profile && !c->profile_host && !c->profile_report)
         return NULL;
     struct profile *p = calloc(1, sizeof(*p));
     if (!p) {
-        snprintf(err, err_size, "%s", why);
+        snprintf(err, err_size, "out of memory");
         return NULL;
     }
     p->o = o;
@@ -254,9 +253,9 @@ struct profile *profile_new(struct orrery *o, const struct orrery_config *c, cha
         return NULL;
     }
     if (p->host_out || p->report_out) {
-        p->host = host_profile_new(o->jit, &why);
+        p->host = host_profile_new(o->jit);
         if (!p->host) {
-            snprintf(err, err_size, "no profile of the host: %s", why);
+            snprintf(err, err_size, "out of memory");
             profile_free(p);
             return NULL;
         }

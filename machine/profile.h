@@ -13,7 +13,6 @@ struct profile;
  * when symbols cannot be read or the host refuses. */
 struct profile *profile_new(struct orrery *o, const struct orrery_config *c, char *err,
                             size_t err_size);
-/* Writes what is not written yet. */
 void profile_free(struct profile *p);
 
 /* The instruction count at which the next sample is due: the machine stops there and calls
@@ -32,8 +31,8 @@ bool profile_finish(struct profile *p, char *err, size_t err_size);
 
 struct host_profile;
 
-/* NULL with why: the host has no timer, or the program no symbols. */
-struct host_profile *host_profile_new(struct jit *jit, const char **why);
+/* NULL: no memory. */
+struct host_profile *host_profile_new(struct jit *jit);
 void host_profile_free(struct host_profile *h);
 void host_profile_enter(struct host_profile *h);
 /* Counts what the timer has seen since the last call. */

@@ -215,20 +215,19 @@ static _Unwind_Reason_Code ignore_frame(struct _Unwind_Context *context, void *o
     return _URC_NO_REASON;
 }
 
-struct host_profile *host_profile_new(struct jit *jit, const char **why)
+struct host_profile *host_profile_new(struct jit *jit)
 {
     char err[256];
     struct host_profile *h = calloc(1, sizeof(*h));
-    *why = "out of memory";
     if (!h)
         return NULL;
     h->jit = jit;
     h->symbols = symbols_new();
-    if (!h->symbols || !symbols_load(h->symbols, "/proc/self/exe", 0, err, sizeof(err))) {
-        *why = "the program has no symbols (stripped)";
-        host_profile_free(h);
+    if (!h->symbols) {
+        free(h);
         return NULL;
     }
+    symbols_load(h->symbols, "/proc/self/exe", 0, err, sizeof(err)); /* stripped: no names */
     dl_iterate_phdr(first_object, &h->base);
     symbols_find(h->symbols, 0);           /* sorts */
     _Unwind_Backtrace(ignore_frame, NULL); /* loads what it needs, which a handler must not */
@@ -277,6 +276,8 @@ void host_profile_stop(struct host_profile *h)
     if (current == h)
         current = NULL;
     host_profile_drain(h);
+    if (h->lost)
+        tally_add(&h->categories, "lost", h->lost);
 }
 
 const struct tally *host_profile_stacks(const struct host_profile *h)

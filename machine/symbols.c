@@ -259,7 +259,8 @@ static int compare(const void *a, const void *b)
 /* Sorts, and lets symbols without a size reach to the next address. */
 static void finish(struct symbols *s)
 {
-    qsort(s->v, s->count, sizeof(*s->v), compare);
+    if (s->count)
+        qsort(s->v, s->count, sizeof(*s->v), compare);
     u64 next = 0;
     for (size_t i = s->count; i-- > 0;) {
         struct symbol *sym = &s->v[i];
