@@ -264,13 +264,12 @@ def main():
     p.add_argument("--density", action="store_true", help="host instructions per guest instruction")
     p.add_argument("--no-qemu", action="store_true")
     p.add_argument("--no-native", action="store_true")
-    p.add_argument("--cc", default="gcc", help="compiler of the kernels")
     p.add_argument("--build", metavar="FOLDER", help="where to build the programs (default: a folder that is dropped)")
     args = p.parse_args()
     with tempfile.TemporaryDirectory() as work:
         folder = args.build or work
         try:
-            build.build(folder, args.cc)
+            build.build(folder)
         except (FileNotFoundError, RuntimeError) as e:
             print(f"bench: skipped, the kernels cannot be built: {e}", file=sys.stderr)
             sys.exit(SKIPPED)

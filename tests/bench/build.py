@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds the micro-benchmark's programs into a folder:  build.py FOLDER [CC]
+"""Builds the micro-benchmark's programs into a folder:  build.py FOLDER
 native      the kernels as a Linux program of 32 bits
 guest       the same and the system kernels as a bare guest, a bzImage for -kernel; guest.elf holds its symbols."""
 import os
@@ -23,12 +23,12 @@ def run(command):
 
 
 class Builder:
-    def __init__(self, folder, cc):
+    def __init__(self, folder):
         found = mini.tools()
         if not found:
             raise FileNotFoundError("no assembler for 32-bit x86 (binutils)")
         self.assembler, self.linker = found
-        self.folder, self.cc = folder, cc
+        self.folder = folder
         os.makedirs(folder, exist_ok=True)
 
     def path(self, name):
@@ -36,7 +36,7 @@ class Builder:
 
     def compile(self, name, mode):
         out = self.path(f"{name}{mode}.o")
-        run([self.cc, mode, *FLAGS, "-c", "-o", out, os.path.join(HERE, name + ".c")])
+        run(["gcc", mode, *FLAGS, "-c", "-o", out, os.path.join(HERE, name + ".c")])
         return out
 
     def assemble(self, name, where=HERE):
@@ -75,8 +75,8 @@ class Builder:
             f.write(mini.bzimage(self.binary(self.path("guest.bin")), setup))
 
 
-def build(folder, cc="gcc"):
-    b = Builder(folder, cc)
+def build(folder):
+    b = Builder(folder)
     b.native()
     b.guest()
 
