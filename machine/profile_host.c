@@ -108,7 +108,6 @@ static const struct {
     {"mmu_flush", "TLB flushes"},
     {"mmu_flush_page", "TLB flushes"},
     {"mmu_flush_nonglobal", "TLB flushes"},
-    {"jit_flush_jumps", "TLB flushes"},
     {"mmu_translate", "TLB misses"},
     {"mmu_translate_code", "TLB misses"},
     {"mem_slow_read", "TLB misses"},
