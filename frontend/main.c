@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,13 +15,14 @@
 #define SLICE_INSNS       2000000u /* between looks at the terminal: a few milliseconds */
 #define EXIT_TRIPLE_FAULT 3
 #define EXIT_STUCK        4
-#define MAX_FILES         (ORRERY_SERIAL_PORTS + 2)
+#define MAX_FILES         (ORRERY_SERIAL_PORTS + 6)
 
 struct session {
     struct options options;
     struct term term;
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
+    char profile_host[PATH_MAX], profile_report[PATH_MAX], perf_map[64];
     bool terminal; /* a serial port is on the terminal */
     unsigned terminal_port;
 };
@@ -111,6 +113,31 @@ static bool open_log(struct session *s)
         return true;
     o->config.log = o->log_path ? open_output(s, "D", o->log_path) : stderr;
     return o->config.log;
+}
+
+/* FILE, FILE.host and FILE.report. */
+static bool open_profile(struct session *s)
+{
+    const char *path = s->options.profile_path;
+    struct orrery_config *c = &s->options.config;
+    if (!path)
+        return true;
+    snprintf(s->profile_host, sizeof(s->profile_host), "%s.host", path);
+    snprintf(s->profile_report, sizeof(s->profile_report), "%s.report", path);
+    c->profile = open_output(s, "profile", path);
+    c->profile_host = c->profile ? open_output(s, "profile", s->profile_host) : NULL;
+    c->profile_report = c->profile_host ? open_output(s, "profile", s->profile_report) : NULL;
+    return c->profile_report;
+}
+
+/* Where perf looks for the names of code that has no file. */
+static bool open_perf_map(struct session *s)
+{
+    if (!s->options.perf_map)
+        return true;
+    snprintf(s->perf_map, sizeof(s->perf_map), "/tmp/perf-%d.map", (int)getpid());
+    s->options.config.perf_map = open_output(s, "perf-map", s->perf_map);
+    return s->options.config.perf_map;
 }
 
 /* Passes on what was typed, waiting for it at most timeout_ms. */
@@ -211,7 +238,7 @@ int main(int argc, char **argv)
         return 1;
     if (s.options.done)
         return 0;
-    if (open_chardevs(&s) && open_log(&s))
+    if (open_chardevs(&s) && open_log(&s) && open_profile(&s) && open_perf_map(&s))
         status = run_machine(&s);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);

@@ -44,6 +44,14 @@ static bool parse_size(const char *s, uint64_t unit, uint64_t *out)
     return true;
 }
 
+static bool parse_count(const char *s, uint64_t *out)
+{
+    char *end;
+    errno = 0;
+    *out = strtoull(s, &end, 0);
+    return *s >= '0' && *s <= '9' && !*end && !errno;
+}
+
 typedef bool (*handler)(struct options *o, const char *name, const char *arg);
 
 static bool opt_memory(struct options *o, const char *name, const char *arg)
@@ -130,6 +138,32 @@ static bool opt_device(struct options *o, const char *name, const char *arg)
     return true;
 }
 
+/* FILE or FILE,offset=N */
+static bool opt_symbols(struct options *o, const char *name, const char *arg)
+{
+    char *at = strstr(arg, ",offset="), *end;
+    (void)name;
+    if (o->nsymbols == MAX_SYMBOLS)
+        return complain("-profile-symbols: at most %d files", MAX_SYMBOLS);
+    struct orrery_symbols *s = &o->symbols[o->nsymbols++];
+    s->path = arg;
+    if (!at)
+        return true;
+    s->offset = strtoull(at + 8, &end, 0);
+    if (!at[8] || *end)
+        return complain("-profile-symbols: bad offset '%s'", at + 8);
+    *at = 0;
+    return true;
+}
+
+static bool opt_every(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    if (!parse_count(arg, &o->config.profile_every) || o->config.profile_every < 1000)
+        return complain("-profile-every: '%s' is not a number of instructions (1000 or more)", arg);
+    return true;
+}
+
 /* Options that QEMU users pass and whose only supported value is the one that Orrery has anyway. */
 static bool opt_only(struct options *o, const char *name, const char *arg)
 {
@@ -191,6 +225,12 @@ static const struct option_row rows[] = {
     {"replay", "FILE", NULL, CONFIG(replay), 0, "repeat the run of a journal exactly"},
     {"statehash", NULL, NULL, 0, OPTION(statehash), "print a hash of the whole machine at the end"},
     {"stats", NULL, NULL, 0, OPTION(stats), "print statistics at the end"},
+    {"profile", "FILE", NULL, OPTION(profile_path), 0,
+     "write where guest time goes, FILE.host, FILE.report"},
+    {"profile-every", "N", opt_every, 0, 0, "guest instructions between samples (default 100003)"},
+    {"profile-symbols", "FILE", opt_symbols, 0, 0,
+     "names of guest functions: ELF or System.map; ,offset=N"},
+    {"perf-map", NULL, NULL, 0, OPTION(perf_map), "list translated blocks for Linux's perf"},
     {"d", "ITEMS", opt_log, 0, 0, "log in_asm, ir, out_asm, int"},
     {"D", "FILE", NULL, OPTION(log_path), 0,
      "write the log of -d here instead of to standard error"},
@@ -250,6 +290,8 @@ static bool check(const struct options *o)
     if (!c->kernel)
         return complain(
             "nothing to boot: give a Linux kernel with -kernel (there is no firmware yet)");
+    if (!o->profile_path && (o->nsymbols || c->profile_every))
+        return complain("-profile-symbols and -profile-every need -profile");
     if (c->record && c->replay)
         return complain("-record and -replay exclude each other");
     return true;
@@ -271,5 +313,6 @@ bool options_parse(struct options *o, int argc, char **argv)
             return false;
     }
     o->config.devices = o->devices;
+    o->config.profile_symbols = o->symbols;
     return o->done || check(o);
 }

@@ -5,6 +5,7 @@
 #include "machine/orrery.h"
 
 #define MAX_DEVICES 32
+#define MAX_SYMBOLS 8
 
 struct options {
     struct orrery_config config;
@@ -13,8 +14,11 @@ struct options {
     unsigned nserial;
     const char *serial[ORRERY_SERIAL_PORTS]; /* as given: stdio, mon:stdio, null, none, file:PATH */
     const char *debugcon;                    /* stdio, null, file:PATH */
-    bool nographic, statehash, stats;
+    bool nographic, statehash, stats, perf_map;
     const char *log_path;
+    const char *profile_path;
+    struct orrery_symbols symbols[MAX_SYMBOLS + 1];
+    unsigned nsymbols;
     bool done; /* -help or -version was answered: exit with status 0 */
 };
 

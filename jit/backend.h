@@ -37,7 +37,8 @@ struct backend {
     void (*chain)(void *be, struct block_exit *e, struct block *to);
     void (*unchain)(void *be, struct block_exit *e);
     u64 (*code_used)(void *be);
-    bool native; /* b->code is host code of b->code_size bytes */
+    const u8 *(*code_range)(void *be, u64 *size); /* where code lies as it runs; NULL: not native */
+    bool native;                                  /* b->code is host code of b->code_size bytes */
 };
 
 /* By the name of -accel: "interp", "jit" (the host's own back end), NULL (the best there is). NULL:

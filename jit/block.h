@@ -33,6 +33,7 @@ struct block {
     u16 bytes; /* guest bytes, all in one page unless pa2 is set */
     u16 ninsns;
     bool valid;
+    bool resumed; /* begins where a run was stopped, and perhaps nowhere else */
     u8 nexits;
 
     void *priv;                  /* back end's own (interp: its IR) */

@@ -147,6 +147,17 @@ void block_insert(struct jit *jit, struct block *b)
         link_page(jit, b, b->pa2);
 }
 
+const struct block *block_first_in_page(struct jit *jit, paddr pa)
+{
+    const struct code_page *p = page_get(jit, pa & ~(paddr)PAGE_MASK, false);
+    return p ? p->blocks : NULL;
+}
+
+const struct block *block_next_in_page(const struct block *b, paddr pa)
+{
+    return b->page_next[link_of(b, pa & ~(paddr)PAGE_MASK)];
+}
+
 static void unlink_page(struct jit *jit, struct block *b, paddr page)
 {
     struct code_page *p = page_get(jit, page, false);
@@ -303,6 +314,7 @@ void block_drop_all(struct jit *jit)
     jit->index.nblocks = 0;
     block_reap(jit);
     jit->backend->discard_all(jit->be);
+    perf_map_restart(jit);
     jump_cache_clear(jit); /* the code memory is used again */
 }
 

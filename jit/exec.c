@@ -220,6 +220,7 @@ static struct block *compile(struct jit *jit, struct fetch *f)
     b->mode = f->mode;
     b->bytes = (u16)bytes;
     b->ninsns = (u16)jit->ir.ninsns;
+    b->resumed = jit->cpu->budget == jit->first_budget;
     if (!jit->backend->compile(jit->be, jit->cpu, &jit->ir, b)) {
         jit->stats.evictions++;
         block_drop_all(jit);
@@ -230,6 +231,7 @@ static struct block *compile(struct jit *jit, struct fetch *f)
     jit->stats.guest_insns += b->ninsns;
     block_insert(jit, b);
     translate_log_host(jit, b);
+    perf_map_add(jit, b);
     return b;
 }
 
@@ -264,6 +266,8 @@ static struct block *lookup(struct jit *jit)
         b = compile(jit, &f);
     if (b && b->bytes > f.limit_avail)
         return NULL;
+    if (b && cpu->budget != jit->first_budget)
+        b->resumed = false;
     if (b)
         jump_cache_enter(jit, b);
     return b;
@@ -413,6 +417,7 @@ void jit_run(struct jit *jit, u64 until)
         return;
     cpu->budget = (s64)(until - now);
     cpu->icount_end = until;
+    jit->first_budget = cpu->budget;
     if ((cpu->events & EV_HALT) && cpu_wakes(cpu)) {
         take_smi(cpu); /* which saves that the CPU was halted */
         cpu->events &= ~(u32)EV_WAIT;
@@ -486,6 +491,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
 
 void jit_free(struct jit *jit)
 {
+    jit->config.perf_map = NULL; /* keeps what it has */
     block_index_free(jit);
     phys_set_code_listener(jit->cpu->mmu.phys, NULL);
     jit->backend->free(jit->be);

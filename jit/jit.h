@@ -16,7 +16,8 @@ struct jit_config {
     const struct backend *backend;
     u64 cache_bytes; /* bound on code memory */
     FILE *log;
-    u32 log_mask; /* LOG_* */
+    u32 log_mask;   /* LOG_* */
+    FILE *perf_map; /* list of the blocks in host memory, or NULL */
 };
 
 struct jit_stats {
@@ -48,6 +49,24 @@ void jit_shorten(struct cpu *cpu, u64 until);
 
 /* Forgets all translations (loading state, changed memory map). */
 void jit_flush(struct jit *jit);
+
+/* A block in host memory; for profilers. */
+struct jit_block_info {
+    paddr pa;
+    u32 mode;
+    u32 insns;
+    const void *code;
+    u32 code_size; /* without what lies out of line */
+};
+
+/* The block that runs the code at pa in a mode; false when there is none, or only to be
+ * interpreted.
+ */
+bool jit_block_at(struct jit *jit, paddr pa, u32 mode, struct jit_block_info *out);
+/* Is this host address in the code cache? */
+bool jit_is_code(const struct jit *jit, const void *host);
+/* "pm32_r0", "real16", "vm86"; 16 bytes are enough. */
+void jit_mode_name(u32 mode, char *buf, size_t size);
 
 void jit_get_stats(const struct jit *jit, struct jit_stats *stats);
 

@@ -58,6 +58,8 @@ struct jit {
     u32 jump_mode;              /* that cpu->jump_tag is for */
     u16 mode_cache[MODE_CACHE]; /* the number of a mode that hashes here */
 
+    s64 first_budget; /* cpu->budget when the run began */
+
     struct ir ir;
 };
 
@@ -72,6 +74,14 @@ void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running *
 void block_drop_all(struct jit *jit);
 void block_index_free(struct jit *jit);
 bool block_is_hot_line(struct jit *jit, paddr pa); /* rewritten too often to be worth translating */
+
+/* The blocks of the page of pa, one after the other. */
+const struct block *block_first_in_page(struct jit *jit, paddr pa);
+const struct block *block_next_in_page(const struct block *b, paddr pa);
+
+/* -- inspect.c -- */
+void perf_map_add(struct jit *jit, const struct block *b);
+void perf_map_restart(struct jit *jit);
 
 /* -- translate.c -- */
 struct code_source {

@@ -13,6 +13,7 @@
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
 #include "jit/backend.h"
+#include "machine/profile.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -148,7 +149,7 @@ static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, 
 
 static bool build_jit(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
-    struct jit_config jc = {.log = c->log, .log_mask = c->log_mask};
+    struct jit_config jc = {.log = c->log, .log_mask = c->log_mask, .perf_map = c->perf_map};
     const char *why = "";
     jc.cache_bytes = c->cache_bytes ? c->cache_bytes : DEFAULT_CACHE;
     if (jc.cache_bytes < MIN_CACHE)
@@ -156,6 +157,9 @@ static bool build_jit(struct orrery *o, const struct orrery_config *c, char *err
     jc.backend = backend_find(c->accel);
     if (!jc.backend)
         return fail(err, size, "accelerator '%s' is not available on this host", c->accel);
+    if (c->perf_map && !jc.backend->native)
+        return fail(err, size, "a perf map needs translated code, which '%s' does not make",
+                    jc.backend->name);
     o->accel = jc.backend->name;
     o->jit = jit_new(o->cpu, &jc, &why);
     if (!o->jit)
@@ -310,6 +314,9 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     if (!build_devices(o, c, err, size))
         return false;
     machine_reset(o);
+    o->profile = profile_new(o, c, err, size);
+    if (!o->profile && err[0])
+        return false;
     return start_journal(o, c, err, size);
 }
 
@@ -337,6 +344,7 @@ void orrery_free(struct orrery *o)
 {
     if (!o)
         return;
+    profile_free(o->profile);
     if (o->jit)
         jit_free(o->jit);
     if (o->bus)
@@ -430,6 +438,15 @@ static void report_history(void *opaque)
     }
 }
 
+/* Up to which tick the CPU may run by itself. */
+static u64 run_limit(struct orrery *o, u64 end)
+{
+    u64 until = next_tick(o);
+    if (o->profile && profile_due(o->profile) < until)
+        until = profile_due(o->profile);
+    return until < end ? until : end;
+}
+
 static enum orrery_stop run_until(struct orrery *o, u64 end)
 {
     for (;;) {
@@ -445,15 +462,20 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
             return ORRERY_RUNNING;
         if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
-        u64 until = next_tick(o);
-        jit_run(o->jit, until < end ? until : end);
+        jit_run(o->jit, run_limit(o, end));
+        if (o->profile)
+            profile_sample(o->profile);
     }
 }
 
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
 {
     check_set_report(report_history, o);
+    if (o->profile)
+        profile_enter(o->profile);
     enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);
+    if (o->profile)
+        profile_leave(o->profile);
     check_set_report(NULL, NULL);
     return stop;
 }
@@ -515,6 +537,8 @@ const char *orrery_error(const struct orrery *o)
 
 bool orrery_finish(struct orrery *o)
 {
+    if (o->profile && !profile_finish(o->profile, o->error, sizeof(o->error)))
+        return false;
     if (journal_mode(o->journal) != JOURNAL_RECORD)
         return true;
     if (journal_finish(o->journal))

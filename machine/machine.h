@@ -11,6 +11,7 @@
 #include "machine/orrery.h"
 
 struct linux_image; /* machine/linux_boot.c */
+struct profile;     /* machine/profile.c */
 
 struct orrery {
     struct phys *phys;
@@ -22,6 +23,7 @@ struct orrery {
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev debugcon;
     struct linux_image *kernel; /* booted directly, or NULL */
+    struct profile *profile;    /* or NULL */
     const char *accel;
     bool no_reboot;
     bool reset_wanted, poweroff_wanted, exit_wanted;

@@ -23,6 +23,12 @@ struct orrery_sink {
 #define ORRERY_LOG_OUT_ASM  4
 #define ORRERY_LOG_INT      8
 
+/* A file with names of guest functions: ELF, or a list like System.map. */
+struct orrery_symbols {
+    const char *path;
+    uint64_t offset; /* added to its addresses */
+};
+
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
@@ -45,6 +51,14 @@ struct orrery_config {
     bool no_reboot;              /* a reset request stops the machine */
     FILE *log;                   /* translation log, with log_mask of ORRERY_LOG_* */
     uint32_t log_mask;
+    /* Profiles, written by orrery_finish(); each may be NULL. The host's use SIGPROF, whose handler
+     * stays installed, and count the thread that calls orrery_run() first. */
+    FILE *profile;          /* guest time, as folded stacks */
+    FILE *profile_host;     /* host time, as folded stacks */
+    FILE *profile_report;   /* both, for reading */
+    uint64_t profile_every; /* guest instructions between samples; 0: 100003 */
+    const struct orrery_symbols *profile_symbols; /* ends with path NULL; may be NULL */
+    FILE *perf_map; /* list of translated blocks for Linux's perf; needs a native back end */
 };
 
 /* Why orrery_run() came back. */
@@ -89,7 +103,8 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out);
 
 /* Hash of the whole machine: CPU, RAM, devices, time. The same on every host and back end. */
 uint64_t orrery_state_hash(struct orrery *o);
-/* Ends recording: writes the journal's end record. False with orrery_error() set. */
+/* Ends recording and profiling: writes the journal's end record, the profiles. False with
+ * orrery_error() set. */
 bool orrery_finish(struct orrery *o);
 
 /* Virtual time in nanoseconds; instructions retired. */

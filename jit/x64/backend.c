@@ -139,6 +139,13 @@ static enum run_result x64_run(void *opaque, struct cpu *cpu, struct block *b,
     return (enum run_result)r.result;
 }
 
+static const u8 *x64_code_range(void *opaque, u64 *size)
+{
+    const struct x64 *be = opaque;
+    *size = be->mem.size;
+    return be->mem.rx;
+}
+
 static u64 x64_code_used(void *opaque)
 {
     return code_mem_used(&((struct x64 *)opaque)->mem);
@@ -156,4 +163,5 @@ const struct backend backend_x64 = {
     .chain = x64_chain,
     .unchain = x64_unchain,
     .code_used = x64_code_used,
+    .code_range = x64_code_range,
 };

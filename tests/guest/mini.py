@@ -24,8 +24,8 @@ def tools():
 
 
 @functools.lru_cache(None)
-def assemble(name, address=ENTRY):
-    """The flat binary of mini/NAME.s, linked to run at address."""
+def assemble(name, address=ENTRY, output="binary"):
+    """The flat binary of mini/NAME.s, linked to run at address; or, with output "elf32-i386", with symbols."""
     found = tools()
     if not found:
         raise FileNotFoundError("no assembler for 32-bit x86 (binutils)")
@@ -33,7 +33,7 @@ def assemble(name, address=ENTRY):
     with tempfile.TemporaryDirectory() as work:
         obj, out = os.path.join(work, "o"), os.path.join(work, "bin")
         for command in ([assembler, "--32", "-I", SOURCES, "-o", obj, os.path.join(SOURCES, name + ".s")],
-                        [linker, "-m", "elf_i386", "-N", "-Ttext", hex(address), "-e", "_start", "--oformat", "binary",
+                        [linker, "-m", "elf_i386", "-N", "-Ttext", hex(address), "-e", "_start", "--oformat", output,
                          "-o", out, obj]):
             done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
