@@ -9,7 +9,7 @@ struct block;
 struct ir;
 struct ir_insn;
 
-/* A direct exit to an address in the same page: can be patched to jump straight to its block. */
+/* A direct exit: can be patched to jump straight to its block. */
 struct block_exit {
     struct block *from;
     struct block *to;        /* chained to, or NULL */
@@ -43,12 +43,13 @@ struct block {
     struct block *page_next[2];  /* lists of the blocks of page pa and page pa2 */
 };
 
-/* May this op's exit be chained: XCC, XIF or XJMP to an offset in the page? */
-bool block_exit_chainable(const struct ir_insn *i);
+/* May this op's exit be chained: XCC, XIF or XJMP to an offset in the page, or with far anywhere?
+ */
+bool block_exit_chainable(const struct ir_insn *i, bool far);
 
 /* Allocates and fills b->exits: one for each chainable op, in the order of ops, the first
  * BLOCK_MAX_EXITS of them. For use by compile(); free(b->exits) comes with the block. False: no
  * memory. */
-bool block_alloc_exits(struct block *b, const struct ir *ir);
+bool block_alloc_exits(struct block *b, const struct ir *ir, bool far);
 
 #endif

@@ -181,21 +181,24 @@ static void unchain_incoming(struct jit *jit, struct block *b)
     }
 }
 
+void block_unchain(struct jit *jit, struct block_exit *e)
+{
+    struct block_exit **at = &e->to->incoming;
+    while (*at && *at != e)
+        at = &(*at)->next;
+    if (*at)
+        *at = e->next;
+    jit->backend->unchain(jit->be, e);
+    e->to = NULL;
+    e->next = NULL;
+}
+
 /* Takes the block's own exits off the lists of the blocks they lead to. */
 static void unchain_outgoing(struct jit *jit, struct block *b)
 {
     for (unsigned i = 0; i < b->nexits; i++) {
-        struct block_exit *e = &b->exits[i];
-        if (!e->to)
-            continue;
-        struct block_exit **at = &e->to->incoming;
-        while (*at && *at != e)
-            at = &(*at)->next;
-        if (*at)
-            *at = e->next;
-        jit->backend->unchain(jit->be, e);
-        e->to = NULL;
-        e->next = NULL;
+        if (b->exits[i].to)
+            block_unchain(jit, &b->exits[i]);
     }
 }
 

@@ -275,9 +275,11 @@ static struct block *lookup(struct jit *jit)
 
 static void try_chain(struct jit *jit, struct block_exit *e, struct block *to)
 {
-    if (!e->from->valid || e->to || e->from->mode != to->mode || (to->mode & MODE_EDGE) ||
+    if (!e->from->valid || e->to == to || e->from->mode != to->mode || (to->mode & MODE_EDGE) ||
         (to->pa2 != ~(paddr)0 && !jit->backend->native))
         return;
+    if (e->to) /* another block was mapped there */
+        block_unchain(jit, e);
     e->to = to;
     e->next = to->incoming;
     to->incoming = e;

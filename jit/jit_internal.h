@@ -70,6 +70,7 @@ struct block *block_new(struct jit *jit); /* all zero */
 void block_insert(struct jit *jit, struct block *b);
 /* Invalidates the blocks that hold code in [pa, pa + len), to 64-byte lines. */
 void block_invalidate(struct jit *jit, paddr pa, u64 len);
+void block_unchain(struct jit *jit, struct block_exit *e); /* e is chained */
 void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running */
 void block_drop_all(struct jit *jit);
 void block_index_free(struct jit *jit);

@@ -87,7 +87,7 @@ struct icode *icode_make(void *memory, const struct ir *ir)
     c->consts[c->nconsts++] = 0;
     for (u32 i = 0; i < ir->nops; i++) {
         c->ops[i] = convert(c, &ir->ops[i]);
-        if (block_exit_chainable(&ir->ops[i]) && exits < BLOCK_MAX_EXITS)
+        if (block_exit_chainable(&ir->ops[i], false) && exits < BLOCK_MAX_EXITS)
             c->ops[i].exit = (u8)exits++;
     }
     return c;

@@ -77,7 +77,7 @@ static bool interp_compile(void *opaque, struct cpu *cpu, const struct ir *ir, s
     void *memory = malloc(bytes);
     if (!memory)
         return false;
-    if (!block_alloc_exits(b, ir)) {
+    if (!block_alloc_exits(b, ir, false)) {
         free(memory);
         return false;
     }

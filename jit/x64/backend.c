@@ -75,8 +75,8 @@ static void x64_free(void *opaque)
 
 static bool x64_compile(void *opaque, struct cpu *cpu, const struct ir *ir, struct block *b)
 {
-    (void)cpu;
-    if (!block_alloc_exits(b, ir))
+    ((struct x64 *)opaque)->phys = cpu->mmu.phys;
+    if (!block_alloc_exits(b, ir, ir->mode & MODE_CS_FLAT))
         return false;
     if (lower_block(opaque, ir, b))
         return true;
@@ -95,15 +95,28 @@ static void patch_jump(struct x64 *be, u32 disp_at, u32 target)
     code_mem_sync(&be->mem, disp_at, sizeof(disp));
 }
 
+static void patch_host(struct x64 *be, const struct block_exit *e, u64 host)
+{
+    u32 at = e->patch - FAR_HOST;
+    memcpy(be->mem.rw + at, &host, sizeof(host));
+    code_mem_sync(&be->mem, at, sizeof(host));
+}
+
 static void x64_chain(void *opaque, struct block_exit *e, struct block *to)
 {
     struct x64 *be = opaque;
+    if ((u32)e->page_off >= PAGE_SIZE) {
+        const u8 *page = phys_host(be->phys, to->pa & ~(paddr)PAGE_MASK, false);
+        patch_host(be, e, page ? (u64)(uintptr_t)page + TLB_VALID : FAR_NOWHERE);
+    }
     patch_jump(be, e->patch, (u32)((u8 *)to->code - be->mem.rx));
 }
 
 static void x64_unchain(void *opaque, struct block_exit *e)
 {
     struct x64 *be = opaque;
+    if ((u32)e->page_off >= PAGE_SIZE)
+        patch_host(be, e, FAR_NOWHERE);
     patch_jump(be, e->patch, block_word(be, e->from, 1 + (u32)(e - e->from->exits)));
 }
 

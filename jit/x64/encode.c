@@ -183,6 +183,14 @@ void x_mov_ri(struct enc *e, unsigned d, u32 imm)
     x_u32(e, imm);
 }
 
+u32 x_mov_r64(struct enc *e, unsigned reg, u64 v)
+{
+    x_byte(e, 0x48 | reg >> 3);
+    x_byte(e, 0xb8 | (reg & 7));
+    x_u64(e, v);
+    return enc_pos(e) - 8;
+}
+
 void x_mov_ri64(struct enc *e, unsigned d, u64 imm)
 {
     if (imm == (u32)imm) {

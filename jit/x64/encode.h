@@ -111,6 +111,8 @@ void x_test_rr(struct enc *e, unsigned size, unsigned a, unsigned b);
 void x_test_ri(struct enc *e, unsigned size, unsigned a, u32 imm);
 void x_mov_rr(struct enc *e, unsigned size, unsigned d, unsigned s);
 void x_mov_ri(struct enc *e, unsigned d, u32 imm); /* zero-extends; keeps the flags */
+/* Always with 64 bits, to be patched: returns their position. */
+u32 x_mov_r64(struct enc *e, unsigned reg, u64 v);
 void x_mov_ri64(struct enc *e, unsigned d, u64 imm);
 void x_mov_low_ri(struct enc *e, unsigned size, unsigned d,
                   u32 imm); /* size 1 or 2: the low part alone */

@@ -94,9 +94,7 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
 
 static void lower_ool(struct lower *l, struct ool *q)
 {
-    if (q->kind == OOL_EXIT)
-        ool_exit(l, q);
-    else if (q->kind == OOL_SLOT)
+    if (q->kind == OOL_SLOT)
         ool_slot(l, q);
     else if (q->kind == OOL_CARRY)
         ool_carry(l, q);
@@ -213,6 +211,18 @@ u32 block_word(const struct x64 *be, const struct block *b, u32 n)
     return v;
 }
 
+/* Exits taken are often enough to stand behind the block. */
+static bool lower_exits(struct lower *l)
+{
+    for (u32 n = 0; n < l->nool; n++) {
+        if (enc_room(&l->e) < OP_ROOM)
+            return false;
+        if (l->ool[n].kind == OOL_EXIT)
+            ool_exit(l, &l->ool[n]);
+    }
+    return true;
+}
+
 /* From here on code is put out of line: positions count from the block's start all the same. */
 static void go_out_of_line(struct lower *l)
 {
@@ -226,7 +236,8 @@ static bool lower_cold(struct lower *l, u32 too_few, u32 moved)
     for (u32 n = 0; n < l->nool; n++) {
         if (enc_room(&l->e) < OP_ROOM)
             return false;
-        lower_ool(l, &l->ool[n]);
+        if (l->ool[n].kind != OOL_EXIT)
+            lower_ool(l, &l->ool[n]);
     }
     if (enc_room(&l->e) < OP_ROOM)
         return false;
@@ -243,7 +254,7 @@ bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
     begin(l, be, ir, b);
     u32 moved = emit_second_page(l);
     u32 too_few = emit_entry(l);
-    if (!lower_ops(l))
+    if (!lower_ops(l) || !lower_exits(l))
         return false;
     CHECK(l->ended, "a block without an end");
     u32 size = enc_pos(&l->e), cold = cold_start(be, b);

@@ -72,7 +72,6 @@ struct ool {
     bool sx;
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
-    bool direct; /* EXIT: the jcc itself is patched */
     u8 priv;
     s8 slot;       /* EXIT: number, or -1 */
     u32 disp;      /* to be added to addr if shared */

@@ -1,9 +1,11 @@
 /* Calls of helpers and ways out of a block. A direct exit within the page is one jump, which
  * chain() lets lead straight to the next block; until then it leads to a stub that returns to the
- * run loop. Any other exit looks its EIP up in the jump cache and goes on from there, or returns.
- * At every exit memory has the guest's flags; the budget gets back the instructions that were not
- * run. */
+ * run loop. One to another page tests first that the page is mapped as it was. Any other exit looks
+ * its EIP up in the jump cache and goes on from there, or returns. At every exit memory has the
+ * guest's flags; the budget gets back the instructions that were not run. */
 #include "jit/x64/lower.h"
+
+#include "base/check.h"
 
 #include "cpu/vec.h"
 
@@ -113,11 +115,55 @@ static void exit_stub(struct lower *l, s8 slot)
     emit_jmp_stub(l, STUB_EXIT_SLOT);
 }
 
-/* Anywhere but to the exit of a slot. */
-static void emit_direct(struct lower *l, u32 imm)
+void ool_slot(struct lower *l, struct ool *q)
+{
+    for (unsigned n = 0; n < 2; n++) {
+        if (q->from[n])
+            x_bind(&l->e, q->from[n]);
+    }
+    exit_stub(l, q->slot);
+}
+
+static struct ool *new_slot(struct lower *l, s8 slot)
+{
+    struct ool *q = ool_new(l, OOL_SLOT);
+    q->slot = slot;
+    return q;
+}
+
+/* To another page: chained as if in the same page, but what is mapped there is looked at each time.
+ * chain() fills in the page's host address. */
+static void emit_far(struct lower *l, u32 imm, s8 slot)
 {
     struct enc *e = &l->e;
-    if (imm < PAGE_SIZE) {
+    enum priv priv = l->ir->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
+    struct ool *q = new_slot(l, slot);
+    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+    x_alu_ri(e, X_ADD, 4, R8, (s32)(imm & ~PAGE_MASK));
+    x_mov_rr(e, 4, R9, R8);
+    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
+    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
+    x_alu_rr(e, X_ADD, 8, R9, R8);
+    u32 host = x_mov_r64(e, R10, FAR_NOWHERE);
+    x_alu_rr(e, X_CMP, 8, R9, R10);
+    q->from[0] = x_jcc(e, CC_NE);
+    x_store(e, 4, cpu_at(CPU_OFF(eip_page)), R8);
+    q->from[1] = x_jmp(e);
+    CHECK(q->from[1] - host == FAR_HOST, "the place of a far exit's host address");
+    l->b->exits[slot].patch = l->base + q->from[1];
+}
+
+/* To page offset imm; slot: its exit, or -1. */
+static void emit_direct(struct lower *l, u32 imm, s8 slot)
+{
+    struct enc *e = &l->e;
+    if (slot >= 0 && imm < PAGE_SIZE) {
+        struct ool *q = new_slot(l, slot);
+        q->from[0] = x_jmp(e);
+        l->b->exits[slot].patch = l->base + q->from[0];
+    } else if (slot >= 0) {
+        emit_far(l, imm, slot);
+    } else if (imm < PAGE_SIZE) {
         x_mov_ri(e, R8, imm);
         emit_jmp_stub(l, STUB_EXIT_OFF);
     } else {
@@ -135,28 +181,35 @@ static void emit_give_back(struct lower *l, u32 insns)
 
 static s8 take_slot(struct lower *l, const struct ir_insn *o)
 {
-    if (!block_exit_chainable(o) || (u8)l->nslots == l->b->nexits)
+    if (!block_exit_chainable(o, l->ir->mode & MODE_CS_FLAT) || (u8)l->nslots == l->b->nexits)
         return -1;
     return l->nslots++;
 }
 
 /* -- conditional -- */
 
+static bool is_empty(const struct flag_sync *s)
+{
+    return !s->store_op && !s->store[0] && !s->store[1] && !s->store[2];
+}
+
 static void side_exit(struct lower *l, const struct ir_insn *o, enum x_cc cc)
 {
-    struct ool *q = ool_new(l, OOL_EXIT);
     if (next_is_end(l)) /* both ways need the flags in memory */
         flags_sync_inline(l);
-    q->sync = flags_sync(l);
-    q->slot = take_slot(l, o);
+    struct flag_sync sync = flags_sync(l);
+    s8 slot = take_slot(l, o);
+    if (slot >= 0 && o->imm < PAGE_SIZE && l->left <= 1 && is_empty(&sync)) {
+        struct ool *q = new_slot(l, slot);
+        q->from[0] = x_jcc(&l->e, cc);
+        l->b->exits[slot].patch = l->base + q->from[0];
+        return;
+    }
+    struct ool *q = ool_new(l, OOL_EXIT);
+    q->sync = sync;
+    q->slot = slot;
     q->imm = o->imm;
     q->from[0] = x_jcc(&l->e, cc);
-    bool idle = l->left <= 1 && !q->sync.store_op && !q->sync.store[0] && !q->sync.store[1] &&
-                !q->sync.store[2];
-    if (idle && q->slot >= 0) {
-        q->direct = true;
-        l->b->exits[q->slot].patch = l->base + q->from[0];
-    }
 }
 
 void lower_xcc(struct lower *l, const struct ir_insn *o)
@@ -175,35 +228,7 @@ void ool_exit(struct lower *l, struct ool *q)
     flags_store(l, &q->sync);
     if (q->left)
         emit_give_back(l, q->left - 1u);
-    if (q->slot < 0) {
-        emit_direct(l, q->imm);
-        return;
-    }
-    if (!q->direct) {
-        l->b->exits[q->slot].patch = l->base + x_jmp(&l->e);
-        x_bind(&l->e, l->b->exits[q->slot].patch - l->base);
-    }
-    exit_stub(l, q->slot);
-}
-
-void ool_slot(struct lower *l, struct ool *q)
-{
-    x_bind(&l->e, q->from[0]);
-    exit_stub(l, q->slot);
-}
-
-/* The block's last exit: its stub, which leads there until it is chained, is out of line. */
-static void emit_last(struct lower *l, const struct ir_insn *o)
-{
-    s8 slot = take_slot(l, o);
-    if (slot < 0) {
-        emit_direct(l, o->imm);
-        return;
-    }
-    struct ool *q = ool_new(l, OOL_SLOT);
-    q->slot = slot;
-    q->from[0] = x_jmp(&l->e);
-    l->b->exits[slot].patch = l->base + q->from[0];
+    emit_direct(l, q->imm, q->slot);
 }
 
 /* -- final -- */
@@ -216,7 +241,7 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     if (l->left)
         emit_give_back(l, l->left - 1);
     switch ((enum ir_op)o->op) {
-    case IR_XJMP: emit_last(l, o); break;
+    case IR_XJMP: emit_direct(l, o->imm, take_slot(l, o)); break;
     case IR_XIND:
         if (eip != R8)
             x_mov_rr(e, 4, R8, eip);

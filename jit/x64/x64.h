@@ -69,6 +69,7 @@ struct run_return {
 struct lower;
 
 struct x64 {
+    struct phys *phys;
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
     bool bmi2, popcnt;
@@ -93,6 +94,10 @@ static inline struct x_mem cpu_at(s32 offset)
 #define TLB_TABLE_OFF(priv, acc)                                                                   \
     ((s32)(offsetof(struct cpu, tlb.e) + sizeof(struct tlb_entry) * TLB_PAGES *                    \
                                              ((unsigned)(priv)*ACCESS_COUNT + (unsigned)(acc))))
+
+/* A chained exit to another page compares the page's host address + TLB_VALID with a constant that
+ * lies so many bytes before the jump's displacement; FAR_NOWHERE equals none. */
+enum { FAR_HOST = 8 + 3 + 6 + 4 + 1, FAR_NOWHERE = 2 };
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);

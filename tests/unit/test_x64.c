@@ -367,7 +367,8 @@ static void run_once(const struct backend *backend, void *be, struct cpu *cpu, s
     o->eip_page = cpu->eip_page;
     o->budget = cpu->budget + cpu->insn_left;
     o->result = result;
-    o->exit = exit ? exit->page_off : -1;
+    /* only native code has exits for other pages */
+    o->exit = exit && (u32)exit->page_off < PAGE_SIZE ? exit->page_off : -1;
 }
 
 static void explain(const struct ir *ir, u64 seed, const struct outcome *a, const struct outcome *b)
@@ -483,7 +484,8 @@ static int teardown(void **state)
 }
 
 /* Block n at offset off: ECX--, then to `taken` while it is not 0, else to `next`. */
-static struct block *loop_block(struct world *w, unsigned n, u32 off, s32 taken, s32 next)
+static struct block *make_loop(struct world *w, unsigned n, u32 off, s32 taken, s32 next,
+                               bool far_by_cache)
 {
     struct block *b = &w->blocks[n];
     ir_begin(&w->ir, MODE_CS_FLAT);
@@ -492,12 +494,20 @@ static struct block *loop_block(struct world *w, unsigned n, u32 off, s32 taken,
     ir_set_reg(&w->ir, ECX, t);
     ir_insn_begin(&w->ir, off + 1, 2);
     ir_xif(&w->ir, IRC_NE, t, ir_const(0), taken);
-    ir_xjmp(&w->ir, next);
+    if (far_by_cache && (u32)next >= PAGE_SIZE)
+        ir_xind(&w->ir, ir_pcrel(&w->ir, next));
+    else
+        ir_xjmp(&w->ir, next);
     assert_null(ir_verify(&w->ir));
     init_block(b, &w->ir);
     b->pa = 0x123000 + off;
     assert_true(backend_x64.compile(w->be, w->cpu, &w->ir, b));
     return b;
+}
+
+static struct block *loop_block(struct world *w, unsigned n, u32 off, s32 taken, s32 next)
+{
+    return make_loop(w, n, off, taken, next, true);
 }
 
 static enum run_result run(struct world *w, struct block *b, struct block_exit **exit)
@@ -579,6 +589,40 @@ static void the_jump_cache_leads_on(void **state)
     assert_int_equal(w->cpu->eip, 0xc010);
 }
 
+/* An exit to another page is chained, and taken only while that page is mapped there. */
+static void far_exits_look_at_the_mapping(void **state)
+{
+    struct world *w = *state;
+    struct block_exit *exit;
+    struct block *a = make_loop(w, 0, 0x10, 0x20, 0x7010, false);
+    struct block *b = loop_block(w, 1, 0x10, 0x20, 0x40);
+    struct tlb_entry *page = &w->cpu->tlb.e[PRIV_SUPER][ACCESS_EXEC][0xc];
+    struct phys *phys = phys_new(2 << 20);
+    w->cpu->mmu.phys = phys;
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[1]);
+    assert_int_equal(w->cpu->eip, 0xc010);
+    a = make_loop(w, 2, 0x10, 0x20, 0x7010, false); /* by a back end that knows phys */
+    backend_x64.chain(w->be, &a->exits[1], b);
+    page->addend = (u64)(uintptr_t)phys_host(phys, 0x123000, false) - 0xc000 + TLB_VALID;
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &b->exits[0]);
+    assert_int_equal(w->cpu->eip_page, 0xc000);
+    page->addend += PAGE_SIZE;
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[1]);
+    assert_int_equal(w->cpu->eip, 0xc010);
+    page->addend = 0;
+    w->cpu->gpr[ECX] = 1;
+    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_ptr_equal(exit, &a->exits[1]);
+    w->cpu->mmu.phys = NULL;
+    phys_free(phys);
+}
+
 static void a_discarded_block_sends_back(void **state)
 {
     struct world *w = *state;
@@ -624,6 +668,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_block_that_exceeds_the_budget_does_not_start, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(the_jump_cache_leads_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(far_exits_look_at_the_mapping, setup, teardown),
         cmocka_unit_test_setup_teardown(a_discarded_block_sends_back, setup, teardown),
         cmocka_unit_test_setup_teardown(code_memory_fills_and_empties, setup, teardown),
     };
