@@ -4,6 +4,7 @@
  * forward leave the block by a side exit and the block goes on. */
 #include "jit/jit_internal.h"
 
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/lift.h"
 
