@@ -37,8 +37,7 @@ void help_monitor(struct cpu *cpu, u32 seg, u32 off)
     if (cpu->gpr[ECX]) /* no extensions */
         cpu_raise_err(cpu, VEC_GP, 0);
     la = seg_linear(cpu, (enum seg)seg, off, 1, ACCESS_READ);
-    if (mmu_translate(&cpu->mmu, la, ACCESS_READ, false, &w) == MMU_FAULT)
-        cpu_raise_pf(cpu, la, w.pf_code);
+    mem_translate(cpu, la, ACCESS_READ, cpu_priv(cpu), &w);
     cpu->monitor.pa = w.pa & ~(paddr)(MONITOR_LINE - 1);
     cpu->monitor.armed =
         w.host && phys_dma_read(cpu->mmu.phys, cpu->monitor.pa, cpu->monitor.line, MONITOR_LINE);

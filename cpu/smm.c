@@ -158,10 +158,10 @@ static void state_changed(struct cpu *cpu)
 /* SDM 3C 31.5: real-mode addressing with 4 GiB segments. */
 void smm_enter(struct cpu *cpu)
 {
-    bool halted = cpu->events & EV_HALT;
+    bool halted = (cpu->events & EV_WAIT) == EV_HALT; /* MWAIT ends */
     struct map m = {{0}};
 
-    cpu->events &= ~(u32)(EV_SMI | EV_HALT);
+    cpu->events &= ~(u32)(EV_SMI | EV_WAIT);
     cpu->smm = cpu->mmu.smm = true;
     save(cpu, &m, halted);
     map_write(cpu, &m);

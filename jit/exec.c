@@ -171,7 +171,7 @@ static u32 breakpoints(struct cpu *cpu, bool after_mov_ss)
 
 static void debug_exception(struct cpu *cpu, u32 hits)
 {
-    cpu->events &= ~(u32)EV_HALT;
+    cpu->events &= ~(u32)EV_WAIT;
     cpu->debug_hits = 0;
     cpu_debug_trap(cpu, hits);
 }

@@ -31,6 +31,13 @@ enum {
     PINSRB = 0x20 | XO_0F3A | XO_66,
     PINSRD = 0x22 | XO_0F3A | XO_66,
     PUNPCKLQDQ = 0x6c | XO_0F | XO_66,
+    MOVSD = 0x10 | XO_0F | XO_F2,
+    CVTDQ2PS = 0x5b | XO_0F,
+    CVTPS2DQ = 0x5b | XO_0F | XO_66,
+    CVTTPS2DQ = 0x5b | XO_0F | XO_F3,
+    CVTDQ2PD = 0xe6 | XO_0F | XO_F3,
+    CVTPD2DQ = 0xe6 | XO_0F | XO_F2,
+    CVTTPD2DQ = 0xe6 | XO_0F | XO_66,
     SHIFT_Q = 0x73 | XO_0F | XO_66,
     PSRLDQ = 3, /* SHIFT_Q's ModRM.reg */
 };
@@ -147,6 +154,8 @@ static bool is_native(const struct lower *l, const struct ir_insn *o)
     case VS_SM: return is_operand(dst) && is_operand(src);
     case VS_M: return !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
     case VS_RM: return !overlaps_xmm(dst, 4) && !overlaps_xmm(src, 8);
+    case VS_XM: return xmm_at(dst) != NOT_XMM && !overlaps_xmm(src, 8);
+    case VS_MX: return !overlaps_xmm(dst, 8) && is_operand(src);
     default: return false;
     }
 }
@@ -310,6 +319,37 @@ static void emit_mmx(struct lower *l, const struct ir_insn *o)
     x_rm(&l->e, MOVQ_STORE, XMM_B, dst);
 }
 
+/* Between MMX and XMM: the host's instructions of that kind would touch its x87, so the conversions
+ * from and to XMM registers do it. Lanes beyond those that count are 0, which raises nothing. */
+static void emit_to_xmm(struct lower *l, const struct ir_insn *o)
+{
+    unsigned d = (unsigned)xmm_at(o->imm);
+    struct x_mem src = cpu_at((s32)o->a.v);
+    if (op_of(o) == VEC_OP_cvtpi2ps) {
+        x_rm(&l->e, MOVQ_LOAD, XMM_A, src);
+        x_rr(&l->e, CVTDQ2PS, XMM_A, XMM_A);
+        x_rr(&l->e, MOVSD, d, XMM_A);
+    } else {
+        x_rm(&l->e, op_of(o) == VEC_OP_cvtpi2pd ? CVTDQ2PD : MOVQ_LOAD, d, src);
+    }
+}
+
+static void emit_from_xmm(struct lower *l, const struct ir_insn *o)
+{
+    unsigned s = operand(l, o->a.v, XMM_A), r = XMM_A;
+    switch (op_of(o)) {
+    case VEC_OP_cvtps2pi:
+    case VEC_OP_cvttps2pi:
+        x_rr(&l->e, MOVQ_LOAD, XMM_A, s);
+        x_rr(&l->e, op_of(o) == VEC_OP_cvtps2pi ? CVTPS2DQ : CVTTPS2DQ, XMM_A, XMM_A);
+        break;
+    case VEC_OP_cvtpd2pi: x_rr(&l->e, CVTPD2DQ, XMM_A, s); break;
+    case VEC_OP_cvttpd2pi: x_rr(&l->e, CVTTPD2DQ, XMM_A, s); break;
+    default: r = s; /* MOVDQ2Q */
+    }
+    x_rm(&l->e, MOVQ_STORE, r, cpu_at((s32)o->imm));
+}
+
 static void emit_native(struct lower *l, const struct ir_insn *o)
 {
     const struct vec_op_info *v = &vec_op_info[op_of(o)];
@@ -323,6 +363,8 @@ static void emit_native(struct lower *l, const struct ir_insn *o)
     case VS_SI:
     case VS_SM: emit_strings(l, o); break;
     case VS_M: emit_mmx(l, o); break;
+    case VS_XM: emit_to_xmm(l, o); break;
+    case VS_MX: emit_from_xmm(l, o); break;
     case VS_RM:
         load_mmx_source(l, o, XMM_A);
         emit_to_field(l, o, opcode_of(v) | XO_66, XMM_A);
@@ -394,7 +436,7 @@ static u32 find_taker(const struct lower *l)
         if (o->op == IR_VEC) {
             unsigned shape = vec_op_info[op_of(o)].shape;
             bool takes = shape == VS_X || shape == VS_RX || shape == VS_F || shape == VS_M ||
-                         shape == VS_SI || shape == VS_SM ||
+                         shape == VS_SI || shape == VS_SM || shape == VS_MX ||
                          (op_of(o) == VEC_OP_movd && l->ir->ops[l->i].size == 4);
             return takes && o->a.v == SCRATCH && o->imm != SCRATCH && is_native(l, o) ? i : 0;
         }

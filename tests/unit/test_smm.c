@@ -66,6 +66,23 @@ static void test_state(void **state)
     ASSERT_RAISES(s, VEC_UD, 0, smm_resume(cpu));
 }
 
+/* HLT goes on after RSM, MWAIT does not. */
+static void test_waiting(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    static const u32 waits[] = {EV_HALT, EV_HALT | EV_MWAIT, EV_HALT | EV_MWAIT | EV_MWAIT_IRQ};
+
+    for (unsigned i = 0; i < ARRAY_LEN(waits); i++) {
+        enter(s, 0);
+        cpu->events = waits[i];
+        smi(s);
+        assert_int_equal(cpu->events & EV_WAIT, 0);
+        ASSERT_OK(s, smm_resume(cpu));
+        assert_int_equal(cpu->events & EV_WAIT, waits[i] == EV_HALT ? EV_HALT : 0);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -187,10 +204,8 @@ static void test_smram(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SYS_TEST(test_state),
-        SYS_TEST(test_refused),
-        SYS_TEST(test_halt_and_nmi),
-        SYS_TEST(test_smram),
+        SYS_TEST(test_state),        SYS_TEST(test_waiting), SYS_TEST(test_refused),
+        SYS_TEST(test_halt_and_nmi), SYS_TEST(test_smram),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
