@@ -108,7 +108,7 @@ static void pci_routing(struct aml *a)
     aml_end(a, table);
 }
 
-/* What sits behind the ISA bridge: up to four port ranges, and a line (0: none). */
+/* What sits behind the ISA bridge: up to five port ranges, and a line (0: none). */
 static const struct isa_device {
     const char *name, *hid;
     struct {
@@ -125,7 +125,11 @@ static const struct isa_device {
     {"FPU_", "PNP0C04", {{0xf0, 1}}, 13, 0},
     {"KBD_", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1, 0},
     {"MOU_", "PNP0F13", {{0}}, 12, 0},
-    {"SYSR", "PNP0C02", {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}}, 0, 0},
+    {"SYSR",
+     "PNP0C02",
+     {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}, {0x510, 12}},
+     0,
+     0},
     {"COM1", "PNP0501", {{0x3f8, 8}}, 4, 1},
     {"COM2", "PNP0501", {{0x2f8, 8}}, 3, 2},
     {"COM3", "PNP0501", {{0x3e8, 8}}, 4, 3},

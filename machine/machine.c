@@ -12,6 +12,7 @@
 #include "cpu/monitor.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
+#include "devices/fw_cfg.h"
 #include "jit/backend.h"
 #include "machine/profile.h"
 
@@ -223,6 +224,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     }
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
+    if (o->kernel)
+        linux_add_items(o->kernel, bus_find_dev(o->bus, FW_CFG_ID));
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;

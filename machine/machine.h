@@ -44,6 +44,8 @@ void linux_image_free(struct linux_image *img);
 void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu);
 /* Hash of kernel, initrd and command line, for the journal's configuration. */
 u64 linux_image_hash(const struct linux_image *img);
+/* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
+void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);
