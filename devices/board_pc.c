@@ -46,6 +46,15 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
 }
 
+static bool add_apics(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    const struct part parts[] = {
+        {&dev_lapic, config->tsc_deadline ? NULL : "tsc_deadline=off"},
+        {&dev_ioapic, NULL},
+    };
+    return !config->apic || add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
+}
+
 static bool add_serial(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
     static const struct part ports[4] = {
@@ -119,7 +128,8 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
 {
     const struct part debugcon = {&dev_debugcon, "chardev=debugcon"};
 
-    if (!add_core(bus, config, err, err_size) || !add_serial(bus, config, err, err_size))
+    if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
+        !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;

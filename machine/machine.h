@@ -26,7 +26,7 @@ struct orrery {
     struct profile *profile;    /* or NULL */
     const char *accel;
     bool no_reboot;
-    bool reset_wanted, poweroff_wanted, exit_wanted;
+    bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
     int exit_code;
     u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
     char *config_text;

@@ -37,11 +37,11 @@ struct devtest {
     u64 ticks;
     struct journal *journal;
     struct bus *bus;
-    bool level[BUS_IRQS];
-    unsigned rises[BUS_IRQS];
+    bool level[BUS_GSIS];
+    unsigned rises[BUS_GSIS];
     bool intr, a20;
     unsigned nmis;
-    unsigned requests[3]; /* by enum bus_request */
+    unsigned requests[4]; /* by enum bus_request */
     u32 request_arg;
     char out[4096]; /* what chardevs made with dt_chardev() wrote */
     size_t out_len;
@@ -230,12 +230,12 @@ DT_UNUSED static void dt_command(struct devtest *t, const char *line)
         return;
     }
     assert_true(sscanf(line, "%*s %lu %lu", &a, &b) >= 1);
-    struct irq_line irq = bus_irq(t->bus, a & 15);
+    struct irq_line irq = bus_irq(t->bus, a % BUS_GSIS);
     if (!strcmp(word, "irq")) {
-        dt_expect(line, t->level[a & 15], b);
+        dt_expect(line, t->level[a % BUS_GSIS], b);
     } else if (!strcmp(word, "edges")) {
-        dt_expect(line, t->rises[a & 15], b);
-        t->rises[a & 15] = 0;
+        dt_expect(line, t->rises[a % BUS_GSIS], b);
+        t->rises[a % BUS_GSIS] = 0;
     } else if (!strcmp(word, "raise")) {
         irq_set(&irq, true);
     } else if (!strcmp(word, "lower")) {
