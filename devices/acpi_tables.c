@@ -1,6 +1,6 @@
 /* The tables by which an operating system finds the PCI bus, its interrupts, the devices that
- * cannot be probed, and the power switch. ACPI 3.0, chapter 5; a PC with 8259s, so there is no
- * MADT.
+ * cannot be probed, and the power switch. ACPI 3.0, chapter 5. Interrupt lines have the same
+ * numbers at the 8259s and at the I/O APIC, so that the routing of the DSDT holds for both.
  *
  * All of it is ROM. The FACS would be writable, but nothing of ours waits for its lock or wakes up.
  */
@@ -253,11 +253,61 @@ static u32 build_fadt(struct image *im, u32 facs, u32 dsdt)
     return address(at);
 }
 
-static u32 build_rsdt(struct image *im, u32 fadt)
+/* ---- MADT: the local APIC, the I/O APIC, and how ISA lines reach it ---- */
+
+enum { POLARITY_HIGH = 1, TRIGGER_LEVEL = 3 << 2 };
+
+/* Lines that are not edge triggered, or not at the input of their number: PIT, SCI, and what the
+ * PIRQs can be routed to. */
+static const struct {
+    u8 line, input, flags;
+} overrides[] = {
+    {0, 2, 0},
+    {5, 5, POLARITY_HIGH | TRIGGER_LEVEL},
+    {PC_SCI, PC_SCI, POLARITY_HIGH | TRIGGER_LEVEL},
+    {10, 10, POLARITY_HIGH | TRIGGER_LEVEL},
+    {11, 11, POLARITY_HIGH | TRIGGER_LEVEL},
+};
+
+static u8 *madt_entry(u8 **end, u8 type, u8 len)
+{
+    u8 *e = *end;
+    e[0] = type;
+    e[1] = len;
+    *end += len;
+    return e;
+}
+
+static u32 build_madt(struct image *im)
 {
     u32 at = align(im, 16);
-    store_le(im->buf + at + HEADER, 4, fadt);
-    finish_table(im, at, "RSDT", 1, HEADER + 4);
+    u8 *t = im->buf + at, *end = t + 44, *e;
+
+    store_le(t + 36, 4, PC_LAPIC_BASE);
+    store_le(t + 40, 4, 1); /* there are 8259s as well */
+    e = madt_entry(&end, 0, 8);
+    store_le(e + 4, 4, 1); /* processor 0, APIC ID 0, enabled */
+    e = madt_entry(&end, 1, 12);
+    store_le(e + 4, 4, PC_IOAPIC_BASE); /* ID 0, its inputs are interrupts from 0 on */
+    for (size_t i = 0; i < ARRAY_LEN(overrides); i++) {
+        e = madt_entry(&end, 2, 10);
+        e[3] = overrides[i].line;
+        e[4] = overrides[i].input;
+        e[8] = overrides[i].flags;
+    }
+    e = madt_entry(&end, 4, 6);
+    e[2] = 0xff; /* NMI is LINT1 of every processor */
+    e[5] = 1;
+    finish_table(im, at, "APIC", 1, (u32)(end - t));
+    return address(at);
+}
+
+static u32 build_rsdt(struct image *im, const u32 *tables, u32 count)
+{
+    u32 at = align(im, 16);
+    for (u32 i = 0; i < count; i++)
+        store_le(im->buf + at + HEADER + 4 * i, 4, tables[i]);
+    finish_table(im, at, "RSDT", 1, HEADER + 4 * count);
     return address(at);
 }
 
@@ -266,9 +316,11 @@ void acpi_build(const struct acpi_config *config, u8 *image)
     struct image im = {.buf = image, .len = 20}; /* the RSDP */
 
     memset(image, 0, ACPI_TABLES_SIZE);
-    u32 facs = build_facs(&im);
-    u32 dsdt = build_dsdt(&im, config);
-    u32 rsdt = build_rsdt(&im, build_fadt(&im, facs, dsdt));
+    u32 facs = build_facs(&im), dsdt = build_dsdt(&im, config), tables[3], count = 0;
+    tables[count++] = build_fadt(&im, facs, dsdt);
+    if (config->apic)
+        tables[count++] = build_madt(&im);
+    u32 rsdt = build_rsdt(&im, tables, count);
     memcpy(image, "RSD PTR ", 8);
     memcpy(image + 9, "ORRERY", 6);
     store_le(image + 16, 4, rsdt);

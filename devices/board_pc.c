@@ -113,7 +113,7 @@ static void add_items(struct bus *bus, const struct board_pc *config)
 static void add_tables(struct bus *bus, const struct board_pc *config)
 {
     static const size_t ports = ARRAY_LEN(config->serial);
-    struct acpi_config acpi = {.ram_bytes = config->ram_bytes};
+    struct acpi_config acpi = {.ram_bytes = config->ram_bytes, .apic = config->apic};
     u8 image[ACPI_TABLES_SIZE];
 
     if (!bus->phys)

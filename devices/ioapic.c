@@ -6,9 +6,8 @@
  * and makes no difference. A level triggered interrupt is sent once for each end of interrupt, an
  * edge on a masked input is lost. */
 #include "devices/core/dev.h"
+#include "devices/pc_setup.h"
 #include "mmu/phys.h"
-
-#define IOAPIC_BASE 0xfec00000u
 
 enum {
     REG_SELECT = 0x00,
@@ -202,7 +201,7 @@ static const char *ioapic_init(struct dev *dev, struct bus *bus)
 
     if (!bus->phys)
         return "there is no memory to put its registers in";
-    bus_claim_mmio(bus, IOAPIC_BASE, PAGE_SIZE, &mmio, dev);
+    bus_claim_mmio(bus, PC_IOAPIC_BASE, PAGE_SIZE, &mmio, dev);
     bus_set_ioapic(bus, &ops, dev);
     for (unsigned n = 0; n < BUS_GSIS; n++) {
         int input = n ? (int)n : 2;

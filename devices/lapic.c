@@ -10,10 +10,11 @@
 
 #include <string.h>
 
+#include "devices/pc_setup.h"
 #include "mmu/phys.h"
 
 enum {
-    BASE_RESET = 0xfee00900, /* bootstrap processor, enabled */
+    BASE_BSP = 1 << 8,
     BASE_ENABLE = 1 << 11,
     VERSION = 0x14 | (LVT_COUNT - 1) << 16,
     SVR_ENABLE = 1 << 8,
@@ -523,7 +524,7 @@ static void on_deadline(void *opaque, u64 tick)
 static void lapic_reset(struct dev *dev)
 {
     struct lapic *s = (struct lapic *)dev;
-    s->base = BASE_RESET;
+    s->base = PC_LAPIC_BASE | BASE_BSP | BASE_ENABLE;
     s->id = 0;
     map_registers(s);
     reset_registers(s);
