@@ -154,6 +154,19 @@ static void isa_device(struct aml *a, const struct isa_device *d)
     aml_end(a, device);
 }
 
+static void hpet_device(struct aml *a)
+{
+    struct aml_resources r = {.len = 0};
+    u32 device = aml_device(a, "HPET");
+
+    aml_name(a, "_HID");
+    aml_eisaid(a, "PNP0103");
+    aml_res_memory(&r, PC_HPET_BASE, 0x400);
+    aml_name(a, "_CRS");
+    aml_resources(a, &r);
+    aml_end(a, device);
+}
+
 static void isa_bridge(struct aml *a, const struct acpi_config *config)
 {
     u32 bridge = aml_device(a, "ISA_");
@@ -183,6 +196,7 @@ static u32 build_dsdt(struct image *im, const struct acpi_config *config)
     pci_routing(&a);
     isa_bridge(&a, config);
     aml_end(&a, host);
+    hpet_device(&a);
     aml_end(&a, scope);
     finish_table(im, at, "DSDT", 1, a.len); /* revision 1: 32-bit integers */
     return address(at);
@@ -302,6 +316,21 @@ static u32 build_madt(struct image *im)
     return address(at);
 }
 
+/* ---- HPET ---- */
+
+static u32 build_hpet(struct image *im)
+{
+    u32 at = align(im, 16);
+    u8 *t = im->buf + at;
+
+    store_le(t + 36, 4, 0x8086a201); /* the low half of its capabilities */
+    t[41] = 64;                      /* address space 0: memory; 64 bits wide */
+    store_le(t + 44, 8, PC_HPET_BASE);
+    store_le(t + 53, 2, 100); /* ticks: the shortest period that loses no interrupts */
+    finish_table(im, at, "HPET", 1, 56);
+    return address(at);
+}
+
 static u32 build_rsdt(struct image *im, const u32 *tables, u32 count)
 {
     u32 at = align(im, 16);
@@ -317,9 +346,11 @@ void acpi_build(const struct acpi_config *config, u8 *image)
 
     memset(image, 0, ACPI_TABLES_SIZE);
     u32 facs = build_facs(&im), dsdt = build_dsdt(&im, config), tables[3], count = 0;
+
     tables[count++] = build_fadt(&im, facs, dsdt);
     if (config->apic)
         tables[count++] = build_madt(&im);
+    tables[count++] = build_hpet(&im);
     u32 rsdt = build_rsdt(&im, tables, count);
     memcpy(image, "RSD PTR ", 8);
     memcpy(image + 9, "ORRERY", 6);

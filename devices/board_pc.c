@@ -39,7 +39,7 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_port92, NULL},    {&dev_i440fx, NULL},
         {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
         {&dev_piix4_pm, NULL},  {&dev_pc_setup, NULL},
-        {&dev_fw_cfg, NULL},
+        {&dev_fw_cfg, NULL},    {&dev_hpet, NULL},
     };
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
