@@ -109,7 +109,6 @@ static void reset_core(struct cpu *cpu)
     cpu->cpl = 0;
     cpu->nmi_masked = false;
     cpu->smm = cpu->mmu.smm = cpu->smm_io.valid = false;
-    cpu->smbase = 0x30000;
     cpu->events &= EV_STOP;
     cpu->debug_hits = 0;
     cpu->rep_more = false;
@@ -139,6 +138,7 @@ void cpu_reset(struct cpu *cpu)
                                            : CR0_CD | CR0_NW | CR0_ET;
     cpu->tsc_offset = 0 - cpu_icount(cpu);
     cpu->tsc_aux = 0;
+    cpu->smbase = 0x30000;
     reset_fpu(cpu);
     reset_msrs(cpu);
     if (cpu->pins.apic_base)

@@ -363,7 +363,7 @@ static inline u64 cpu_icount(const struct cpu *cpu)
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: host refuses memory */
 void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
-void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC and MSRs */
+void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
 /* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR. */
 void cpu_update_mode(struct cpu *cpu);
 /* After a change of one segment alone. */

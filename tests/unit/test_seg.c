@@ -267,7 +267,9 @@ static void test_init(void **state)
     cpu->cr3 = 0x1000;
     cpu->cr0 &= ~(u32)(CR0_CD | CR0_NW);
     cpu->events |= EV_HALT;
+    cpu->smbase = 0xa0000;
     cpu_init(cpu);
+    assert_int_equal(cpu->smbase, 0xa0000);
     assert_int_equal(cpu->eip, 0xfff0);
     assert_int_equal(cpu->seg[SEG_CS].base, 0xffff0000);
     assert_int_equal(cpu->cr0, CR0_ET);
