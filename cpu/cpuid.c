@@ -11,6 +11,9 @@
 
 #include "cpu/decode.h"
 #include "cpu/monitor.h"
+#include "cpu/msr.h"
+
+#define APIC_BIT (1u << 9) /* in EDX of CPUID.1, and of AMD's 80000001h */
 
 enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH */
 
@@ -40,7 +43,7 @@ static const struct {
     (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
      FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
      FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
-     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR))
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR) | FEAT_BIT(TSCDEADLINE))
 
 #define INTEL "GenuineIntel"
 #define AMD   "AuthenticAMD"
@@ -393,4 +396,6 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
     case 0x80000008: out[0] = cpu->mmu.phys_bits | 32 << 8; break;
     default: break;
     }
+    if ((leaf == 1 || leaf == 0x80000001) && !(cpu->msr.apic_base & APIC_BASE_ENABLE))
+        out[3] &= ~APIC_BIT; /* switched off: as if it were not there */
 }

@@ -34,10 +34,49 @@ static u64 read_tsc(struct cpu *cpu, u32 index)
     return cpu_tsc(cpu);
 }
 
+/* The timer's deadline, as a TSC value; 0: none. */
+static u64 read_deadline(struct cpu *cpu, u32 index)
+{
+    (void)index;
+    u64 at = cpu->pins.apic_deadline ? cpu->pins.apic_deadline(cpu->pins.opaque) : 0;
+    return at ? at + cpu->tsc_offset : 0;
+}
+
+/* What is past comes at once. */
+static bool write_deadline(struct cpu *cpu, u32 index, u64 value)
+{
+    (void)index;
+    u64 tsc = cpu_tsc(cpu), now = cpu_icount(cpu);
+
+    if (!cpu->pins.set_apic_deadline)
+        return true;
+    if (value)
+        value = value > tsc ? now + (value - tsc) : now;
+    cpu->pins.set_apic_deadline(cpu->pins.opaque, value);
+    return true;
+}
+
 static bool write_tsc(struct cpu *cpu, u32 index, u64 value)
 {
     (void)index;
+    u64 deadline = read_deadline(cpu, 0);
+
     cpu->tsc_offset = value - cpu_icount(cpu);
+    if (deadline)
+        write_deadline(cpu, 0, deadline);
+    return true;
+}
+
+static bool write_apic_base(struct cpu *cpu, u32 index, u64 value)
+{
+    (void)index;
+    u64 page = ((1ull << cpu->mmu.phys_bits) - 1) & ~(u64)PAGE_MASK;
+
+    if (value & ~(page | APIC_BASE_BSP | APIC_BASE_ENABLE))
+        return false;
+    cpu->msr.apic_base = value;
+    if (cpu->pins.apic_base)
+        cpu->pins.apic_base(cpu->pins.opaque, value);
     return true;
 }
 
@@ -119,7 +158,7 @@ static const struct msr_row rows[] = {
     {0x00, 0x01, MSR_F_IGNORE, FEAT_MCE, 0, AT(ucode_rev), 0, NULL, NULL}, /* P5_MC_ADDR, _TYPE */
     {0x10, 0x10, 0, FEAT_TSC, 0, 0, 0, read_tsc, write_tsc},
     CONST(0x17, 0, FEAT_COUNT), /* PLATFORM_ID */
-    {0x1b, 0x1b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(apic_base), 0xfffff900, NULL, NULL},
+    {0x1b, 0x1b, 0, FEAT_APIC, 0, AT(apic_base), 0, NULL, write_apic_base},
     CONST(0x2a, 0, FEAT_COUNT),                                              /* EBL_CR_POWERON */
     {0x79, 0x79, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL, NULL}, /* update trigger */
     {0x8b, 0x8b, MSR_F_IGNORE, FEAT_COUNT, 0, AT(ucode_rev), 0, NULL,
@@ -142,6 +181,7 @@ static const struct msr_row rows[] = {
     {0x268, 0x26f, MSR_F_MEMTYPES, FEAT_MTRR, 8, AT(mtrr_fixed[3]), ~0ull, NULL, NULL},
     {0x277, 0x277, MSR_F_MEMTYPES, FEAT_PAT, 0, AT(pat), ~0ull, NULL, NULL},
     {0x2ff, 0x2ff, 0, FEAT_MTRR, 0, AT(mtrr_def), 0, NULL, write_mtrr_def},
+    {0x6e0, 0x6e0, 0, FEAT_TSCDEADLINE, 0, 0, 0, read_deadline, write_deadline},
     {0x400, 0x400 + 4 * CPU_MC_BANKS - 1, 0, FEAT_MCA, 0, 0, 0, read_mc_bank, write_mc_bank},
     {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
     {0xc0000103, 0xc0000103, MSR_F_U32, FEAT_RDTSCP, 0, offsetof(struct cpu, tsc_aux), 0xffffffff,

@@ -4,6 +4,9 @@
 
 #include "cpu/state.h"
 
+/* IA32_APIC_BASE; the page of its registers is in the upper bits. */
+enum { APIC_BASE_BSP = 1 << 8, APIC_BASE_ENABLE = 1 << 11 };
+
 /* False: no such register, or the value is not allowed: #GP(0). Nothing has changed then. */
 bool msr_read(struct cpu *cpu, u32 index, u64 *value);
 bool msr_write(struct cpu *cpu, u32 index, u64 value);

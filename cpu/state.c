@@ -13,6 +13,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/monitor.h"
+#include "cpu/msr.h"
 #include "cpu/seg.h"
 #include "cpu/x87_ops.h"
 
@@ -88,14 +89,16 @@ static void reset_fpu(struct cpu *cpu)
 static void reset_msrs(struct cpu *cpu)
 {
     memset(&cpu->msr, 0, sizeof(cpu->msr));
-    cpu->msr.apic_base = 0xfee00000 | 1u << 8; /* bootstrap processor, APIC off */
+    if (cpu_has(cpu, FEAT_APIC))
+        cpu->msr.apic_base = 0xfee00000 | APIC_BASE_BSP | APIC_BASE_ENABLE;
     cpu->msr.pat = 0x0007040600070406;
     cpu->msr.misc_enable = 1; /* fast string operation */
     if (cpu_has(cpu, FEAT_MONITOR))
         cpu->msr.misc_enable |= MISC_ENABLE_MONITOR;
 }
 
-void cpu_reset(struct cpu *cpu)
+/* What reset and INIT have in common. */
+static void reset_core(struct cpu *cpu)
 {
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->gpr[EDX] = cpu->model->signature;
@@ -106,14 +109,11 @@ void cpu_reset(struct cpu *cpu)
     cpu->cpl = 0;
     cpu->nmi_masked = false;
     cpu->smm = cpu->mmu.smm = cpu->smm_io.valid = false;
-    cpu->smbase = 0x30000;
     cpu->events &= EV_STOP;
     cpu->debug_hits = 0;
     cpu->rep_more = false;
     cpu->fault_depth = 0;
-    cpu->cr0 = cpu->model->isa < ISA_386   ? 0
-               : cpu->model->isa < ISA_486 ? CR0_ET
-                                           : CR0_CD | CR0_NW | CR0_ET;
+    cpu->cr0 &= CR0_CD | CR0_NW | CR0_ET;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
     cpu_set_eflags(cpu, 0);
     memset(cpu->dr, 0, sizeof(cpu->dr));
@@ -121,17 +121,34 @@ void cpu_reset(struct cpu *cpu)
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
     debug_update(cpu);
-    cpu->tsc_offset = 0 - cpu_icount(cpu);
-    cpu->tsc_aux = 0;
     memset(&cpu->monitor, 0, sizeof(cpu->monitor));
     reset_segments(cpu);
-    reset_fpu(cpu);
-    reset_msrs(cpu);
+    cpu->msr.efer = 0;
     cpu->mmu.cr0 = cpu->cr0;
     cpu->mmu.cr3 = cpu->mmu.cr4 = 0;
     cpu->mmu.nxe = false;
     mmu_flush(&cpu->mmu);
     cpu_update_mode(cpu);
+}
+
+void cpu_reset(struct cpu *cpu)
+{
+    cpu->cr0 = cpu->model->isa < ISA_386   ? 0
+               : cpu->model->isa < ISA_486 ? CR0_ET
+                                           : CR0_CD | CR0_NW | CR0_ET;
+    cpu->tsc_offset = 0 - cpu_icount(cpu);
+    cpu->tsc_aux = 0;
+    cpu->smbase = 0x30000;
+    reset_fpu(cpu);
+    reset_msrs(cpu);
+    if (cpu->pins.apic_base)
+        cpu->pins.apic_base(cpu->pins.opaque, cpu->msr.apic_base);
+    reset_core(cpu);
+}
+
+void cpu_init(struct cpu *cpu)
+{
+    reset_core(cpu);
 }
 
 static enum seg_class classify(const struct segment *s, bool code)

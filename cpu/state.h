@@ -162,6 +162,11 @@ struct cpu_pins {
     void (*out)(void *opaque, u16 port, unsigned size, u32 value);
     int (*intack)(void *opaque); /* the vector of the interrupt now acknowledged */
     void (*ferr)(void *opaque, bool level);
+    /* The local APIC's registers that are MSRs: IA32_APIC_BASE after a change; the deadline of its
+     * timer as an instruction count, 0: none. NULL: there is no APIC. */
+    void (*apic_base)(void *opaque, u64 value);
+    u64 (*apic_deadline)(void *opaque);
+    void (*set_apic_deadline)(void *opaque, u64 icount);
     void *opaque;
 };
 
@@ -358,6 +363,7 @@ static inline u64 cpu_icount(const struct cpu *cpu)
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: host refuses memory */
 void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
+void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
 /* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR. */
 void cpu_update_mode(struct cpu *cpu);
 /* After a change of one segment alone. */

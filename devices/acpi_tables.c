@@ -1,6 +1,6 @@
 /* The tables by which an operating system finds the PCI bus, its interrupts, the devices that
- * cannot be probed, and the power switch. ACPI 3.0, chapter 5; a PC with 8259s, so there is no
- * MADT.
+ * cannot be probed, and the power switch. ACPI 3.0, chapter 5. Interrupt lines have the same
+ * numbers at the 8259s and at the I/O APIC, so that the routing of the DSDT holds for both.
  *
  * All of it is ROM. The FACS would be writable, but nothing of ours waits for its lock or wakes up.
  */
@@ -108,7 +108,7 @@ static void pci_routing(struct aml *a)
     aml_end(a, table);
 }
 
-/* What sits behind the ISA bridge: up to four port ranges, and a line (0: none). */
+/* What sits behind the ISA bridge: up to five port ranges, and a line (0: none). */
 static const struct isa_device {
     const char *name, *hid;
     struct {
@@ -125,7 +125,11 @@ static const struct isa_device {
     {"FPU_", "PNP0C04", {{0xf0, 1}}, 13, 0},
     {"KBD_", "PNP0303", {{0x60, 1}, {0x64, 1}}, 1, 0},
     {"MOU_", "PNP0F13", {{0}}, 12, 0},
-    {"SYSR", "PNP0C02", {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}}, 0, 0},
+    {"SYSR",
+     "PNP0C02",
+     {{0x80, 1}, {0x92, 1}, {0xb2, 2}, {PC_PM_BASE, PC_PM_PORTS}, {0x510, 12}},
+     0,
+     0},
     {"COM1", "PNP0501", {{0x3f8, 8}}, 4, 1},
     {"COM2", "PNP0501", {{0x2f8, 8}}, 3, 2},
     {"COM3", "PNP0501", {{0x3e8, 8}}, 4, 3},
@@ -145,6 +149,19 @@ static void isa_device(struct aml *a, const struct isa_device *d)
         aml_res_io(&r, d->io[i].port, d->io[i].count);
     if (d->line)
         aml_res_irq(&r, d->line);
+    aml_name(a, "_CRS");
+    aml_resources(a, &r);
+    aml_end(a, device);
+}
+
+static void hpet_device(struct aml *a)
+{
+    struct aml_resources r = {.len = 0};
+    u32 device = aml_device(a, "HPET");
+
+    aml_name(a, "_HID");
+    aml_eisaid(a, "PNP0103");
+    aml_res_memory(&r, PC_HPET_BASE, 0x400);
     aml_name(a, "_CRS");
     aml_resources(a, &r);
     aml_end(a, device);
@@ -179,6 +196,7 @@ static u32 build_dsdt(struct image *im, const struct acpi_config *config)
     pci_routing(&a);
     isa_bridge(&a, config);
     aml_end(&a, host);
+    hpet_device(&a);
     aml_end(&a, scope);
     finish_table(im, at, "DSDT", 1, a.len); /* revision 1: 32-bit integers */
     return address(at);
@@ -249,11 +267,76 @@ static u32 build_fadt(struct image *im, u32 facs, u32 dsdt)
     return address(at);
 }
 
-static u32 build_rsdt(struct image *im, u32 fadt)
+/* ---- MADT: the local APIC, the I/O APIC, and how ISA lines reach it ---- */
+
+enum { POLARITY_HIGH = 1, TRIGGER_LEVEL = 3 << 2 };
+
+/* Lines that are not edge triggered, or not at the input of their number: PIT, SCI, and what the
+ * PIRQs can be routed to. */
+static const struct {
+    u8 line, input, flags;
+} overrides[] = {
+    {0, 2, 0},
+    {5, 5, POLARITY_HIGH | TRIGGER_LEVEL},
+    {PC_SCI, PC_SCI, POLARITY_HIGH | TRIGGER_LEVEL},
+    {10, 10, POLARITY_HIGH | TRIGGER_LEVEL},
+    {11, 11, POLARITY_HIGH | TRIGGER_LEVEL},
+};
+
+static u8 *madt_entry(u8 **end, u8 type, u8 len)
+{
+    u8 *e = *end;
+    e[0] = type;
+    e[1] = len;
+    *end += len;
+    return e;
+}
+
+static u32 build_madt(struct image *im)
 {
     u32 at = align(im, 16);
-    store_le(im->buf + at + HEADER, 4, fadt);
-    finish_table(im, at, "RSDT", 1, HEADER + 4);
+    u8 *t = im->buf + at, *end = t + 44, *e;
+
+    store_le(t + 36, 4, PC_LAPIC_BASE);
+    store_le(t + 40, 4, 1); /* there are 8259s as well */
+    e = madt_entry(&end, 0, 8);
+    store_le(e + 4, 4, 1); /* processor 0, APIC ID 0, enabled */
+    e = madt_entry(&end, 1, 12);
+    store_le(e + 4, 4, PC_IOAPIC_BASE); /* ID 0, its inputs are interrupts from 0 on */
+    for (size_t i = 0; i < ARRAY_LEN(overrides); i++) {
+        e = madt_entry(&end, 2, 10);
+        e[3] = overrides[i].line;
+        e[4] = overrides[i].input;
+        e[8] = overrides[i].flags;
+    }
+    e = madt_entry(&end, 4, 6);
+    e[2] = 0xff; /* NMI is LINT1 of every processor */
+    e[5] = 1;
+    finish_table(im, at, "APIC", 1, (u32)(end - t));
+    return address(at);
+}
+
+/* ---- HPET ---- */
+
+static u32 build_hpet(struct image *im)
+{
+    u32 at = align(im, 16);
+    u8 *t = im->buf + at;
+
+    store_le(t + 36, 4, 0x8086a201); /* the low half of its capabilities */
+    t[41] = 64;                      /* address space 0: memory; 64 bits wide */
+    store_le(t + 44, 8, PC_HPET_BASE);
+    store_le(t + 53, 2, 100); /* ticks: the shortest period that loses no interrupts */
+    finish_table(im, at, "HPET", 1, 56);
+    return address(at);
+}
+
+static u32 build_rsdt(struct image *im, const u32 *tables, u32 count)
+{
+    u32 at = align(im, 16);
+    for (u32 i = 0; i < count; i++)
+        store_le(im->buf + at + HEADER + 4 * i, 4, tables[i]);
+    finish_table(im, at, "RSDT", 1, HEADER + 4 * count);
     return address(at);
 }
 
@@ -262,9 +345,13 @@ void acpi_build(const struct acpi_config *config, u8 *image)
     struct image im = {.buf = image, .len = 20}; /* the RSDP */
 
     memset(image, 0, ACPI_TABLES_SIZE);
-    u32 facs = build_facs(&im);
-    u32 dsdt = build_dsdt(&im, config);
-    u32 rsdt = build_rsdt(&im, build_fadt(&im, facs, dsdt));
+    u32 facs = build_facs(&im), dsdt = build_dsdt(&im, config), tables[3], count = 0;
+
+    tables[count++] = build_fadt(&im, facs, dsdt);
+    if (config->apic)
+        tables[count++] = build_madt(&im);
+    tables[count++] = build_hpet(&im);
+    u32 rsdt = build_rsdt(&im, tables, count);
     memcpy(image, "RSD PTR ", 8);
     memcpy(image + 9, "ORRERY", 6);
     store_le(image + 16, 4, rsdt);

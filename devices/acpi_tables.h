@@ -10,6 +10,7 @@
 struct acpi_config {
     u64 ram_bytes;
     bool serial[4];
+    bool apic;
 };
 
 /* Fills an image of ACPI_TABLES_SIZE bytes for ACPI_TABLES_BASE, the RSDP first. */

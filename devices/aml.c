@@ -26,6 +26,7 @@ enum {
     RES_IRQ = 0x22,
     RES_IO = 0x47,
     RES_END = 0x79,
+    RES_MEMORY = 0x86,
     RES_DWORD_SPACE = 0x87,
     RES_WORD_SPACE = 0x88
 };
@@ -162,6 +163,15 @@ void aml_res_irq(struct aml_resources *r, unsigned line)
 {
     res(r, RES_IRQ, 1);
     res(r, 1u << line, 2);
+}
+
+void aml_res_memory(struct aml_resources *r, u32 base, u32 size)
+{
+    res(r, RES_MEMORY, 1);
+    res(r, 9, 2);
+    res(r, 1, 1); /* can be written */
+    res(r, base, 4);
+    res(r, size, 4);
 }
 
 static void space(struct aml_resources *r, u8 type, u8 flags, u32 first, u32 last, unsigned width)

@@ -35,6 +35,8 @@ struct aml_resources {
 void aml_res_io(struct aml_resources *r, u16 port, u8 count);
 void aml_res_irq(struct aml_resources *r, unsigned line); /* edge triggered, active high */
 
+void aml_res_memory(struct aml_resources *r, u32 base, u32 size);
+
 /* Windows that a bridge passes on, both ends included. */
 void aml_res_bus_window(struct aml_resources *r, u16 first, u16 last);
 void aml_res_io_window(struct aml_resources *r, u16 first, u16 last);

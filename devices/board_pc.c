@@ -5,9 +5,11 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
 #include "devices/acpi_tables.h"
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
+#include "devices/fw_cfg.h"
 #include "devices/piix3_ide.h"
 #include "mmu/phys.h"
 
@@ -37,10 +39,20 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_port92, NULL},    {&dev_i440fx, NULL},
         {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
         {&dev_piix4_pm, NULL},  {&dev_pc_setup, NULL},
+        {&dev_fw_cfg, NULL},    {&dev_hpet, NULL},
     };
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
+}
+
+static bool add_apics(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    const struct part parts[] = {
+        {&dev_lapic, config->tsc_deadline ? NULL : "tsc_deadline=off"},
+        {&dev_ioapic, NULL},
+    };
+    return !config->apic || add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
 }
 
 static bool add_serial(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -73,10 +85,35 @@ static bool add_disks(struct bus *bus, const struct board_pc *config, char *err,
     return true;
 }
 
+/* What the board tells of itself through fw_cfg. */
+static void add_items(struct bus *bus, const struct board_pc *config)
+{
+    static const struct {
+        u16 key;
+        u8 size;
+        u16 value;
+    } items[] = {
+        {FW_CFG_NOGRAPHIC, 2, 1},     {FW_CFG_NB_CPUS, 2, 1},       {FW_CFG_MAX_CPUS, 2, 1},
+        {FW_CFG_BOOT_DEVICE, 2, 'c'}, {FW_CFG_BOOT_MENU, 2, 0},     {FW_CFG_NUMA, 8, 0},
+        {FW_CFG_MACHINE_ID, 4, 0},    {FW_CFG_IRQ0_OVERRIDE, 4, 1},
+    };
+    struct dev *fw_cfg = bus_find_dev(bus, FW_CFG_ID);
+    u8 e820[20] = {0}, uuid[16] = {0}; /* e820: one range of RAM */
+
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        fw_cfg_set_int(fw_cfg, items[i].key, items[i].value, items[i].size);
+    fw_cfg_set_int(fw_cfg, FW_CFG_RAM_SIZE, config->ram_bytes, 8);
+    fw_cfg_set(fw_cfg, FW_CFG_UUID, uuid, sizeof(uuid));
+    store_le(e820 + 8, 8, config->ram_bytes);
+    store_le(e820 + 16, 4, 1);
+    fw_cfg_set_file(fw_cfg, "etc/e820", e820, sizeof(e820));
+    fw_cfg_set_file(fw_cfg, "bootorder", "", 0); /* no device is to be preferred */
+}
+
 static void add_tables(struct bus *bus, const struct board_pc *config)
 {
     static const size_t ports = ARRAY_LEN(config->serial);
-    struct acpi_config acpi = {.ram_bytes = config->ram_bytes};
+    struct acpi_config acpi = {.ram_bytes = config->ram_bytes, .apic = config->apic};
     u8 image[ACPI_TABLES_SIZE];
 
     if (!bus->phys)
@@ -91,12 +128,14 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
 {
     const struct part debugcon = {&dev_debugcon, "chardev=debugcon"};
 
-    if (!add_core(bus, config, err, err_size) || !add_serial(bus, config, err, err_size))
+    if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
+        !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;
     if (!add_disks(bus, config, err, err_size))
         return false;
+    add_items(bus, config);
     add_tables(bus, config);
     return true;
 }

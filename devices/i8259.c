@@ -30,7 +30,7 @@ struct pic {
 struct i8259 {
     struct dev dev;
     struct pic pic[2];
-    bool intr; /* the output to the CPU */
+    bool intr; /* the output */
 };
 
 static const struct field pic_fields[] = {
@@ -124,7 +124,7 @@ static void update(struct i8259 *s)
     intr = request(s, MASTER) >= 0;
     if (intr != s->intr) {
         s->intr = intr;
-        irq_set(&s->dev.bus->pins.intr, intr);
+        bus_pic_request(s->dev.bus, intr);
     }
 }
 
@@ -307,7 +307,8 @@ static void i8259_reset(struct dev *dev)
 static void i8259_loaded(struct dev *dev)
 {
     struct i8259 *s = (struct i8259 *)dev;
-    irq_set(&dev->bus->pins.intr, s->intr);
+    if (!dev->bus->apic) /* which restores what it makes of the request */
+        irq_set(&dev->bus->pins.intr, s->intr);
 }
 
 static const char *i8259_init(struct dev *dev, struct bus *bus)

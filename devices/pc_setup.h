@@ -7,9 +7,12 @@
 enum {
     PC_PM_BASE = 0x600, /* power management ports */
     PC_PM_PORTS = 0x40,
-    PC_BM_BASE = 0xc000,   /* IDE bus master ports */
-    PC_SCI = 9,            /* interrupt line of ACPI */
-    PC_ACPI_ENABLE = 0xf1, /* commands to port B2h */
+    PC_BM_BASE = 0xc000, /* IDE bus master ports */
+    PC_SCI = 9,          /* interrupt line of ACPI */
+    PC_IOAPIC_BASE = 0xfec00000,
+    PC_HPET_BASE = 0xfed00000,
+    PC_LAPIC_BASE = 0xfee00000, /* from reset on */
+    PC_ACPI_ENABLE = 0xf1,      /* commands to port B2h */
     PC_ACPI_DISABLE = 0xf0,
 };
 

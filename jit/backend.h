@@ -59,4 +59,10 @@ extern const struct backend backend_x64;
  * have been optimized. */
 enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n);
 
+/* The same in two parts: code made of ir in memory of the caller's (aligned for pointers; NULL if
+ * it does not fit), and its run, any number of times. */
+struct icode;
+const struct icode *interp_prepare(const struct ir *ir, void *memory, size_t size);
+enum run_result interp_run_prepared(struct cpu *cpu, const struct icode *c, u32 n);
+
 #endif

@@ -148,10 +148,20 @@ static u32 step(struct jit *jit, u32 n)
     struct cpu *cpu = jit->cpu;
     struct fetch f;
     fetch_code(cpu, &f);
-    u32 next = cpu->eip + fetch_translate(jit, &f, n);
+    u32 bytes;
+    const struct icode *kept = n == 1 ? steps_find(jit->steps, f.pa, f.mode, &f.src, &bytes) : NULL;
+    if (!kept) {
+        bytes = fetch_translate(jit, &f, n);
+        if (n == 1)
+            steps_keep(jit->steps, f.pa, f.mode, &f.src, bytes, &jit->ir);
+    }
+    u32 next = cpu->eip + bytes;
     cpu->eip_page = f.eip_page;
-    jit->stats.steps += n < jit->ir.ninsns ? n : jit->ir.ninsns;
-    interp_steps(cpu, &jit->ir, n);
+    jit->stats.steps += kept || n < jit->ir.ninsns ? n : jit->ir.ninsns;
+    if (kept)
+        interp_run_prepared(cpu, kept, n);
+    else
+        interp_steps(cpu, &jit->ir, n);
     return f.mode & MODE_CODE32 ? next : next & 0xffff;
 }
 
@@ -482,6 +492,8 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
         free(jit);
         return NULL;
     }
+    jit->steps = steps_new();
+    CHECK(jit->steps, "out of memory");
     cpu->jit = jit;
     cpu->hooks = &hooks;
     decoder_set_isa(cpu->decoder, cpu->model->isa);
@@ -498,6 +510,7 @@ void jit_free(struct jit *jit)
     phys_set_code_listener(jit->cpu->mmu.phys, NULL);
     jit->backend->free(jit->be);
     jit->cpu->jit = NULL;
+    steps_free(jit->steps);
     free(jit);
 }
 

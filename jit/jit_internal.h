@@ -59,7 +59,7 @@ struct jit {
     u16 mode_cache[MODE_CACHE]; /* the number of a mode that hashes here */
 
     s64 first_budget; /* cpu->budget when the run began */
-
+    struct steps *steps;
     struct ir ir;
 };
 
@@ -104,5 +104,15 @@ void translate_log_host(struct jit *jit, const struct block *b);
 void jump_cache_mode(struct jit *jit); /* after the mode or CS may have changed: sets jump_tag */
 void jump_cache_enter(struct jit *jit, struct block *b); /* b is the code at cpu->eip */
 void jump_cache_clear(struct jit *jit);
+
+/* -- steps.c -- */
+struct steps *steps_new(void); /* NULL: out of memory */
+void steps_free(struct steps *s);
+/* The instruction at pa, of *len bytes, if it is kept and unchanged; and keeping it, `len` bytes of
+ * src as ir. */
+const struct icode *steps_find(struct steps *s, paddr pa, u32 mode, const struct code_source *src,
+                               u32 *len);
+void steps_keep(struct steps *s, paddr pa, u32 mode, const struct code_source *src, u32 len,
+                const struct ir *ir);
 
 #endif

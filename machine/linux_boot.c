@@ -5,8 +5,10 @@
 #include "machine/machine.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "cpu/seg.h"
+#include "devices/fw_cfg.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -46,6 +48,7 @@ enum {
 enum {
     LOADED_HIGH = 0x01,
     KEEP_SEGMENTS = 0x40,
+    CAN_USE_HEAP = 0x80,
     E820_RAM = 1,
     E820_RESERVED = 2,
 };
@@ -286,4 +289,43 @@ void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cp
     if (img->initrd_size)
         phys_dma_write(phys, img->initrd_addr, img->initrd, img->initrd_size);
     set_cpu(cpu);
+}
+
+/* The real-mode part with what a boot loader has to fill in (boot.rst), for a start in real mode at
+ * PARAMS_ADDR. */
+static void add_setup(const struct linux_image *img, struct dev *fw_cfg)
+{
+    u8 *setup = malloc(img->setup_size);
+    CHECK(setup, "out of memory");
+    memcpy(setup, img->kernel, img->setup_size);
+    setup[HDR_TYPE_OF_LOADER] = 0xff;
+    setup[HDR_LOADFLAGS] |= CAN_USE_HEAP;
+    store_le(setup + HDR_HEAP_END, 2, CMDLINE_ADDR - PARAMS_ADDR - 0x200);
+    store_le(setup + HDR_CMD_LINE_PTR, 4, CMDLINE_ADDR);
+    store_le(setup + HDR_RAMDISK_IMAGE, 4, img->initrd_addr);
+    store_le(setup + HDR_RAMDISK_SIZE, 4, img->initrd_size);
+    fw_cfg_set(fw_cfg, FW_CFG_SETUP_DATA, setup, img->setup_size);
+    free(setup);
+}
+
+void linux_add_items(const struct linux_image *img, struct dev *fw_cfg)
+{
+    u32 kernel_size = (u32)(img->kernel_size - img->setup_size);
+    u32 cmdline_size = (u32)strlen(img->cmdline) + 1;
+    const struct {
+        u16 key;
+        u32 value;
+    } numbers[] = {
+        {FW_CFG_KERNEL_ADDR, KERNEL_ADDR},      {FW_CFG_KERNEL_SIZE, kernel_size},
+        {FW_CFG_INITRD_ADDR, img->initrd_addr}, {FW_CFG_INITRD_SIZE, (u32)img->initrd_size},
+        {FW_CFG_CMDLINE_ADDR, CMDLINE_ADDR},    {FW_CFG_CMDLINE_SIZE, cmdline_size},
+        {FW_CFG_SETUP_ADDR, PARAMS_ADDR},       {FW_CFG_SETUP_SIZE, img->setup_size},
+    };
+
+    for (unsigned i = 0; i < ARRAY_LEN(numbers); i++)
+        fw_cfg_set_int(fw_cfg, numbers[i].key, numbers[i].value, 4);
+    fw_cfg_refer(fw_cfg, FW_CFG_KERNEL_DATA, img->kernel + img->setup_size, kernel_size);
+    fw_cfg_refer(fw_cfg, FW_CFG_INITRD_DATA, img->initrd, (u32)img->initrd_size);
+    fw_cfg_refer(fw_cfg, FW_CFG_CMDLINE_DATA, img->cmdline, cmdline_size);
+    add_setup(img, fw_cfg);
 }

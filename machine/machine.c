@@ -12,6 +12,7 @@
 #include "cpu/monitor.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
+#include "devices/fw_cfg.h"
 #include "jit/backend.h"
 #include "machine/profile.h"
 
@@ -54,6 +55,25 @@ static void pin_ferr(void *opaque, bool level)
     irq_set(&line, level);
 }
 
+static void pin_apic_base(void *opaque, u64 value)
+{
+    struct orrery *o = opaque;
+    if (o->bus) /* else the board is not there yet */
+        bus_apic_set_base(o->bus, value);
+}
+
+static u64 pin_apic_deadline(void *opaque)
+{
+    struct orrery *o = opaque;
+    return bus_apic_deadline(o->bus);
+}
+
+static void pin_set_apic_deadline(void *opaque, u64 icount)
+{
+    struct orrery *o = opaque;
+    bus_apic_set_deadline(o->bus, icount);
+}
+
 static void wire_intr(void *opaque, int n, bool level)
 {
     struct orrery *o = opaque;
@@ -90,6 +110,7 @@ static void on_request(void *opaque, enum bus_request what, u32 arg)
     switch (what) {
     case BUS_RESET: o->reset_wanted = true; break;
     case BUS_POWEROFF: o->poweroff_wanted = true; break;
+    case BUS_INIT: o->init_wanted = true; break;
     case BUS_EXIT:
         o->exit_wanted = true;
         o->exit_code = (int)arg;
@@ -131,8 +152,14 @@ static bool fail(char *err, size_t size, const char *fmt, ...)
 static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, char *err,
                       size_t size)
 {
-    const struct cpu_pins pins = {
-        .in = pin_in, .out = pin_out, .intack = pin_intack, .ferr = pin_ferr, .opaque = o};
+    const struct cpu_pins pins = {.in = pin_in,
+                                  .out = pin_out,
+                                  .intack = pin_intack,
+                                  .ferr = pin_ferr,
+                                  .apic_base = pin_apic_base,
+                                  .apic_deadline = pin_apic_deadline,
+                                  .set_apic_deadline = pin_set_apic_deadline,
+                                  .opaque = o};
     o->phys = phys_new(ram);
     if (!o->phys)
         return fail(err, size, "the host refuses %llu MiB of memory for the guest",
@@ -216,6 +243,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .ram_bytes = phys_ram_size(o->phys),
         .snapshot = c->snapshot,
         .debugcon = c->debugcon_present,
+        .apic = cpu_has(o->cpu, FEAT_APIC),
+        .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
     };
     for (unsigned i = 0; i < 4; i++) {
         board.hd[i] = c->hd[i];
@@ -223,6 +252,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     }
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
+    if (o->kernel)
+        linux_add_items(o->kernel, bus_find_dev(o->bus, FW_CFG_ID));
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
@@ -376,8 +407,13 @@ static enum orrery_stop handle_events(struct orrery *o)
     if (o->reset_wanted) {
         if (o->no_reboot)
             return ORRERY_RESET;
-        o->reset_wanted = false;
+        o->reset_wanted = o->init_wanted = false;
         machine_reset(o);
+    }
+    if (o->init_wanted) {
+        o->init_wanted = false;
+        cpu_init(o->cpu);
+        bus_apic_init(o->bus);
     }
     return ORRERY_RUNNING;
 }

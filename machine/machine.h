@@ -26,7 +26,7 @@ struct orrery {
     struct profile *profile;    /* or NULL */
     const char *accel;
     bool no_reboot;
-    bool reset_wanted, poweroff_wanted, exit_wanted;
+    bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
     int exit_code;
     u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
     char *config_text;
@@ -44,6 +44,8 @@ void linux_image_free(struct linux_image *img);
 void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu);
 /* Hash of kernel, initrd and command line, for the journal's configuration. */
 u64 linux_image_hash(const struct linux_image *img);
+/* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
+void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);

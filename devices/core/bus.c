@@ -172,17 +172,28 @@ bool bus_dma_write(struct bus *bus, paddr addr, const void *buf, size_t len)
 
 /* ---- wires ---- */
 
+void bus_drive_irq(struct bus *bus, unsigned n, bool level)
+{
+    if (bus->irq_watch.set)
+        bus->irq_watch.set(bus->irq_watch.opaque, (int)n, level);
+    if (n < BUS_IRQS)
+        irq_set(&bus->irq[n], level);
+    irq_set(&bus->gsi[n], level);
+}
+
 static void irq_forward(void *opaque, int n, bool level)
 {
     struct bus *bus = opaque;
-    if (bus->irq_watch.set)
-        bus->irq_watch.set(bus->irq_watch.opaque, n, level);
-    irq_set(&bus->irq[n], level);
+
+    if (n < BUS_IRQS && bus->intercept[n].set)
+        irq_set(&bus->intercept[n], level);
+    else
+        bus_drive_irq(bus, (unsigned)n, level);
 }
 
 struct irq_line bus_irq(struct bus *bus, unsigned n)
 {
-    CHECK(n < BUS_IRQS, "interrupt line %u", n);
+    CHECK(n < BUS_GSIS, "interrupt line %u", n);
     return (struct irq_line){irq_forward, bus, (int)n};
 }
 
@@ -192,21 +203,98 @@ void bus_set_irq(struct bus *bus, unsigned n, struct irq_line line)
     bus->irq[n] = line;
 }
 
+void bus_set_gsi(struct bus *bus, unsigned n, struct irq_line line)
+{
+    CHECK(n < BUS_GSIS, "interrupt line %u", n);
+    bus->gsi[n] = line;
+}
+
+void bus_intercept_irq(struct bus *bus, unsigned n, struct irq_line line)
+{
+    CHECK(n < BUS_IRQS, "interrupt line %u", n);
+    bus->intercept[n] = line;
+}
+
 void bus_set_intack(struct bus *bus, int (*fn)(void *opaque), void *opaque)
 {
     bus->intack = fn;
     bus->intack_opaque = opaque;
 }
 
-int bus_intack(struct bus *bus)
+void bus_pic_request(struct bus *bus, bool level)
+{
+    if (bus->apic)
+        bus->apic->lint(bus->apic_opaque, APIC_LINT0, level);
+    else
+        irq_set(&bus->pins.intr, level);
+}
+
+int bus_pic_intack(struct bus *bus)
 {
     return bus->intack ? bus->intack(bus->intack_opaque) : -1;
 }
 
+int bus_intack(struct bus *bus)
+{
+    return bus->apic ? bus->apic->intack(bus->apic_opaque) : bus_pic_intack(bus);
+}
+
+void bus_set_apic(struct bus *bus, const struct apic_ops *ops, void *opaque)
+{
+    bus->apic = ops;
+    bus->apic_opaque = opaque;
+}
+
+void bus_set_ioapic(struct bus *bus, const struct ioapic_ops *ops, void *opaque)
+{
+    bus->ioapic = ops;
+    bus->ioapic_opaque = opaque;
+}
+
+bool bus_apic_message(struct bus *bus, const struct apic_message *m)
+{
+    return bus->apic && bus->apic->message(bus->apic_opaque, m);
+}
+
+void bus_apic_eoi(struct bus *bus, u8 vector)
+{
+    if (bus->ioapic)
+        bus->ioapic->eoi(bus->ioapic_opaque, vector);
+}
+
+void bus_apic_init(struct bus *bus)
+{
+    if (bus->apic)
+        bus->apic->init(bus->apic_opaque);
+}
+
+void bus_apic_set_base(struct bus *bus, u64 value)
+{
+    if (bus->apic)
+        bus->apic->set_base(bus->apic_opaque, value);
+}
+
+u64 bus_apic_deadline(struct bus *bus)
+{
+    return bus->apic ? bus->apic->deadline(bus->apic_opaque) : 0;
+}
+
+void bus_apic_set_deadline(struct bus *bus, u64 tick)
+{
+    if (bus->apic)
+        bus->apic->set_deadline(bus->apic_opaque, tick);
+}
+
 void bus_nmi(struct bus *bus)
 {
-    if (!bus->nmi_masked)
+    if (bus->nmi_masked)
+        return;
+    if (!bus->apic) {
         irq_pulse(&bus->pins.nmi);
+        return;
+    }
+    bus->apic->lint(bus->apic_opaque, APIC_LINT1, true);
+    bus->apic->lint(bus->apic_opaque, APIC_LINT1, false);
 }
 
 void bus_mask_nmi(struct bus *bus, bool masked)

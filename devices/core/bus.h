@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/types.h"
+#include "devices/core/apic.h"
 #include "devices/core/clock.h"
 #include "devices/core/irq.h"
 
@@ -17,7 +18,8 @@ struct mmio_ops; /* mmu/phys.h */
 struct journal;  /* devices/core/journal.h */
 struct dev;
 
-#define BUS_IRQS 16 /* the ISA interrupt lines */
+#define BUS_IRQS 16 /* the ISA interrupt lines: 8259s and I/O APIC see them */
+#define BUS_GSIS 24 /* with those that only the I/O APIC has */
 
 /* Handlers of a range of ports. `size` is 1, 2 or 4 and lies within [min_size, max_size] (0, 0
  * means 1, 1). A wider access arrives as several of max_size, low port first, each looked up by
@@ -33,11 +35,12 @@ enum bus_request {
     BUS_RESET,    /* reset CPU and devices; argument unused */
     BUS_POWEROFF, /* switch off; argument unused */
     BUS_EXIT,     /* end the run with the argument as exit status */
+    BUS_INIT,     /* INIT# of the CPU; argument unused */
 };
 
 /* The wires into the CPU, set by the machine. Levels, except nmi and smi (pulses). */
 struct bus_pins {
-    struct irq_line intr; /* the interrupt controller's request; the vector comes by bus_intack() */
+    struct irq_line intr; /* an interrupt is requested; the vector comes by bus_intack() */
     struct irq_line nmi;
     struct irq_line smi;
     struct irq_line a20; /* high: address bit 20 passes */
@@ -69,10 +72,16 @@ struct bus {
     struct bus_hooks hooks;
 
     /* Private to bus.c and dev.c from here. */
-    struct irq_line irq[BUS_IRQS];
+    struct irq_line irq[BUS_IRQS];       /* the 8259s' inputs */
+    struct irq_line gsi[BUS_GSIS];       /* the I/O APIC's */
+    struct irq_line intercept[BUS_IRQS]; /* who stands between a line and its receivers */
     int (*intack)(void *opaque);
     void *intack_opaque;
-    struct irq_line irq_watch; /* sees every bus_irq() before the controller: tests and traces */
+    const struct apic_ops *apic; /* NULL: there is none */
+    void *apic_opaque;
+    const struct ioapic_ops *ioapic;
+    void *ioapic_opaque;
+    struct irq_line irq_watch; /* sees every line before its receivers: tests and traces */
     u8 a20_sources;
     bool nmi_masked;
     struct dev *devs; /* in order of creation */
@@ -110,17 +119,38 @@ void bus_release_mmio(struct bus *bus, paddr base);
 bool bus_dma_read(struct bus *bus, paddr addr, void *buf, size_t len);
 bool bus_dma_write(struct bus *bus, paddr addr, const void *buf, size_t len);
 
-/* Interrupt lines 0..15. bus_irq() gives the sender's end: valid at once, even before a
- * controller has plugged its inputs in with bus_set_irq(). */
+/* Interrupt lines 0..23, high while asserted whatever their polarity on a real board. bus_irq()
+ * gives the sender's end: valid at once, even before a controller has plugged its inputs in: the
+ * 8259s with bus_set_irq(), lines 0..15; the I/O APIC with bus_set_gsi(). */
 struct irq_line bus_irq(struct bus *bus, unsigned n);
 void bus_set_irq(struct bus *bus, unsigned n, struct irq_line line);
+void bus_set_gsi(struct bus *bus, unsigned n, struct irq_line line);
 
-/* Interrupt acknowledge: the controller registers, the CPU calls and gets the vector (0..255),
- * or -1 if there is no controller. */
+/* A device that can take lines 0..15 over gets what their senders do, and drives them itself. */
+void bus_intercept_irq(struct bus *bus, unsigned n, struct irq_line line);
+void bus_drive_irq(struct bus *bus, unsigned n, bool level);
+
+/* The 8259s: their request goes to the local APIC, or to the CPU where there is none. Likewise the
+ * CPU's acknowledge, which gives a vector (0..255), or -1 if there is no controller;
+ * bus_pic_intack() asks the 8259s. */
+void bus_pic_request(struct bus *bus, bool level);
 void bus_set_intack(struct bus *bus, int (*fn)(void *opaque), void *opaque);
+int bus_pic_intack(struct bus *bus);
 int bus_intack(struct bus *bus);
 
-/* NMI: a pulse to the CPU unless masked (port 70h bit 7, owned by the RTC). */
+/* APICs. A message that no local APIC takes is false; so are all without one. */
+void bus_set_apic(struct bus *bus, const struct apic_ops *ops, void *opaque);
+void bus_set_ioapic(struct bus *bus, const struct ioapic_ops *ops, void *opaque);
+bool bus_apic_message(struct bus *bus, const struct apic_message *m);
+void bus_apic_eoi(struct bus *bus, u8 vector);
+
+/* The CPU's side of the local APIC; without one nothing happens. See struct apic_ops. */
+void bus_apic_init(struct bus *bus);
+void bus_apic_set_base(struct bus *bus, u64 value);
+u64 bus_apic_deadline(struct bus *bus);
+void bus_apic_set_deadline(struct bus *bus, u64 tick);
+
+/* NMI: a pulse to the local APIC or CPU unless masked (port 70h bit 7, owned by the RTC). */
 void bus_nmi(struct bus *bus);
 void bus_mask_nmi(struct bus *bus, bool masked);
 

@@ -25,12 +25,17 @@ u64 clock_ticks(struct clock *clk)
     return clk->hooks.ticks ? clk->hooks.ticks(clk->hooks.opaque) : clk->base_ticks;
 }
 
+u64 clock_ns_at(const struct clock *clk, u64 ticks)
+{
+    u64 since = ticks > clk->base_ticks ? ticks - clk->base_ticks : 0;
+    if (clk->num == clk->den)
+        return clk->base_ns + since;
+    return clk->base_ns + muldiv64(since, clk->num, clk->den);
+}
+
 u64 clock_now(struct clock *clk)
 {
-    u64 ticks = clock_ticks(clk) - clk->base_ticks;
-    if (clk->num == clk->den)
-        return clk->base_ns + ticks;
-    return clk->base_ns + muldiv64(ticks, clk->num, clk->den);
+    return clock_ns_at(clk, clock_ticks(clk));
 }
 
 static void deadline_changed(struct clock *clk)

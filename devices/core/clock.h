@@ -54,6 +54,9 @@ void clock_set_scale(struct clock *clk, u32 num, u32 den);
 u64 clock_ticks(struct clock *clk);
 u64 clock_now(struct clock *clk); /* ns */
 
+/* The time at a tick count, in ns; what lies before the last change of scale counts as then. */
+u64 clock_ns_at(const struct clock *clk, u64 ticks);
+
 /* Deadline of the first armed timer in ns, or CLOCK_NEVER. */
 u64 clock_next_deadline(const struct clock *clk);
 

@@ -182,11 +182,14 @@ const struct backend backend_interp = {
     .code_used = interp_code_used,
 };
 
-enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n)
+const struct icode *interp_prepare(const struct ir *ir, void *memory, size_t size)
+{
+    return icode_size(ir) <= size ? icode_make(memory, ir) : NULL;
+}
+
+enum run_result interp_run_prepared(struct cpu *cpu, const struct icode *c, u32 n)
 {
     struct ffi_calls ffi = {0};
-    u64 memory[(ICODE_MAX_BYTES + 7) / 8]; /* not from the heap: a helper may unwind past us */
-    struct icode *c = icode_make(memory, ir);
     u8 slot;
 
     cpu->in_block = 0;
@@ -196,4 +199,11 @@ enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n)
     bool event = cpu->io_done || end == ICODE_NEXT || end == ICODE_LOOP;
     cpu->io_done = 0;
     return event ? RUN_EVENT : RUN_NEXT;
+}
+
+enum run_result interp_steps(struct cpu *cpu, const struct ir *ir, u32 n)
+{
+    u64 memory[(ICODE_MAX_BYTES + 7) / 8]; /* not from the heap: a helper may unwind past us */
+
+    return interp_run_prepared(cpu, icode_make(memory, ir), n);
 }

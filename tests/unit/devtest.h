@@ -4,6 +4,10 @@
  *
  *     out PORT VALUE        also outw, outl; hexadecimal
  *     in PORT [VALUE[&M]]   also inw, inl; checks the value (under mask M)
+ *     wr ADDR VALUE         32 bits of memory; hexadecimal
+ *     rd ADDR [VALUE]       checks them
+ *     base VALUE            IA32_APIC_BASE; hexadecimal
+ *     deadline TICK         of the APIC's timer; decimal
  *     step NS               decimal; runs the timers that come due, each at its time
  *     irq N LEVEL           checks the level of ISA line N
  *     edges N COUNT         checks how often it rose since the last `edges N`
@@ -29,6 +33,7 @@
 #include "devices/core/chardev.h"
 #include "devices/core/dev.h"
 #include "devices/core/journal.h"
+#include "mmu/phys.h"
 
 #define DT_UNUSED __attribute__((unused))
 
@@ -37,11 +42,11 @@ struct devtest {
     u64 ticks;
     struct journal *journal;
     struct bus *bus;
-    bool level[BUS_IRQS];
-    unsigned rises[BUS_IRQS];
+    bool level[BUS_GSIS];
+    unsigned rises[BUS_GSIS];
     bool intr, a20;
     unsigned nmis;
-    unsigned requests[3]; /* by enum bus_request */
+    unsigned requests[4]; /* by enum bus_request */
     u32 request_arg;
     char out[4096]; /* what chardevs made with dt_chardev() wrote */
     size_t out_len;
@@ -202,6 +207,28 @@ DT_UNUSED static void dt_in_command(struct devtest *t, const char *line, unsigne
         dt_expect(line, value & mask, wanted & mask);
 }
 
+/* Commands about memory and APIC; false if it is none of them. */
+DT_UNUSED static bool dt_memory_command(struct devtest *t, const char *line, const char *word)
+{
+    unsigned long long a = 0, b = 0;
+    int words = sscanf(line, "%*s %llx %llx", &a, &b);
+
+    if (!strcmp(word, "wr")) {
+        phys_write(t->bus->phys, a, 4, b);
+    } else if (!strcmp(word, "rd")) {
+        u64 value = phys_read(t->bus->phys, a, 4);
+        if (words == 2)
+            dt_expect(line, value, b);
+    } else if (!strcmp(word, "base")) {
+        bus_apic_set_base(t->bus, a);
+    } else if (!strcmp(word, "deadline")) {
+        bus_apic_set_deadline(t->bus, strtoull(line + strlen(word), NULL, 10));
+    } else {
+        return false;
+    }
+    return true;
+}
+
 DT_UNUSED static void dt_command(struct devtest *t, const char *line)
 {
     char word[16] = "";
@@ -219,6 +246,8 @@ DT_UNUSED static void dt_command(struct devtest *t, const char *line)
         dt_in_command(t, line, dt_width(word));
         return;
     }
+    if (dt_memory_command(t, line, word))
+        return;
     if (!strcmp(word, "ack")) {
         assert_int_equal(sscanf(line, "%*s %lx", &a), 1);
         dt_expect(line, (unsigned)bus_intack(t->bus), a);
@@ -230,12 +259,12 @@ DT_UNUSED static void dt_command(struct devtest *t, const char *line)
         return;
     }
     assert_true(sscanf(line, "%*s %lu %lu", &a, &b) >= 1);
-    struct irq_line irq = bus_irq(t->bus, a & 15);
+    struct irq_line irq = bus_irq(t->bus, a % BUS_GSIS);
     if (!strcmp(word, "irq")) {
-        dt_expect(line, t->level[a & 15], b);
+        dt_expect(line, t->level[a % BUS_GSIS], b);
     } else if (!strcmp(word, "edges")) {
-        dt_expect(line, t->rises[a & 15], b);
-        t->rises[a & 15] = 0;
+        dt_expect(line, t->rises[a % BUS_GSIS], b);
+        t->rises[a % BUS_GSIS] = 0;
     } else if (!strcmp(word, "raise")) {
         irq_set(&irq, true);
     } else if (!strcmp(word, "lower")) {

@@ -9,6 +9,7 @@
 #include "devices/piix4_pm.h"
 
 static u8 image[ACPI_TABLES_SIZE];
+static bool apic = true; /* of the board that build() describes */
 
 static const u8 *at(u32 address)
 {
@@ -41,22 +42,28 @@ static const u8 *table(u32 address, const char *signature)
 
 static void build(const char *serial)
 {
-    struct acpi_config config = {.ram_bytes = 128u << 20};
+    struct acpi_config config = {.ram_bytes = 128u << 20, .apic = apic};
     for (unsigned n = 0; n < 4; n++)
         config.serial[n] = strchr(serial, '1' + (int)n);
     memset(image, 0xff, sizeof(image));
     acpi_build(&config, image);
 }
 
-static const u8 *find_fadt(void)
+/* The n-th table of the RSDT. */
+static const u8 *find_table(unsigned n, const char *signature)
 {
     const u8 *rsdt;
 
     assert_memory_equal(image, "RSD PTR ", 8);
     assert_int_equal(sum(image, 20), 0);
     rsdt = table(get(image, 16, 4), "RSDT");
-    assert_int_equal(get(rsdt, 4, 4), 40);
-    return table(get(rsdt, 36, 4), "FACP");
+    assert_true(get(rsdt, 4, 4) >= 40 + 4 * n);
+    return table(get(rsdt, 36 + 4 * n, 4), signature);
+}
+
+static const u8 *find_fadt(void)
+{
+    return find_table(0, "FACP");
 }
 
 static void test_tables(void **state)
@@ -80,6 +87,46 @@ static void test_tables(void **state)
     assert_int_equal(get(fadt, 76, 4), 0x608);
     assert_int_equal(get(fadt, 152, 4), 0x600);
     assert_int_equal(get(fadt, 120, 4), 0xcf9);
+}
+
+static void test_madt(void **state)
+{
+    static const u8 entries[] = {
+        0, 8,  0,    0,  1,  0, 0,    0,                  /* the local APIC */
+        1, 12, 0,    0,  0,  0, 0xc0, 0xfe, 0,   0, 0, 0, /* the I/O APIC, from interrupt 0 on */
+        2, 10, 0,    0,  2,  0, 0,    0,    0,   0,       /* the PIT at input 2 */
+        2, 10, 0,    5,  5,  0, 0,    0,    0xd, 0,       /* level triggered, high: 5, 9, 10, 11 */
+        2, 10, 0,    9,  9,  0, 0,    0,    0xd, 0,       /* */
+        2, 10, 0,    10, 10, 0, 0,    0,    0xd, 0,       /* */
+        2, 10, 0,    11, 11, 0, 0,    0,    0xd, 0,       /* */
+        4, 6,  0xff, 0,  0,  1,                           /* NMI: LINT1 */
+    };
+    const u8 *madt;
+
+    (void)state;
+    build("1");
+    madt = find_table(1, "APIC");
+    assert_int_equal(get(madt, 36, 4), 0xfee00000);
+    assert_int_equal(get(madt, 40, 4), 1);
+    assert_int_equal(get(madt, 4, 4), 44 + sizeof(entries));
+    assert_memory_equal(madt + 44, entries, sizeof(entries));
+    apic = false;
+    build("1");
+    apic = true;
+    find_table(1, "HPET");
+}
+
+static void test_hpet_table(void **state)
+{
+    const u8 *hpet;
+
+    (void)state;
+    build("1");
+    hpet = find_table(2, "HPET");
+    assert_int_equal(get(hpet, 4, 4), 56);
+    assert_int_equal(get(hpet, 36, 4), 0x8086a201);
+    assert_int_equal(get(hpet, 40, 4), 64 << 8);
+    assert_int_equal(get(hpet, 44, 4), 0xfed00000);
 }
 
 /* ---- AML: a parser of what the builder can make ---- */
@@ -336,6 +383,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tables),       cmocka_unit_test(test_dsdt),
+        cmocka_unit_test(test_madt),         cmocka_unit_test(test_hpet_table),
         cmocka_unit_test(test_aml_lengths),  cmocka_unit_test(test_routing),
         cmocka_unit_test(test_pm_timer),     cmocka_unit_test(test_soft_off),
         cmocka_unit_test(test_power_button), cmocka_unit_test(test_pm_ports_move),

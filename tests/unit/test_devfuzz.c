@@ -1,4 +1,5 @@
-/* Random port accesses, steps of time and input on all ISA devices together: nothing may crash,
+/* Random accesses to ports and registers, steps of time and input on all ISA devices and APICs
+ * together: nothing may crash,
  * hang or trip a sanitizer, and the same script must give the same state. A failing seed is
  * printed; its script (devtest.h) comes out on stderr with ORRERY_FUZZ_TRACE set. */
 #include "devices/i8042.h"
@@ -8,13 +9,14 @@
 #define COMMANDS 3000
 
 static const u16 ports[] = {
-    0x20, 0x21, 0xa0,  0xa1,  0x4d0, 0x4d1, 0x40,  0x41,  0x42,  0x43,  0x61, 0x70,  0x71,  0x60,
-    0x64, 0x92, 0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe, 0x3ff, 0xe9, 0x501, 0x502, 0x3f6,
+    0x20,  0x21,  0xa0, 0xa1,  0x4d0, 0x4d1, 0x40,  0x41,  0x42,  0x43,  0x61,
+    0x70,  0x71,  0x60, 0x64,  0x92,  0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd,
+    0x3fe, 0x3ff, 0xe9, 0x501, 0x502, 0x3f6, 0x510, 0x511, 0x514, 0x518,
 };
 
 static const struct dev_type *const types[] = {
-    &dev_i8259,  &dev_i8254,    &dev_mc146818,       &dev_i8042,
-    &dev_port92, &dev_debugcon, &dev_isa_debug_exit,
+    &dev_lapic,  &dev_ioapic,   &dev_i8259,          &dev_i8254,  &dev_mc146818, &dev_i8042,
+    &dev_port92, &dev_debugcon, &dev_isa_debug_exit, &dev_fw_cfg, &dev_hpet,
 };
 
 static u32 random_u32(u64 *seed)
@@ -23,10 +25,39 @@ static u32 random_u32(u64 *seed)
     return (u32)(*seed >> 33);
 }
 
-static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
+/* Registers in memory: the local APIC's, wherever it is now, the I/O APIC's, the HPET's. Periods
+ * are not so short that a step of time takes for ever. */
+static void memory_command(char *line, size_t size, u64 *seed)
+{
+    static const u32 bases[] = {0xfee00900, 0xfee00900, 0xfee00900, 0x5900, 0xfee00100, 0xfed00900};
+    u32 r = random_u32(seed), value = random_u32(seed), reg = 16 * (random_u32(seed) & 0x3f);
+
+    if (r & 1)
+        value &= 0xff;
+    switch (r >> 1 & 15) {
+    case 0: snprintf(line, size, "base %x", bases[value % ARRAY_LEN(bases)]); break;
+    case 1: snprintf(line, size, "deadline %u", value & 0xffffff); break;
+    case 2: snprintf(line, size, "wr fee000f0 %x", value | 0x100); break;
+    case 3: snprintf(line, size, "rd %x", (value & 1 ? 0xfee00000 : 0x5000) + reg); break;
+    case 4: snprintf(line, size, "wr fec00000 %x", value & 0x3f); break;
+    case 5: snprintf(line, size, "wr fec00010 %x", value); break;
+    case 6: snprintf(line, size, "wr fec00010 %x", value & 0xa0ff); break;
+    case 7: snprintf(line, size, "rd fec000%02x", value & 0x10); break;
+    case 8: snprintf(line, size, "wr fed00010 %x", value & 3); break;
+    case 9: snprintf(line, size, "wr fed001%x0 %x", (value & 7) * 2, value); break;
+    case 10: snprintf(line, size, "wr fed001%x8 %x", (value & 7) * 2, value << 12 | 0x1000); break;
+    case 11: snprintf(line, size, "rd fed00%03x", value % 0x58 * 4); break;
+    case 12: snprintf(line, size, "%s %u", value & 32 ? "raise" : "lower", value % BUS_GSIS); break;
+    default:
+        snprintf(line, size, "wr %x %x", 0xfee00000 + reg, reg == 0x380 ? value | 0x10000 : value);
+    }
+}
+
+/* A command on ports or the clock; false: it was input, and is done. */
+static bool port_command(struct devtest *t, struct chardev *serial, char *line, size_t size,
+                         u64 *seed)
 {
     static const u64 steps[] = {0, 1, 900, 20000, 1000000, 30000000, 300000000};
-    char line[64];
     u32 r = random_u32(seed), value = random_u32(seed) & 0xff;
     u16 port = ports[random_u32(seed) % ARRAY_LEN(ports)];
     static const char *const widths[] = {"", "", "", "", "", "", "w", "l"};
@@ -37,12 +68,12 @@ static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
     case 1:
     case 2:
     case 3:
-    case 4: snprintf(line, sizeof(line), "in%s %x", width, port); break;
+    case 4: snprintf(line, size, "in%s %x", width, port); return true;
     case 5:
-        snprintf(line, sizeof(line), "step %llu",
+        snprintf(line, size, "step %llu",
                  (unsigned long long)steps[random_u32(seed) % ARRAY_LEN(steps)]);
-        break;
-    case 6: bus_intack(t->bus); return;
+        return true;
+    case 6: bus_intack(t->bus); return false;
     case 7:
         if (value & 1)
             i8042_send_key(t->journal, (u8)(value >> 1), r & 0x1000);
@@ -50,9 +81,19 @@ static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
             i8042_send_mouse(t->journal, (s16)(value * 300), (s16)r, (s8)value, (u8)r);
         else
             chardev_input(serial, "input to the serial port", value % 24);
-        return;
-    default: snprintf(line, sizeof(line), "out%s %x %x", width, port, value); break;
+        return false;
+    default: snprintf(line, size, "out%s %x %x", width, port, value); return true;
     }
+}
+
+static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
+{
+    char line[64];
+
+    if (random_u32(seed) & 1)
+        memory_command(line, sizeof(line), seed);
+    else if (!port_command(t, serial, line, sizeof(line), seed))
+        return;
     if (getenv("ORRERY_FUZZ_TRACE"))
         fprintf(stderr, "%s\n", line);
     dt_command(t, line);
@@ -65,6 +106,8 @@ static u64 run(u64 seed)
     struct chardev serial;
     u64 hash;
 
+    struct phys *phys = t->bus->phys = phys_new(1 << 20);
+    assert_non_null(phys);
     dt_chardev(t, &serial, "serial0");
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         dt_dev(t, types[i], types[i] == &dev_debugcon ? "chardev=serial0" : NULL);
@@ -73,6 +116,7 @@ static u64 run(u64 seed)
         one_command(t, &serial, &seed);
     hash = dt_hash(t);
     dt_close(t);
+    phys_free(phys);
     return hash;
 }
 

@@ -160,10 +160,127 @@ static void test_msr_cpuid(void **state)
     assert_memory_equal(&r[1], "Genu", 4);
     cpu_cpuid(cpu, 1, 0, r);
     assert_int_equal(r[0] >> 8 & 15, 6);
-    assert_int_equal(r[3] & 1 << 9, 0); /* no APIC */
+    assert_true(r[3] & 1 << 9);
     assert_true(r[3] & 1 << 8);
     cpu_cpuid(cpu, 0x80000002, 0, r);
     assert_memory_equal(r, "Orrery virtual C", 16);
+}
+
+/* The board's side of the local APIC's MSRs. */
+static struct {
+    u64 base, deadline;
+    unsigned changes;
+} apic;
+
+static void on_apic_base(void *opaque, u64 value)
+{
+    (void)opaque;
+    apic.base = value;
+    apic.changes++;
+}
+
+static u64 on_deadline(void *opaque)
+{
+    (void)opaque;
+    return apic.deadline;
+}
+
+static void on_set_deadline(void *opaque, u64 icount)
+{
+    (void)opaque;
+    apic.deadline = icount;
+}
+
+static void test_apic_base(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    u64 v;
+    u32 r[4];
+
+    cpu->pins.apic_base = on_apic_base;
+    assert_true(msr_read(cpu, 0x1b, &v));
+    assert_int_equal(v, 0xfee00900);
+    memset(&apic, 0, sizeof(apic));
+    assert_true(msr_write(cpu, 0x1b, 0xf12345900));
+    assert_int_equal(apic.base, 0xf12345900);
+    assert_false(msr_write(cpu, 0x1b, 0xfee00d00)); /* x2APIC */
+    assert_false(msr_write(cpu, 0x1b, 0xfee00901));
+    assert_false(msr_write(cpu, 0x1b, 1ull << 36 | 0xfee00900));
+    assert_int_equal(apic.changes, 1);
+    assert_true(msr_write(cpu, 0x1b, 0xfee00100));
+    cpu_cpuid(cpu, 1, 0, r);
+    assert_int_equal(r[3] & 1 << 9, 0); /* it looks as if there were none */
+    assert_true(msr_write(cpu, 0x1b, 0xfee00900));
+    cpu_cpuid(cpu, 1, 0, r);
+    assert_true(r[3] & 1 << 9);
+    msr_write(cpu, 0x1b, 0);
+    cpu_reset(cpu);
+    assert_int_equal(apic.base, 0xfee00900);
+    assert_int_equal(apic.changes, 5);
+}
+
+static void test_tsc_deadline(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    u64 v;
+
+    cpu->pins.apic_deadline = on_deadline;
+    cpu->pins.set_apic_deadline = on_set_deadline;
+    memset(&apic, 0, sizeof(apic));
+    cpu->budget -= 100; /* the count of instructions is 100, the TSC 5000 */
+    msr_write(cpu, 0x10, 5000);
+    assert_true(msr_read(cpu, 0x6e0, &v));
+    assert_int_equal(v, 0);
+    assert_true(msr_write(cpu, 0x6e0, 5300));
+    assert_int_equal(apic.deadline, 400);
+    assert_true(msr_read(cpu, 0x6e0, &v));
+    assert_int_equal(v, 5300);
+    msr_write(cpu, 0x10, 5200); /* the deadline is nearer now */
+    assert_int_equal(apic.deadline, 200);
+    msr_write(cpu, 0x10, 6000); /* and now it is past */
+    assert_int_equal(apic.deadline, 100);
+    msr_write(cpu, 0x6e0, 1);
+    assert_int_equal(apic.deadline, 100);
+    msr_write(cpu, 0x6e0, 0);
+    assert_int_equal(apic.deadline, 0);
+    msr_write(cpu, 0x6e0, ~0ull);
+    assert_true(apic.deadline == ~0ull - 6000 + 100);
+    cpu_set_model(cpu, cpu_model_find("pentium3"));
+    assert_false(msr_read(cpu, 0x6e0, &v));
+}
+
+static void test_init(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    const u16 fcw = cpu->fpu.fcw = 0x1234;
+
+    cpu->pins.apic_base = on_apic_base;
+    memset(&apic, 0, sizeof(apic));
+    msr_write(cpu, 0x10, 777);
+    msr_write(cpu, 0x175, 0x1234);
+    cpu->xmm[3].q[1] = 42;
+    cpu->mxcsr = 0x3f80;
+    cpu->gpr[EBX] = 1;
+    cpu->cr3 = 0x1000;
+    cpu->cr0 &= ~(u32)(CR0_CD | CR0_NW);
+    cpu->events |= EV_HALT;
+    cpu->smbase = 0xa0000;
+    cpu_init(cpu);
+    assert_int_equal(cpu->smbase, 0xa0000);
+    assert_int_equal(cpu->eip, 0xfff0);
+    assert_int_equal(cpu->seg[SEG_CS].base, 0xffff0000);
+    assert_int_equal(cpu->cr0, CR0_ET);
+    assert_int_equal(cpu->cr3 | cpu->mmu.cr3 | cpu->gpr[EBX] | cpu->events, 0);
+    assert_int_equal(cpu_eflags(cpu), 2);
+    assert_int_equal(cpu_tsc(cpu), 777);
+    assert_int_equal(cpu->msr.sysenter_esp, 0x1234);
+    assert_int_equal(cpu->fpu.fcw, fcw);
+    assert_int_equal(cpu->xmm[3].q[1], 42);
+    assert_int_equal(cpu->mxcsr, 0x3f80);
+    assert_int_equal(apic.changes, 0);
 }
 
 static void test_ports(void **state)
@@ -386,6 +503,9 @@ int main(void)
         SYS_TEST(test_mode_word),
         SYS_TEST(test_control_registers),
         SYS_TEST(test_msr_cpuid),
+        SYS_TEST(test_apic_base),
+        SYS_TEST(test_tsc_deadline),
+        SYS_TEST(test_init),
         SYS_TEST(test_ports),
         SYS_TEST(test_call_gate),
         SYS_TEST(test_sysenter),
