@@ -36,6 +36,7 @@ static u32 port_in(struct cpu *cpu, u16 port, unsigned size, unsigned type, ladd
     u32 events = cpu->events;
 
     cpu->io_done = 1;
+    cpu_sync_fpu(cpu);
     debug_port(cpu, port, size);
     u32 value = cpu->pins.in(cpu->pins.opaque, port, size);
     smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);
@@ -47,6 +48,7 @@ static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value, unsign
     u32 mask = size == 4 ? 0xffffffff : (1u << 8 * size) - 1, events = cpu->events;
 
     cpu->io_done = 1;
+    cpu_sync_fpu(cpu);
     debug_port(cpu, port, size);
     cpu->pins.out(cpu->pins.opaque, port, size, value & mask);
     smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);

@@ -157,6 +157,7 @@ void help_wait(struct cpu *cpu)
 {
     if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
         cpu_raise(cpu, VEC_NM);
+    cpu_sync_fpu(cpu);
     if (!x87_pending(&cpu->fpu))
         return;
     if (cpu->cr0 & CR0_NE)

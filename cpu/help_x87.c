@@ -3,7 +3,8 @@
  * With CR0.NE set a pending exception is #MF at the next waiting instruction. With NE clear it goes
  * the PC's way: FERR# asserts IRQ 13 as soon as it is pending, and waiting instructions proceed as
  * with IGNNE# asserted (SDM vol. 1, 8.7 and appendix D). An instruction runs on a copy of the state
- * when something may still stop it afterwards: its store, or a FERR# that has to be exact in time.
+ * when something may still stop it afterwards: its store, a FERR# that has to be exact in time, or
+ * a change of the mode word, which blocks never see happen.
  */
 #include "cpu/help_x87.h"
 #include "cpu/excp.h"
@@ -20,10 +21,11 @@ struct step {
 
 static void begin(struct cpu *cpu, struct step *s, u32 desc)
 {
+    cpu_sync_fpu(cpu);
     s->form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
     if (x87_pending(&cpu->fpu) && !(s->form->attr & X87_NOWAIT) && (cpu->cr0 & CR0_NE))
         cpu_raise(cpu, VEC_MF);
-    s->on_copy = (s->form->attr & X87_STORE) || !(cpu->cr0 & CR0_NE);
+    s->on_copy = (s->form->attr & (X87_STORE | X87_CONTROL)) || !(cpu->cr0 & CR0_NE);
     s->x.fpu = s->on_copy ? &s->copy : &cpu->fpu;
     s->x.opcode = x87_desc_opcode(desc);
     s->x.modrm = x87_desc_modrm(desc);
@@ -39,21 +41,30 @@ static bool ferr_changes(const struct cpu *cpu, const struct step *s)
     return s->on_copy && !(cpu->cr0 & CR0_NE) && x87_pending(&s->copy) != x87_pending(&cpu->fpu);
 }
 
+/* Does it change the mode word? */
+static bool mode_changes(const struct cpu *cpu, const struct step *s)
+{
+    return s->on_copy && x87_unmasked(&s->copy) != x87_unmasked(&cpu->fpu);
+}
+
 static void run(struct cpu *cpu, struct step *s)
 {
     if (s->on_copy)
         s->copy = cpu->fpu;
     x87_run(s->form, &s->x);
-    /* The interrupt must fall right behind this instruction, whatever runs it. */
-    if (cpu->in_block && ferr_changes(cpu, s))
-        cpu->hooks->restart_single(cpu);
+    /* The interrupt must fall right behind this instruction, whatever runs it; and what follows is
+     * translated for another mode. */
+    if (ferr_changes(cpu, s) || mode_changes(cpu, s))
+        cpu_alone(cpu);
 }
 
 static void commit(struct cpu *cpu, const struct step *s)
 {
-    bool ferr = ferr_changes(cpu, s);
+    bool ferr = ferr_changes(cpu, s), mode = mode_changes(cpu, s);
     if (s->on_copy)
         cpu->fpu = s->copy;
+    if (mode)
+        cpu_update_mode(cpu);
     if (ferr && cpu->pins.ferr) {
         cpu->io_done = 1;
         cpu->pins.ferr(cpu->pins.opaque, x87_pending(&cpu->fpu));

@@ -162,5 +162,8 @@ void sem_cpuid(struct lift *l, const struct insn *in)
 void sem_wait(struct lift *l, const struct insn *in)
 {
     (void)in;
-    call(l, HELPER_wait);
+    if (l->mode & (MODE_NOFPU | MODE_X87_SOFT))
+        call(l, HELPER_wait);
+    else if (l->mode & MODE_X87_MF)
+        ir_x87_check(l->ir);
 }

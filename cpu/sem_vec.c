@@ -91,8 +91,13 @@ static bool enter_mmx(struct lift *l)
         lift_exit_loop(l);
         return false;
     }
-    if (!l->mmx_ready)
+    if (l->mmx_ready)
+        return true;
+    ir_x87_home(l->ir);
+    if (l->mode & MODE_X87_SOFT)
         ir_call(l->ir, HELPER_wait, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+    else if (l->mode & MODE_X87_MF)
+        ir_x87_check(l->ir);
     return true;
 }
 

@@ -1,6 +1,10 @@
-/* Lifting of the x87 opcodes D8 to DF: all of them to two helpers, which find the form again by
- * opcode and ModRM. What depends on the mode word or the CPU model alone, #NM and #UD, is decided
- * here. */
+/* Lifting of the x87 opcodes D8 to DF. What depends on the mode word or the CPU model alone, #NM
+ * and #UD, is decided here.
+ *
+ * Forms that every processor computes alike become one IR operation, which a back end may do by its
+ * host's own instruction. Where an exception is unmasked, #MF may be pending and is tested for
+ * before each that waits. Everything else, and all of it where an exception is reported by FERR#,
+ * is two helpers, which find the form again by opcode and ModRM. */
 #include "cpu/help_x87.h"
 #include "cpu/lift.h"
 #include "cpu/x87_ops.h"
@@ -40,26 +44,61 @@ static bool known(const struct lift *l, const struct x87_form *form)
     return !(form->attr & X87_SSE3) || (l->isas & ISA_BIT(ISA_SSE3));
 }
 
+/* By the helpers; they check segment and alignment themselves. */
+static struct irv call(struct lift *l, const struct insn *in, u32 desc, struct irv flags)
+{
+    if (insn_mod(in) == 3)
+        return ir_call(l->ir, HELPER_x87_reg, ir_const(desc), flags, IR_NONE, IR_NONE);
+    ir_call(l->ir, HELPER_x87_mem, ir_const(desc), lift_ea(l, in), IR_NONE, IR_NONE);
+    return IR_NONE;
+}
+
+/* FCMOVcc's condition as an x86 condition number. */
+static unsigned condition(const struct insn *in)
+{
+    static const u8 cc[4] = {2 /* B */, 4 /* E */, 6 /* BE */, 10 /* U: P */};
+    return cc[insn_reg(in) & 3] | (in->opcode & 1u);
+}
+
+static struct irv by_host(struct lift *l, const struct insn *in, const struct x87_form *form,
+                          u32 desc)
+{
+    if ((l->mode & MODE_X87_MF) && !(form->attr & X87_NOWAIT))
+        ir_x87_check(l->ir);
+    if (insn_mod(in) == 3) {
+        struct irv taken = form->attr & X87_FLAGS_IN ? ir_getcc(l->ir, condition(in)) : IR_NONE;
+        return ir_x87(l->ir, desc, taken, form->attr & (X87_AX | X87_FLAGS_OUT));
+    }
+    struct irv off = lift_ea(l, in);
+    struct irv la = lift_linear(l, in->seg, off, form->size, form->attr & X87_STORE);
+    bool same = la.kind == off.kind && la.v == off.v;
+    ir_x87_mem(l->ir, desc, la, same ? IR_NONE : off, form->size);
+    return IR_NONE;
+}
+
 void sem_x87(struct lift *l, const struct insn *in)
 {
     const struct x87_form *form = x87_lookup(in->opcode, in->modrm);
-    bool mem = insn_mod(in) != 3;
-    struct irv desc = ir_const(X87_DESC(in->opcode, in->modrm, mem ? in->seg : 0, in->opsize == 2));
+    enum seg seg = insn_mod(in) != 3 ? in->seg : SEG_ES;
+    u32 desc = X87_DESC(in->opcode, in->modrm, seg, in->opsize == 2);
+    struct irv r;
 
     if (l->mode & MODE_NOFPU) {
         lift_raise(l, VEC_NM, false, 0);
-    } else if (!known(l, form) || !in_its_time(l, in)) {
+        return;
+    }
+    if (!known(l, form) || !in_its_time(l, in)) {
         /* A coprocessor on its own chip does something or nothing, but cannot make it illegal. */
         if (l->gen > ISA_386)
             lift_raise(l, VEC_UD, false, 0);
-    } else if (mem) {
-        ir_call(l->ir, HELPER_x87_mem, desc, lift_ea(l, in), IR_NONE, IR_NONE);
-    } else {
-        struct irv flags = form->attr & X87_FLAGS_IN ? ir_getfl(l->ir) : ir_const(0);
-        struct irv r = ir_call(l->ir, HELPER_x87_reg, desc, flags, IR_NONE, IR_NONE);
-        if (form->attr & X87_AX)
-            lift_set_gpr(l, EAX, 2, r);
-        if (form->attr & X87_FLAGS_OUT)
-            ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, r, IR_NONE);
+        return;
     }
+    if ((form->attr & X87_HOST) && !(l->mode & (MODE_X87_SOFT | MODE_ALIGN)))
+        r = by_host(l, in, form, desc);
+    else
+        r = call(l, in, desc, form->attr & X87_FLAGS_IN ? ir_getfl(l->ir) : ir_const(0));
+    if (form->attr & X87_AX)
+        lift_set_gpr(l, EAX, 2, r);
+    if (form->attr & X87_FLAGS_OUT)
+        ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, r, IR_NONE);
 }

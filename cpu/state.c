@@ -81,6 +81,7 @@ static void reset_segments(struct cpu *cpu)
 
 static void reset_fpu(struct cpu *cpu)
 {
+    cpu_sync_fpu(cpu);
     x87_reset(&cpu->fpu);
     cpu->mxcsr = MXCSR_RESET;
     memset(cpu->xmm, 0, sizeof(cpu->xmm));
@@ -206,5 +207,7 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= MODE_SMAP_AC;
     if (~cpu->mxcsr & MXCSR_MASKS)
         mode |= MODE_SSE_XM;
+    if (x87_unmasked(&cpu->fpu)) /* also of what the host has */
+        mode |= cpu->cr0 & CR0_NE ? MODE_X87_MF : MODE_X87_SOFT;
     cpu->mode = mode;
 }

@@ -132,7 +132,9 @@ enum {
                              computed XIND, checked */
     MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
     MODE_SMAP_AC = 1 << 24, /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
-    MODE_BITS = 25,
+    MODE_X87_MF = 1 << 25,   /* FCW has an exception unmasked, CR0.NE is set: #MF may be pending */
+    MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
+    MODE_BITS = 27,
 };
 
 enum seg_class {
@@ -250,6 +252,9 @@ struct cpu {
                     hits translated code: stepping then stops after the instruction, where devices
                     have a say */
 
+    u32 fpu_host; /* nonzero: the x87 state but for pointers and opcode is in the host's x87, and
+                     fpu's copy is old; see cpu_sync_fpu() */
+
     u64 icount_end; /* instruction count at which budget is 0 */
     u32 mode;       /* mode word; refreshed by cpu_update_mode() */
     u32 scratch[8]; /* for lifted code: values that cross a helper call */
@@ -330,6 +335,8 @@ static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 
 /* What the translator provides to cpu/. */
 struct cpu_hooks {
+    /* brings the x87 state home from the host's x87, which is empty afterwards */
+    void (*sync_fpu)(struct cpu *cpu);
     /* rerun the current instruction alone, by the interpreter; does not return */
     void (*restart_single)(struct cpu *cpu);
     /* for a log, may be NULL: an interrupt, or INT n and its kin, is about to be delivered */
@@ -342,6 +349,14 @@ static inline void cpu_alone(struct cpu *cpu)
     if (cpu->in_block)
         cpu->hooks->restart_single(cpu);
     cpu->io_done = 1;
+}
+
+/* Before C looks at cpu->fpu, or calls code that may use the host's x87 (a device, a library).
+ * Outside jit_run() the state is always home. */
+static inline void cpu_sync_fpu(struct cpu *cpu)
+{
+    if (cpu->fpu_host)
+        cpu->hooks->sync_fpu(cpu);
 }
 
 /* EFLAGS complete, from the lazy form; and the reverse. */
@@ -364,7 +379,7 @@ struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: ho
 void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
 void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
-/* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR. */
+/* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR, FCW. */
 void cpu_update_mode(struct cpu *cpu);
 /* After a change of one segment alone. */
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg);

@@ -60,6 +60,12 @@ static inline bool x87_pending(const struct x87 *f)
     return f->fsw & FSW_ES;
 }
 
+/* Some exception is not masked. */
+static inline bool x87_unmasked(const struct x87 *f)
+{
+    return ~f->fcw & FSW_EXCEPTIONS;
+}
+
 /* Makes ES and B agree with flags and masks; after any change of fcw or fsw. */
 static inline void x87_update_es(struct x87 *f)
 {

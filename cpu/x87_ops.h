@@ -26,6 +26,7 @@ enum {
     X87_FLAGS_OUT = 1 << 7, /* FCOMI: writes the six arithmetic flags in exec.eflags */
     X87_AX = 1 << 8,        /* FNSTSW AX: exec.ax is the result */
     X87_KEEP_C1 = 1 << 9,   /* leaves C1 alone unless the stack faults */
+    X87_HOST = 1 << 10,     /* with all exceptions masked, the same on every maker's processor */
 };
 
 struct x87_exec;

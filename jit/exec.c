@@ -157,6 +157,7 @@ static u32 step(struct jit *jit, u32 n)
     }
     u32 next = cpu->eip + bytes;
     cpu->eip_page = f.eip_page;
+    cpu_sync_fpu(cpu); /* devices are accessed from here */
     jit->stats.steps += kept || n < jit->ir.ninsns ? n : jit->ir.ninsns;
     if (kept)
         interp_run_prepared(cpu, kept, n);
@@ -451,6 +452,7 @@ void jit_run(struct jit *jit, u64 until)
     default: break;
     }
     run_loop(jit);
+    cpu_sync_fpu(cpu);
     cpu->unwind = NULL;
 }
 
@@ -472,7 +474,14 @@ static void on_code_write(void *opaque, paddr pa, u64 len)
     block_invalidate(opaque, pa, len);
 }
 
+static void sync_fpu(struct cpu *cpu)
+{
+    struct jit *jit = cpu->jit;
+    jit->backend->sync_fpu(cpu);
+}
+
 static const struct cpu_hooks hooks = {
+    .sync_fpu = sync_fpu,
     .interrupted = log_interrupt,
     .restart_single = restart_single,
 };

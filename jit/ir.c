@@ -323,6 +323,33 @@ void ir_vec(struct ir *ir, unsigned vec_op, size_t dst_off, size_t src_off, unsi
     i->b = ir_const(imm8);
 }
 
+struct irv ir_x87(struct ir *ir, u32 desc, struct irv taken, bool result)
+{
+    struct ir_insn *i = result ? emit_out(ir, IR_X87) : ir_emit(ir, IR_X87);
+    i->imm = desc;
+    i->a = taken;
+    return i->d;
+}
+
+void ir_x87_mem(struct ir *ir, u32 desc, struct irv addr, struct irv offset, unsigned size)
+{
+    struct ir_insn *i = ir_emit(ir, IR_X87M);
+    i->a = addr;
+    i->b = offset;
+    i->c = ir_const(desc);
+    i->size = (u8)size;
+}
+
+void ir_x87_check(struct ir *ir)
+{
+    ir_emit(ir, IR_X87CHK);
+}
+
+void ir_x87_home(struct ir *ir)
+{
+    ir_emit(ir, IR_X87HOME);
+}
+
 void ir_insn_begin(struct ir *ir, u32 page_off, unsigned len)
 {
     struct ir_insn *i = ir_emit(ir, IR_INSN);

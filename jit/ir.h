@@ -157,6 +157,10 @@ struct irv ir_getfl(struct ir *ir);
 struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, struct irv c,
                    struct irv e);
 void ir_vec(struct ir *ir, unsigned vec_op, size_t dst_off, size_t src_off, unsigned imm8);
+struct irv ir_x87(struct ir *ir, u32 desc, struct irv taken, bool result); /* NONE: no result */
+void ir_x87_mem(struct ir *ir, u32 desc, struct irv addr, struct irv offset, unsigned size);
+void ir_x87_check(struct ir *ir);
+void ir_x87_home(struct ir *ir);
 void ir_insn_begin(struct ir *ir, u32 page_off, unsigned len);
 void ir_xcc(struct ir *ir, unsigned cc, s32 page_off);
 void ir_xif(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, s32 page_off);

@@ -1,8 +1,10 @@
 /* The verifier: the rules of the IR that lifters, the optimizer and back ends rely on. For tests
  * and for builds that check every block; it never looks at values. */
 #include "cpu/flags.h"
+#include "cpu/help_x87.h"
 #include "cpu/state.h"
 #include "cpu/vec.h"
+#include "cpu/x87_ops.h"
 #include "jit/ir.h"
 
 struct checker {
@@ -57,13 +59,14 @@ static const char *check_operands(struct checker *c, const struct ir_insn *i)
     unsigned nargs = call ? helper_info[i->imm].nargs : info->ins;
     const char *why;
     for (unsigned k = 0; k < 4; k++) {
-        bool optional = (i->op == IR_LEA && k == 1) || (flags && k < 3);
+        bool optional = (i->op == IR_LEA && k == 1) || (flags && k < 3) || i->op == IR_X87 ||
+                        (i->op == IR_X87M && k == 1);
         why = check_input(c, in[k], k < nargs, optional);
         if (why)
             return why;
     }
     bool out = call ? helper_info[i->imm].returns : info->outs > 0;
-    if ((why = check_output(c, i->d, out, call)))
+    if ((why = check_output(c, i->d, out, call || i->op == IR_X87)))
         return why;
     return check_output(c, i->d2, info->outs > 1, false);
 }
@@ -88,6 +91,17 @@ static const char *check_memory(const struct ir_insn *i, unsigned sizes)
     if (!size_in(i->size, sizes))
         return "bad access size";
     return i->cc <= 1 ? NULL : "bad access flags";
+}
+
+static const char *check_x87(const struct ir_insn *i)
+{
+    u32 desc = i->op == IR_X87 ? i->imm : i->c.v;
+    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
+    if (!form || !(form->attr & X87_HOST))
+        return "no such x87 form";
+    if (i->op == IR_X87)
+        return form->size ? "bad x87 form" : NULL;
+    return i->size && i->size == form->size && irv_is(i->c, IRV_CONST) ? NULL : "bad access size";
 }
 
 /* Bit 1 of cc: the 16 bytes must be aligned. */
@@ -126,6 +140,8 @@ static const char *check_fields(const struct ir_insn *i)
     case IR_GETCC:
     case IR_SELCC:
     case IR_XCC: return i->cc < 16 ? NULL : "bad condition code";
+    case IR_X87:
+    case IR_X87M: return check_x87(i);
     case IR_VEC: return (i->cc | i->size << 8) < VEC_OP_COUNT ? NULL : "bad vector operation";
     case IR_INSN: return i->imm < PAGE_SIZE && i->size <= 15 ? NULL : "bad instruction place";
     default: return NULL;

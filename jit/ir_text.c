@@ -101,6 +101,14 @@ static void put_rest(struct out *o, const struct ir_insn *i)
             (unsigned)i->imm);
         put_inputs(o, i);
         break;
+    case IR_X87:
+        put(o, " %02x %02x", i->imm & 0xff, i->imm >> 8 & 0xff);
+        put_inputs(o, i);
+        break;
+    case IR_X87M:
+        put_address(o, i);
+        put(o, " %02x %02x", i->c.v & 0xff, i->c.v >> 8 & 0xff);
+        break;
     case IR_STS:
     case IR_LDS:
         put(o, ".%u {%u}", i->size, (unsigned)i->imm);

@@ -362,7 +362,8 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_XIF: fold_condition(o); break;
     case IR_LD:
     case IR_LDSX:
-    case IR_LDRMW: fold_displacement(p, &o->a, &o->imm); break;
+    case IR_LDRMW:
+    case IR_X87M: fold_displacement(p, &o->a, &o->imm); break;
     case IR_ST:
         fold_displacement(p, &o->a, &o->imm);
         fold_narrow(p, o);

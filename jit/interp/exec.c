@@ -4,6 +4,8 @@
 #include "jit/interp/icode.h"
 
 #include "base/check.h"
+#include "cpu/help_x87.h"
+#include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
 #include "jit/ir_eval.h"
@@ -202,6 +204,19 @@ static void call(struct frame *f, struct ffi_calls *ffi, const struct iop *o)
     set(f, o->d, ffi_call_helper(ffi, &helper_info[o->imm], f->cpu, args));
 }
 
+static void x87(struct frame *f, const struct iop *o)
+{
+    bool if_clear = x87_desc_opcode(o->imm) & 1; /* FCMOVNcc */
+    bool bits = (get(f, o->a) != 0) != if_clear;
+    set(f, o->d, help_x87_reg(f->cpu, o->imm, bits ? FLAG_CF | FLAG_ZF | FLAG_PF : 0));
+}
+
+static void x87_mem(struct frame *f, const struct iop *o)
+{
+    u32 off = o->b == NO_OPERAND ? get(f, o->a) + o->imm : get(f, o->b);
+    help_x87_mem(f->cpu, get(f, o->c), off);
+}
+
 /* -- boundaries and leaving -- */
 
 /* Leaves with `retired` instructions done. */
@@ -328,6 +343,10 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             vec_exec(cpu, (enum vec_op)(o->cc | o->size << 8), o->imm, get(&f, o->a),
                      get(&f, o->b));
             break;
+        case IR_X87CHK: help_wait(cpu); break;
+        case IR_X87: x87(&f, o); break;
+        case IR_X87M: x87_mem(&f, o); break;
+        case IR_X87HOME: break;
         case IR_CALL: call(&f, ffi, o); break;
         case IR_INSN:
             if (!begin_insn(&f, o))

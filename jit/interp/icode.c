@@ -24,7 +24,7 @@ static u16 input(struct icode *c, struct irv x)
     case IRV_CONST: c->consts[c->nconsts] = x.v; return operand(IRV_CONST, c->nconsts++);
     case IRV_NONE: break;
     }
-    return operand(IRV_CONST, 0); /* reads as 0 */
+    return NO_OPERAND;
 }
 
 static u16 output(struct irv x)

@@ -10,6 +10,9 @@
 /* An operand: bank in the top two bits (enum irv_kind - 1), index in the rest. */
 enum { OPERAND_BANK_SHIFT = 14, OPERAND_INDEX = (1 << OPERAND_BANK_SHIFT) - 1, OPERAND_BANKS = 3 };
 
+/* An input that the operation does not have; reads as 0. */
+#define NO_OPERAND ((IRV_CONST - 1u) << OPERAND_BANK_SHIFT)
+
 #define NO_EXIT 0xffu
 
 struct iop {

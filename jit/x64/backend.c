@@ -173,6 +173,7 @@ const struct backend backend_x64 = {
     .discard = x64_discard,
     .discard_all = x64_discard_all,
     .run = x64_run,
+    .sync_fpu = host_x87_save,
     .chain = x64_chain,
     .unchain = x64_unchain,
     .code_used = x64_code_used,

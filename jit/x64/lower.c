@@ -81,6 +81,10 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
     case IR_SELCC: lower_selcc(l, o); break;
     case IR_GETFL: lower_getfl(l, o); break;
     case IR_VEC: lower_vec(l, o); break;
+    case IR_X87CHK: lower_x87chk(l); break;
+    case IR_X87: lower_x87(l, o); break;
+    case IR_X87M: lower_x87m(l, o); break;
+    case IR_X87HOME: lower_x87home(l); break;
     case IR_CALL: lower_call(l, o); break;
     case IR_XCC: lower_xcc(l, o); break;
     case IR_XIF: lower_xif(l, o); break;
@@ -185,6 +189,7 @@ static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct b
     l->rmw.st = 0;
     l->vec.on = VU_OFF;
     l->vec.taker = l->vec.done = l->vec.flags_at = l->vec.flags_gen = 0;
+    memset(&l->x87, 0, sizeof(l->x87));
     ra_begin(l);
     share_find(l);
 }

@@ -28,6 +28,9 @@ struct flag_part {
     bool in_mem;  /* struct cpu has it */
 };
 
+/* Where the x87 state is, for certain: cpu.fpu_host tells. */
+enum { X87_AT_EITHER, X87_AT_HOST, X87_AT_HOME };
+
 /* What is known of the guest's flags: the operation that set them last and its operands, which go
  * to memory only where somebody may look. */
 struct recipe {
@@ -38,8 +41,20 @@ struct recipe {
     struct flag_part part[3];
 };
 
-/* Stores that complete the flags in memory, for code out of line. */
+/* Of the x87 instructions so far, what struct cpu does not have yet: see lower_x87.c. */
+enum { X87_DATA_NONE, X87_DATA_STORED, X87_DATA_LATER }; /* FDP is in struct cpu; is base + disp */
+struct x87_last {
+    bool code; /* FIP, FCS, FOP: page offset and opcode */
+    u8 data;   /* X87_DATA_*: FDS and FDP */
+    u8 seg;
+    u8 base; /* guest register, or GPR_NONE */
+    u16 off, fop;
+    u32 disp;
+};
+
+/* Stores that complete the flags in memory, for code out of line; and the x87 pointers. */
 struct flag_sync {
+    struct x87_last x87;
     u32 op;
     bool store_op;
     u8 reg[3]; /* HOST_NONE: imm, if store is set */
@@ -52,6 +67,8 @@ enum ool_kind {
     OOL_LOAD,
     OOL_STORE,
     OOL_VECTOR,
+    OOL_X87,
+    OOL_X87CHK,
     OOL_SEGCHK,
     OOL_EXIT,
     OOL_CARRY,
@@ -62,11 +79,11 @@ enum ool_kind {
 struct ool {
     u8 kind;
     u8 size;
-    u8 access; /* enum slow_access; SEGCHK: enum access; VECTOR: enum stub */
+    u8 access; /* enum slow_access; SEGCHK, X87: enum access; VECTOR: enum stub */
     u8 addr;   /* host register; HOST_NONE: the address is disp */
     u8 entry;  /* register to be of the TLB entry */
-    u32 move;  /* VECTOR: opcode */
-    u8 value;  /* STORE: host register, or HOST_NONE: imm */
+    u32 move;  /* VECTOR: opcode; X87: X87_DESC() */
+    u8 value;  /* STORE, X87: host register, or HOST_NONE: imm */
     u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
@@ -75,7 +92,7 @@ struct ool {
     u8 priv;
     s8 slot;       /* EXIT: number, or -1 */
     u32 disp;      /* to be added to addr if shared */
-    u8 how;        /* VECTOR: enum vector_how */
+    u8 how;        /* VECTOR: enum vector_how; X87: lower_x87.c */
     u32 imm;       /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
     u32 from[2];   /* jumps that lead here */
     u32 cross;     /* jump taken when the access is not aligned */
@@ -139,6 +156,13 @@ struct lower {
         u32 flags_at;  /* index of the last compare that left its result ... */
         u32 flags_gen; /* ... in host flags of that generation */
     } vec;
+    struct {
+        u8 at;        /* X87_AT_* */
+        bool checked; /* nothing is pending */
+        struct x87_last last;
+        u32 flags_at; /* as vec's */
+        u32 flags_gen;
+    } x87;
     u32 nool;
     u32 ngroups;
 
@@ -171,6 +195,7 @@ unsigned ra_use(struct lower *l, struct irv x);
  * only if reuse is that source, dies here and is read no later than d is written. */
 unsigned ra_def(struct lower *l, struct irv d, struct irv reuse);
 unsigned ra_scratch(struct lower *l);
+unsigned ra_free(const struct lower *l); /* a register that holds nothing now, or HOST_NONE */
 void ra_unlock_all(struct lower *l);
 /* Turns a scratch register of this op into the home of temp d. */
 void ra_give(struct lower *l, struct irv d, unsigned reg);
@@ -246,6 +271,19 @@ bool lower_vec_lds(struct lower *l, const struct ir_insn *o); /* true: done */
 bool lower_vec_sts(struct lower *l, const struct ir_insn *o);
 bool vec_left_flags(const struct lower *l); /* the host flags are those that FLAGS at hand takes */
 void slow_vector(struct lower *l, const struct ool *q);
+
+/* -- lower_x87.c -- */
+void lower_x87chk(struct lower *l);
+void lower_x87(struct lower *l, const struct ir_insn *o);
+void lower_x87m(struct lower *l, const struct ir_insn *o);
+void lower_x87home(struct lower *l);
+bool x87_left_flags(const struct lower *l); /* as vec_left_flags(), but ZF PF CF alone */
+/* Keeps flags and registers but free, which may be HOST_NONE. */
+void x87_store_last(struct lower *l, const struct x87_last *last, unsigned free);
+void x87_reg_written(struct lower *l, unsigned gpr);             /* before gpr changes */
+bool x87_shares(const struct lower *l, const struct ir_insn *o); /* may X87M be in a group? */
+bool x87_writes(const struct ir_insn *o);                        /* is it a store? */
+void slow_x87(struct lower *l, const struct ool *q);
 
 /* -- lower.c -- */
 struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of now */

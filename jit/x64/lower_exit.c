@@ -56,6 +56,8 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     }
     emit_call_stub(l, STUB_HELPER + o->imm);
     l->vec.on = VU_OFF;
+    l->x87.at = X87_AT_EITHER;
+    l->x87.checked = false;
     if (h->returns && ra_is_wanted(l, o->d))
         x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
     if (h->flags & HF_FLAGS_W) {
@@ -190,7 +192,8 @@ static s8 take_slot(struct lower *l, const struct ir_insn *o)
 
 static bool is_empty(const struct flag_sync *s)
 {
-    return !s->store_op && !s->store[0] && !s->store[1] && !s->store[2];
+    return !s->store_op && !s->store[0] && !s->store[1] && !s->store[2] && !s->x87.code &&
+           !s->x87.data;
 }
 
 static void side_exit(struct lower *l, const struct ir_insn *o, enum x_cc cc)

@@ -44,7 +44,7 @@ void flags_part_lost(struct lower *l, unsigned n, bool now)
 
 struct flag_sync flags_sync(const struct lower *l)
 {
-    struct flag_sync s = {.reg = {HOST_NONE, HOST_NONE, HOST_NONE}};
+    struct flag_sync s = {.x87 = l->x87.last, .reg = {HOST_NONE, HOST_NONE, HOST_NONE}};
     if (!l->fl.known || l->fl.end < l->i)
         return s;
     s.store_op = !l->fl.op_in_mem;
@@ -72,7 +72,7 @@ void flags_resync(const struct lower *l, struct flag_sync *s)
         s->store[n] &= s->reg[n] < R8 || s->reg[n] > R12 || !l->fl.part[n].in_mem;
 }
 
-void flags_store(struct lower *l, const struct flag_sync *s)
+static void store_parts(struct lower *l, const struct flag_sync *s)
 {
     if (s->store_op)
         x_store_i(&l->e, 4, cpu_at(CPU_OFF(cc_op)), s->op);
@@ -86,10 +86,18 @@ void flags_store(struct lower *l, const struct flag_sync *s)
     }
 }
 
+void flags_store(struct lower *l, const struct flag_sync *s)
+{
+    x87_store_last(l, &s->x87, HOST_NONE);
+    store_parts(l, s);
+}
+
 void flags_sync_inline(struct lower *l)
 {
     struct flag_sync s = flags_sync(l);
-    flags_store(l, &s);
+    x87_store_last(l, &s.x87, ra_free(l));
+    store_parts(l, &s);
+    l->x87.last = (struct x87_last){0};
     l->fl.op_in_mem = true;
     for (unsigned n = 0; n < 3; n++)
         l->fl.part[n].in_mem |= s.store[n];
@@ -147,7 +155,10 @@ void lower_flags(struct lower *l, const struct ir_insn *o)
         else if (irv_is(v[n], IRV_TEMP) && l->temp[v[n].v].reg == HOST_NONE && r->end > l->i)
             ra_use(l, v[n]); /* so that code out of line can store it */
     }
-    l->hf_mask = from_host ? flags_of_alu(l) : vec_left_flags(l) ? HF_ALL : 0;
+    if (from_host)
+        l->hf_mask = flags_of_alu(l);
+    else
+        l->hf_mask = vec_left_flags(l) ? HF_ALL : x87_left_flags(l) ? HF_C | HF_Z | HF_P : 0;
     l->hf_gen = l->e.flags_gen;
 }
 

@@ -358,6 +358,10 @@ void ool_memory(struct lower *l, struct ool *q)
         slow_segchk(l, q);
     else if (q->kind == OOL_VECTOR)
         slow_vector(l, q);
+    else if (q->kind == OOL_X87CHK)
+        emit_call_stub(l, STUB_X87_PENDING);
+    else if (q->kind == OOL_X87)
+        slow_x87(l, q);
     else
         slow_scalar(l, q);
     if (q->clear != HOST_NONE) /* what the fast way would have left there is not known */

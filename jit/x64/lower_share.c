@@ -78,7 +78,8 @@ static struct place result_of(struct finder *f, const struct ir_insn *o)
 static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place p, s32 off)
 {
     struct lower *l = f->l;
-    bool write = o->op == IR_ST || o->op == IR_STV || o->op == IR_LDRMW;
+    bool write = o->op == IR_ST || o->op == IR_STV || o->op == IR_LDRMW ||
+                 (o->op == IR_X87M && x87_writes(o));
     s32 end = off + o->size;
     struct group *g = &l->group[f->group_of_root[p.root]];
     s32 lo = off < g->lo ? off : g->lo, hi = end > g->hi ? end : g->hi;
@@ -97,8 +98,10 @@ static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place 
     l->op_off[i] = off;
 }
 
-static bool is_access(const struct ir_insn *o)
+static bool is_access(const struct lower *l, const struct ir_insn *o)
 {
+    if (o->op == IR_X87M)
+        return x87_shares(l, o);
     return (o->op == IR_LD || o->op == IR_LDSX || o->op == IR_LDRMW || o->op == IR_ST ||
             o->op == IR_LDV || o->op == IR_STV) &&
            !(o->cc & 1);
@@ -127,7 +130,7 @@ void share_find(struct lower *l)
     for (u32 i = 0; i < l->ir->nops; i++) {
         const struct ir_insn *o = &l->ir->ops[i];
         l->op_group[i] = 0;
-        if (is_access(o)) {
+        if (is_access(l, o)) {
             struct place p = place_of(&f, o->a);
             bool vector = o->op == IR_LDV || o->op == IR_STV;
             s32 off = add_wrapping(p.delta, vector ? 0 : o->imm);

@@ -165,6 +165,16 @@ unsigned ra_scratch(struct lower *l)
     return r;
 }
 
+unsigned ra_free(const struct lower *l)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(temp_regs); n++) {
+        unsigned r = temp_regs[n];
+        if (l->owner[r] == OWNER_FREE && !(l->locked >> r & 1))
+            return r;
+    }
+    return HOST_NONE;
+}
+
 static void settle(struct lower *l, u32 t, unsigned reg)
 {
     l->owner[reg] = (s16)t;
@@ -260,6 +270,7 @@ bool ra_alias(struct lower *l, u32 temp, unsigned gpr)
 void ra_reg_written(struct lower *l, unsigned gpr)
 {
     unsigned reg = host_of(gpr);
+    x87_reg_written(l, gpr);
     for (unsigned n = 0; n < 3; n++) {
         const struct flag_part *p = &l->fl.part[n];
         if (l->fl.known && irv_is(p->v, IRV_REG) && p->v.v == gpr)

@@ -6,6 +6,7 @@
 #include "jit/x64/x64.h"
 
 #include "base/check.h"
+#include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
 
@@ -351,6 +352,12 @@ static void make_call_stubs(struct x64 *be, struct enc *e)
     make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, true, 0});
     make_c_stub(be, e, STUB_ALONE,
                 (struct c_call){(c_fn)cpu_alone, 0, false, HF_REGS | HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_X87_LOAD, (struct c_call){(c_fn)host_x87_load, 0, false, 0, true, 0});
+    make_c_stub(be, e, STUB_X87_SAVE, (struct c_call){(c_fn)host_x87_save, 0, false, 0, true, 0});
+    make_c_stub(be, e, STUB_X87_PENDING,
+                (struct c_call){(c_fn)help_wait, 0, false, HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_X87_SLOW,
+                (struct c_call){(c_fn)host_x87_slow, 2, false, HF_FAULT, true, 0});
     make_c_stub(be, e, STUB_SEGCHK,
                 (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, true, 0});
     for (u32 h = 0; h < HELPER_COUNT; h++) {

@@ -50,6 +50,10 @@ enum stub {
     STUB_LDV,         /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
     STUB_ALONE,  /* see IR_ALONE: does not come back */
+    STUB_X87_LOAD, /* host_x87_load(); these keep all but the flags and the x87 */
+    STUB_X87_SAVE,
+    STUB_X87_PENDING, /* help_wait() */
+    STUB_X87_SLOW,    /* host_x87_slow(): two argument words */
     STUB_SEGCHK, /* segment, offset, size, access */
     STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
     STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
@@ -101,6 +105,12 @@ enum { FAR_HOST = 8 + 3 + 6 + 4 + 1, FAR_NOWHERE = 2 };
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);
+
+/* host_x87.c: the guest's x87 state to the host, and home, where it must not be already. */
+void host_x87_load(struct cpu *cpu);
+void host_x87_save(struct cpu *cpu);
+/* help_x87_mem() of an operation that the host would have done, and goes on with. */
+void host_x87_slow(struct cpu *cpu, u32 desc, u32 off);
 
 /* lower.c: translates ir at the end of the code memory. False: no room. */
 bool lower_block(struct x64 *be, const struct ir *ir, struct block *b);

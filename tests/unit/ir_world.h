@@ -14,9 +14,11 @@
 #include <cmocka.h>
 
 #include "cpu/bits.h"
+#include "cpu/help_x87.h"
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/x87_ops.h"
 #include "jit/backend.h"
 #include "jit/ir.h"
 
@@ -148,6 +150,73 @@ void mem_check_align16(struct cpu *cpu, laddr la)
     world_log = mix(world_log, la);
     world_faulted = true;
     siglongjmp(world_unwind, 1);
+}
+
+/* -- x87: the real instructions on the world's memory -- */
+
+static inline struct x87_exec x87_begin(struct cpu *cpu, u32 desc)
+{
+    cpu_sync_fpu(cpu);
+    return (struct x87_exec){
+        .fpu = &cpu->fpu,
+        .opcode = x87_desc_opcode(desc),
+        .modrm = x87_desc_modrm(desc),
+        .cs = cpu->seg[SEG_CS].sel,
+        .ds = cpu->seg[x87_desc_seg(desc)].sel,
+        .ip = cpu_eip(cpu),
+    };
+}
+
+u32 help_x87_reg(struct cpu *cpu, u32 desc, u32 flags)
+{
+    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
+    struct x87_exec x = x87_begin(cpu, desc);
+    x.eflags = flags;
+    x87_run(form, &x);
+    return form->attr & X87_AX ? x.ax : x.eflags;
+}
+
+void help_wait(struct cpu *cpu)
+{
+    cpu_sync_fpu(cpu);
+    if (!x87_pending(&cpu->fpu))
+        return;
+    observe(cpu, 41);
+    world_faulted = true;
+    siglongjmp(world_unwind, 1);
+}
+
+/* Bytes that the TLB grants, or NULL. */
+static inline u8 *world_plain(struct cpu *cpu, laddr la, unsigned size, enum access acc)
+{
+    u64 entry = cpu->tlb.e[cpu->cpl == 3][acc][la >> PAGE_BITS].addend;
+    if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
+        return NULL;
+    return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
+}
+
+/* An FLDCW that changes the mode is a fault here; all segments are flat. */
+void help_x87_mem(struct cpu *cpu, u32 desc, u32 off)
+{
+    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
+    struct x87_exec x = x87_begin(cpu, desc);
+    bool write = form->attr & X87_STORE;
+    u8 *p = world_plain(cpu, off, form->size, write ? ACCESS_WRITE : ACCESS_READ);
+    struct x87 f = cpu->fpu;
+    x.fpu = &f;
+    x.dp = off;
+    if (!write && p)
+        memcpy(x.mem, p, form->size);
+    else if (!write)
+        mem_slow_read_block(cpu, off, x.mem, form->size);
+    x87_run(form, &x);
+    if (x87_unmasked(&f) != x87_unmasked(&cpu->fpu))
+        siglongjmp(world_unwind, 1);
+    if (write && p && x.store)
+        memcpy(p, x.mem, form->size);
+    else if (write && x.store)
+        mem_slow_write_block(cpu, off, x.mem, form->size);
+    cpu->fpu = f;
 }
 
 /* A helper that uses every right it has. */

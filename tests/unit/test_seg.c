@@ -9,6 +9,7 @@
 #include "cpu/help_io.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
+#include "cpu/x87_ops.h"
 
 static void test_load_data(void **state)
 {
@@ -100,7 +101,8 @@ static void test_mode_word(void **state)
     struct sys *s = *state;
     const u32 flat = MODE_CODE32 | MODE_STACK32 | MODE_PROT | MODE_CS_FLAT | MODE_NOSSE;
 
-    assert_int_equal(s->cpu->mode, flat | MODE_CPL0);
+    assert_int_equal(s->cpu->mode, flat | MODE_CPL0 | MODE_X87_SOFT); /* FCW of power-up is 40 */
+    x87_init(&s->cpu->fpu);
     enter(s, 3);
     assert_int_equal(s->cpu->mode, flat | MODE_USER);
     cr0_load(s->cpu, s->cpu->cr0 | CR0_TS);

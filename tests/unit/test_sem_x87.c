@@ -151,6 +151,19 @@ static void pending_mf(void **state)
     assert_false(x87_pending(&r->cpu->fpu));
 }
 
+/* FLDCW that unmasks what is set already: WAIT, lifted with it for another mode, is not run. */
+static void unmasking_ends_the_steps(void **state)
+{
+    struct rig *r = *state;
+    assert_int_equal(run(r, DIVIDE_BY_ZERO), -1);
+    assert_false(r->cpu->mode & MODE_X87_MF);
+    store_le(phys_ram(r->phys) + DATA, 2, FCW_INIT & ~FP_ZE);
+    assert_int_equal(run(r, "d9 2e  9b"), -1);
+    assert_int_equal(r->cpu->eip, CODE + 2);
+    assert_true(r->cpu->mode & MODE_X87_MF);
+    assert_int_equal(run(r, "9b"), VEC_MF);
+}
+
 static void pending_ferr(void **state)
 {
     struct rig *r = *state;
@@ -169,8 +182,8 @@ static void pending_ferr(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(memory_operands), T(image_sizes), T(faults_commit_nothing), T(flags_and_ax),
-        T(availability),    T(pending_mf),  T(pending_ferr),
+        T(memory_operands), T(image_sizes), T(faults_commit_nothing),    T(flags_and_ax),
+        T(availability),    T(pending_mf),  T(unmasking_ends_the_steps), T(pending_ferr),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,9 +186,65 @@ static void emit_exit(struct gen *g)
         ir_xif(g->ir, (enum ir_cond)pick(g, 10), value(g), value(g), (s32)off);
 }
 
+/* -- x87 -- */
+
+/* A form that the host does itself, with or without memory. */
+static u32 x87_desc(struct gen *g, bool mem)
+{
+    for (;;) {
+        unsigned opcode = 0xd8 + pick(g, 8), modrm = pick(g, 256);
+        const struct x87_form *form = x87_lookup(opcode, modrm);
+        if (form && (form->attr & X87_HOST) && (modrm < 0xc0) == mem)
+            return X87_DESC(opcode, modrm, SEG_DS + pick(g, 2), 0);
+    }
+}
+
+static void emit_x87(struct gen *g)
+{
+    bool mem = pick(g, 2);
+    u32 desc = x87_desc(g, mem);
+    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
+    if ((g->ir->mode & MODE_X87_MF) && !(form->attr & X87_NOWAIT))
+        ir_x87_check(g->ir);
+    if (mem) {
+        struct irv a = address(g);
+        if (pick(g, 4) == 0)
+            a = ir_lea(g->ir, a, IR_NONE, 0, pick(g, 5) * 4);
+        ir_x87_mem(g->ir, desc, a, pick(g, 4) ? IR_NONE : a, form->size);
+        return;
+    }
+    struct irv taken =
+        form->attr & X87_FLAGS_IN ? ir_setc(g->ir, IRC_LTU, value(g), value(g)) : IR_NONE;
+    bool result = form->attr & (X87_AX | X87_FLAGS_OUT);
+    struct irv d = ir_x87(g->ir, desc, taken, result);
+    if (form->attr & X87_FLAGS_OUT)
+        ir_flags(g->ir, FK_EFLAGS, 4, IR_NONE, d, IR_NONE);
+    if (result && pick(g, 2))
+        keep(g, d);
+}
+
+/* Some x87 among other things; the state comes home for what accesses MMX registers. */
+static void emit_x87_code(struct gen *g)
+{
+    static void (*const other[])(struct gen *) = {emit_flags, emit_instruction, emit_insn_begin,
+                                                  emit_exit,  emit_use,         emit_stack};
+    u32 n = 2 + pick(g, 10);
+    for (u32 i = 0; i < n; i++) {
+        if (pick(g, 3))
+            emit_x87(g);
+        else
+            other[pick(g, ARRAY_LEN(other))](g);
+    }
+    if ((g->ir->mode & MODE_X87_MF) && pick(g, 2))
+        ir_x87_check(g->ir);
+    ir_x87_home(g->ir);
+    if ((g->ir->mode & MODE_X87_MF) && pick(g, 2))
+        ir_x87_check(g->ir);
+}
+
 static void emit_random(struct gen *g)
 {
-    switch (pick(g, 26)) {
+    switch (pick(g, 27)) {
     case 0:
     case 1: emit_memory(g); break;
     case 2: pick(g, 3) ? emit_stack(g) : emit_call(g); break;
@@ -208,13 +264,15 @@ static void emit_random(struct gen *g)
     case 15: ir_set_reg(g->ir, pick(g, GPR_COUNT), value(g)); break;
     case 16:
     case 17: emit_insn_begin(g); break;
+    case 19: pick(g, 2) ? emit_x87_code(g) : (void)0; break;
     default: emit_pure(g); break;
     }
 }
 
 static u32 random_mode(struct gen *g)
 {
-    return (pick(g, 2) ? MODE_USER : 0) | (pick(g, 2) ? MODE_CS_FLAT : 0);
+    return (pick(g, 2) ? MODE_USER : 0) | (pick(g, 2) ? MODE_CS_FLAT : 0) |
+           (pick(g, 3) ? 0 : MODE_X87_MF);
 }
 
 static void emit_end(struct gen *g)
@@ -249,7 +307,7 @@ struct outcome {
     u64 log, ram;
     u32 gpr[GPR_COUNT], flags, eip, eip_page, scratch[8], mxcsr;
     union xmm xmm[8];
-    struct f80 st[8];
+    u64 x87[2][8]; /* registers, the rest */
     s64 budget;
     int result;
     int exit;
@@ -308,6 +366,34 @@ static u64 lanes(u64 *seed)
     return rnd(seed) & 1 ? v : values[v % ARRAY_LEN(values)];
 }
 
+/* Numbers of all kinds, rarely with a full or an empty stack. */
+static void prepare_x87(struct x87 *f, u64 *seed)
+{
+    static const u16 exponents[] = {0, 1, 0x7fff, 0x3fff, 0x3fff, 0x403e, 0x3f81, 0x407f};
+    memset(f, 0, sizeof(*f));
+    for (unsigned i = 0; i < 8; i++) {
+        f->st[i].sig = lanes(seed) | (rnd(seed) % 8 ? F80_INT_BIT : 0);
+        f->st[i].se = (u16)(exponents[rnd(seed) % 8] | (rnd(seed) & 0x8000));
+        if (rnd(seed) % 2)
+            f->st[i].se = (u16)(0x3ff0 + rnd(seed) % 32);
+    }
+    f->fcw = (u16)(FCW_INIT & ~(3u << FCW_PC_SHIFT)) | (u16)((rnd(seed) & 0xf) << FCW_PC_SHIFT);
+    f->fsw = (u16)(rnd(seed) & (FSW_TOP | FSW_C0 | FSW_C1 | FSW_C2 | FSW_C3));
+    f->empty = (u8)(rnd(seed) & rnd(seed));
+}
+
+static void copy_x87(const struct x87 *f, struct outcome *o)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        o->x87[0][i] = f->st[i].sig;
+        o->x87[1][i] = f->st[i].se;
+    }
+    o->x87[1][0] |= (u64)f->fcw << 48 | (u64)f->fsw << 32 | (u64)f->empty << 16;
+    o->x87[1][1] |= (u64)f->fip << 32 | (u64)f->fop << 16;
+    o->x87[1][2] |= (u64)f->fdp << 32;
+    o->x87[1][3] |= (u64)f->fcs << 32 | (u64)f->fds << 16;
+}
+
 static void prepare(struct cpu *cpu, u64 seed)
 {
     memset(cpu, 0, offsetof(struct cpu, dr));
@@ -329,11 +415,9 @@ static void prepare(struct cpu *cpu, u64 seed)
     cpu->cc_src =
         cpu->cc_op >> 2 == FK_INC || cpu->cc_op >> 2 == FK_DEC ? rnd(&seed) & 1 : rnd(&seed);
     cpu->cc_aux = rnd(&seed) & 1;
-    memset(&cpu->fpu, 0, sizeof(cpu->fpu));
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 0; i < 16; i++)
         cpu->xmm[i / 2].q[i % 2] = lanes(&seed);
-        cpu->fpu.st[i / 2].sig = lanes(&seed);
-    }
+    prepare_x87(&cpu->fpu, &seed);
     cpu->mxcsr =
         (rnd(&seed) & (MXCSR_FLAGS | MXCSR_DAZ | MXCSR_FTZ | 3u << MXCSR_RC_SHIFT)) | MXCSR_MASKS;
     cpu->eip = 0x5010;
@@ -346,6 +430,8 @@ static void prepare(struct cpu *cpu, u64 seed)
     world_fault_mask = seed & 1 ? 0 : 7;
 }
 
+static const struct cpu_hooks hooks = {.sync_fpu = host_x87_save};
+
 static void run_once(const struct backend *backend, void *be, struct cpu *cpu, struct block *b,
                      u64 seed, struct outcome *o)
 {
@@ -353,12 +439,17 @@ static void run_once(const struct backend *backend, void *be, struct cpu *cpu, s
     volatile int result = -1;
     memset(o, 0, sizeof(*o));
     prepare(cpu, seed);
+    cpu->cpl = b->mode & MODE_USER ? 3 : 0;
+    cpu->hooks = &hooks;
+    if (b->mode & MODE_X87_MF)
+        cpu->fpu.fcw &= (u16) ~(1u << seed % 6 | (seed & FSW_EXCEPTIONS));
     if (!sigsetjmp(world_unwind, 0))
         result = (int)backend->run(be, cpu, b, &exit);
+    cpu_sync_fpu(cpu);
     memcpy(o->gpr, cpu->gpr, sizeof(o->gpr));
     memcpy(o->scratch, cpu->scratch, sizeof(o->scratch));
     memcpy(o->xmm, cpu->xmm, sizeof(o->xmm));
-    memcpy(o->st, cpu->fpu.st, sizeof(o->st));
+    copy_x87(&cpu->fpu, o);
     o->mxcsr = cpu->mxcsr;
     o->log = world_log;
     o->ram = ram_hash();
@@ -377,6 +468,12 @@ static void explain(const struct ir *ir, u64 seed, const struct outcome *a, cons
     for (unsigned r = 0; r < GPR_COUNT; r++) {
         if (a->gpr[r] != b->gpr[r])
             fprintf(stderr, "gpr %u: %08x, should be %08x\n", r, b->gpr[r], a->gpr[r]);
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        if (a->x87[i / 8][i % 8] != b->x87[i / 8][i % 8])
+            fprintf(stderr, "x87 %u: %016llx, should be %016llx\n", i,
+                    (unsigned long long)b->x87[i / 8][i % 8],
+                    (unsigned long long)a->x87[i / 8][i % 8]);
     }
     fprintf(stderr,
             "mxcsr %x/%x log %d ram %d flags %x/%x eip %x/%x page %x/%x budget %d/%d result %d/%d "
