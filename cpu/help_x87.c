@@ -65,10 +65,8 @@ static void commit(struct cpu *cpu, const struct step *s)
         cpu->fpu = s->copy;
     if (mode)
         cpu_update_mode(cpu);
-    if (ferr && cpu->pins.ferr) {
-        cpu->io_done = 1;
+    if (ferr && cpu->pins.ferr)
         cpu->pins.ferr(cpu->pins.opaque, x87_pending(&cpu->fpu));
-    }
 }
 
 u32 help_x87_reg(struct cpu *cpu, u32 desc, u32 flags)

@@ -130,8 +130,8 @@ enum {
     MODE_ALIGN = 1 << 21, /* CR0.AM, EFLAGS.AC and CPL 3: alignment checks */
     MODE_EDGE = 1 << 22,  /* CS is not flat and the page reaches outside [0, limit]: every jump is a
                              computed XIND, checked */
-    MODE_SSE_XM = 1 << 23,  /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
-    MODE_SMAP_AC = 1 << 24, /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
+    MODE_SSE_XM = 1 << 23,   /* MXCSR has an exception unmasked: SSE arithmetic may raise #XM */
+    MODE_SMAP_AC = 1 << 24,  /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
     MODE_X87_MF = 1 << 25,   /* FCW has an exception unmasked, CR0.NE is set: #MF may be pending */
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
     MODE_BITS = 27,

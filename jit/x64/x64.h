@@ -49,13 +49,13 @@ enum stub {
     STUB_VEC,         /* vec_exec(cpu, four argument words) */
     STUB_LDV,         /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
-    STUB_ALONE,  /* see IR_ALONE: does not come back */
+    STUB_ALONE,    /* see IR_ALONE: does not come back */
     STUB_X87_LOAD, /* host_x87_load(); these keep all but the flags and the x87 */
     STUB_X87_SAVE,
     STUB_X87_PENDING, /* help_wait() */
     STUB_X87_SLOW,    /* host_x87_slow(): two argument words */
-    STUB_SEGCHK, /* segment, offset, size, access */
-    STUB_MEM,    /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
+    STUB_SEGCHK,      /* segment, offset, size, access */
+    STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
     STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
                                  the TLB if possible */
     STUB_HELPER = STUB_TRY + 9 * PRIV_COUNT, /* + enum helper */

@@ -189,7 +189,7 @@ void help_wait(struct cpu *cpu)
 /* Bytes that the TLB grants, or NULL. */
 static inline u8 *world_plain(struct cpu *cpu, laddr la, unsigned size, enum access acc)
 {
-    u64 entry = cpu->tlb.e[cpu->cpl == 3][acc][la >> PAGE_BITS].addend;
+    u64 entry = cpu->tlb.e[cpu_priv(cpu)][acc][la >> PAGE_BITS].addend;
     if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);

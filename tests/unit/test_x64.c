@@ -439,7 +439,7 @@ static void run_once(const struct backend *backend, void *be, struct cpu *cpu, s
     volatile int result = -1;
     memset(o, 0, sizeof(*o));
     prepare(cpu, seed);
-    cpu->cpl = b->mode & MODE_USER ? 3 : 0;
+    cpu->mode = b->mode;
     cpu->hooks = &hooks;
     if (b->mode & MODE_X87_MF)
         cpu->fpu.fcw &= (u16) ~(1u << seed % 6 | (seed & FSW_EXCEPTIONS));
