@@ -11,6 +11,7 @@
 #include "jit/x64/lower.h"
 
 #include "cpu/help_x87.h"
+#include "cpu/vec.h"
 #include "cpu/x87_ops.h"
 
 enum { FCMOVB = 0xda, FNSTSW = 0xdd, FNSTSW_REG = 7, NOT = 2, NEG = 3 };
@@ -280,7 +281,7 @@ bool x87_writes(const struct ir_insn *o)
 bool x87_shares(const struct lower *l, const struct ir_insn *o)
 {
     bool fisttp = form_of(o->c.v)->attr & X87_SSE3;
-    return !is_fldcw(o->c.v) && (l->be->sse3 || !fisttp);
+    return !is_fldcw(o->c.v) && ((l->be->vec & VA_SSE3) || !fisttp);
 }
 
 /* Fills in q; the address is then q->addr, in a register, or q->disp. */
