@@ -20,6 +20,18 @@ void help_set_zf(struct cpu *cpu, u32 zf)
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
 }
 
+void help_arpl(struct cpu *cpu, u32 seg, u32 off, u32 src)
+{
+    u32 old = mem_slow_read(cpu, seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_READ), 2);
+    bool raise = (old & 3) < (src & 3);
+
+    if (raise) {
+        laddr la = seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_WRITE);
+        mem_slow_write(cpu, la, 2, (old & 0xfffc) | (src & 3));
+    }
+    help_set_zf(cpu, raise);
+}
+
 /* Fetches sel's descriptor if a program at CPL may look at it; types: the system types that count.
  */
 static bool visible(struct cpu *cpu, u16 sel, struct desc *d, u32 types)

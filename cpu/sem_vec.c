@@ -449,9 +449,11 @@ void sem_vec_maskmov(struct lift *l, const struct insn *in)
         return;
     if (mmx)
         leave_mmx(l);
-    l->mode &= ~(u32)MODE_ALIGN; /* bytes are stored */
+    l->mode &= ~(u32)MODE_ALIGN;
     la = lift_linear(l, in->seg, off, n, true);
     l->mode = mode;
+    if (mode & MODE_ALIGN)
+        ir_call(l->ir, HELPER_align_check, la, ir_const(8), IR_NONE, IR_NONE);
     ir_call(l->ir, HELPER_maskmov, la, ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
             ir_const((u32)(mmx ? mmx_offset(mask) : xmm_offset(mask))), ir_const(n));
 }
