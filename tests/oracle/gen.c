@@ -166,7 +166,10 @@ static void place_code(struct trial *t, u64 *seed)
     const struct test_seg *s = test_seg_of(t->in.seg[SEG_CS]);
     u32 at = CODE_AT, end = CODE_PAGE + PAGE_SIZE;
     bool limited = s && !s->pages && s->base + s->limit < end;
-    if (one_in(seed, 64)) {
+    bool decodes = true; /* bytes past the 15th are fetched too before an instruction is refused */
+    for (unsigned i = 0; i < t->ninsns; i++)
+        decodes &= t->decodes[i];
+    if (decodes && one_in(seed, 64)) {
         if (limited && one_in(seed, 2))
             end = s->base + s->limit + 1;
         at = end - 1 - below(seed, trial_len(t));

@@ -239,6 +239,8 @@ void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
         len = PAGE_SIZE - off;
     if (++g->runs % 8 == 0) /* time passes, so that code lines cool down and are translated */
         cpu->icount_end += 1u << 24;
+    if (g->runs % 256 == 0) /* the blocks of all HLTs that trials have ended at */
+        jit_flush(g->jit);
     trial_fill(t, guest_data(g));
     phys_dma_write(g->phys, CODE_PAGE + off, t->code, len);
     load(g, t);
