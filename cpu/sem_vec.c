@@ -507,7 +507,16 @@ void sem_fence(struct lift *l, const struct insn *in)
 }
 
 /* There is no cache; the access checks are those of a load (SDM 2, CLFLUSH). */
+/* As a load, but for an execute-only code segment, which it may name (SDM 2, CLFLUSH). */
 void sem_clflush(struct lift *l, const struct insn *in)
 {
-    opnd_read(l, in, 0);
+    if (in->seg != SEG_CS || !(l->mode & MODE_PROT)) {
+        opnd_read(l, in, 0);
+        return;
+    }
+    struct irv off = lift_ea(l, in);
+    size_t base = offsetof(struct cpu, seg[SEG_CS].base);
+
+    ir_call(l->ir, HELPER_check_eip, off, IR_NONE, IR_NONE, IR_NONE);
+    ir_ld(l->ir, IR_LD, ir_op2(l->ir, IR_ADD, off, ir_lds(l->ir, base, 4)), 0, 1);
 }

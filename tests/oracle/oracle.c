@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_SHOWN 100
+#define MAX_SHOWN 20
 #define MAX_FORMS 4096
 
 /* What the jobs share. */

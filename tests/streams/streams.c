@@ -3,7 +3,7 @@
  *   streams [--count N] [--seed S] [--seconds N] [--jobs N] [--cases FILE]
  *   streams --case 'CONFIG SEED BYTES'
  *
- * The CPU's state is compared after every stream, all of RAM after every 64. Ends with the numbers
+ * The CPU's state is compared after every stream, all of RAM after every 256. Ends with the numbers
  * of streams and mismatches; a mismatch is a line that --case runs again and a file of --cases can
  * hold. A crash or a hang of this program is a finding too: the last stream of each job is printed
  * when it ends by a signal. */
@@ -22,7 +22,7 @@
 #include "base/check.h"
 #include "tests/oracle/oracle.h"
 
-#define BATCH     64
+#define BATCH     256
 #define MAX_SHOWN 20
 #define TOO_LONG  20 /* seconds for a batch */
 
@@ -142,7 +142,7 @@ static void run_batch(struct run *r, const struct stream *batch, unsigned n)
         for (unsigned i = 0; i < n; i++)
             good &= run_alone(r, &batch[i]);
         if (good)
-            report(r, &batch[0], "of memory, by one of 64 from");
+            report(r, &batch[0], "of memory, by one of a batch from");
     }
     alarm(0);
 }

@@ -178,7 +178,8 @@ static void make_tables(u8 *ram)
     memset(ram + TSS_AT + 0x68, 0x55, 0x700);
     put32(ram, TSS16_AT + 14, HALT_AT);
     put32(ram, TSS16_AT + 0x24, SEL_CODE16_0 << 16 | SEL_DATA16_0);
-    memset(ram + HALT_AT, 0xf4, PAGE_SIZE);
+    memset(ram + STREAM_AT, 0xf4, HALT_AT + PAGE_SIZE - STREAM_AT); /* nothing long behind a stream */
+    memset(ram + 0x40000, 0xf4, RAM_USED - 0x40000);
 }
 
 static void make_pages(u8 *ram)
