@@ -145,7 +145,7 @@ static void make_registers(struct trial *t, u64 *seed)
     for (unsigned i = 0; i < 8; i++)
         gpr[i] = edge(seed);
     u32 top = DATA_BASE + 0x400 + below(seed, 0x1800);
-    if (one_in(seed, 16))
+    if (one_in(seed, 16) && host_is_intel())
         top = DATA_BASE + below(seed, 4) * PAGE_SIZE + below(seed, 16) - 8;
     gpr[ESP] = top - test_seg_base(ss);
     if (!one_in(seed, 4))
@@ -153,7 +153,7 @@ static void make_registers(struct trial *t, u64 *seed)
     t->in.eflags = rnd32(seed) & FLAGS_ARITH;
     if (one_in(seed, 4))
         t->in.eflags |= FLAG_DF;
-    if (one_in(seed, 12))
+    if (one_in(seed, 12) && host_is_intel())
         t->in.eflags |= FLAG_AC;
     if (one_in(seed, 32))
         t->in.eflags |= FLAG_NT | FLAG_ID;
@@ -169,7 +169,7 @@ static void place_code(struct trial *t, u64 *seed)
     bool decodes = true; /* bytes past the 15th are fetched too before an instruction is refused */
     for (unsigned i = 0; i < t->ninsns; i++)
         decodes &= t->decodes[i];
-    if (decodes && one_in(seed, 64)) {
+    if (decodes && one_in(seed, 64) && host_is_intel()) {
         if (limited && one_in(seed, 2))
             end = s->base + s->limit + 1;
         at = end - 1 - below(seed, trial_len(t));

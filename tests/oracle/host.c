@@ -54,7 +54,7 @@ static struct {
     u8 *arena;
     u8 *code; /* the code page, writable */
     u8 signal_stack[65536];
-    bool ldt;
+    bool ldt, intel;
 } host;
 
 void host_enter(void);
@@ -219,7 +219,12 @@ bool host_start(char *why, size_t size)
         snprintf(why, size, "the arena's addresses are taken");
         return false;
     }
-    make_ldt();
+    unsigned a, b = 0, c, d;
+    host.intel = __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
+    if (host.intel)
+        make_ldt();
+    else
+        printf("oracle: not a processor by Intel: nothing at the edges\n");
     stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
     sigaltstack(&ss, NULL);
     struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
@@ -233,6 +238,11 @@ bool host_start(char *why, size_t size)
 bool host_has_ldt(void)
 {
     return host.ldt;
+}
+
+bool host_is_intel(void)
+{
+    return host.intel;
 }
 
 /* The generations up to SSE3 are in every host that runs this. */
@@ -315,6 +325,10 @@ bool host_has(enum isa isa)
     return true;
 }
 bool host_has_ldt(void)
+{
+    return false;
+}
+bool host_is_intel(void)
 {
     return false;
 }

@@ -1,12 +1,12 @@
 /* The oracle's loop: draws trials, runs them on the host and on every back end, compares.
  *
  *   oracle [--trials N] [--seconds N] [--seed S] [--jobs N] [--only MNEMONIC]
- *          [--cases FILE] [--coverage FILE] [--forms] [--not-run]
+ *          [--strict] [--cases FILE] [--coverage FILE] [--forms] [--not-run]
  *   oracle --case 'LINE'
  *
  * Ends with the numbers of trials, forms and mismatches. A mismatch is one line, with the trial in
  * the text form of case.c, which --case runs again and a file of --cases can hold. --coverage adds
- * the trials of each form to a file; --forms lists all forms, --not-run those that the oracle
+ * the trials of each form to a file; --strict compares flags that the manual leaves undefined, too; --forms lists all forms, --not-run those that the oracle
  * leaves out, and why. Exit status: 0, 1 after a mismatch, 77 where there is no such host. */
 #define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
@@ -35,7 +35,7 @@ struct options {
     u64 trials, seconds, seed;
     unsigned jobs;
     const char *only, *one_case, *cases, *coverage;
-    bool list, not_run;
+    bool list, not_run, strict;
 };
 
 struct run {
@@ -117,8 +117,10 @@ static void run_random(struct run *r, const struct options *o, unsigned job)
     u64 share = o->trials / o->jobs + (job < o->trials % o->jobs);
     u64 seed = o->seed * 0x9e3779b97f4a7c15ull + job;
     for (u64 n = 0; o->seconds ? n % 64 || time(NULL) < end : r->counts->trials < share; n++) {
-        if (gen_trial(r->gen, &t, seed, o->only))
+        if (gen_trial(r->gen, &t, seed, o->only)) {
+            t.undefined &= o->strict ? 0 : ~0u;
             run_trial(r, &t);
+        }
         seed = rnd64(&seed) * o->jobs + job;
     }
 }
@@ -266,6 +268,8 @@ static bool parse(struct options *o, int argc, char **argv)
         bool with_value = true;
         if (!strcmp(a, "--forms"))
             o->list = true, with_value = false;
+        else if (!strcmp(a, "--strict"))
+            o->strict = true, with_value = false;
         else if (!strcmp(a, "--not-run"))
             o->not_run = true, with_value = false;
         else if (!v)

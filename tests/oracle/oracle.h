@@ -173,6 +173,9 @@ bool host_run(const struct trial *t, struct trial_state *out);
 u8 *host_data(void); /* the arena's data after the run */
 bool host_has(enum isa isa);
 bool host_has_ldt(void);
+/* What the manuals leave to the processor (order of faults, partial results) is compared only with
+ * Intel's: on others trials stay away from it. */
+bool host_is_intel(void);
 
 /* -- guest.c -- */
 struct guest;

@@ -12,8 +12,10 @@ static const struct {
     const char *name;
     u32 flags;
     u8 when;
+    bool as_intel;
 } undefined[] = {
-#define FLAGS(name, flags, when, source) {name, flags, when},
+#define FLAGS(name, flags, when, source)    {name, flags, when, false},
+#define AS_INTEL(name, flags, when, source) {name, flags, when, true},
 #include "tests/oracle/undefined.def"
 };
 
@@ -64,8 +66,9 @@ u32 undefined_flags(const struct insn *in, const u32 *gpr)
 {
     const char *name = insn_row_of(in)->name;
     u32 flags = 0;
+    bool intel = host_is_intel();
     for (unsigned i = 0; i < ARRAY_LEN(undefined); i++)
-        if (name[0] == undefined[i].name[0] && !strcmp(undefined[i].name, name) &&
+        if (!(intel && undefined[i].as_intel) && name[0] == undefined[i].name[0] && !strcmp(undefined[i].name, name) &&
             applies((enum when)undefined[i].when, in, gpr))
             flags |= undefined[i].flags;
     return flags;
