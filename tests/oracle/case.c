@@ -15,9 +15,9 @@ static const char *const segs[] = {"es", "cs", "ss", "ds", "fs", "gs"};
 static const struct {
     const char *name;
     u16 at, bytes, count;
-} parts[] = {{"fcw", 0, 2, 1},    {"fsw", 2, 2, 1},   {"tags", 4, 1, 1},   {"fop", 6, 2, 1},
-             {"fip", 8, 4, 1},    {"fdp", 16, 4, 1},  {"mxcsr", 24, 4, 1}, {"st", 32, 10, 8},
-             {"xmm", 160, 16, 8}};
+} parts[] = {{"fcw", 0, 2, 1},    {"fsw", 2, 2, 1},  {"tags", 4, 1, 1},
+             {"fop", 6, 2, 1},    {"fip", 8, 4, 1},  {"fdp", 16, 4, 1},
+             {"mxcsr", 24, 4, 1}, {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
 
 struct text {
     char *p;
@@ -159,7 +159,8 @@ static bool read_fx(struct trial *t, const char *key, const char *value)
         if (key[len])
             continue;
         return read_bytes(&value, t->in.fx + parts[i].at + 16 * k, parts[i].bytes) ==
-                   parts[i].bytes && !*value;
+                   parts[i].bytes &&
+               !*value;
     }
     return false;
 }

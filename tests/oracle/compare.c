@@ -49,7 +49,8 @@ static bool f80_near(const u8 *a, const u8 *b)
     memcpy(&x, a, 8);
     memcpy(&y, b, 8);
     if (memcmp(a + 8, b + 8, 2)) /* over a binade: both at its edge */
-        return (a[9] & 0x80) == (b[9] & 0x80) && (x == ~0ull || y == ~0ull || !(x << 1) || !(y << 1));
+        return (a[9] & 0x80) == (b[9] & 0x80) &&
+               (x == ~0ull || y == ~0ull || !(x << 1) || !(y << 1));
     return x - y + 1 <= 2;
 }
 
@@ -84,7 +85,7 @@ static void compare_fx(const struct trial *t, const u8 *want, const u8 *got, str
     static const struct {
         const char *name;
         u16 at, bytes, count;
-    } parts[] = {{"fcw", 0, 2, 1}, {"fsw", 2, 2, 1},    {"tags", 4, 1, 1}, {"fip", 8, 4, 1},
+    } parts[] = {{"fcw", 0, 2, 1},    {"fsw", 2, 2, 1},  {"tags", 4, 1, 1},  {"fip", 8, 4, 1},
                  {"mxcsr", 24, 4, 1}, {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
     for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
         for (unsigned k = 0; k < parts[i].count; k++) {

@@ -19,8 +19,7 @@ static void patch_in(struct trial *t, u32 from, u32 to, u32 at, const u8 *bytes,
         t->npatch_bytes + (end - begin) > PATCH_BYTES)
         return;
     memcpy(t->patch_bytes + t->npatch_bytes, bytes + (begin - at), end - begin);
-    t->patches[t->npatches++] =
-        (struct patch){begin, (u16)(end - begin), (u16)t->npatch_bytes};
+    t->patches[t->npatches++] = (struct patch){begin, (u16)(end - begin), (u16)t->npatch_bytes};
     t->npatch_bytes += end - begin;
 }
 
@@ -67,9 +66,9 @@ u32 pick_target(struct encoder *e, enum seg seg, bool aligned)
 u16 pick_selector(struct encoder *e, enum seg seg)
 {
     u64 *seed = e->seed;
-    static const u16 others[] = {0,    3,      1,      SEL_CODE32, SEL_DATA, 0x08, 0x10, 0x18,
-                                 0x2a, 0x28,   0x40,   0x48,       0x60,     0x80, 0xfff8, 0x83,
-                                 0x9f, 0x1004, 0xfffc, 0x53};
+    static const u16 others[] = {0,      3,    1,    SEL_CODE32, SEL_DATA, 0x08, 0x10,
+                                 0x18,   0x2a, 0x28, 0x40,       0x48,     0x60, 0x80,
+                                 0xfff8, 0x83, 0x9f, 0x1004,     0xfffc,   0x53};
     (void)seg;
     if (one_in(seed, 3))
         return others[below(seed, ARRAY_LEN(others))];

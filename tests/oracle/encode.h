@@ -10,13 +10,13 @@ struct encoder {
     u64 *seed;
     const struct form *form;
     const struct insn_row *row;
-    unsigned at;   /* where it starts in t->code */
-    unsigned len;  /* of t->code so far */
-    bool first;    /* registers may still be bent to its needs */
+    unsigned at;  /* where it starts in t->code */
+    unsigned len; /* of t->code so far */
+    bool first;   /* registers may still be bent to its needs */
     bool code32, op32, addr32;
-    u8 seg;        /* override, or SEG_NONE */
-    u8 keep[2];    /* general registers that later instructions of the trial address with */
-    bool mem;      /* has a ModRM or moffs memory operand */
+    u8 seg;     /* override, or SEG_NONE */
+    u8 keep[2]; /* general registers that later instructions of the trial address with */
+    bool mem;   /* has a ModRM or moffs memory operand */
     enum seg mem_seg;
     u32 target;    /* its linear address */
     u32 next_code; /* length of the code that follows, for branches over it */

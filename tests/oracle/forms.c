@@ -51,8 +51,8 @@ static bool has_op(const struct insn_row *row, u8 a, u8 b)
 /* As the manual writes it: "66 0F 38 00 /r", "80 /4 ib". */
 static void describe(struct form *f, const struct insn_row *row)
 {
-    static const char *const prefixes[] = {[MP_ANY] = "", [MP_NONE] = "NP ", [MP_66] = "66 ",
-                                           [MP_F3] = "F3 ", [MP_F2] = "F2 "};
+    static const char *const prefixes[] = {
+        [MP_ANY] = "", [MP_NONE] = "NP ", [MP_66] = "66 ", [MP_F3] = "F3 ", [MP_F2] = "F2 "};
     static const char *const maps[] = {"", "0F ", "0F 38 ", "0F 3A "};
     char modrm[8] = "";
     if (row->reg >= 0)

@@ -35,15 +35,15 @@ static const struct {
     const char *name;
     u8 special;
 } specials[] = {
-    {"xlatb", SP_XLAT},     {"maskmovq", SP_MASKMOV}, {"maskmovdqu", SP_MASKMOV},
-    {"pop", SP_POP},        {"popa", SP_POP},         {"ret", SP_RET},
-    {"retf", SP_RETF},      {"iret", SP_IRET},        {"enter", SP_ENTER},
-    {"leave", SP_LEAVE},    {"verr", SP_SELECTOR},    {"verw", SP_SELECTOR},
-    {"lar", SP_SELECTOR},   {"lsl", SP_SELECTOR},     {"les", SP_FAR},
-    {"lds", SP_FAR},        {"lss", SP_FAR},          {"lfs", SP_FAR},
-    {"lgs", SP_FAR},        {"lcall", SP_FAR},        {"ljmp", SP_FAR},
-    {"ldmxcsr", SP_LDMXCSR}, {"fxrstor", SP_FXRSTOR}, {"frstor", SP_FRSTOR},
-    {"fldenv", SP_FRSTOR},  {"popf", SP_POPF},
+    {"xlatb", SP_XLAT},      {"maskmovq", SP_MASKMOV}, {"maskmovdqu", SP_MASKMOV},
+    {"pop", SP_POP},         {"popa", SP_POP},         {"ret", SP_RET},
+    {"retf", SP_RETF},       {"iret", SP_IRET},        {"enter", SP_ENTER},
+    {"leave", SP_LEAVE},     {"verr", SP_SELECTOR},    {"verw", SP_SELECTOR},
+    {"lar", SP_SELECTOR},    {"lsl", SP_SELECTOR},     {"les", SP_FAR},
+    {"lds", SP_FAR},         {"lss", SP_FAR},          {"lfs", SP_FAR},
+    {"lgs", SP_FAR},         {"lcall", SP_FAR},        {"ljmp", SP_FAR},
+    {"ldmxcsr", SP_LDMXCSR}, {"fxrstor", SP_FXRSTOR},  {"frstor", SP_FRSTOR},
+    {"fldenv", SP_FRSTOR},   {"popf", SP_POPF},
 };
 
 struct gen {
@@ -97,8 +97,8 @@ static u16 data_segment(u64 *seed, bool writable)
     do {
         sel = TEST_SEL(below(seed, test_segs_len));
         s = test_seg_of(sel);
-    } while (s->absent || (writable ? s->contents > 1 || s->no_write
-                                    : s->contents > 1 && s->no_write));
+    } while (s->absent ||
+             (writable ? s->contents > 1 || s->no_write : s->contents > 1 && s->no_write));
     return sel;
 }
 
@@ -234,8 +234,7 @@ static void bend_string(struct encoder *e)
         gpr[ESI] |= rnd32(e->seed) << 16;
         gpr[EDI] |= rnd32(e->seed) << 16;
     }
-    gpr[ECX] = one_in(e->seed, 3) ? counts[below(e->seed, ARRAY_LEN(counts))]
-                                  : below(e->seed, 40);
+    gpr[ECX] = one_in(e->seed, 3) ? counts[below(e->seed, ARRAY_LEN(counts))] : below(e->seed, 40);
     u8 fill[16];
     memset(fill, one_in(e->seed, 2) ? (u8)gpr[EAX] : 0, sizeof(fill)); /* runs of equal ones */
     add_patch(e->t, gpr[ESI] + test_seg_base(e->t->in.seg[source]) - 8, fill, sizeof(fill));
@@ -307,8 +306,9 @@ static void bend(struct encoder *e, const struct insn *in, u8 special)
     switch (special) {
     case SP_STRING: bend_string(e); break;
     case SP_XLAT: gpr[EBX] = pick_target(e, SEG_DS, false) - (gpr[EAX] & 0xff); break;
-    case SP_MASKMOV: gpr[EDI] = (DATA_BASE + 0x100 + below(e->seed, 0xe00)) -
-                           test_seg_base(t->in.seg[e->seg != SEG_NONE ? e->seg : SEG_DS]);
+    case SP_MASKMOV:
+        gpr[EDI] = (DATA_BASE + 0x100 + below(e->seed, 0xe00)) -
+                   test_seg_base(t->in.seg[e->seg != SEG_NONE ? e->seg : SEG_DS]);
         break;
     case SP_RET: patch_u32(t, linear_sp(t), pick_code(e, t->in.seg[SEG_CS])); break;
     case SP_RETF: patch_far(e, linear_sp(t), size, false); break;
@@ -319,7 +319,8 @@ static void bend(struct encoder *e, const struct insn *in, u8 special)
     case SP_SELECTOR: bend_selector(e, in); break;
     case SP_FAR: patch_far(e, e->target, size, false); break;
     case SP_INDIRECT: bend_indirect(e, in); break;
-    case SP_LDMXCSR: patch_u32(t, e->target, rnd32(e->seed) & (one_in(e->seed, 8) ? ~0u : 0xffff));
+    case SP_LDMXCSR:
+        patch_u32(t, e->target, rnd32(e->seed) & (one_in(e->seed, 8) ? ~0u : 0xffff));
         break;
     case SP_FXRSTOR: bend_fxrstor(e); break;
     case SP_FRSTOR: bend_frstor(e); break;
@@ -364,7 +365,8 @@ static bool is_last(const struct trial *t, unsigned i)
         return true;
     const struct insn_row *row = insn_row_of(in);
     bool branch = row_has(row, OP_Jb, OP_Jz);
-    return ((row->attr & IA_END) && !branch) || (undefined_state(in) & ~(u32)IGN_ORDER) || !strcmp(row->name, "popf");
+    return ((row->attr & IA_END) && !branch) || (undefined_state(in) & ~(u32)IGN_ORDER) ||
+           !strcmp(row->name, "popf");
 }
 
 static bool too_late(const struct trial *t, unsigned i, u32 dirty)
@@ -417,7 +419,8 @@ static bool append(struct gen *g, struct encoder *e, unsigned form_index)
     const struct insn *in = &t->insn[i];
     if (t->decodes[i] && insn_row_of(in) == e->row && e->first)
         bend(e, in, g->special[form_index]);
-    if (g->special[form_index] == SP_IRET) /* #GP on a host in long mode, a task switch in the guest */
+    if (g->special[form_index] ==
+        SP_IRET) /* #GP on a host in long mode, a task switch in the guest */
         t->in.eflags &= ~(u32)FLAG_NT;
     if (g->special[form_index] == SP_POPF || g->special[form_index] == SP_IRET)
         t->plain_end = true;
@@ -459,7 +462,8 @@ bool gen_trial(struct gen *g, struct trial *t, u64 seed, const char *only)
     u32 dirty = t->decodes[0] ? undefined_flags(&t->insn[0], t->in.gpr) : 0;
     bool branched = row_has(insn_row_of(&t->insn[0]), OP_Jb, OP_Jz);
     e.first = false;
-    for (unsigned tries = 0; t->ninsns < want && tries < 20 && !is_last(t, t->ninsns - 1); tries++) {
+    for (unsigned tries = 0; t->ninsns < want && tries < 20 && !is_last(t, t->ninsns - 1);
+         tries++) {
         e.form = draw(g, &seed, NULL, &at);
         unsigned i = t->ninsns;
         if (!e.form || !append(g, &e, at))

@@ -203,8 +203,7 @@ static void undo_missing_idt(const struct trial *t, struct trial_state *out)
         out->error = 0;
         for (unsigned k = 0; k < t->ninsns; k++) {
             const char *name = insn_row_of(&t->insn[k])->name;
-            if (t->decodes[k] && !strncmp(name, "int", 3) &&
-                out->eip == t->in.eip + t->start[k]) {
+            if (t->decodes[k] && !strncmp(name, "int", 3) && out->eip == t->in.eip + t->start[k]) {
                 out->eip += t->insn[k].len;
                 break;
             }

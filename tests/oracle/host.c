@@ -25,6 +25,14 @@
 
 #include "cpu/flags.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
 /* Its upper half is STACK16_HIGH: IRETQ to a 16-bit stack leaves the upper half of RSP. */
 #define ANNEX      0x6b7d0000
 #define ANNEX_SIZE 0x3000
@@ -32,21 +40,21 @@
 
 /* At IO; the offsets are in the assembly below. */
 struct host_io {
-    u64 saved_rsp;   /* 0x00 */
-    u64 fs_base;     /* 0x08 */
-    u64 back;        /* 0x10: host_back */
-    u32 mxcsr;       /* 0x18 */
-    u32 active;      /* 0x1c: a trial runs */
-    u64 iret[5];     /* 0x20: RIP CS RFLAGS RSP SS */
-    u64 pad;         /* 0x48 */
-    u32 gpr[8];      /* 0x50: in and out */
-    u32 seg[6];      /* 0x70: in and out, ES CS SS DS FS GS */
-    u32 eflags;      /* 0x88: out */
+    u64 saved_rsp; /* 0x00 */
+    u64 fs_base;   /* 0x08 */
+    u64 back;      /* 0x10: host_back */
+    u32 mxcsr;     /* 0x18 */
+    u32 active;    /* 0x1c: a trial runs */
+    u64 iret[5];   /* 0x20: RIP CS RFLAGS RSP SS */
+    u64 pad;       /* 0x48 */
+    u32 gpr[8];    /* 0x50: in and out */
+    u32 seg[6];    /* 0x70: in and out, ES CS SS DS FS GS */
+    u32 eflags;    /* 0x88: out */
     u32 pad2[5];
-    u64 stack[8];    /* 0xa0: the stub's */
+    u64 stack[8];                /* 0xa0: the stub's */
     u32 vector, error, cr2, eip; /* 0xe0: out */
     u32 pad3[4];
-    u8 fx[512];      /* 0x100 */
+    u8 fx[512]; /* 0x100 */
 };
 #define io ((struct host_io *)IO)
 
@@ -70,57 +78,66 @@ void host_on_signal(void);
 /* The thread's FS base and flat or null segments again; changes RAX only. */
 #define OWN_SEGMENTS                                                                               \
     "  mov " AT("0x08") ", %rax\n  wrfsbase %rax\n"                                                \
-    "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
+                        "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
 #define SAVE_SEGMENTS                                                                              \
-    "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT("0x7c") "\n"   \
-    "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT("0x84") "\n"
+    "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT(               \
+        "0x7c") "\n"                                                                               \
+                "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT(   \
+                    "0x84") "\n"
 
-__asm__(".text\n"
-        "host_enter:\n"
-        "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-        "  mov %rsp, " AT("0") "\n"
-        "  fxrstor " AT("0x100") "\n"
-        "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
-        "  mov " AT("0x7c") ", %eax\n  mov %eax, %ds\n"
-        "  mov " AT("0x80") ", %eax\n  mov %eax, %fs\n"
-        "  mov " AT("0x84") ", %eax\n  mov %eax, %gs\n"
-        "  mov $" STR(IO) "+0x20, %esp\n"
-        "  mov " AT("0x50") ", %eax\n  mov " AT("0x54") ", %ecx\n"
-        "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
-        "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
-        "  iretq\n"
-        /* the far jump behind the code leads to the copy of this in the annex */
-        "host_stub:\n"
-        "  mov %eax, " AT("0x50") "\n  mov %ecx, " AT("0x54") "\n"
-        "  mov %edx, " AT("0x58") "\n  mov %ebx, " AT("0x5c") "\n"
-        "  mov %esp, " AT("0x60") "\n  mov %ebp, " AT("0x64") "\n"
-        "  mov %esi, " AT("0x68") "\n  mov %edi, " AT("0x6c") "\n"
-        "  mov $" STR(IO) "+0xe0, %esp\n"
-        "  pushfq\n  pop %rax\n  mov %eax, " AT("0x88") "\n"
-        "  push $0x202\n  popfq\n"
-        SAVE_SEGMENTS
-        "  mov %ss, %eax\n  mov %eax, " AT("0x78") "\n"
-        OWN_SEGMENTS
-        "  mov $0x2b, %eax\n  mov %eax, %ss\n"
-        "  fxsave " AT("0x100") "\n"
-        "  fninit\n"
-        "  ldmxcsr " AT("0x18") "\n"
-        "  jmp *" AT("0x10") "\n"
-        "host_stub_end:\n"
-        "host_on_signal:\n"
-        "  push $0x202\n  popfq\n" /* AC is still the trial's */
-        SAVE_SEGMENTS
-        OWN_SEGMENTS
-        "  sub $8, %rsp\n"
-        "  call host_signal\n"
-        "  add $8, %rsp\n"
-        "  test %eax, %eax\n"
-        "  jnz host_back\n"
-        "  ret\n"
-        "host_back:\n"
-        "  mov " AT("0") ", %rsp\n"
-        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
-        "  ret\n");
+__asm__(
+    ".text\n"
+    "host_enter:\n"
+    "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
+    "  mov %rsp, " AT("0") "\n"
+                           "  fxrstor " AT(
+                               "0x100") "\n"
+                                        "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
+                                                            "  mov " AT(
+                                                                "0x7c") ", %eax\n  mov %eax, %ds\n"
+                                                                        "  mov " AT(
+                                                                            "0x80") ", %eax\n  mov "
+                                                                                    "%eax, %fs\n"
+                                                                                    "  mov " AT("0x"
+                                                                                                "8"
+                                                                                                "4") ", %eax\n  mov %eax, %gs\n"
+                                                                                                     "  mov $" STR(IO) "+0x20, %esp\n"
+                                                                                                                       "  mov " AT("0x50") ", %eax\n  mov " AT("0x54") ", %ecx\n"
+                                                                                                                                                                       "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
+                                                                                                                                                                                                                       "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
+                                                                                                                                                                                                                                                                                                   "  iretq\n"
+                                                                                                                                                                                                                                                                                                   /* the far jump behind the code leads to the copy of this in the annex */
+                                                                                                                                                                                                                                                                                                   "host_stub:\n"
+                                                                                                                                                                                                                                                                                                   "  mov %eax, " AT(
+                                                                                                                                                                                                                                                                                                       "0x50") "\n  mov %ecx, " AT("0x54") "\n"
+                                                                                                                                                                                                                                                                                                                                           "  mov %edx, " AT("0x58") "\n  mov %ebx, " AT(
+                                                                                                                                                                                                                                                                                                                                               "0x5c") "\n"
+                                                                                                                                                                                                                                                                                                                                                       "  mov %esp, " AT("0x60") "\n  mov %ebp, " AT("0x64") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                             "  mov %esi, " AT("0x68") "\n  mov %edi, " AT("0x6c") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "  mov $" STR(IO) "+0xe0, %esp\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "  pushfq\n  pop %rax\n  mov %eax, " AT("0x88") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "  push $0x202\n  popfq\n" SAVE_SEGMENTS "  mov %ss, %eax\n  mov %eax, " AT("0x78") "\n" OWN_SEGMENTS
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  mov $0x2b, %eax\n  mov %eax, %ss\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  fxsave " AT("0x100") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "  fninit\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "  ldmxcsr " AT(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "0x18") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "  jmp *" AT(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "0x10") "\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_stub_end:\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_on_signal:\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  push $0x202\n  popfq\n" /* AC is still the trial's */
+    SAVE_SEGMENTS OWN_SEGMENTS "  sub $8, %rsp\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  call host_signal\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  add $8, %rsp\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  test %eax, %eax\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  jnz host_back\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  ret\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_back:\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  mov " AT(
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "0") ", %rsp\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
+                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "  ret\n");
 
 /* Takes the result from the signal's frame; 0: it was not a trial that faulted. */
 __attribute__((used)) int host_signal(int sig, siginfo_t *info, void *context);
@@ -160,9 +177,9 @@ static bool map_arena(void)
                                    [PAGE_RW] = PROT_READ | PROT_WRITE,
                                    [PAGE_RO] = PROT_READ};
         void *want = host.arena + i * PAGE_SIZE;
-        if (arena_map[i] != PAGE_NONE &&
-            mmap(want, PAGE_SIZE, prot[arena_map[i]], MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE,
-                 fd, (off_t)(i * PAGE_SIZE)) != want)
+        if (arena_map[i] != PAGE_NONE && mmap(want, PAGE_SIZE, prot[arena_map[i]],
+                                              MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd,
+                                              (off_t)(i * PAGE_SIZE)) != want)
             return false;
     }
     u8 *all = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -211,6 +228,10 @@ static void make_ldt(void)
 
 bool host_start(char *why, size_t size)
 {
+#ifdef SANITIZED
+    snprintf(why, size, "the sanitizer has memory where trials expect none");
+    return false;
+#endif
     if (!(getauxval(AT_HWCAP2) & 2)) {
         snprintf(why, size, "the host does not let processes set the FS base");
         return false;
@@ -259,8 +280,9 @@ u8 *host_data(void)
 /* A far jump to the stub: JMP 33:ANNEX, with 66 in 16-bit code. */
 static unsigned put_end(const struct trial *t, u8 *p)
 {
-    static const u8 jump[] = {0x66, 0xea, ANNEX & 0xff, ANNEX >> 8 & 0xff, ANNEX >> 16 & 0xff,
-                              ANNEX >> 24,  SEL_CODE64, 0};
+    static const u8 jump[] = {
+        0x66,       0xea, ANNEX & 0xff, ANNEX >> 8 & 0xff, ANNEX >> 16 & 0xff, ANNEX >> 24,
+        SEL_CODE64, 0};
     bool code32 = test_seg_code32(t->in.seg[SEG_CS]);
     memcpy(p, jump + code32, sizeof(jump) - code32);
     return (unsigned)sizeof(jump) - code32;

@@ -43,7 +43,7 @@ extern const struct test_seg test_segs[];
 extern const unsigned test_segs_len;
 /* Upper half of ESP on a 16-bit stack: what the host's IRET leaves there. */
 #define STACK16_HIGH 0x6b7du
-#define TEST_SEL(i) ((u16)((i) << 3 | 7))
+#define TEST_SEL(i)  ((u16)((i) << 3 | 7))
 
 /* NULL: not one of the LDT's. */
 const struct test_seg *test_seg_of(u16 sel);
@@ -92,10 +92,10 @@ struct trial {
     struct patch patches[MAX_PATCHES];
     u8 patch_bytes[PATCH_BYTES];
     /* what is not compared; undefined.c */
-    u32 undefined;  /* flags */
-    u32 ignore;     /* IGN_* */
+    u32 undefined; /* flags */
+    u32 ignore;    /* IGN_* */
     unsigned nignored;
-    struct range ignored[4]; /* memory */
+    struct range ignored[4];         /* memory */
     struct range partial[MAX_INSNS]; /* the same, if an instruction faults */
 };
 
@@ -125,7 +125,7 @@ bool one_in(u64 *seed, u32 n);
 u32 edge(u64 *seed);
 void edge_bytes(u64 *seed, u8 *p, unsigned len); /* an operand of any type */
 void edge_fx(u64 *seed, u8 fx[512]);
-void plain_fx(u8 fx[512]); /* the power-up state */
+void plain_fx(u8 fx[512]);  /* the power-up state */
 const u8 *background(void); /* DATA_SIZE bytes */
 
 /* -- forms.c: instruction forms: rows of insn_table, those of the x87 taken apart -- */

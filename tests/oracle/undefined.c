@@ -68,8 +68,8 @@ u32 undefined_flags(const struct insn *in, const u32 *gpr)
     u32 flags = 0;
     bool intel = host_is_intel();
     for (unsigned i = 0; i < ARRAY_LEN(undefined); i++)
-        if (!(intel && undefined[i].as_intel) && name[0] == undefined[i].name[0] && !strcmp(undefined[i].name, name) &&
-            applies((enum when)undefined[i].when, in, gpr))
+        if (!(intel && undefined[i].as_intel) && name[0] == undefined[i].name[0] &&
+            !strcmp(undefined[i].name, name) && applies((enum when)undefined[i].when, in, gpr))
             flags |= undefined[i].flags;
     return flags;
 }
@@ -126,9 +126,9 @@ static void ignore_image(struct trial *t, const struct insn *in)
 {
     u32 at = operand_at(t, in);
     if (in->map == MAP_0F) {
-        ignore(t, at + 6, 2);    /* FOP */
-        ignore(t, at + 12, 12);  /* FCS, FDP, FDS */
-        ignore(t, at + 28, 4);   /* MXCSR_MASK */
+        ignore(t, at + 6, 2);     /* FOP */
+        ignore(t, at + 12, 12);   /* FCS, FDP, FDS */
+        ignore(t, at + 28, 4);    /* MXCSR_MASK */
         ignore(t, at + 288, 224); /* reserved */
     } else if (in->opsize == 4) {
         ignore(t, at + 16, 12);
@@ -161,9 +161,9 @@ void undefined_set(struct trial *t)
 
 u32 flags_read_by(const struct insn *in)
 {
-    static const char *const readers[] = {"adc",    "sbb",  "rcl",  "rcr",  "lahf", "pushf", "loope",
-                                          "loopne", "into", "daa",  "das",  "aaa",  "aas",   "cmc",
-                                          "salc",   "int",  "int3", "int1", "setalc"};
+    static const char *const readers[] = {
+        "adc", "sbb", "rcl", "rcr", "lahf", "pushf", "loope", "loopne", "into",  "daa",
+        "das", "aaa", "aas", "cmc", "salc", "int",   "int3",  "int1",   "setalc"};
     const char *name = insn_row_of(in)->name;
     if (insn_row_of(in)->isa == ISA_FPU)
         return (in->opcode == 0xda || in->opcode == 0xdb) && in->modrm >= 0xc0 ? FLAGS_ARITH : 0;

@@ -46,12 +46,26 @@ u32 edge(u64 *seed)
 
 static u64 edge_f64(u64 *seed)
 {
-    static const u64 f64[] = {
-        0,          1,          0x0010000000000000, 0x3ff0000000000000, 0x3ff0000000000001,
-        0x7fefffffffffffff,     0x7ff0000000000000, 0x7ff8000000000000, 0x7ff4000000000001,
-        0x41dfffffffc00000,     0x41e0000000000000, 0x3fe0000000000000, 0x3690000000000000,
-        0x000fffffffffffff,     0x4330000000000001, 0x47efffffe0000000, 0x47efffffefffffff,
-        0x380fffffffffffff,     0x3ff8000000000000, 0x43e0000000000000};
+    static const u64 f64[] = {0,
+                              1,
+                              0x0010000000000000,
+                              0x3ff0000000000000,
+                              0x3ff0000000000001,
+                              0x7fefffffffffffff,
+                              0x7ff0000000000000,
+                              0x7ff8000000000000,
+                              0x7ff4000000000001,
+                              0x41dfffffffc00000,
+                              0x41e0000000000000,
+                              0x3fe0000000000000,
+                              0x3690000000000000,
+                              0x000fffffffffffff,
+                              0x4330000000000001,
+                              0x47efffffe0000000,
+                              0x47efffffefffffff,
+                              0x380fffffffffffff,
+                              0x3ff8000000000000,
+                              0x43e0000000000000};
     u64 v = one_in(seed, 3) ? (u64)(0x3fe00000 + below(seed, 0x300000)) << 32 | rnd32(seed)
                             : f64[below(seed, ARRAY_LEN(f64))];
     return v | (u64)below(seed, 2) << 63;
@@ -62,28 +76,39 @@ static u32 edge_f32(u64 *seed)
     static const u32 f32[] = {0,          1,          0x00800000, 0x3f800000, 0x3f800001,
                               0x7f7fffff, 0x7f800000, 0x7fc00000, 0x7fa00001, 0x4f000000,
                               0x4effffff, 0x3f000000, 0x007fffff, 0x3fc00000, 0x5f000000};
-    u32 v = one_in(seed, 3) ? 0x3e000000 + below(seed, 0x4000000)
-                            : f32[below(seed, ARRAY_LEN(f32))];
+    u32 v =
+        one_in(seed, 3) ? 0x3e000000 + below(seed, 0x4000000) : f32[below(seed, ARRAY_LEN(f32))];
     return v | below(seed, 2) << 31;
 }
 
 static void edge_f80(u64 *seed, u8 *p)
 {
-    static const u16 exps[] = {0,      1,      0x3fff, 0x3ffe, 0x4000, 0x7ffe, 0x7fff, 0x3fbf,
-                               0x403e, 0x401e, 0x400e, 0x403d, 0x3f81, 0x3c01, 0x407e, 0x43fe,
-                               0x3f6a, 0x3bcd, 0x403a, 0x7fff, 0x4001, 0x5ffd, 0x9ffd & 0x7fff};
-    static const u64 sigs[] = {1ull << 63,         0,
-                               1,                  ~0ull,
-                               0x7fffffffffffffff, 3ull << 62,
-                               0xa000000000000000, 0xffffff0000000000,
-                               0xffffff8000000000, 0xfffffffffffff800,
-                               0xfffffffffffffc00, 0x8000000000000001,
-                               0x8000008000000000, 0x8000000000000400,
-                               0xde0b6b3a763ffff0, 0xde0b6b3a76400000,
-                               0x4000000000000000, 0xc90fdaa22168c235,
-                               0xb504f333f9de6484, 0xfffffffe00000000};
-    u16 se = one_in(seed, 2) ? exps[below(seed, ARRAY_LEN(exps))]
-                             : (u16)(0x3fe0 + below(seed, 0x80));
+    static const u16 exps[] = {0,      1,      0x3fff, 0x3ffe, 0x4000,         0x7ffe,
+                               0x7fff, 0x3fbf, 0x403e, 0x401e, 0x400e,         0x403d,
+                               0x3f81, 0x3c01, 0x407e, 0x43fe, 0x3f6a,         0x3bcd,
+                               0x403a, 0x7fff, 0x4001, 0x5ffd, 0x9ffd & 0x7fff};
+    static const u64 sigs[] = {1ull << 63,
+                               0,
+                               1,
+                               ~0ull,
+                               0x7fffffffffffffff,
+                               3ull << 62,
+                               0xa000000000000000,
+                               0xffffff0000000000,
+                               0xffffff8000000000,
+                               0xfffffffffffff800,
+                               0xfffffffffffffc00,
+                               0x8000000000000001,
+                               0x8000008000000000,
+                               0x8000000000000400,
+                               0xde0b6b3a763ffff0,
+                               0xde0b6b3a76400000,
+                               0x4000000000000000,
+                               0xc90fdaa22168c235,
+                               0xb504f333f9de6484,
+                               0xfffffffe00000000};
+    u16 se =
+        one_in(seed, 2) ? exps[below(seed, ARRAY_LEN(exps))] : (u16)(0x3fe0 + below(seed, 0x80));
     u64 sig = one_in(seed, 2) ? sigs[below(seed, ARRAY_LEN(sigs))] : rnd64(seed) | 1ull << 63;
     if (one_in(seed, 8))
         sig &= ~0ull << below(seed, 64);

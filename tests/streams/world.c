@@ -3,7 +3,8 @@
  *
  * The CPU is put back by copying all of struct cpu before the jump cache, which makes the
  * instruction count start over; memory by putting back the pages that the TLB lets it write. What
- * escapes that (a flush in the middle of a stream) is found by comparing all of RAM now and then. */
+ * escapes that (a flush in the middle of a stream) is found by comparing all of RAM now and then.
+ */
 #include "tests/streams/streams.h"
 
 #include <stdio.h>
@@ -84,7 +85,7 @@ struct world {
     u32 stream_at;
     struct cpu_hooks hooks; /* the translator's, but for flush_jumps */
     const struct cpu_hooks *jit_hooks;
-    bool flushed; /* the stream has emptied the TLB */
+    bool flushed;                   /* the stream has emptied the TLB */
     u8 code[RAM_USED >> PAGE_BITS]; /* pages that held code when it began */
 };
 
@@ -144,23 +145,23 @@ static void make_tables(u8 *ram)
     const u32 g = 0x8000, d = 0x4000;
     const u64 gdt[] = {
         0,
-        segment(0, 0xfffff, 0x9b | g | d),       /* 08 code32 */
-        segment(0, 0xfffff, 0x93 | g | d),       /* 10 data */
-        segment(0, 0xfffff, 0xfb | g | d),       /* 18 */
-        segment(0, 0xfffff, 0xf3 | g | d),       /* 20 */
-        segment(0, 0xffff, 0x9b),                /* 28 code16 */
-        segment(0, 0xffff, 0x93),                /* 30 data16 */
-        segment(0, 0xffff, 0xfb),                /* 38 */
-        segment(0, 0xffff, 0xf3),                /* 40 */
-        segment(TSS_AT, 0x7ff, 0x8b),            /* 48 TSS, busy */
+        segment(0, 0xfffff, 0x9b | g | d),              /* 08 code32 */
+        segment(0, 0xfffff, 0x93 | g | d),              /* 10 data */
+        segment(0, 0xfffff, 0xfb | g | d),              /* 18 */
+        segment(0, 0xfffff, 0xf3 | g | d),              /* 20 */
+        segment(0, 0xffff, 0x9b),                       /* 28 code16 */
+        segment(0, 0xffff, 0x93),                       /* 30 data16 */
+        segment(0, 0xffff, 0xfb),                       /* 38 */
+        segment(0, 0xffff, 0xf3),                       /* 40 */
+        segment(TSS_AT, 0x7ff, 0x8b),                   /* 48 TSS, busy */
         gate(SEL_CODE32_0, HALT_AT, 0xec) | 1ull << 32, /* 50 call gate with a parameter */
-        segment(GDT_AT, 0x7f, 0x82),             /* 58 LDT: the GDT again */
-        segment(0x10000, 0xfff, 0xf7 | d),       /* 60 expand-down */
-        segment(TSS16_AT, 0x2b, 0xe1),           /* 68 16-bit TSS */
-        gate(0x68, 0, 0xe5),                     /* 70 task gate */
-        segment(0, 0xfffff, 0xff | g | d),       /* 78 conforming */
-        segment(0x8000, 0x8fff, 0xf1 | d),       /* 80 read-only */
-        segment(0, 0xfffff, 0x73 | g | d),       /* 88 absent */
+        segment(GDT_AT, 0x7f, 0x82),                    /* 58 LDT: the GDT again */
+        segment(0x10000, 0xfff, 0xf7 | d),              /* 60 expand-down */
+        segment(TSS16_AT, 0x2b, 0xe1),                  /* 68 16-bit TSS */
+        gate(0x68, 0, 0xe5),                            /* 70 task gate */
+        segment(0, 0xfffff, 0xff | g | d),              /* 78 conforming */
+        segment(0x8000, 0x8fff, 0xf1 | d),              /* 80 read-only */
+        segment(0, 0xfffff, 0x73 | g | d),              /* 88 absent */
     };
     for (unsigned i = 0; i < ARRAY_LEN(gdt); i++)
         put64(ram, GDT_AT + 8 * i, gdt[i]);
@@ -178,16 +179,17 @@ static void make_tables(u8 *ram)
     memset(ram + TSS_AT + 0x68, 0x55, 0x700);
     put32(ram, TSS16_AT + 14, HALT_AT);
     put32(ram, TSS16_AT + 0x24, SEL_CODE16_0 << 16 | SEL_DATA16_0);
-    memset(ram + STREAM_AT, 0xf4, HALT_AT + PAGE_SIZE - STREAM_AT); /* nothing long behind a stream */
+    memset(ram + STREAM_AT, 0xf4,
+           HALT_AT + PAGE_SIZE - STREAM_AT); /* nothing long behind a stream */
     memset(ram + 0x40000, 0xf4, RAM_USED - 0x40000);
 }
 
 static void make_pages(u8 *ram)
 {
     put32(ram, PD_AT, PT_AT | 7);
-    put32(ram, PD_AT + 4, 0x87);                /* a large page */
-    put32(ram, PD_AT + 8, 0x200000 | 7);        /* a table where there is no memory */
-    put32(ram, PD_AT + 0xffc, PD_AT | 3);       /* itself */
+    put32(ram, PD_AT + 4, 0x87);          /* a large page */
+    put32(ram, PD_AT + 8, 0x200000 | 7);  /* a table where there is no memory */
+    put32(ram, PD_AT + 0xffc, PD_AT | 3); /* itself */
     put64(ram, PDPT_AT, PAE_PD_AT | 1);
     put64(ram, PDPT_AT + 24, PAE_PD_AT | 1);
     put64(ram, PAE_PD_AT, PAE_PT_AT | 7);
@@ -373,10 +375,10 @@ static void set_control(struct world *w, const struct config *c, u64 *seed)
         cpu->gdtr.limit = 0x8f;
         cpu->idtr.base = IDT_AT;
         cpu->idtr.limit = 0x7ff;
-        cpu->tr = (struct segment){.sel = SEL_TSS, .attr = SA_P | SYS_TSS32_BUSY, .base = TSS_AT,
-                                   .limit = 0x7ff};
-        cpu->ldtr = (struct segment){.sel = SEL_LDT, .attr = SA_P | SYS_LDT, .base = GDT_AT,
-                                     .limit = 0x7f};
+        cpu->tr = (struct segment){
+            .sel = SEL_TSS, .attr = SA_P | SYS_TSS32_BUSY, .base = TSS_AT, .limit = 0x7ff};
+        cpu->ldtr =
+            (struct segment){.sel = SEL_LDT, .attr = SA_P | SYS_LDT, .base = GDT_AT, .limit = 0x7f};
     } else {
         cpu->idtr.base = 0;
         cpu->idtr.limit = 0x3ff;
