@@ -12,6 +12,8 @@
     (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_VIF |        \
      FLAG_VIP | FLAG_VM)
 
+enum { FIP_AT = 8 }; /* in the FXSAVE image */
+
 static const char *const regs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 static const char *const segs[] = {"es", "cs", "ss", "ds", "fs", "gs"};
 
@@ -91,6 +93,8 @@ static void compare_fx(const struct trial *t, const u8 *want, const u8 *got, str
         for (unsigned k = 0; k < parts[i].count; k++) {
             const u8 *a = want + parts[i].at + 16 * k, *b = got + parts[i].at + 16 * k;
             if (same(t, parts[i].at, k, a, b, parts[i].bytes))
+                continue;
+            if (parts[i].at == FIP_AT && !host_is_intel()) /* saved with exceptions only */
                 continue;
             say(text, " %s%u ", parts[i].name, k);
             say_bytes(text, b, parts[i].bytes);

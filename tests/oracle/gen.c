@@ -176,6 +176,11 @@ static void place_code(struct trial *t, u64 *seed)
         t->plain_end = true;
     }
     t->in.eip = at - (s ? s->base : 0);
+    for (unsigned i = 0; i < SEG_COUNT;
+         i++) { /* no far jump where it can be read: guests have HLT */
+        const struct test_seg *data = test_seg_of(t->in.seg[i]);
+        t->plain_end |= data && data->contents >= 2 && data->base;
+    }
 }
 
 /* -- one instruction's needs -- */
@@ -397,7 +402,11 @@ static const struct form *draw(struct gen *g, u64 *seed, const char *only, unsig
 {
     *at = below(seed, g->forms->len);
     const struct form *form = &g->forms->form[*at];
-    return form->skip || (only && strcmp(only, form->name)) ? NULL : form;
+    const struct insn_row *row = &insn_table[form->row];
+    bool push_seg = row_has(row, OP_ES, OP_GS); /* 16 bits or 32, as the processor likes */
+    if (form->skip || (only && strcmp(only, form->name)) || (push_seg && !host_is_intel()))
+        return NULL;
+    return form;
 }
 
 /* Appends one instruction; false: it came to nothing. */

@@ -3,7 +3,7 @@
  * alternate stack. The trial may leave anything in any register, FS included, so both ways back are
  * assembly that puts the thread's own state back first.
  *
- * State passes through a page at a fixed low address (ANNEX) that all code can reach absolutely;
+ * State passes through a page at a fixed low address (IO) that all code can reach absolutely;
  * code is written through a second mapping, as the trial cannot write it. */
 #define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
@@ -33,10 +33,11 @@
 #endif
 #endif
 
-/* Its upper half is STACK16_HIGH: IRETQ to a 16-bit stack leaves the upper half of RSP. */
-#define ANNEX      0x6b7d0000
-#define ANNEX_SIZE 0x3000
-#define IO         (ANNEX + 0x1000)
+/* The stub's copy. */
+#define STUB 0x5e3a1000
+/* The page that state passes through. Its upper half is STACK16_HIGH: IRETQ to a 16-bit stack
+ * leaves the upper half of RSP. */
+#define IO 0x6b7df000
 
 /* At IO; the offsets are in the assembly below. */
 struct host_io {
@@ -106,7 +107,7 @@ __asm__(
                                                                                                                                                                        "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
                                                                                                                                                                                                                        "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
                                                                                                                                                                                                                                                                                                    "  iretq\n"
-                                                                                                                                                                                                                                                                                                   /* the far jump behind the code leads to the copy of this in the annex */
+                                                                                                                                                                                                                                                                                                   /* the far jump behind the code leads to the copy of this at STUB */
                                                                                                                                                                                                                                                                                                    "host_stub:\n"
                                                                                                                                                                                                                                                                                                    "  mov %eax, " AT(
                                                                                                                                                                                                                                                                                                        "0x50") "\n  mov %ecx, " AT("0x54") "\n"
@@ -192,14 +193,20 @@ static bool map_arena(void)
     return true;
 }
 
+static bool map_page(u32 at, int prot)
+{
+    void *want = (void *)(uintptr_t)at;
+    return mmap(want, PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+           want;
+}
+
 static bool map_annex(void)
 {
-    void *want = (void *)(uintptr_t)ANNEX;
-    if (mmap(want, ANNEX_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != want)
+    size_t len = (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub);
+    if (!map_page(STUB, PROT_READ | PROT_WRITE | PROT_EXEC) ||
+        !map_page(IO, PROT_READ | PROT_WRITE))
         return false;
-    memcpy(want, (const void *)(uintptr_t)host_stub,
-           (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub));
+    memcpy((void *)(uintptr_t)STUB, (const void *)(uintptr_t)host_stub, len);
     __asm__ volatile("rdfsbase %0" : "=r"(io->fs_base));
     io->back = (u64)(uintptr_t)host_back;
     io->mxcsr = 0x1f80;
@@ -277,12 +284,11 @@ u8 *host_data(void)
     return host.arena + (DATA_BASE - ARENA_BASE);
 }
 
-/* A far jump to the stub: JMP 33:ANNEX, with 66 in 16-bit code. */
+/* A far jump to the stub: JMP 33:STUB, with 66 in 16-bit code. */
 static unsigned put_end(const struct trial *t, u8 *p)
 {
     static const u8 jump[] = {
-        0x66,       0xea, ANNEX & 0xff, ANNEX >> 8 & 0xff, ANNEX >> 16 & 0xff, ANNEX >> 24,
-        SEL_CODE64, 0};
+        0x66, 0xea, STUB & 0xff, STUB >> 8 & 0xff, STUB >> 16 & 0xff, STUB >> 24, SEL_CODE64, 0};
     bool code32 = test_seg_code32(t->in.seg[SEG_CS]);
     memcpy(p, jump + code32, sizeof(jump) - code32);
     return (unsigned)sizeof(jump) - code32;
@@ -321,7 +327,8 @@ bool host_run(const struct trial *t, struct trial_state *out)
     out->vector = io->vector;
     out->error = io->error;
     out->cr2 = io->vector == 14 ? io->cr2 : 0;
-    return out->seg[SEG_CS] != SEL_CODE64 && out->eip - ANNEX >= ANNEX_SIZE;
+    return out->seg[SEG_CS] != SEL_CODE64 && out->eip - IO >= PAGE_SIZE &&
+           out->eip - STUB >= PAGE_SIZE;
 }
 
 #else
