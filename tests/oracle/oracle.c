@@ -25,11 +25,13 @@
 
 #define MAX_SHOWN 20
 #define MAX_FORMS 4096
+#define MAX_JOBS  64
 
 /* What the jobs share. */
 struct counts {
     u64 trials, mismatches;
     u64 by_form[MAX_FORMS];
+    struct trial last; /* tells what a job died of */
 };
 
 struct options {
@@ -69,6 +71,7 @@ static void run_trial(struct run *r, const struct trial *t)
     struct trial_state want, got;
     char what[1024];
     unsigned from = r->host ? 0 : 1;
+    r->counts->last = *t;
     if (r->host && !host_run(t, &want))
         return;
     if (!r->host)
@@ -238,24 +241,32 @@ static int job(const struct options *o, unsigned number, struct counts *counts)
     return good && !counts->mismatches ? 0 : 1;
 }
 
+static void print_death(int sig, const struct counts *c)
+{
+    static char line[16384];
+    case_write(&c->last, line, sizeof(line));
+    printf("CRASH by signal %d after %" PRIu64 " trials: --case '%s'\n", sig, c->trials, line);
+}
+
 static int run_jobs(const struct options *o, struct counts *counts)
 {
     int worst = 0, status;
+    pid_t pids[MAX_JOBS];
     fflush(stdout);
     for (unsigned i = 0; i < o->jobs; i++) {
-        pid_t pid = fork();
-        CHECK(pid >= 0, "fork");
-        if (pid == 0) {
+        pids[i] = fork();
+        CHECK(pids[i] >= 0, "fork");
+        if (pids[i] == 0) {
             int r = job(o, i, &counts[i]);
             fflush(stdout);
             exit(r);
         }
     }
     for (unsigned i = 0; i < o->jobs; i++) {
-        wait(&status);
+        waitpid(pids[i], &status, 0);
         int r = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
         if (!WIFEXITED(status))
-            printf("oracle: a job ended by signal %d\n", WTERMSIG(status));
+            print_death(WTERMSIG(status), &counts[i]);
         worst = r > worst ? r : worst;
     }
     for (unsigned i = 1; i < o->jobs; i++) {
@@ -300,7 +311,7 @@ static bool parse(struct options *o, int argc, char **argv)
             return false;
         i += with_value;
     }
-    return o->jobs > 0 && o->jobs <= 64;
+    return o->jobs > 0 && o->jobs <= MAX_JOBS;
 }
 
 static void summary(const struct forms *forms, const struct counts *c)
