@@ -190,6 +190,10 @@ static bool put_modrm(struct encoder *e)
         put(e, modrm + (e->form->rm_any ? below(seed, 8) : 0), 1);
         return true;
     }
+    if (row->reg >= MODRM(0)) {
+        put(e, row->reg & 0xff, 1);
+        return true;
+    }
     unsigned reg = row->reg >= 0 ? (unsigned)row->reg : pick_reg(e);
     if (!can_mem || (can_reg && one_in(seed, 2))) {
         put(e, 0xc0 | reg << 3 | pick_reg(e), 1);
@@ -241,7 +245,7 @@ static void put_prefixes(struct encoder *e)
         if (strange && one_in(seed, 8))
             p[n++] = one_in(seed, 2) ? 0xf3 : 0xf2;
     } else if (mandatory[row->mand] >= 0xf2) {
-        has66 = strange;
+        has66 = strange || (row_has(row, OP_Ev, OP_Ev) && one_in(seed, 3)); /* POPCNT, CRC32 */
     }
     if (has66)
         p[n++] = 0x66;
@@ -270,7 +274,9 @@ static void put_opcode(struct encoder *e)
     if (row->map != MAP_1B)
         put(e, 0x0f, 1);
     if (row->map > MAP_0F)
-        put(e, row->map == MAP_0F38 ? 0x38 : 0x3a, 1);
+        put(e, row->map == MAP_0F38 ? 0x38 : row->map == MAP_0F3A ? 0x3a : 0x0f, 1);
+    if (row->map == MAP_3DNOW) /* its opcode comes last */
+        return;
     put(e, row->opcode + (row_has(row, OP_Zb, OP_Zv) ? pick_reg(e) : 0), 1);
 }
 
@@ -299,6 +305,8 @@ static void put_moffs(struct encoder *e)
 static void put_immediates(struct encoder *e)
 {
     unsigned z = e->op32 ? 4 : 2;
+    if (e->row->map == MAP_3DNOW)
+        put(e, e->row->opcode, 1);
     for (unsigned i = 0; i < 3; i++) {
         switch (e->row->op[i]) {
         case OP_Ib:

@@ -3,6 +3,7 @@
 #include "tests/oracle/oracle.h"
 
 #include "base/check.h"
+#include "cpu/cpuid.h"
 #include "cpu/lift.h"
 #include "cpu/x87_ops.h"
 
@@ -18,12 +19,31 @@ static const struct {
 #include "tests/oracle/skip.def"
 };
 
-static const char *skip_of(const struct insn_row *row)
+/* ISA_BIT()s of the forms that the host has, found as those of a CPU model are. */
+static u64 host_isas(void)
+{
+    static const struct cpu_pins pins;
+    struct cpu_model model = *cpu_model_default();
+    struct phys *phys = phys_new(1u << 20);
+    struct cpu *cpu = cpu_new(phys, &pins);
+    CHECK(phys && cpu, "out of memory");
+    model.isa = ISA_GENERATIONS - 1;
+    model.features = host_features();
+    cpu_set_model(cpu, &model);
+    u64 isas = cpu->isas;
+    cpu_free(cpu);
+    phys_free(phys);
+    return isas;
+}
+
+static const char *skip_of(const struct insn_row *row, u64 isas)
 {
     for (unsigned i = 0; i < ARRAY_LEN(skipped); i++)
         if (!strcmp(skipped[i].name, row->name))
             return skipped[i].why;
-    return host_has((enum isa)row->isa) ? NULL : "not an instruction of this host";
+    if (!insn_row_lives(row, ISA_GENERATIONS - 1))
+        return "of older processors only";
+    return isas >> row->isa & 1 ? NULL : "not an instruction of this host";
 }
 
 static const char *immediate(const struct insn_row *row)
@@ -53,13 +73,20 @@ static void describe(struct form *f, const struct insn_row *row)
 {
     static const char *const prefixes[] = {
         [MP_ANY] = "", [MP_NONE] = "NP ", [MP_66] = "66 ", [MP_F3] = "F3 ", [MP_F2] = "F2 "};
-    static const char *const maps[] = {"", "0F ", "0F 38 ", "0F 3A "};
+    static const char *const maps[] = {"", "0F ", "0F 38 ", "0F 3A ", "0F 0F /r "};
     char modrm[8] = "";
-    if (row->reg >= 0)
+    if (row->reg >= MODRM(0))
+        snprintf(modrm, sizeof(modrm), " %02X", row->reg & 0xff);
+    else if (row->map == MAP_3DNOW)
+        modrm[0] = 0;
+    else if (row->reg >= 0)
         snprintf(modrm, sizeof(modrm), " /%d", row->reg);
     else if (insn_row_has_modrm(row))
         strcpy(modrm, " /r");
-    if (insn_row_has_modrm(row) && !insn_row_takes_reg(row))
+    bool plain = row->reg >= MODRM(0) || row->map == MAP_3DNOW;
+    if (plain)
+        ;
+    else if (insn_row_has_modrm(row) && !insn_row_takes_reg(row))
         strcat(modrm, " m");
     else if (insn_row_has_modrm(row) && !insn_row_takes_mem(row))
         strcat(modrm, " r");
@@ -100,10 +127,10 @@ static bool same_for_all(unsigned opcode, unsigned modrm)
     return first;
 }
 
-static void add_x87(struct forms *f, u16 row, struct decoder *d)
+static void add_x87(struct forms *f, u16 row, struct decoder *d, u64 isas)
 {
     struct form form = {.row = row, .opcode = insn_table[row].opcode};
-    form.skip = skip_of(&insn_table[row]);
+    form.skip = skip_of(&insn_table[row], isas);
     for (unsigned modrm = 0; modrm < 0x100; modrm += modrm < 0xc0 ? 8 : 1) {
         if ((modrm >= 0x40 && modrm < 0xc0) || !x87_lookup(form.opcode, modrm))
             continue;
@@ -120,6 +147,7 @@ struct forms *forms_new(void)
 {
     struct forms *f = calloc(1, sizeof(*f));
     struct decoder *d = decoder_new();
+    u64 isas = host_isas();
     CHECK(f && d, "out of memory");
     f->of_row = calloc(insn_table_len, sizeof(*f->of_row));
     CHECK(f->of_row, "out of memory");
@@ -127,10 +155,10 @@ struct forms *forms_new(void)
         struct form form = {.row = (u16)i};
         f->of_row[i] = (u16)f->len;
         if (insn_table[i].isa == ISA_FPU) {
-            add_x87(f, (u16)i, d);
+            add_x87(f, (u16)i, d, isas);
             continue;
         }
-        form.skip = skip_of(&insn_table[i]);
+        form.skip = skip_of(&insn_table[i], isas);
         describe(&form, &insn_table[i]);
         add(f, &form);
     }
@@ -171,7 +199,9 @@ static void instance(const struct form *form, struct insn *in)
                         .index = GPR_NONE,
                         .imm = 1};
     unsigned mod = insn_row_takes_mem(row) ? 0 : 0xc0;
-    in->modrm = (u8)(mod | (row->reg > 0 ? row->reg << 3 : 0) | 3);
+    in->modrm = (u8)(mod | (row->reg > 0 ? (row->reg & 7) << 3 : 0) | 3);
+    if (row->reg >= MODRM(0))
+        in->modrm = (u8)row->reg;
     if (row->isa == ISA_FPU)
         in->modrm = form->modrm;
 }
@@ -180,7 +210,8 @@ const char *form_how(const struct form *form)
 {
     struct ir *ir = calloc(1, sizeof(*ir));
     struct lift l = {.ir = ir,
-                     .isa = ISA_COUNT - 1,
+                     .isas = ISA_ALL,
+                     .gen = ISA_GENERATIONS - 1,
                      .mode = MODE_CODE32 | MODE_STACK32 | MODE_PROT | MODE_CPL0 | MODE_CS_FLAT};
     struct insn in;
     bool calls = false;

@@ -339,6 +339,8 @@ static void bend(struct encoder *e, const struct insn *in, u8 special)
  * hosts: by map, opcode and the prefix that selects it. */
 static bool host_newer(const struct trial *t, unsigned i)
 {
+    if (t->decodes[i] && insn_row_of(&t->insn[i])->mand != MP_ANY)
+        return false;
     static const struct {
         u8 map, opcode, prefix;
     } newer[] = {{MAP_0F, 0xbc, 0xf3}, {MAP_0F, 0xbd, 0xf3}, {MAP_0F, 0xb8, 0xf3},

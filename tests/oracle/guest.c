@@ -132,7 +132,8 @@ struct guest *guest_new(const char *accel, struct decoder *d)
     g->phys = phys_new(GUEST_RAM);
     g->cpu = cpu_new(g->phys, &pins);
     g->model = *cpu_model_default(); /* every form there is; the generator asks what the host has */
-    g->model.isa = ISA_COUNT - 1;
+    g->model.isa = ISA_GENERATIONS - 1;
+    g->model.features = ~0ull;
     cpu_set_model(g->cpu, &g->model);
     g->cpu->decoder = d;
     g->jit = jit_new(g->cpu, &config, &why);

@@ -20,6 +20,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -64,6 +65,7 @@ static struct {
     u8 *code; /* the code page, writable */
     u8 signal_stack[65536];
     bool ldt, intel;
+    bool stopped; /* the trial, by the timer */
 } host;
 
 void host_enter(void);
@@ -151,9 +153,11 @@ __attribute__((no_sanitize("address"))) int host_signal(int sig, siginfo_t *info
     const greg_t *r = uc->uc_mcontext.gregs;
     (void)info;
     if (!io->active) {
-        signal(sig, SIG_DFL);
+        if (sig != SIGPROF)
+            signal(sig, SIG_DFL);
         return 0;
     }
+    host.stopped = sig == SIGPROF;
     for (unsigned i = 0; i < 8; i++)
         io->gpr[i] = (u32)r[order[i]];
     io->eip = (u32)r[REG_RIP];
@@ -257,9 +261,12 @@ bool host_start(char *why, size_t size)
     sigaltstack(&ss, NULL);
     struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))host_on_signal;
-    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
+    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGPROF};
     for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &sa, NULL);
+    /* A trial may jump to itself. The timer ends one now and then that does not. */
+    const struct itimerval second = {{1, 0}, {1, 0}};
+    setitimer(ITIMER_PROF, &second, NULL);
     return true;
 }
 
@@ -273,10 +280,24 @@ bool host_is_intel(void)
     return host.intel;
 }
 
-/* The generations up to SSE3 are in every host that runs this. */
-bool host_has(enum isa isa)
+u64 host_features(void)
 {
-    return isa <= ISA_SSE3 || (isa == ISA_SSSE3 && __builtin_cpu_supports("ssse3"));
+    static const struct {
+        u32 leaf;
+        u8 reg, bit;
+    } rows[] = {
+#define FEATURE(name, text, leaf, reg, bit, complete) {leaf, reg, bit},
+#include "cpu/features.def"
+#undef FEATURE
+    };
+    u64 has = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned r[4];
+        if (__get_cpuid_count(rows[i].leaf, 0, r, r + 1, r + 2, r + 3) &&
+            (r[rows[i].reg] >> rows[i].bit & 1))
+            has |= 1ull << i;
+    }
+    return has;
 }
 
 u8 *host_data(void)
@@ -314,6 +335,7 @@ bool host_run(const struct trial *t, struct trial_state *out)
     io->eip = t->in.eip + len; /* the way out by the far jump: as the HLT would fault */
     io->vector = 13;
     io->error = 0;
+    host.stopped = false;
     io->active = 1;
     host_enter();
     io->active = 0;
@@ -327,7 +349,7 @@ bool host_run(const struct trial *t, struct trial_state *out)
     out->vector = io->vector;
     out->error = io->error;
     out->cr2 = io->vector == 14 ? io->cr2 : 0;
-    return out->seg[SEG_CS] != SEL_CODE64 && out->eip - IO >= PAGE_SIZE &&
+    return !host.stopped && out->seg[SEG_CS] != SEL_CODE64 && out->eip - IO >= PAGE_SIZE &&
            out->eip - STUB >= PAGE_SIZE;
 }
 
@@ -348,10 +370,9 @@ u8 *host_data(void)
 {
     return NULL;
 }
-bool host_has(enum isa isa)
+u64 host_features(void)
 {
-    (void)isa;
-    return true;
+    return ~0ull;
 }
 bool host_has_ldt(void)
 {

@@ -170,8 +170,8 @@ u32 flags_defined_by(const struct insn *in);
 bool host_start(char *why, size_t size); /* false: no 32-bit mode here */
 /* False: the trial found its way out of the arena into the host's own code. */
 bool host_run(const struct trial *t, struct trial_state *out);
-u8 *host_data(void); /* the arena's data after the run */
-bool host_has(enum isa isa);
+u8 *host_data(void);     /* the arena's data after the run */
+u64 host_features(void); /* FEAT_BIT()s of cpu/cpuid.h that its CPUID reports; all, elsewhere */
 bool host_has_ldt(void);
 /* What the manuals leave to the processor (order of faults, partial results) is compared only with
  * Intel's: on others trials stay away from it. */

@@ -20,12 +20,20 @@ static unsigned put_form(u8 *p, u64 *seed)
         p[n++] = 0x0f;
     if (row->map == MAP_0F38 || row->map == MAP_0F3A)
         p[n++] = row->map == MAP_0F38 ? 0x38 : 0x3a;
-    p[n++] = row->opcode;
+    if (row->map == MAP_3DNOW)
+        p[n++] = 0x0f; /* its opcode comes last, by chance */
+    else
+        p[n++] = row->opcode;
     if (insn_row_has_modrm(row)) {
         u8 modrm = (u8)rnd32(seed);
-        if (row->reg >= 0)
+        if (row->reg >= MODRM(0))
+            modrm = (u8)row->reg;
+        else if (row->reg >= 0)
             modrm = (u8)((modrm & 0xc7) | row->reg << 3);
+        else if (row->map == MAP_3DNOW && (modrm |= 0xc0))
+            p[n + 1] = row->opcode;
         p[n++] = modrm;
+        n += row->map == MAP_3DNOW;
     }
     for (unsigned i = below(seed, 7); i > 0; i--)
         p[n++] = one_in(seed, 2) ? (u8)rnd32(seed) : (u8)below(seed, 4);

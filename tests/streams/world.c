@@ -37,6 +37,7 @@
 #define HALT_AT   0x9000u
 #define PAE_PT_AT 0xa000u
 #define STACK_AT  0xb000u
+#define MARK_LA   0xdeadc000u
 
 enum {
     SEL_CODE32_0 = 8,
@@ -83,9 +84,6 @@ struct world {
     u8 *cpu_base; /* the CPU after reset */
     unsigned runs;
     u32 stream_at;
-    struct cpu_hooks hooks; /* the translator's, but for flush_jumps */
-    const struct cpu_hooks *jit_hooks;
-    bool flushed;                   /* the stream has emptied the TLB */
     u8 code[RAM_USED >> PAGE_BITS]; /* pages that held code when it began */
 };
 
@@ -202,13 +200,6 @@ static void make_pages(u8 *ram)
     }
 }
 
-static void on_flush(struct cpu *cpu, enum jump_flush what, laddr la)
-{
-    struct world *w = cpu->pins.opaque;
-    w->flushed |= what != JUMPS_PAGE;
-    w->jit_hooks->flush_jumps(cpu, what, la);
-}
-
 /* -- making -- */
 
 struct world *world_new(const char *accel, struct decoder *d)
@@ -220,12 +211,11 @@ struct world *world_new(const char *accel, struct decoder *d)
         return NULL;
     struct world *w = calloc(1, sizeof(*w));
     CHECK(w, "out of memory");
-    struct cpu_pins own = pins;
-    own.opaque = w;
     w->phys = phys_new(RAM_SIZE);
-    w->cpu = cpu_new(w->phys, &own);
+    w->cpu = cpu_new(w->phys, &pins);
     w->model = *cpu_model_default();
-    w->model.isa = ISA_COUNT - 1;
+    w->model.isa = ISA_GENERATIONS - 1;
+    w->model.features = ~0ull;
     cpu_set_model(w->cpu, &w->model);
     w->cpu->decoder = d;
     w->jit = jit_new(w->cpu, &config, &why);
@@ -237,10 +227,6 @@ struct world *world_new(const char *accel, struct decoder *d)
     w->cpu_base = malloc(offsetof(struct cpu, jump_cache));
     CHECK(w->image && w->cpu_base, "out of memory");
     memcpy(w->image, phys_ram(w->phys), RAM_USED);
-    w->jit_hooks = w->cpu->hooks;
-    w->hooks = *w->jit_hooks;
-    w->hooks.flush_jumps = on_flush;
-    w->cpu->hooks = &w->hooks;
     memcpy(w->cpu_base, w->cpu, offsetof(struct cpu, jump_cache));
     return w;
 }
@@ -279,25 +265,44 @@ static void restore_if_changed(struct world *w, u32 pa)
         restore_page(w, pa);
 }
 
+/* A page that the TLB has let someone write. */
+static void restore_named(struct world *w, u32 key)
+{
+    const struct tlb *t = w->cpu->mmu.tlb;
+    laddr la = (key >> 4) << PAGE_BITS;
+    enum priv priv = (enum priv)(key >> 2 & 3);
+    if ((key & 3) != ACCESS_WRITE)
+        return;
+    size_t pa = la & 0x3fffff; /* if a page fault has dropped the entry: as make_pages() maps */
+    if (tlb_has(t, la, priv, ACCESS_WRITE))
+        pa = (size_t)(tlb_host(t, la, priv, ACCESS_WRITE) - phys_ram(w->phys));
+    if (pa < RAM_USED)
+        restore_page(w, (u32)pa);
+}
+
+/* The first entry of the TLB's list tells whether the stream has emptied it. */
+static void mark_tlb(struct world *w)
+{
+    tlb_fill(w->cpu->mmu.tlb, MARK_LA, PRIV_SUPER_AC, ACCESS_READ, phys_ram(w->phys), false);
+}
+
+static bool tlb_was_flushed(const struct world *w)
+{
+    const struct tlb_list *l = &w->cpu->mmu.tlb->filled[false];
+    return l->n == 0 || l->key[0] != (MARK_LA >> PAGE_BITS << 4 | PRIV_SUPER_AC << 2 | ACCESS_READ);
+}
+
 /* Pages that the TLB has let someone write, and those with code, where it lets nobody. All memory
  * if it has been emptied. */
 static void restore_written(struct world *w)
 {
     const struct tlb *t = w->cpu->mmu.tlb;
-    if (w->flushed)
+    bool flushed = tlb_was_flushed(w);
+    if (flushed)
         world_restore(w);
-    for (u32 i = 0; i < t->nfilled && !w->flushed; i++) {
-        u32 f = t->filled[i] & ~TLB_FILLED_GLOBAL;
-        laddr la = (f >> 3) << PAGE_BITS;
-        bool user = f >> 2 & 1;
-        if ((f & 3) != ACCESS_WRITE)
-            continue;
-        size_t pa = (size_t)(tlb_host(t, la, user, ACCESS_WRITE) - phys_ram(w->phys));
-        if (!tlb_has(t, la, user, ACCESS_WRITE)) /* dropped by a page fault: as make_pages() maps */
-            pa = la & 0x3fffff;
-        if (pa < RAM_USED)
-            restore_page(w, (u32)pa);
-    }
+    for (unsigned global = 0; global < 2; global++)
+        for (u32 i = 0; i < t->filled[global].n && !flushed; i++)
+            restore_named(w, t->filled[global].key[i]);
     for (u32 i = 0; i < ARRAY_LEN(w->code); i++)
         if (w->code[i] || phys_code_lines(w->phys, i << PAGE_BITS))
             restore_if_changed(w, i << PAGE_BITS);
@@ -433,12 +438,11 @@ void world_load(struct world *w, const struct stream *s)
     set_registers(w, c, &seed);
     phys_dma_write(w->phys, w->stream_at, s->code, STREAM_BYTES);
     cpu_update_mode(cpu);
-    cpu->hooks->flush_jumps(cpu, JUMPS_ALL, 0);
+    mark_tlb(w);
     if (w->runs % 512 == 0)
         jit_flush(w->jit);
     for (u32 i = 0; i < ARRAY_LEN(w->code); i++)
         w->code[i] = phys_code_lines(w->phys, i << PAGE_BITS) != 0;
-    w->flushed = false;
 }
 
 u64 world_run(struct world *w)
