@@ -160,8 +160,7 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
         return;
     }
     direct_code(cpu, sel, d, &cs);
-    stack_check_room(cpu, &st, 2 * opsize);
-    push_return(cpu, &st, opsize, next); /* written even if the target is then refused */
+    push_return(cpu, &st, opsize, next); /* what is pushed stays, whatever is then refused */
     check_target(cpu, cs.limit, off);
     cpu->gpr[ESP] = st.sp;
     commit(cpu, &cs, cpu->cpl, off);

@@ -62,7 +62,7 @@ static bool f32_near(const u8 *a, const u8 *b)
         float x, y;
         memcpy(&x, a + i, 4);
         memcpy(&y, b + i, 4);
-        if (memcmp(a + i, b + i, 4) && !(fabsf(x - y) <= fabsf(x) * 0x1p-11f))
+        if (memcmp(a + i, b + i, 4) && !(fabsf(x - y) <= fabsf(x) * 0x1p-11f + 0x1.01p-126f))
             return false;
     }
     return true;

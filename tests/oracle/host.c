@@ -78,69 +78,64 @@ void host_on_signal(void);
 #define STR(x)  STR_(x)
 #define AT(off) STR(IO) "+" off
 
+/* clang-format off */
 /* The thread's FS base and flat or null segments again; changes RAX only. */
 #define OWN_SEGMENTS                                                                               \
     "  mov " AT("0x08") ", %rax\n  wrfsbase %rax\n"                                                \
-                        "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
+    "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
 #define SAVE_SEGMENTS                                                                              \
-    "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT(               \
-        "0x7c") "\n"                                                                               \
-                "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT(   \
-                    "0x84") "\n"
+    "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT("0x7c") "\n"   \
+    "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT("0x84") "\n"
 
-__asm__(
-    ".text\n"
-    "host_enter:\n"
-    "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-    "  mov %rsp, " AT("0") "\n"
-                           "  fxrstor " AT(
-                               "0x100") "\n"
-                                        "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
-                                                            "  mov " AT(
-                                                                "0x7c") ", %eax\n  mov %eax, %ds\n"
-                                                                        "  mov " AT(
-                                                                            "0x80") ", %eax\n  mov "
-                                                                                    "%eax, %fs\n"
-                                                                                    "  mov " AT("0x"
-                                                                                                "8"
-                                                                                                "4") ", %eax\n  mov %eax, %gs\n"
-                                                                                                     "  mov $" STR(IO) "+0x20, %esp\n"
-                                                                                                                       "  mov " AT("0x50") ", %eax\n  mov " AT("0x54") ", %ecx\n"
-                                                                                                                                                                       "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
-                                                                                                                                                                                                                       "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
-                                                                                                                                                                                                                                                                                                   "  iretq\n"
-                                                                                                                                                                                                                                                                                                   /* the far jump behind the code leads to the copy of this at STUB */
-                                                                                                                                                                                                                                                                                                   "host_stub:\n"
-                                                                                                                                                                                                                                                                                                   "  mov %eax, " AT(
-                                                                                                                                                                                                                                                                                                       "0x50") "\n  mov %ecx, " AT("0x54") "\n"
-                                                                                                                                                                                                                                                                                                                                           "  mov %edx, " AT("0x58") "\n  mov %ebx, " AT(
-                                                                                                                                                                                                                                                                                                                                               "0x5c") "\n"
-                                                                                                                                                                                                                                                                                                                                                       "  mov %esp, " AT("0x60") "\n  mov %ebp, " AT("0x64") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                             "  mov %esi, " AT("0x68") "\n  mov %edi, " AT("0x6c") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                   "  mov $" STR(IO) "+0xe0, %esp\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "  pushfq\n  pop %rax\n  mov %eax, " AT("0x88") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "  push $0x202\n  popfq\n" SAVE_SEGMENTS "  mov %ss, %eax\n  mov %eax, " AT("0x78") "\n" OWN_SEGMENTS
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  mov $0x2b, %eax\n  mov %eax, %ss\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  fxsave " AT("0x100") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "  fninit\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "  ldmxcsr " AT(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                     "0x18") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "  jmp *" AT(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                 "0x10") "\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_stub_end:\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_on_signal:\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  push $0x202\n  popfq\n" /* AC is still the trial's */
-    SAVE_SEGMENTS OWN_SEGMENTS "  sub $8, %rsp\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  call host_signal\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  add $8, %rsp\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  test %eax, %eax\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  jnz host_back\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  ret\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "host_back:\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                         "  mov " AT(
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                             "0") ", %rsp\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
-                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                                  "  ret\n");
+__asm__(".text\n"
+        "host_enter:\n"
+        "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
+        "  mov %rsp, " AT("0") "\n"
+        "  fxrstor " AT("0x100") "\n"
+        "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
+        "  mov " AT("0x7c") ", %eax\n  mov %eax, %ds\n"
+        "  mov " AT("0x80") ", %eax\n  mov %eax, %fs\n"
+        "  mov " AT("0x84") ", %eax\n  mov %eax, %gs\n"
+        "  mov $" STR(IO) "+0x20, %esp\n"
+        "  mov " AT("0x50") ", %eax\n  mov " AT("0x54") ", %ecx\n"
+        "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
+        "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
+        "  iretq\n"
+        /* the far jump behind the code leads to the copy of this at STUB */
+        "host_stub:\n"
+        "  mov %eax, " AT("0x50") "\n  mov %ecx, " AT("0x54") "\n"
+        "  mov %edx, " AT("0x58") "\n  mov %ebx, " AT("0x5c") "\n"
+        "  mov %esp, " AT("0x60") "\n  mov %ebp, " AT("0x64") "\n"
+        "  mov %esi, " AT("0x68") "\n  mov %edi, " AT("0x6c") "\n"
+        "  mov $" STR(IO) "+0xe0, %esp\n"
+        "  pushfq\n  pop %rax\n  mov %eax, " AT("0x88") "\n"
+        "  push $0x202\n  popfq\n"
+        SAVE_SEGMENTS
+        "  mov %ss, %eax\n  mov %eax, " AT("0x78") "\n"
+        OWN_SEGMENTS
+        "  mov $0x2b, %eax\n  mov %eax, %ss\n"
+        "  fxsave " AT("0x100") "\n"
+        "  fninit\n"
+        "  ldmxcsr " AT("0x18") "\n"
+        "  jmp *" AT("0x10") "\n"
+        "host_stub_end:\n"
+        "host_on_signal:\n"
+        "  push $0x202\n  popfq\n" /* AC is still the trial's */
+        "  cmpl $0, " AT("0x1c") "\n  je 1f\n" /* the timer, between trials */
+        SAVE_SEGMENTS
+        "1:\n"
+        OWN_SEGMENTS
+        "  sub $8, %rsp\n"
+        "  call host_signal\n"
+        "  add $8, %rsp\n"
+        "  test %eax, %eax\n"
+        "  jnz host_back\n"
+        "  ret\n"
+        "host_back:\n"
+        "  mov " AT("0") ", %rsp\n"
+        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
+        "  ret\n");
+/* clang-format on */
 
 /* Takes the result from the signal's frame; 0: it was not a trial that faulted. */
 __attribute__((used)) int host_signal(int sig, siginfo_t *info, void *context);
