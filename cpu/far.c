@@ -148,8 +148,8 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
 
     if (!cpu_prot(cpu)) {
         stack_check_room(cpu, &st, 2 * opsize);
-        check_target(cpu, cpu->seg[SEG_CS].limit, off);
         push_return(cpu, &st, opsize, next);
+        check_target(cpu, cpu->seg[SEG_CS].limit, off);
         cpu->gpr[ESP] = st.sp;
         load_cs_plain(cpu, sel, off);
         return;
@@ -160,9 +160,8 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
         return;
     }
     direct_code(cpu, sel, d, &cs);
-    stack_check_room(cpu, &st, 2 * opsize);
+    push_return(cpu, &st, opsize, next); /* what is pushed stays, whatever is then refused */
     check_target(cpu, cs.limit, off);
-    push_return(cpu, &st, opsize, next);
     cpu->gpr[ESP] = st.sp;
     commit(cpu, &cs, cpu->cpl, off);
 }

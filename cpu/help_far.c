@@ -10,7 +10,8 @@ static u32 next_eip(const struct cpu *cpu, u32 len)
 {
     u32 next = cpu_eip(cpu) + len;
 
-    return cpu->mode & MODE_CODE32 ? next : next & 0xffff;
+    /* 16-bit code in a segment of more than 64 KiB just goes on */
+    return (cpu->mode & MODE_CODE32) || cpu_eip(cpu) > 0xffff ? next : next & 0xffff;
 }
 
 void help_far_jmp(struct cpu *cpu, u32 sel, u32 off, u32 len)

@@ -140,13 +140,12 @@ static void run_string(struct cpu *cpu, u32 a, u32 len,
     struct io_string s = unpack(a);
     u32 here = cpu_eip(cpu), next = here + len;
 
-    if (!(cpu->mode & MODE_CODE32))
+    if (!(cpu->mode & MODE_CODE32) && here <= 0xffff)
         next &= 0xffff;
+    check_ports(cpu, (u16)cpu->gpr[EDX], s.size); /* even if the count is 0 */
     if (!s.rep) {
-        check_ports(cpu, (u16)cpu->gpr[EDX], s.size);
         one(cpu, &s);
     } else if (cpu->gpr[ECX] & s.mask) {
-        check_ports(cpu, (u16)cpu->gpr[EDX], s.size);
         for (unsigned n = 0; n < CHUNK; n++) {
             one(cpu, &s);
             add_masked(&cpu->gpr[ECX], (u32)-1, s.mask);

@@ -1,5 +1,6 @@
 /* Helpers that read and test descriptors: segment loads, LAR, LSL, VERR, VERW, and the table
  * registers GDTR, IDTR, LDTR, TR (SDM 3A 2.4, 3.4, 5.10). */
+#include "base/bytes.h"
 #include "cpu/cpuid.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
@@ -18,6 +19,18 @@ void help_set_zf(struct cpu *cpu, u32 zf)
 
     cpu->cc_src = (flags & ~(u32)FLAG_ZF) | (zf ? (u32)FLAG_ZF : 0);
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
+}
+
+void help_arpl(struct cpu *cpu, u32 seg, u32 off, u32 src)
+{
+    u32 old = mem_slow_read(cpu, seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_READ), 2);
+    bool raise = (old & 3) < (src & 3);
+
+    if (raise) {
+        laddr la = seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_WRITE);
+        mem_slow_write(cpu, la, 2, (old & 0xfffc) | (src & 3));
+    }
+    help_set_zf(cpu, raise);
 }
 
 /* Fetches sel's descriptor if a program at CPL may look at it; types: the system types that count.
@@ -135,7 +148,8 @@ void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
         base |= 0xff000000;
     if ((cpu->mode & MODE_ALIGN) && (la & 3)) /* SDM 3A table 6-7 */
         cpu_raise_err(cpu, VEC_AC, 0);
-    mem_probe_write(cpu, la, 6, cpu_priv(cpu));
-    mem_write(cpu, la, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit, cpu_priv(cpu));
-    mem_write(cpu, la + 2, 4, base, cpu_priv(cpu));
+    u8 image[6];
+    store_le(image, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit);
+    store_le(image + 2, 4, base);
+    mem_slow_write_block(cpu, la, image, sizeof(image)); /* it may be the block's own code */
 }

@@ -129,8 +129,12 @@ static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, pa
     struct mmu_walk w;
 
     *pa = ~(paddr)0;
-    if (crosses(la, size))
+    if (crosses(la, size)) { /* both pages now, so that the sides fault in their order */
+        resolve(cpu, la, 1, acc, pa);
+        resolve(cpu, (la | PAGE_MASK) + 1, 1, acc, pa);
+        *pa = ~(paddr)0;
         return NULL;
+    }
     if (tlb_has(cpu->mmu.tlb, la, priv, acc))
         return tlb_host(cpu->mmu.tlb, la, priv, acc);
     mem_translate(cpu, la, acc, priv, &w);
@@ -320,8 +324,8 @@ u32 help_rep_cmps(struct cpu *cpu, u32 info)
     if (!chunk_begin(&c, cpu, info))
         return again(cpu, 0);
     compare_begin(cpu);
+    dst = source_side(&c, SEG_ES, EDI); /* first, as real chips do */
     src = source_side(&c, c.seg, ESI);
-    dst = source_side(&c, SEG_ES, EDI);
     if (src.host && dst.host && c.step > 0 && !c.repne) { /* leap over what is equal */
         u32 per = 16 / c.size;
 

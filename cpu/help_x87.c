@@ -103,11 +103,10 @@ void help_x87_mem(struct cpu *cpu, u32 desc, u32 off)
     s.x.dp = off;
     bool write = s.form->attr & X87_STORE;
     unsigned size = x87_mem_size(s.form, s.x.op16);
-    laddr la = operand(cpu, seg, off, size, s.x.op16, write);
     if (!write)
-        mem_slow_read_block(cpu, la, s.x.mem, size);
+        mem_slow_read_block(cpu, operand(cpu, seg, off, size, s.x.op16, false), s.x.mem, size);
     run(cpu, &s);
-    if (write && s.x.store)
-        mem_slow_write_block(cpu, la, s.x.mem, size);
+    if (write && s.x.store) /* a store that an unmasked exception suppresses touches no memory */
+        mem_slow_write_block(cpu, operand(cpu, seg, off, size, s.x.op16, true), s.x.mem, size);
     commit(cpu, &s);
 }

@@ -11,14 +11,19 @@ struct image {
     u32 eip, cs, eflags;
 };
 
+/* The highest first, and of CS 16 bits only, as real chips do: it shows in which fault comes. */
 static struct image pop_image(struct cpu *cpu, struct stack *st, unsigned size, bool iret)
 {
     struct image im = {0};
+    struct stack cs = *st, flags = *st;
 
-    im.eip = stack_pop(cpu, st, size);
-    im.cs = stack_pop(cpu, st, size);
+    cs.sp = stack_sp_add(st, size);
+    flags.sp = stack_sp_add(st, 2 * size);
     if (iret)
-        im.eflags = stack_pop(cpu, st, size);
+        im.eflags = stack_pop(cpu, &flags, size);
+    im.cs = stack_pop(cpu, &cs, 2);
+    im.eip = stack_pop(cpu, st, size);
+    st->sp = stack_sp_add(st, iret ? 2 * size : size);
     return im;
 }
 

@@ -137,7 +137,7 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc) && has_limits(cpu))
         cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
     laddr la = s->base + off;
-    if ((cpu->mode & MODE_ALIGN) && !(size & (size - 1)) && (la & (size - 1)))
+    if ((cpu->mode & MODE_ALIGN) && size <= 8 && !(size & (size - 1)) && (la & (size - 1)))
         cpu_raise_err(cpu, VEC_AC, 0);
     return la;
 }

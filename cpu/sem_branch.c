@@ -31,9 +31,17 @@ void sem_jmp(struct lift *l, const struct insn *in)
     lift_jump(l, relative_target(l, in), in->opsize);
 }
 
-static void push_return(struct lift *l, const struct insn *in)
+/* Pushes the return address, then checks the target: what is pushed stands in memory even if the
+ * target is refused, as real chips leave it. eip: IR_NONE if there is nothing to check. */
+static void push_return(struct lift *l, const struct insn *in, struct irv eip)
 {
-    lift_push(l, in->opsize, ir_pcrel(l->ir, l->next));
+    u32 size = in->opsize;
+    struct mem_ref to = lift_stack(l, ESP, -(s32)size, size, true);
+
+    ir_st(l->ir, to.addr, to.disp, size, ir_pcrel(l->ir, l->next));
+    if (!irv_is(eip, IRV_NONE))
+        lift_check_target(l, eip);
+    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
 }
 
 void sem_call(struct lift *l, const struct insn *in)
@@ -42,30 +50,31 @@ void sem_call(struct lift *l, const struct insn *in)
     struct irv eip;
 
     if (lift_jump_direct(l, target, in->opsize)) {
-        push_return(l, in);
+        push_return(l, in, IR_NONE);
         lift_jump(l, target, in->opsize);
         return;
     }
     eip = lift_jump_eip(l, target, in->opsize);
-    lift_check_target(l, eip);
-    push_return(l, in);
+    push_return(l, in, eip);
     lift_jump_ind(l, eip);
 }
 
-/* The target of an indirect jump, truncated and checked. */
+/* The target of an indirect jump, truncated. */
 static struct irv indirect_target(struct lift *l, const struct insn *in)
 {
     struct irv eip = opnd_read(l, in, 0);
 
     if (in->opsize == 2 && !opnd_is_mem(l, in, 0))
         eip = ir_op1(l->ir, IR_EXT16U, eip);
-    lift_check_target(l, eip);
     return eip;
 }
 
 void sem_jmp_ind(struct lift *l, const struct insn *in)
 {
-    lift_jump_ind(l, indirect_target(l, in));
+    struct irv eip = indirect_target(l, in);
+
+    lift_check_target(l, eip);
+    lift_jump_ind(l, eip);
 }
 
 void sem_call_ind(struct lift *l, const struct insn *in)
@@ -74,7 +83,7 @@ void sem_call_ind(struct lift *l, const struct insn *in)
 
     if (irv_is(eip, IRV_REG) && eip.v == ESP) /* the push changes it */
         eip = ir_copy(l->ir, eip);
-    push_return(l, in);
+    push_return(l, in, eip);
     lift_jump_ind(l, eip);
 }
 
@@ -145,15 +154,18 @@ void sem_jcxz(struct lift *l, const struct insn *in)
     branch_if(l, in, IRC_EQ, counter(l, in, ir_reg(ECX)), IR_NONE);
 }
 
+/* The lower bound is read and compared before the upper one is read. */
 void sem_bound(struct lift *l, const struct insn *in)
 {
     unsigned size = in->opsize;
     enum ir_op ext = size == 2 ? IR_EXT16S : IR_MOV;
-    struct irv ea = lift_ea(l, in), next = ir_lea(l->ir, ea, IR_NONE, 0, size);
+    struct irv index = ir_op1(l->ir, ext, opnd_read(l, in, 0));
+    struct irv off = lift_ea(l, in), next = ir_lea(l->ir, off, IR_NONE, 0, size);
 
     if (l->gen <= ISA_286) /* whose second word may be at offset 0 */
         next = ir_op1(l->ir, IR_EXT16U, next);
-    struct irv lower = ir_op1(l->ir, ext, lift_ld(l, in->seg, ea, size));
+    struct irv lower = ir_op1(l->ir, ext, lift_ld(l, in->seg, off, size));
+    ir_call(l->ir, HELPER_bound, index, lower, ir_const(INT32_MAX), IR_NONE);
     struct irv upper = ir_op1(l->ir, ext, lift_ld(l, in->seg, next, size));
-    ir_call(l->ir, HELPER_bound, ir_op1(l->ir, ext, opnd_read(l, in, 0)), lower, upper, IR_NONE);
+    ir_call(l->ir, HELPER_bound, index, ir_const((u32)INT32_MIN), upper, IR_NONE);
 }

@@ -44,9 +44,19 @@ static enum seg named_segment(const struct lift *l)
     return (enum seg)(l->row->op[0] - OP_ES);
 }
 
+/* With a 32-bit operand too only 16 bits are written (SDM 2, PUSH: all recent processors). */
 void sem_push_seg(struct lift *l, const struct insn *in)
 {
-    lift_push(l, in->opsize, ir_lds(l->ir, selector_field(named_segment(l)), 2));
+    struct irv sel = ir_lds(l->ir, selector_field(named_segment(l)), 2);
+    s32 size = in->opsize;
+
+    if (size == 2) {
+        lift_push(l, 2, sel);
+        return;
+    }
+    struct mem_ref to = lift_stack(l, ESP, -size, 2, true);
+    ir_st(l->ir, to.addr, to.disp, 2, sel);
+    lift_set_sp(l, ir_op2(l->ir, IR_SUB, ir_reg(ESP), ir_const((u32)size)));
 }
 
 /* Only the selector is read, whatever the operand size pops. */
@@ -54,7 +64,7 @@ void sem_pop_seg(struct lift *l, const struct insn *in)
 {
     enum seg seg = named_segment(l);
 
-    struct irv changed = load_seg(l, seg, lift_pop(l, in->opsize));
+    struct irv changed = load_seg(l, seg, lift_pop(l, 2));
     lift_pop_commit(l, in->opsize);
     leave(l, seg, changed);
 }
@@ -119,11 +129,17 @@ void sem_verw(struct lift *l, const struct insn *in)
     ir_call(l->ir, HELPER_verify, opnd_read(l, in, 0), ir_const(1), IR_NONE, IR_NONE);
 }
 
+/* Memory is read as by a load, and written only if the RPL rises. */
 void sem_arpl(struct lift *l, const struct insn *in)
 {
     struct ir *ir = l->ir;
     struct irv src = opnd_read(l, in, 1);
-    struct irv dst = opnd_read_rmw(l, in, 0);
+
+    if (opnd_is_mem(l, in, 0)) {
+        ir_call(ir, HELPER_arpl, ir_const(in->seg), lift_ea(l, in), src, IR_NONE);
+        return;
+    }
+    struct irv dst = opnd_read(l, in, 0);
     struct irv rpl = ir_op2(ir, IR_AND, dst, ir_const(3));
     struct irv want = ir_op2(ir, IR_AND, src, ir_const(3));
     struct irv raised = ir_op2(ir, IR_OR, ir_op2(ir, IR_AND, dst, ir_const(~3u)), want);

@@ -63,12 +63,8 @@ void sem_pusha(struct lift *l, const struct insn *in)
     lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, (u32)(-8 * size)));
 }
 
-static size_t scratch_field(unsigned i)
-{
-    return offsetof(struct cpu, scratch) + i * sizeof(u32);
-}
-
-/* All loads come before the first register is written; the values wait in cpu.scratch. */
+/* Each register is written as it is popped, as real chips do: a fault leaves ESP alone, which is
+ * enough to start over. */
 void sem_popa(struct lift *l, const struct insn *in)
 {
     unsigned size = in->opsize;
@@ -76,12 +72,9 @@ void sem_popa(struct lift *l, const struct insn *in)
     for (unsigned i = 0; i < GPR_COUNT; i++) {
         unsigned reg = EDI - i;
         if (reg != ESP)
-            ir_sts(l->ir, scratch_field(reg), 4, stack_load(l, ESP, (s32)(i * size), size));
+            lift_set_gpr(l, reg, size, stack_load(l, ESP, (s32)(i * size), size));
     }
     lift_pop_commit(l, 8 * size);
-    for (unsigned reg = EAX; reg <= EDI; reg++)
-        if (reg != ESP)
-            lift_set_gpr(l, reg, size, ir_lds(l->ir, scratch_field(reg), 4));
 }
 
 /* SDM volume 2, ENTER. Nested frames are left to a helper. */

@@ -116,8 +116,8 @@ void sem_cmps(struct lift *l, const struct insn *in)
         repeat(l, in, HELPER_rep_cmps, size);
         return;
     }
+    b = load_dest(l, in, size); /* first, as real chips do */
     a = load_source(l, in, size);
-    b = load_dest(l, in, size);
     ir_flags(l->ir, FK_CMP, size, a, b, IR_NONE);
     advance(l, in, ESI, size);
     advance(l, in, EDI, size);

@@ -454,9 +454,11 @@ void sem_vec_maskmov(struct lift *l, const struct insn *in)
         return;
     if (mmx)
         leave_mmx(l);
-    l->mode &= ~(u32)MODE_ALIGN; /* bytes are stored */
+    l->mode &= ~(u32)MODE_ALIGN;
     la = lift_linear(l, in->seg, off, n, true);
     l->mode = mode;
+    if (mode & MODE_ALIGN)
+        ir_call(l->ir, HELPER_align_check, la, ir_const(8), IR_NONE, IR_NONE);
     ir_call(l->ir, HELPER_maskmov, la, ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
             ir_const((u32)(mmx ? mmx_offset(mask) : xmm_offset(mask))), ir_const(n));
 }
@@ -510,7 +512,16 @@ void sem_fence(struct lift *l, const struct insn *in)
 }
 
 /* There is no cache; the access checks are those of a load (SDM 2, CLFLUSH). */
+/* As a load, but for an execute-only code segment, which it may name (SDM 2, CLFLUSH). */
 void sem_clflush(struct lift *l, const struct insn *in)
 {
-    opnd_read(l, in, 0);
+    if (in->seg != SEG_CS || !(l->mode & MODE_PROT)) {
+        opnd_read(l, in, 0);
+        return;
+    }
+    struct irv off = lift_ea(l, in);
+    size_t base = offsetof(struct cpu, seg[SEG_CS].base);
+
+    ir_call(l->ir, HELPER_check_eip, off, IR_NONE, IR_NONE, IR_NONE);
+    ir_ld(l->ir, IR_LD, ir_op2(l->ir, IR_ADD, off, ir_lds(l->ir, base, 4)), 0, 1);
 }

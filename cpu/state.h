@@ -184,8 +184,8 @@ struct jump_cache_entry {
 };
 
 /* What entries depend on besides the mapping is a number in bits of jump_tag that exec TLB entries
- * have free. */
-enum { JUMP_TAG_SHIFT = 3, JUMP_TAG_COUNT = 512 };
+ * have free. It is never 0, so that no EIP matches an empty entry. */
+enum { JUMP_TAG_SHIFT = 3, JUMP_TAG_COUNT = 511 };
 
 static inline u32 jump_cache_index(u32 eip)
 {

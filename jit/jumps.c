@@ -34,7 +34,7 @@ void jump_cache_clear(struct jit *jit)
 static void set_mode(struct jit *jit, u32 n)
 {
     jit->jump_mode = n;
-    jit->cpu->jump_tag = (u64)n << JUMP_TAG_SHIFT;
+    jit->cpu->jump_tag = (u64)(n + 1) << JUMP_TAG_SHIFT;
 }
 
 void jump_cache_mode(struct jit *jit)

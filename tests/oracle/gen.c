@@ -1,458 +1,507 @@
-/* Random trials: a form from the instruction table, random operands biased to edge values, random
- * harmless prefixes, and registers bent so that memory operands land in the data pages. */
-#include "tests/oracle/oracle.h"
+/* Makes random trials: one instruction of a random form, or a sequence of two to six with registers
+ * and flags flowing between them and short branches forward; any segments, flags and floating-point
+ * state; and the registers and memory that particular instructions need to go somewhere. */
+#include "tests/oracle/encode.h"
 
+#include "base/check.h"
 #include "cpu/flags.h"
 
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
+#include <stdlib.h>
 #include <string.h>
 
-/* Not for user mode, or not comparable with a process of the host. */
-static const char *const excluded[] = {
-    "sysenter", "sysexit", "cpuid", "rdtsc",   "rdpmc",   "iret",    "popf",  "pushf",
-    "hlt",      "int",     "int1",  "in",      "out",     "ins",     "outs",  "lcall",
-    "ljmp",     "retf",    "les",   "lds",     "lss",     "lfs",     "lgs",   "sgdt",
-    "sidt",     "sldt",    "str",   "smsw",    "verr",    "verw",    "lar",   "lsl",
-    "wait",     "clflush", "cli",   "sti",     "ud0",     "ud1",     "arpl",  "fxsave",
-    "fxrstor",  "rcpps",   "rcpss", "rsqrtps", "rsqrtss", "monitor", "mwait", "rdtscp",
+/* What an instruction needs beyond its operands. */
+enum special {
+    SP_NONE,
+    SP_STRING,
+    SP_XLAT,
+    SP_MASKMOV,
+    SP_POP,
+    SP_RET,
+    SP_RETF,
+    SP_IRET,
+    SP_ENTER,
+    SP_LEAVE,
+    SP_SELECTOR, /* loads one from its operand */
+    SP_POP_SEG,
+    SP_FAR, /* far pointer in memory */
+    SP_INDIRECT,
+    SP_LDMXCSR,
+    SP_FXRSTOR,
+    SP_FRSTOR,
+    SP_POPF,
 };
 
-/* Flags left undefined (SDM volume 2). Shift and rotate counts decide for themselves, below. */
 static const struct {
     const char *name;
-    u32 undefined;
-} undefined_flags[] = {
-    {"and", FLAG_AF},
-    {"or", FLAG_AF},
-    {"xor", FLAG_AF},
-    {"test", FLAG_AF},
-    {"mul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF},
-    {"imul", FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF},
-    {"div", FLAGS_ARITH},
-    {"idiv", FLAGS_ARITH},
-    {"aaa", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF},
-    {"aas", FLAG_OF | FLAG_SF | FLAG_ZF | FLAG_PF},
-    {"daa", FLAG_OF},
-    {"das", FLAG_OF},
-    {"aam", FLAG_OF | FLAG_AF | FLAG_CF},
-    {"aad", FLAG_OF | FLAG_AF | FLAG_CF},
-    {"bsf", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"bsr", FLAG_CF | FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"bt", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"bts", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"btr", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"btc", FLAG_OF | FLAG_SF | FLAG_AF | FLAG_PF},
-    {"shl", FLAG_AF},
-    {"shr", FLAG_AF},
-    {"sar", FLAG_AF},
-    {"sal", FLAG_AF},
-    {"shld", FLAG_AF},
-    {"shrd", FLAG_AF},
+    u8 special;
+} specials[] = {
+    {"xlatb", SP_XLAT},      {"maskmovq", SP_MASKMOV}, {"maskmovdqu", SP_MASKMOV},
+    {"pop", SP_POP},         {"popa", SP_POP},         {"ret", SP_RET},
+    {"retf", SP_RETF},       {"iret", SP_IRET},        {"enter", SP_ENTER},
+    {"leave", SP_LEAVE},     {"verr", SP_SELECTOR},    {"verw", SP_SELECTOR},
+    {"lar", SP_SELECTOR},    {"lsl", SP_SELECTOR},     {"les", SP_FAR},
+    {"lds", SP_FAR},         {"lss", SP_FAR},          {"lfs", SP_FAR},
+    {"lgs", SP_FAR},         {"lcall", SP_FAR},        {"ljmp", SP_FAR},
+    {"ldmxcsr", SP_LDMXCSR}, {"fxrstor", SP_FXRSTOR},  {"frstor", SP_FRSTOR},
+    {"fldenv", SP_FRSTOR},   {"popf", SP_POPF},
 };
 
-static u64 next(u64 *s)
-{
-    u64 x = *s += 0x9e3779b97f4a7c15ull;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-    return x ^ (x >> 31);
-}
-
-u32 rnd32(u64 *seed)
-{
-    return (u32)next(seed);
-}
-
-static u32 below(u64 *seed, u32 n)
-{
-    return rnd32(seed) % n;
-}
-
-static u32 edge(u64 *seed)
-{
-    static const u32 values[] = {0,          1,          2,          3,          0x7f,   0x80,
-                                 0xff,       0x100,      0x7fff,     0x8000,     0xffff, 0x10000,
-                                 0x7fffffff, 0x80000000, 0x80000001, 0xfffffffe, ~0u,    31,
-                                 32,         33,         8,          9,          16,     17};
-    switch (below(seed, 4)) {
-    case 0: return values[below(seed, ARRAY_LEN(values))];
-    case 1: return 1u << below(seed, 32);
-    case 2:
-        return values[below(seed, ARRAY_LEN(values))] << 16 |
-               values[below(seed, ARRAY_LEN(values))];
-    default: return rnd32(seed);
-    }
-}
-
-/* ISA_BIT()s of what the host's CPU has: all generations, and the extensions that CPUID reports. */
-static u64 host_isas(void)
-{
-    static const struct {
-        u32 leaf, bit;
-        u8 reg; /* EAX to EDX */
-        u8 isa;
-    } rows[] = {
-        {1, 23, 3, ISA_MMX},
-        {1, 24, 3, ISA_FXSR},
-        {1, 25, 3, ISA_SSE},
-        {1, 25, 3, ISA_MMXEXT},
-        {1, 26, 3, ISA_SSE2},
-        {1, 19, 3, ISA_CLFLUSH},
-        {1, 0, 2, ISA_SSE3},
-        {1, 9, 2, ISA_SSSE3},
-        {1, 19, 2, ISA_SSE41},
-        {1, 20, 2, ISA_SSE42},
-        {1, 23, 2, ISA_POPCNT},
-        {1, 22, 2, ISA_MOVBE},
-        {1, 25, 2, ISA_AES},
-        {1, 1, 2, ISA_PCLMUL},
-        {7, 29, 1, ISA_SHA},
-        {0x80000001, 31, 3, ISA_3DNOW},
-        {0x80000001, 30, 3, ISA_3DNOWEXT},
-    };
-    static u64 isas;
-
-    if (isas)
-        return isas;
-    isas = (ISA_BIT(ISA_GENERATIONS) - 1) | ISA_BIT(ISA_PREFETCHW);
-#if defined(__x86_64__)
-    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
-        unsigned r[4];
-        if (__get_cpuid_count(rows[i].leaf, 0, r, r + 1, r + 2, r + 3) &&
-            (r[rows[i].reg] >> rows[i].bit & 1))
-            isas |= ISA_BIT(rows[i].isa);
-    }
-#endif
-    return isas;
-}
-
-/* A quadword of edges for one of: bytes, integers, float32, float64. */
-static u64 edge_quad(u64 *seed)
-{
-    static const u64 f64[] = {0,
-                              1ull << 63,
-                              1,
-                              0x0010000000000000,
-                              0x3ff0000000000000,
-                              0xbff0000000000001,
-                              0x7fefffffffffffff,
-                              0x7ff0000000000000,
-                              0xfff8000000000000,
-                              0x7ff4000000000001,
-                              0x41dfffffffc00000,
-                              0xc1e0000000000000,
-                              0x3fe0000000000000,
-                              0x3690000000000000,
-                              0x000fffffffffffff,
-                              0x4330000000000001};
-    static const u32 f32[] = {0,          0x80000000, 1,          0x00800000, 0x3f800000,
-                              0xbf800001, 0x7f7fffff, 0x7f800000, 0xffc00000, 0x7fa00001,
-                              0x4f000000, 0xcf000000, 0x3f000000, 0x007fffff};
-    switch (below(seed, 5)) {
-    case 0: return f64[below(seed, ARRAY_LEN(f64))];
-    case 1: return (u64)f32[below(seed, ARRAY_LEN(f32))] << 32 | f32[below(seed, ARRAY_LEN(f32))];
-    case 2: return (u64)edge(seed) << 32 | edge(seed);
-    case 3: return (u64)(0x3fe00000 + below(seed, 0x300000)) << 32 | rnd32(seed);
-    default: return next(seed);
-    }
-}
-
-/* Any x87, MMX and SSE state; exceptions mostly masked, pending ones rare. */
-static void make_fx(u8 *fx, u64 *seed)
-{
-    u16 fcw = 0x37f, fsw = (u16)(below(seed, 8) << 11);
-    u32 mxcsr = 0x1f80 | below(seed, 4) << 13 | (below(seed, 4) ? 0 : 0x8000) |
-                (below(seed, 4) ? 0 : 0x40) | (below(seed, 4) ? 0 : below(seed, 64));
-    memset(fx, 0, 512);
-    if (!below(seed, 4))
-        mxcsr &= ~(below(seed, 64) << 7);
-    if (!below(seed, 32)) {
-        fcw = 0x340;
-        fsw |= (u16)below(seed, 64);
-    }
-    memcpy(fx, &fcw, 2);
-    memcpy(fx + 2, &fsw, 2);
-    fx[4] = (u8)rnd32(seed);
-    memcpy(fx + 24, &mxcsr, 4);
-    for (unsigned i = 0; i < 8; i++) {
-        u64 q[3] = {edge_quad(seed), edge_quad(seed), edge_quad(seed)};
-        u16 se = (u16)rnd32(seed);
-        memcpy(fx + 32 + 16 * i, q, 8);
-        memcpy(fx + 40 + 16 * i, &se, 2);
-        memcpy(fx + 160 + 16 * i, q + 1, 16);
-    }
-}
-
-static bool is_excluded(const struct insn_row *row)
-{
-    if (row->isa == ISA_FPU || !(host_isas() >> row->isa & 1) || (row->attr & IA_PRIV))
-        return true;
-    for (unsigned i = 0; i < ARRAY_LEN(excluded); i++)
-        if (!strcmp(row->name, excluded[i]))
-            return true;
-    for (unsigned i = 0; i < 3; i++) /* segment registers: loads depend on the descriptor tables */
-        if (row->op[i] == OP_Sw || (row->op[i] >= OP_ES && row->op[i] <= OP_GS) ||
-            row->op[i] == OP_Ap || row->op[i] == OP_Mp)
-            return true;
-    return false;
-}
-
-static bool has_op(const struct insn_row *row, u8 from, u8 to)
-{
-    for (unsigned i = 0; i < 3; i++)
-        if (row->op[i] >= from && row->op[i] <= to)
-            return true;
-    return false;
-}
-
-static u32 data_target(u64 *seed)
-{
-    /* mostly within a page, sometimes over its edge */
-    u32 middle = DATA_BASE + PAGE_SIZE;
-    return below(seed, 8) ? DATA_BASE + 0x200 + below(seed, DATA_SIZE - 0x400)
-                          : middle - 8 + below(seed, 12);
-}
-
-struct encoder {
-    struct trial *t;
-    u64 *seed;
-    bool opsize16;
-    bool mem;
-    bool aligned; /* memory operands on a multiple of 16 */
-    u32 target;   /* of the memory operand */
+struct gen {
+    const struct forms *forms;
+    struct decoder *decoder;
+    u8 *special; /* by form */
 };
 
-static void put(struct encoder *e, u32 v, unsigned size)
+static u8 special_of(const struct form *form)
 {
-    for (unsigned i = 0; i < size; i++)
-        e->t->bytes[e->t->len++] = (u8)(v >> (8 * i));
+    const struct insn_row *row = &insn_table[form->row];
+    if (row->attr & IA_STRING)
+        return SP_STRING;
+    if (!strcmp(row->name, "mov") && row->op[0] == OP_Sw)
+        return SP_SELECTOR;
+    if (!strcmp(row->name, "pop") && row->op[0] >= OP_ES && row->op[0] <= OP_GS)
+        return SP_POP_SEG;
+    if (row->map == MAP_1B && row->opcode == 0xff && (row->reg == 2 || row->reg == 4))
+        return SP_INDIRECT;
+    for (unsigned i = 0; i < ARRAY_LEN(specials); i++)
+        if (!strcmp(specials[i].name, form->name))
+            return specials[i].special;
+    return SP_NONE;
 }
 
-/* A ModRM memory operand that reaches the data pages, bending base registers where there is no
- * disp32. */
-static bool put_memory(struct encoder *e, unsigned reg)
+struct gen *gen_new(const struct forms *forms, struct decoder *d)
 {
-    u32 *gpr = e->t->in.gpr;
-    unsigned mod = below(e->seed, 3), rm = below(e->seed, 8);
-    unsigned base = rm, index = 4, scale = 0;
-    bool sib = rm == 4;
-    if (sib) {
-        scale = below(e->seed, 4);
-        index = below(e->seed, 8);
-        base = below(e->seed, 8);
-    }
-    bool no_base = mod == 0 && base == 5;
-    u32 addr = index != 4 ? gpr[index] << scale : 0;
-    u32 disp = 0;
-    e->target = data_target(e->seed);
-    if (e->aligned)
-        e->target &= ~15u;
-    if (mod == 1)
-        disp = (u32)(s8)edge(e->seed);
-    if (no_base || mod == 2) {
-        disp = e->target - addr - (no_base ? 0 : gpr[base]);
-    } else {
-        if (base == ESP || base == index)
-            return false;
-        gpr[base] = e->target - addr - disp;
-    }
-    put(e, mod << 6 | reg << 3 | rm, 1);
-    if (sib)
-        put(e, scale << 6 | index << 3 | base, 1);
-    if (mod == 2 || no_base)
-        put(e, disp, 4);
-    else if (mod == 1)
-        put(e, disp, 1);
-    return true;
+    struct gen *g = calloc(1, sizeof(*g));
+    CHECK(g, "out of memory");
+    g->forms = forms;
+    g->decoder = d;
+    g->special = calloc(forms->len, 1);
+    CHECK(g->special, "out of memory");
+    for (unsigned i = 0; i < forms->len; i++)
+        g->special[i] = special_of(&forms->form[i]);
+    return g;
 }
 
-static bool put_modrm(struct encoder *e, const struct insn_row *row)
+void gen_free(struct gen *g)
 {
-    u64 *seed = e->seed;
-    unsigned reg = row->reg >= 0 ? (unsigned)row->reg & 7 : below(seed, 8);
-    bool can_mem = insn_row_takes_mem(row), can_reg = insn_row_takes_reg(row);
-    e->mem = can_mem && (!can_reg || below(seed, 2));
-    if (!e->mem) {
-        put(e, 0xc0 | reg << 3 | below(seed, 8), 1);
-        return true;
-    }
-    /* Bit strings reach far: keep the bit offset small, and its register out of the address. */
-    if (row->op[1] == OP_Gv && row->name[0] == 'b' && row->name[1] == 't') {
-        if (reg == ESP)
-            return false;
-        u32 old = e->t->in.gpr[reg];
-        e->t->in.gpr[reg] = (u32)((s32)(old << 21) >> 21);
-        u32 kept = e->t->in.gpr[reg];
-        return put_memory(e, reg) && e->t->in.gpr[reg] == kept;
-    }
-    return put_memory(e, reg);
+    free(g->special);
+    free(g);
 }
 
-static void put_prefixes(struct encoder *e, const struct insn_row *row)
+/* -- the state a trial starts from -- */
+
+static u16 data_segment(u64 *seed, bool writable)
 {
-    u64 *seed = e->seed;
-    bool branch = has_op(row, OP_Jb, OP_Jz) || (row->attr & IA_END);
-    if (row->mand != MP_ANY) {
-        static const u8 bytes[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
-        e->aligned = below(seed, 8);
-        if (has_op(row, OP_Ev, OP_Ev) && below(seed, 3) == 0) { /* POPCNT, CRC32 */
-            put(e, 0x66, 1);
-            e->opsize16 = true;
-        }
-        if (bytes[row->mand])
-            put(e, bytes[row->mand], 1);
-    } else if (!branch && below(seed, 3) == 0) {
-        put(e, 0x66, 1);
-        e->opsize16 = true;
-    }
-    if (below(seed, row->mand == MP_ANY ? 12 : 64) == 0)
-        put(e, 0xf0, 1);
-    if ((row->attr & IA_STRING) ? below(seed, 2) : row->map == MAP_1B && below(seed, 16) == 0)
-        put(e, below(seed, 2) ? 0xf3 : 0xf2, 1);
-    if (below(seed, 8) == 0) {
-        static const u8 segs[] = {0x26, 0x2e, 0x36, 0x3e};
-        put(e, segs[below(seed, 4)], 1);
-    }
+    u16 sel;
+    const struct test_seg *s;
+    do {
+        sel = TEST_SEL(below(seed, test_segs_len));
+        s = test_seg_of(sel);
+    } while (s->absent ||
+             (writable ? s->contents > 1 || s->no_write : s->contents > 1 && s->no_write));
+    return sel;
 }
 
-static void put_opcode(struct encoder *e, const struct insn_row *row)
+static u16 code_segment(u64 *seed)
 {
-    static const u8 escapes[][2] = {[MAP_0F] = {0x0f},
-                                    [MAP_0F38] = {0x0f, 0x38},
-                                    [MAP_0F3A] = {0x0f, 0x3a},
-                                    [MAP_3DNOW] = {0x0f, 0x0f}};
-    if (row->map != MAP_1B)
-        put(e, 0x0f, 1);
-    if (row->map > MAP_0F)
-        put(e, escapes[row->map][1], 1);
-    if (row->map == MAP_3DNOW) /* its opcode comes last */
+    const struct test_seg *s;
+    u16 sel;
+    do {
+        sel = TEST_SEL(below(seed, test_segs_len));
+        s = test_seg_of(sel);
+    } while (s->absent || s->contents < 2);
+    return sel;
+}
+
+static void make_segments(struct trial *t, u64 *seed)
+{
+    u16 *seg = t->in.seg;
+    bool ldt = host_has_ldt();
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        seg[i] = SEL_DATA;
+    seg[SEG_CS] = SEL_CODE32;
+    seg[SEG_FS] = seg[SEG_GS] = 0;
+    if (!ldt)
         return;
-    put(e, row->opcode + (has_op(row, OP_Zb, OP_Zv) ? below(e->seed, 8) : 0), 1);
-}
-
-static void put_immediates(struct encoder *e, const struct insn_row *row)
-{
-    if (row->map == MAP_3DNOW) {
-        put(e, row->opcode, 1);
-        return;
+    if (one_in(seed, 6))
+        seg[SEG_CS] = code_segment(seed);
+    if (one_in(seed, 10))
+        seg[SEG_SS] = data_segment(seed, true);
+    bool small = !test_seg_code32(seg[SEG_CS]);
+    if (one_in(seed, small ? 2 : 5)) {
+        seg[SEG_DS] = small ? TEST_SEL(2) : data_segment(seed, false);
+        seg[SEG_ES] = data_segment(seed, false);
     }
-    for (unsigned i = 0; i < 3; i++) {
-        switch (row->op[i]) {
-        case OP_Ib:
-        case OP_sIb: put(e, edge(e->seed), 1); break;
-        case OP_Iw: put(e, edge(e->seed), 2); break;
-        case OP_Iz: put(e, edge(e->seed), e->opsize16 ? 2 : 4); break;
-        case OP_Jb: put(e, 0x20 + below(e->seed, 0x50), 1); break;
-        case OP_Jz: put(e, 0x20 + below(e->seed, 0x500), e->opsize16 ? 2 : 4); break;
-        case OP_Ob:
-        case OP_Ov: put(e, data_target(e->seed), 4); break;
-        default: break;
-        }
+    if (one_in(seed, 4)) {
+        seg[SEG_FS] = data_segment(seed, false);
+        seg[SEG_GS] = TEST_SEL(2);
     }
 }
 
-/* Registers and memory that particular instructions need to stay in the arena. */
-static void bend(struct encoder *e, const struct insn_row *row)
+static void make_registers(struct trial *t, u64 *seed)
 {
-    u32 *gpr = e->t->in.gpr;
-    u8 *data = e->t->in.data;
-    u32 code = CODE_PAGE + below(e->seed, 0x700);
-    if (row->attr & IA_STRING) {
-        gpr[ESI] = data_target(e->seed);
-        gpr[EDI] = data_target(e->seed);
-        gpr[ECX] = below(e->seed, 40);
-    }
-    if (!strncmp(row->name, "maskmov", 7))
-        gpr[EDI] = data_target(e->seed);
-    if (!strcmp(row->name, "ldmxcsr"))
-        memset(data + (e->target - DATA_BASE) + 2, 0, below(e->seed, 8) ? 2 : 1);
-    if (!strcmp(row->name, "xlatb"))
-        gpr[EBX] = data_target(e->seed) - (gpr[EAX] & 0xff);
-    if (!strcmp(row->name, "ret"))
-        memcpy(data + (gpr[ESP] - DATA_BASE), &code, 4);
-    if (!strcmp(row->name, "enter")) { /* bounded frame, so that the stack stays in the arena */
-        e->t->bytes[e->t->len - 3] &= 0x7f;
-        e->t->bytes[e->t->len - 2] = 0;
-    }
-}
-
-/* JMP and CALL through a register or memory: lead to the code page. */
-static bool bend_indirect(struct encoder *e, const struct insn_row *row, unsigned modrm_at)
-{
-    u32 *gpr = e->t->in.gpr;
-    u32 code = CODE_PAGE + below(e->seed, 0x700);
-    bool indirect = row->map == MAP_1B && row->opcode == 0xff && (row->reg == 2 || row->reg == 4);
-    if (!indirect)
-        return true;
-    if (e->mem) {
-        memcpy(e->t->in.data + (e->target - DATA_BASE), &code, 4);
-        return true;
-    }
-    unsigned rm = e->t->bytes[modrm_at] & 7;
-    if (rm == ESP)
-        return false;
-    gpr[rm] = code;
-    return true;
-}
-
-static u32 undefined_of(const struct trial *t, const struct insn_row *row)
-{
-    u32 undefined = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(undefined_flags); i++)
-        if (!strcmp(undefined_flags[i].name, row->name))
-            undefined |= undefined_flags[i].undefined;
-    bool shift = row->map == MAP_1B &&
-                 (row->opcode == 0xc0 || row->opcode == 0xc1 || (row->opcode & 0xfc) == 0xd0);
-    bool doubled = !strcmp(row->name, "shld") || !strcmp(row->name, "shrd");
-    if (!shift && !doubled)
-        return undefined;
-    bool by_cl = row->op[1] == OP_CL || row->op[2] == OP_CL;
-    bool by_one = row->op[1] == OP_1;
-    u32 count = (by_one ? 1 : by_cl ? t->in.gpr[ECX] : t->bytes[t->len - 1]) & 31;
-    if (count != 1)
-        undefined |= FLAG_OF;
-    if (count == 0)
-        undefined &= ~(u32)(FLAG_OF | FLAG_AF);
-    bool byte = row->op[0] == OP_Eb, word = row->op[0] == OP_Ev && memchr(t->bytes, 0x66, 4);
-    if (!strncmp(row->name, "s", 1) && count >= (byte ? 8u : word ? 16u : 32u))
-        undefined |= FLAG_CF; /* SHL, SHR: undefined from the operand's size on */
-    if (doubled && word && count > 16)
-        undefined |= FLAGS_ARITH;
-    return undefined;
-}
-
-bool trial_make(struct trial *t, u64 *seed)
-{
-    const struct insn_row *row = &insn_table[below(seed, insn_table_len)];
-    struct encoder e = {.t = t, .seed = seed};
-    if (is_excluded(row))
-        return false;
-    t->row = row;
-    t->len = 0;
+    u32 *gpr = t->in.gpr;
+    u16 ss = t->in.seg[SEG_SS];
     for (unsigned i = 0; i < 8; i++)
-        t->in.gpr[i] = edge(seed);
-    t->in.gpr[ESP] = DATA_BASE + 0x800 + below(seed, 0x1000);
-    if (below(seed, 4))
-        t->in.gpr[EBP] = DATA_BASE + 0x800 + below(seed, 0x1000);
-    if (!strcmp(row->name, "leave") || !strcmp(row->name, "enter"))
-        t->in.gpr[EBP] = DATA_BASE + 0x800 + below(seed, 0x1000);
-    make_fx(t->in.fx, seed);
-    t->in.eflags = rnd32(seed) & (FLAGS_ARITH | (below(seed, 2) ? FLAG_DF : 0));
-    for (unsigned i = 0; i < DATA_SIZE; i += 4) {
-        u32 v = below(seed, 4) ? rnd32(seed) : edge(seed);
-        memcpy(t->in.data + i, &v, 4);
+        gpr[i] = edge(seed);
+    u32 top = DATA_BASE + 0x400 + below(seed, 0x1800);
+    if (one_in(seed, 16) && host_is_intel())
+        top = DATA_BASE + below(seed, 4) * PAGE_SIZE + below(seed, 16) - 8;
+    gpr[ESP] = top - test_seg_base(ss);
+    if (!one_in(seed, 4))
+        gpr[EBP] = gpr[ESP] + below(seed, 0x100);
+    t->in.eflags = rnd32(seed) & FLAGS_ARITH;
+    if (one_in(seed, 4))
+        t->in.eflags |= FLAG_DF;
+    if (one_in(seed, 12) && host_is_intel())
+        t->in.eflags |= FLAG_AC;
+    if (one_in(seed, 32))
+        t->in.eflags |= FLAG_NT | FLAG_ID;
+}
+
+/* Where the code stands: mostly in the middle of its page, sometimes at its end or that of the
+ * segment. Called when its length is known. */
+static void place_code(struct trial *t, u64 *seed)
+{
+    const struct test_seg *s = test_seg_of(t->in.seg[SEG_CS]);
+    u32 at = CODE_AT, end = CODE_PAGE + PAGE_SIZE;
+    bool limited = s && !s->pages && s->base + s->limit < end;
+    bool decodes = true; /* bytes past the 15th are fetched too before an instruction is refused */
+    for (unsigned i = 0; i < t->ninsns; i++)
+        decodes &= t->decodes[i];
+    if (decodes && one_in(seed, 64) && host_is_intel()) {
+        if (limited && one_in(seed, 2))
+            end = s->base + s->limit + 1;
+        at = end - 1 - below(seed, trial_len(t));
+        t->plain_end = true;
     }
-    put_prefixes(&e, row);
-    put_opcode(&e, row);
-    unsigned modrm_at = t->len;
-    if (insn_row_has_modrm(row) && !put_modrm(&e, row))
+    t->in.eip = at - (s ? s->base : 0);
+    for (unsigned i = 0; i < SEG_COUNT;
+         i++) { /* no far jump where it can be read: guests have HLT */
+        const struct test_seg *data = test_seg_of(t->in.seg[i]);
+        t->plain_end |= data && data->contents >= 2 && data->base;
+    }
+}
+
+/* -- one instruction's needs -- */
+
+static u32 linear_sp(const struct trial *t)
+{
+    const struct test_seg *s = test_seg_of(t->in.seg[SEG_SS]);
+    u32 sp = t->in.gpr[ESP];
+    return (s ? s->base : 0) + (s && !s->use32 ? sp & 0xffff : sp);
+}
+
+static void put_value(u8 *p, unsigned *n, u32 v, unsigned size)
+{
+    memcpy(p + *n, &v, size);
+    *n += size;
+}
+
+static u32 random_eflags(struct encoder *e)
+{
+    u32 v = rnd32(e->seed) & (FLAGS_ARITH | FLAG_DF);
+    if (one_in(e->seed, 4))
+        v = rnd32(e->seed) & ~(u32)FLAG_TF;
+    if (one_in(e->seed, 8))
+        v |= FLAG_TF;
+    return v;
+}
+
+/* A far pointer, and above it on the stack what IRET pops. */
+static void patch_far(struct encoder *e, u32 at, unsigned size, bool eflags)
+{
+    u8 bytes[12];
+    unsigned n = 0;
+    u16 sel = pick_selector(e, SEG_CS);
+    if (eflags && one_in(e->seed, 2))
+        sel = e->t->in.seg[SEG_CS];
+    put_value(bytes, &n, one_in(e->seed, 8) ? rnd32(e->seed) : pick_code(e, sel), size);
+    put_value(bytes, &n, sel, eflags || size == 2 ? size : 4);
+    if (eflags)
+        put_value(bytes, &n, random_eflags(e), size);
+    add_patch(e->t, at, bytes, n);
+}
+
+static void patch_u32(struct trial *t, u32 at, u32 v)
+{
+    add_patch(t, at, &v, 4);
+}
+
+static void bend_string(struct encoder *e)
+{
+    static const u32 counts[] = {0, 1, 2, 3, 7, 40, 300, 70000, ~0u};
+    u32 *gpr = e->t->in.gpr;
+    enum seg source = e->seg != SEG_NONE ? (enum seg)e->seg : SEG_DS;
+    gpr[ESI] = pick_target(e, source, false) - test_seg_base(e->t->in.seg[source]);
+    gpr[EDI] = pick_target(e, SEG_ES, false) - test_seg_base(e->t->in.seg[SEG_ES]);
+    if (!e->addr32 && one_in(e->seed, 2)) {
+        gpr[ESI] |= rnd32(e->seed) << 16;
+        gpr[EDI] |= rnd32(e->seed) << 16;
+    }
+    gpr[ECX] = one_in(e->seed, 3) ? counts[below(e->seed, ARRAY_LEN(counts))] : below(e->seed, 40);
+    u8 fill[16];
+    memset(fill, one_in(e->seed, 2) ? (u8)gpr[EAX] : 0, sizeof(fill)); /* runs of equal ones */
+    add_patch(e->t, gpr[ESI] + test_seg_base(e->t->in.seg[source]) - 8, fill, sizeof(fill));
+    add_patch(e->t, gpr[EDI] + test_seg_base(e->t->in.seg[SEG_ES]) - 8, fill, sizeof(fill));
+}
+
+static void bend_selector(struct encoder *e, const struct insn *in)
+{
+    u16 sel = pick_selector(e, insn_reg(in) == SEG_SS ? SEG_SS : SEG_DS);
+    if (e->mem)
+        add_patch(e->t, e->target, &sel, 2);
+    else
+        e->t->in.gpr[insn_rm(in)] = (edge(e->seed) & 0xffff0000) | sel;
+}
+
+static void bend_fxrstor(struct encoder *e)
+{
+    u8 image[512] __attribute__((aligned(16)));
+    edge_fx(e->seed, image);
+    if (one_in(e->seed, 6))
+        edge_bytes(e->seed, image + 24, 4);
+    e->t->npatches = 0;
+    e->t->npatch_bytes = 0;
+    add_patch(e->t, e->target, image, sizeof(image));
+}
+
+static void bend_frstor(struct encoder *e)
+{
+    u8 image[108];
+    for (unsigned i = 0; i + 10 <= sizeof(image); i += 10)
+        edge_bytes(e->seed, image + i, 10);
+    for (unsigned i = 0; i < 14; i += 2) /* mostly masked, nothing pending */
+        if (!one_in(e->seed, 4)) {
+            u16 word = i == 0 ? 0x37f : (u16)(rnd32(e->seed) & 0x7f00);
+            memcpy(image + (e->op32 ? 2 * i : i), &word, 2);
+        }
+    add_patch(e->t, e->target, image, sizeof(image));
+}
+
+static void bend_indirect(struct encoder *e, const struct insn *in)
+{
+    u32 code = one_in(e->seed, 8) ? rnd32(e->seed) : pick_code(e, e->t->in.seg[SEG_CS]);
+    if (e->mem)
+        patch_u32(e->t, e->target, code);
+    else if (insn_rm(in) != ESP)
+        e->t->in.gpr[insn_rm(in)] = code;
+}
+
+static void bend_enter(struct encoder *e) /* mostly a bounded frame and level */
+{
+    u8 *imm = e->t->code + e->len - 3;
+    if (one_in(e->seed, 16))
+        return;
+    imm[1] = 0;
+    imm[0] &= 0x7f;
+}
+
+/* Registers and memory for the instruction at hand; those of the first one of the trial only. */
+static void bend(struct encoder *e, const struct insn *in, u8 special)
+{
+    struct trial *t = e->t;
+    u32 *gpr = t->in.gpr;
+    unsigned size = e->op32 ? 4 : 2;
+    u8 operand[32];
+    if (e->mem) {
+        edge_bytes(e->seed, operand, sizeof(operand));
+        add_patch(t, e->target, operand, sizeof(operand));
+    }
+    switch (special) {
+    case SP_STRING: bend_string(e); break;
+    case SP_XLAT: gpr[EBX] = pick_target(e, SEG_DS, false) - (gpr[EAX] & 0xff); break;
+    case SP_MASKMOV:
+        gpr[EDI] = (DATA_BASE + 0x100 + below(e->seed, 0xe00)) -
+                   test_seg_base(t->in.seg[e->seg != SEG_NONE ? e->seg : SEG_DS]);
+        break;
+    case SP_RET: patch_u32(t, linear_sp(t), pick_code(e, t->in.seg[SEG_CS])); break;
+    case SP_RETF: patch_far(e, linear_sp(t), size, false); break;
+    case SP_IRET: patch_far(e, linear_sp(t), size, true); break;
+    case SP_POPF: patch_u32(t, linear_sp(t), random_eflags(e)); break;
+    case SP_POP_SEG: patch_u32(t, linear_sp(t), pick_selector(e, SEG_DS)); break;
+    case SP_ENTER: bend_enter(e); break;
+    case SP_SELECTOR: bend_selector(e, in); break;
+    case SP_FAR: patch_far(e, e->target, size, false); break;
+    case SP_INDIRECT: bend_indirect(e, in); break;
+    case SP_LDMXCSR:
+        patch_u32(t, e->target, rnd32(e->seed) & (one_in(e->seed, 8) ? ~0u : 0xffff));
+        break;
+    case SP_FXRSTOR: bend_fxrstor(e); break;
+    case SP_FRSTOR: bend_frstor(e); break;
+    default: break;
+    }
+}
+
+/* -- putting it together -- */
+
+/* Encodings that mean nothing to the guest, or something else, but name an instruction of newer
+ * hosts: by map, opcode and the prefix that selects it. */
+static bool host_newer(const struct trial *t, unsigned i)
+{
+    if (t->decodes[i] && insn_row_of(&t->insn[i])->mand != MP_ANY)
         return false;
-    put_immediates(&e, row);
-    bend(&e, row);
-    if (!bend_indirect(&e, row, modrm_at))
+    static const struct {
+        u8 map, opcode, prefix;
+    } newer[] = {{MAP_0F, 0xbc, 0xf3}, {MAP_0F, 0xbd, 0xf3}, {MAP_0F, 0xb8, 0xf3},
+                 {MAP_0F, 0xae, 0x66}, {MAP_0F, 0xae, 0xf2}, {MAP_0F, 0xae, 0xf3},
+                 {MAP_0F, 0xc7, 0x66}, {MAP_0F, 0xc7, 0xf3}, {MAP_0F, 0xc7, 0xf2},
+                 {MAP_0F, 0x01, 0xf3}, {MAP_0F, 0x01, 0xf2}, {MAP_0F, 0x1e, 0xf3}};
+    const u8 *p = t->code + t->start[i], *end = t->code + t->start[i + 1];
+    u8 seen[3] = {0};
+    for (; p < end && *p != 0x0f; p++) {
+        seen[0] |= *p == 0x66;
+        seen[1] |= *p == 0xf2;
+        seen[2] |= *p == 0xf3;
+    }
+    if (end - p < 2)
         return false;
-    t->undefined = undefined_of(t, row);
-    return t->len <= 15;
+    for (unsigned k = 0; k < ARRAY_LEN(newer); k++)
+        if (newer[k].opcode == p[1] && newer[k].map == MAP_0F &&
+            seen[newer[k].prefix == 0x66 ? 0 : newer[k].prefix - 0xf1])
+            return true;
+    return false;
+}
+
+/* Must it be the last of a sequence: because it changes segments, may end the sequence for good,
+ * or leaves something that is not compared? */
+static bool is_last(const struct trial *t, unsigned i)
+{
+    const struct insn *in = &t->insn[i];
+    if (!t->decodes[i])
+        return true;
+    const struct insn_row *row = insn_row_of(in);
+    bool branch = row_has(row, OP_Jb, OP_Jz);
+    return ((row->attr & IA_END) && !branch) || (undefined_state(in) & ~(u32)IGN_ORDER) ||
+           !strcmp(row->name, "popf");
+}
+
+static bool too_late(const struct trial *t, unsigned i, u32 dirty)
+{
+    const struct insn *in = &t->insn[i];
+    if (t->decodes[i] && !strncmp(insn_row_of(in)->name, "maskmov", 7))
+        return true; /* with a mask of zeros page faults depend on the implementation */
+    return t->decodes[i] &&
+           ((flags_read_by(in) & dirty) || (i > 0 && (undefined_state(in) & IGN_POINTERS)));
+}
+
+/* Branches of a sequence lead over one or more of the instructions behind them. */
+static void aim_branches(struct gen *g, struct trial *t, u64 *seed)
+{
+    for (unsigned i = 0; i < t->ninsns; i++) {
+        const struct insn_row *row = insn_row_of(&t->insn[i]);
+        if (!t->decodes[i] || !row_has(row, OP_Jb, OP_Jz))
+            continue;
+        unsigned to = i + 1 + below(seed, t->ninsns - i);
+        u32 disp = (u32)(t->start[to] - t->start[i + 1]);
+        unsigned size = row->op[0] == OP_Jb ? 1 : t->insn[i].opsize;
+        memcpy(t->code + t->start[i + 1] - size, &disp, size);
+        trial_decode(t, i, g->decoder);
+    }
+}
+
+static const struct form *draw(struct gen *g, u64 *seed, const char *only, unsigned *at)
+{
+    *at = below(seed, g->forms->len);
+    const struct form *form = &g->forms->form[*at];
+    const struct insn_row *row = &insn_table[form->row];
+    bool push_seg = row_has(row, OP_ES, OP_GS); /* 16 bits or 32, as the processor likes */
+    if (form->skip || (only && strcmp(only, form->name)) || (push_seg && !host_is_intel()))
+        return NULL;
+    return form;
+}
+
+/* Appends one instruction; false: it came to nothing. */
+static bool append(struct gen *g, struct encoder *e, unsigned form_index)
+{
+    struct trial *t = e->t;
+    unsigned i = t->ninsns;
+    e->at = t->start[i];
+    if (!encode(e))
+        return false;
+    t->start[i + 1] = (u8)e->len;
+    t->ninsns = i + 1;
+    trial_decode(t, i, g->decoder);
+    bool far_store = g->special[form_index] == SP_MASKMOV && !e->addr32; /* see too_late() */
+    if (host_newer(t, i) || far_store) {
+        t->ninsns = i;
+        return false;
+    }
+    const struct insn *in = &t->insn[i];
+    if (t->decodes[i] && insn_row_of(in) == e->row && e->first)
+        bend(e, in, g->special[form_index]);
+    if (g->special[form_index] ==
+        SP_IRET) /* #GP on a host in long mode, a task switch in the guest */
+        t->in.eflags &= ~(u32)FLAG_NT;
+    if (g->special[form_index] == SP_POPF || g->special[form_index] == SP_IRET)
+        t->plain_end = true;
+    return true;
+}
+
+static bool uses_fx(const struct insn_row *row)
+{
+    return row->isa >= ISA_FPU && row->isa != ISA_SEP;
+}
+
+bool gen_trial(struct gen *g, struct trial *t, u64 seed, const char *only)
+{
+    unsigned at;
+    const struct form *form = draw(g, &seed, only, &at);
+    if (!form)
+        return false;
+    bool sequence = one_in(&seed, 4);
+    unsigned want = sequence ? 2 + below(&seed, MAX_INSNS - 1) : 1;
+    t->ninsns = t->npatches = t->npatch_bytes = 0;
+    t->start[0] = 0;
+    t->plain_end = false;
+    make_segments(t, &seed);
+    make_registers(t, &seed);
+    if (sequence || uses_fx(&insn_table[form->row]))
+        edge_fx(&seed, t->in.fx);
+    else
+        plain_fx(t->in.fx);
+    struct encoder e = {.t = t,
+                        .seed = &seed,
+                        .form = form,
+                        .first = true,
+                        .code32 = test_seg_code32(t->in.seg[SEG_CS]),
+                        .keep = {sequence ? (u8)(EBX + below(&seed, 2) * 2) : GPR_NONE,
+                                 sequence ? (u8)(ESI + below(&seed, 2)) : GPR_NONE},
+                        .next_code = sequence ? 1 : 0};
+    if (!append(g, &e, at))
+        return false;
+    u32 dirty = t->decodes[0] ? undefined_flags(&t->insn[0], t->in.gpr) : 0;
+    bool branched = row_has(insn_row_of(&t->insn[0]), OP_Jb, OP_Jz);
+    e.first = false;
+    for (unsigned tries = 0; t->ninsns < want && tries < 20 && !is_last(t, t->ninsns - 1);
+         tries++) {
+        e.form = draw(g, &seed, NULL, &at);
+        unsigned i = t->ninsns;
+        if (!e.form || !append(g, &e, at))
+            continue;
+        if (too_late(t, i, dirty) || (t->plain_end && i > 0 && is_last(t, i) && dirty)) {
+            t->ninsns = i;
+            continue;
+        }
+        if (!t->decodes[i])
+            continue;
+        branched |= row_has(insn_row_of(&t->insn[i]), OP_Jb, OP_Jz);
+        if (!branched)
+            dirty &= ~flags_defined_by(&t->insn[i]);
+        dirty |= undefined_flags(&t->insn[i], NULL);
+    }
+    if (t->ninsns > 1)
+        aim_branches(g, t, &seed);
+    const struct test_seg *ss = test_seg_of(t->in.seg[SEG_SS]);
+    if (ss && !ss->use32) /* what the host's IRET leaves there */
+        t->in.gpr[ESP] = STACK16_HIGH << 16 | (t->in.gpr[ESP] & 0xffff);
+    place_code(t, &seed);
+    undefined_set(t);
+    return true;
+}
+
+void trial_decode(struct trial *t, unsigned i, struct decoder *d)
+{
+    t->decodes[i] = decode(d, t->code + t->start[i], (unsigned)(t->start[i + 1] - t->start[i]),
+                           test_seg_code32(t->in.seg[SEG_CS]), &t->insn[i]) == DECODE_OK;
 }

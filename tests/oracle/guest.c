@@ -1,11 +1,10 @@
-/* Runs a trial on one of Orrery's back ends: a CPU in flat 32-bit user mode without an IDT, so that
- * the first fault becomes a triple fault whose record tells vector, error code and EIP and leaves
- * the state as it was. */
+/* Runs a trial on one of Orrery's back ends: a CPU in user mode under PAE paging with the host's
+ * segments, LDT and pages, but without an IDT, so that the first fault becomes a triple fault whose
+ * record tells vector, error code, CR2 and EIP and leaves the state as it was. */
 #include "tests/oracle/oracle.h"
 
 #include "base/check.h"
 #include "cpu/cpuid.h"
-#include "cpu/decode.h"
 #include "cpu/seg.h"
 #include "cpu/state.h"
 #include "cpu/x87_ops.h"
@@ -16,12 +15,21 @@
 #include <string.h>
 
 #define GUEST_RAM (16u << 20)
+/* Tables at these physical addresses, and the descriptors at that linear one: no trial draws it. */
+#define PDPT_AT 0x800000u
+#define PD_AT   0x801000u /* four of them */
+#define PT_AT   0x805000u /* of the arena */
+#define PT2_AT  0x806000u /* of the descriptors */
+#define DESC_AT 0x807000u
+#define DESC_LA 0x9a3c7000u
+#define LDT_OFF 0x800u
 
 struct guest {
     struct phys *phys;
     struct cpu *cpu;
     struct jit *jit;
     struct cpu_model model;
+    unsigned runs;
 };
 
 static u32 no_in(void *opaque, u16 port, unsigned size)
@@ -45,7 +53,74 @@ static int no_intack(void *opaque)
     return 0;
 }
 
-struct guest *guest_new(const char *accel)
+static void put64(struct guest *g, u32 pa, u64 v)
+{
+    memcpy(phys_ram(g->phys) + pa, &v, 8);
+}
+
+static void make_pages(struct guest *g)
+{
+    const u64 p = 1, w = 2, u = 4, nx = 1ull << 63;
+    for (unsigned i = 0; i < 4; i++)
+        put64(g, PDPT_AT + 8 * i, (PD_AT + i * PAGE_SIZE) | p);
+    put64(g, PD_AT + 8 * (ARENA_BASE >> 21), PT_AT | p | w | u);
+    put64(g, PD_AT + 8 * (DESC_LA >> 21), PT2_AT | p | w);
+    put64(g, PT2_AT + 8 * (DESC_LA >> 12 & 511), DESC_AT | p | w);
+    for (unsigned i = 0; i < ARENA_PAGES; i++) {
+        const u64 bits[] = {[PAGE_NONE] = 0,
+                            [PAGE_CODE] = p | u,
+                            [PAGE_RW] = p | w | u | nx,
+                            [PAGE_RO] = p | u | nx};
+        u32 pa = ARENA_BASE + i * PAGE_SIZE;
+        if (bits[arena_map[i]])
+            put64(g, PT_AT + 8 * (pa >> 12 & 511), pa | bits[arena_map[i]]);
+    }
+}
+
+/* As Linux lays them out: kernel code and data, 32-bit user code, user data, 64-bit user code. */
+static void make_descriptors(struct guest *g)
+{
+    static const u64 gdt[] = {0,
+                              0x00cf9b000000ffff,
+                              0x00af9b000000ffff,
+                              0x00cf93000000ffff,
+                              0x00cffb000000ffff,
+                              0x00cff3000000ffff,
+                              0x00affb000000ffff};
+    for (unsigned i = 0; i < ARRAY_LEN(gdt); i++)
+        put64(g, DESC_AT + 8 * i, gdt[i]);
+    put64(g, DESC_AT + 8 * 15, 0x0040f50000000000); /* whose limit is the CPU's number */
+    for (unsigned i = 0; i < test_segs_len; i++)
+        put64(g, DESC_AT + LDT_OFF + 8 * i, test_seg_desc(&test_segs[i]));
+}
+
+static void set_tables(struct cpu *cpu)
+{
+    cpu->cr0 |= CR0_PE | CR0_NE | CR0_PG | CR0_WP | CR0_AM;
+    cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE;
+    cpu->cr3 = PDPT_AT;
+    cpu->msr.efer = EFER_NXE;
+    cpu->mmu.cr0 = cpu->cr0;
+    cpu->mmu.cr3 = cpu->cr3;
+    cpu->mmu.cr4 = cpu->cr4;
+    cpu->mmu.nxe = true;
+    CHECK(mmu_load_pdptes(&cpu->mmu), "page directory pointers");
+    mmu_flush(&cpu->mmu);
+    cpu->gdtr.base = DESC_LA;
+    cpu->gdtr.limit = 127;
+    cpu->ldtr = (struct segment){.sel = 0x50,
+                                 .attr = SA_P | SYS_LDT,
+                                 .base = DESC_LA + LDT_OFF,
+                                 .limit = 8 * test_segs_len - 1};
+    cpu->tr = (struct segment){.sel = 0x40, .attr = SA_P | SYS_TSS32_BUSY}; /* no I/O map */
+    cpu->idtr.base = 0;
+    cpu->idtr.limit = 0;
+    cpu->cpl = 3;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        cpu->seg[i].sel = UINT16_MAX; /* none of a trial's: load_segment() loads what changes */
+}
+
+struct guest *guest_new(const char *accel, struct decoder *d)
 {
     const struct cpu_pins pins = {.in = no_in, .out = no_out, .intack = no_intack};
     const struct jit_config config = {.backend = backend_find(accel), .cache_bytes = 8u << 20};
@@ -56,89 +131,123 @@ struct guest *guest_new(const char *accel)
     CHECK(g, "out of memory");
     g->phys = phys_new(GUEST_RAM);
     g->cpu = cpu_new(g->phys, &pins);
-    g->model = *cpu_model_default(); /* every form there is; gen.c asks what the host has */
+    g->model = *cpu_model_default(); /* every form there is; the generator asks what the host has */
+    g->model.isa = ISA_GENERATIONS - 1;
     g->model.features = ~0ull;
     cpu_set_model(g->cpu, &g->model);
-    g->cpu->decoder = decoder_new();
+    g->cpu->decoder = d;
     g->jit = jit_new(g->cpu, &config, &why);
     CHECK(g->jit, "%s", why);
     cpu_reset(g->cpu);
     memset(phys_ram(g->phys) + CODE_PAGE, 0xf4, PAGE_SIZE);
+    memcpy(guest_data(g), background(), DATA_SIZE);
+    make_pages(g);
+    make_descriptors(g);
+    set_tables(g->cpu);
     return g;
 }
 
 void guest_free(struct guest *g)
 {
     jit_free(g->jit);
-    decoder_free(g->cpu->decoder);
     cpu_free(g->cpu);
     phys_free(g->phys);
     free(g);
 }
 
-static void set_user_flat(struct cpu *cpu)
+u8 *guest_data(struct guest *g)
 {
-    for (unsigned s = 0; s < SEG_COUNT; s++) {
-        struct segment *seg = &cpu->seg[s];
-        seg->sel = s == SEG_CS ? 0x23 : 0x2b;
-        seg->base = 0;
-        seg->limit = UINT32_MAX;
-        seg->attr = (u16)(SA_P | SA_S | SA_DPL | SA_DB | SA_G | SA_RW | SA_ACCESSED |
-                          (s == SEG_CS ? SA_CODE : 0));
-        seg_update_cache(seg);
+    return phys_ram(g->phys) + DATA_BASE;
+}
+
+static void load_segment(struct guest *g, enum seg seg, u16 sel)
+{
+    struct segment *s = &g->cpu->seg[seg];
+    struct desc d;
+    u32 at = DESC_AT + (sel & 4 ? LDT_OFF : 0) + (sel & ~7u);
+    if (s->sel == sel)
+        return;
+    memcpy(&d, phys_ram(g->phys) + at, sizeof(d));
+    if (sel_null(sel))
+        seg_null(s, sel);
+    else
+        seg_from_desc(s, sel, d);
+}
+
+static void load(struct guest *g, const struct trial *t)
+{
+    struct cpu *cpu = g->cpu;
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        load_segment(g, (enum seg)s, t->in.seg[s]);
+    x87_fxrstor(&cpu->fpu, t->in.fx);
+    memcpy(&cpu->mxcsr, t->in.fx + 24, 4);
+    memcpy(cpu->xmm, t->in.fx + 160, sizeof(cpu->xmm));
+    memcpy(cpu->gpr, t->in.gpr, sizeof(cpu->gpr));
+    cpu->eip = t->in.eip;
+    cpu->cr2 = 0;
+    cpu_set_eflags(cpu, 0x202 | t->in.eflags);
+    cpu->events = 0;
+    cpu_update_mode(cpu);
+}
+
+/* INT3, INT 3, INTO, INT1 and the trap flag met the missing IDT; on the host they trapped. A trap's
+ * EIP is that of the next instruction. */
+static void undo_missing_idt(const struct trial *t, struct trial_state *out)
+{
+    static const struct {
+        u32 error, vector;
+    } traps[] = {{3 * 8 + 2, 3}, {4 * 8 + 2, 4}, {1 * 8 + 2 + 1, 1}};
+    for (unsigned i = 0; i < ARRAY_LEN(traps); i++) {
+        if (out->vector != VEC_GP || out->error != traps[i].error)
+            continue;
+        out->vector = traps[i].vector;
+        out->error = 0;
+        for (unsigned k = 0; k < t->ninsns; k++) {
+            const char *name = insn_row_of(&t->insn[k])->name;
+            if (t->decodes[k] && !strncmp(name, "int", 3) && out->eip == t->in.eip + t->start[k]) {
+                out->eip += t->insn[k].len;
+                break;
+            }
+        }
     }
-    cpu->cr0 |= CR0_PE | CR0_NE;
-    cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->cpl = 3;
-    cpu->idtr.base = 0;
-    cpu->idtr.limit = 0;
 }
 
-static void load_fx(struct cpu *cpu, const u8 *fx)
+static void save(struct guest *g, const struct trial *t, const struct fault_record *first,
+                 struct trial_state *out)
 {
-    x87_fxrstor(&cpu->fpu, fx);
-    memcpy(&cpu->mxcsr, fx + 24, 4);
-    memcpy(cpu->xmm, fx + 160, sizeof(cpu->xmm));
-}
-
-static void save_fx(const struct cpu *cpu, u8 *fx)
-{
-    x87_fxsave(&cpu->fpu, fx);
-    memcpy(fx + 24, &cpu->mxcsr, 4);
-    memcpy(fx + 160, cpu->xmm, sizeof(cpu->xmm));
+    struct cpu *cpu = g->cpu;
+    memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+    x87_fxsave(&cpu->fpu, out->fx);
+    memcpy(out->fx + 24, &cpu->mxcsr, 4);
+    memcpy(out->fx + 160, cpu->xmm, sizeof(cpu->xmm));
+    for (unsigned s = 0; s < SEG_COUNT; s++)
+        out->seg[s] = cpu->seg[s].sel;
+    out->eflags = cpu_eflags(cpu);
+    out->eip = first->eip;
+    out->vector = first->vector;
+    out->error = first->has_error ? first->error : 0;
+    out->cr2 = first->vector == VEC_PF ? first->cr2 : 0;
+    undo_missing_idt(t, out);
 }
 
 void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
 {
     struct cpu *cpu = g->cpu;
-    phys_dma_write(g->phys, DATA_BASE, t->in.data, DATA_SIZE);
-    phys_dma_write(g->phys, CODE_AT, t->bytes, t->len);
-    set_user_flat(cpu);
-    load_fx(cpu, t->in.fx);
-    memcpy(cpu->gpr, t->in.gpr, sizeof(cpu->gpr));
-    cpu->eip = CODE_AT;
-    cpu_set_eflags(cpu, 0x202 | t->in.eflags);
-    cpu->events = 0;
-    cpu_update_mode(cpu);
+    unsigned len = trial_len(t), off = trial_code_at(t) - CODE_PAGE;
+    u8 hlt[MAX_CODE];
+    if (off + len > PAGE_SIZE)
+        len = PAGE_SIZE - off;
+    if (++g->runs % 8 == 0) /* time passes, so that code lines cool down and are translated */
+        cpu->icount_end += 1u << 24;
+    if (g->runs % 256 == 0) /* the blocks of all HLTs that trials have ended at */
+        jit_flush(g->jit);
+    trial_fill(t, guest_data(g));
+    phys_dma_write(g->phys, CODE_PAGE + off, t->code, len);
+    load(g, t);
     u32 before = cpu->history_next;
     jit_run(g->jit, cpu_icount(cpu) + 1000000);
     CHECK(cpu->events & EV_TRIPLE, "the trial did not end");
-    const struct fault_record *first = &cpu->history[before % ARRAY_LEN(cpu->history)];
-    memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
-    save_fx(cpu, out->fx);
-    out->eflags = cpu_eflags(cpu);
-    out->eip = first->eip;
-    out->vector = first->vector;
-    out->error = first->has_error ? first->error : 0;
-    if (out->vector == VEC_GP && (out->error == 3 * 8 + 2 || out->error == 4 * 8 + 2)) {
-        /* INT3 and INTO met the missing IDT: on the host they trapped */
-        out->vector = out->error >> 3;
-        out->error = 0;
-        out->eip = CODE_AT + t->len;
-    }
-    memcpy(out->data, phys_ram(g->phys) + DATA_BASE, DATA_SIZE);
-    u8 hlt[16];
-    memset(hlt, 0xf4, sizeof(hlt));
-    phys_dma_write(g->phys, CODE_AT, hlt, sizeof(hlt));
+    save(g, t, &cpu->history[before % ARRAY_LEN(cpu->history)], out);
+    memset(hlt, 0xf4, len);
+    phys_dma_write(g->phys, CODE_PAGE + off, hlt, len);
 }

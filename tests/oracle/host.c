@@ -1,6 +1,10 @@
-/* Runs a trial on the host's CPU: enters 32-bit code by IRETQ with the user code segment for 32-bit
- * processes (0x23 on Linux) and comes back through the signal that every trial ends with, on an
- * alternate stack. */
+/* Runs a trial on the host's CPU: loads segments, enters the trial's code segment by IRETQ, and
+ * comes back by a far jump to a stub in low memory, or, after a fault, through the signal on an
+ * alternate stack. The trial may leave anything in any register, FS included, so both ways back are
+ * assembly that puts the thread's own state back first.
+ *
+ * State passes through a page at a fixed low address (IO) that all code can reach absolutely;
+ * code is written through a second mapping, as the trial cannot write it. */
 #define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
 
@@ -9,116 +13,339 @@
 
 #if defined(__x86_64__) && defined(__linux__)
 
+#include <asm/ldt.h>
+#include <cpuid.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
+#include <unistd.h>
 
-#define USER32_CS 0x23
-#define USER_DS   0x2b
-#define FLAGS_IN  0xcd5u /* what a trial may set: CF PF AF ZF SF DF OF */
+#include "cpu/flags.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+
+/* The stub's copy. */
+#define STUB 0x5e3a1000
+/* The page that state passes through. Its upper half is STACK16_HIGH: IRETQ to a 16-bit stack
+ * leaves the upper half of RSP. */
+#define IO 0x6b7df000
+
+/* At IO; the offsets are in the assembly below. */
+struct host_io {
+    u64 saved_rsp; /* 0x00 */
+    u64 fs_base;   /* 0x08 */
+    u64 back;      /* 0x10: host_back */
+    u32 mxcsr;     /* 0x18 */
+    u32 active;    /* 0x1c: a trial runs */
+    u64 iret[5];   /* 0x20: RIP CS RFLAGS RSP SS */
+    u64 pad;       /* 0x48 */
+    u32 gpr[8];    /* 0x50: in and out */
+    u32 seg[6];    /* 0x70: in and out, ES CS SS DS FS GS */
+    u32 eflags;    /* 0x88: out */
+    u32 pad2[5];
+    u64 stack[8];                /* 0xa0: the stub's */
+    u32 vector, error, cr2, eip; /* 0xe0: out */
+    u32 pad3[4];
+    u8 fx[512]; /* 0x100 */
+};
+#define io ((struct host_io *)IO)
 
 static struct {
     u8 *arena;
+    u8 *code; /* the code page, writable */
     u8 signal_stack[65536];
-    u64 saved_rsp;
-    struct trial_state *out;
-    u32 regs[8];
+    bool ldt, intel;
+    bool stopped; /* the trial, by the timer */
 } host;
 
-/* Enters 32-bit code with the registers in host.regs; returns when the signal handler has jumped to
- * host_back. */
-void host_enter(const u32 *regs, u32 eip, u32 eflags, u64 *saved_rsp);
+void host_enter(void);
 void host_back(void);
+void host_stub(void);
+void host_stub_end(void);
+void host_on_signal(void);
+
+#define STR_(x) #x
+#define STR(x)  STR_(x)
+#define AT(off) STR(IO) "+" off
+
+/* clang-format off */
+/* The thread's FS base and flat or null segments again; changes RAX only. */
+#define OWN_SEGMENTS                                                                               \
+    "  mov " AT("0x08") ", %rax\n  wrfsbase %rax\n"                                                \
+    "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
+#define SAVE_SEGMENTS                                                                              \
+    "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT("0x7c") "\n"   \
+    "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT("0x84") "\n"
 
 __asm__(".text\n"
         "host_enter:\n"
-        "  push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
-        "  mov %rsp, (%rcx)\n"
-        "  mov $0x2b, %eax\n mov %eax, %ds\n mov %eax, %es\n"
-        "  push $0x2b\n"
-        "  mov 16(%rdi), %eax\n push %rax\n" /* ESP */
-        "  mov %edx, %eax\n push %rax\n"     /* EFLAGS */
-        "  push $0x23\n"
-        "  mov %esi, %eax\n push %rax\n" /* EIP */
-        "  mov 0(%rdi), %eax\n mov 4(%rdi), %ecx\n mov 8(%rdi), %edx\n mov 12(%rdi), %ebx\n"
-        "  mov 20(%rdi), %ebp\n mov 24(%rdi), %esi\n mov 28(%rdi), %edi\n"
+        "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
+        "  mov %rsp, " AT("0") "\n"
+        "  fxrstor " AT("0x100") "\n"
+        "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
+        "  mov " AT("0x7c") ", %eax\n  mov %eax, %ds\n"
+        "  mov " AT("0x80") ", %eax\n  mov %eax, %fs\n"
+        "  mov " AT("0x84") ", %eax\n  mov %eax, %gs\n"
+        "  mov $" STR(IO) "+0x20, %esp\n"
+        "  mov " AT("0x50") ", %eax\n  mov " AT("0x54") ", %ecx\n"
+        "  mov " AT("0x58") ", %edx\n  mov " AT("0x5c") ", %ebx\n"
+        "  mov " AT("0x64") ", %ebp\n  mov " AT("0x68") ", %esi\n  mov " AT("0x6c") ", %edi\n"
         "  iretq\n"
+        /* the far jump behind the code leads to the copy of this at STUB */
+        "host_stub:\n"
+        "  mov %eax, " AT("0x50") "\n  mov %ecx, " AT("0x54") "\n"
+        "  mov %edx, " AT("0x58") "\n  mov %ebx, " AT("0x5c") "\n"
+        "  mov %esp, " AT("0x60") "\n  mov %ebp, " AT("0x64") "\n"
+        "  mov %esi, " AT("0x68") "\n  mov %edi, " AT("0x6c") "\n"
+        "  mov $" STR(IO) "+0xe0, %esp\n"
+        "  pushfq\n  pop %rax\n  mov %eax, " AT("0x88") "\n"
+        "  push $0x202\n  popfq\n"
+        SAVE_SEGMENTS
+        "  mov %ss, %eax\n  mov %eax, " AT("0x78") "\n"
+        OWN_SEGMENTS
+        "  mov $0x2b, %eax\n  mov %eax, %ss\n"
+        "  fxsave " AT("0x100") "\n"
+        "  fninit\n"
+        "  ldmxcsr " AT("0x18") "\n"
+        "  jmp *" AT("0x10") "\n"
+        "host_stub_end:\n"
+        "host_on_signal:\n"
+        "  push $0x202\n  popfq\n" /* AC is still the trial's */
+        "  cmpl $0, " AT("0x1c") "\n  je 1f\n" /* the timer, between trials */
+        SAVE_SEGMENTS
+        "1:\n"
+        OWN_SEGMENTS
+        "  sub $8, %rsp\n"
+        "  call host_signal\n"
+        "  add $8, %rsp\n"
+        "  test %eax, %eax\n"
+        "  jnz host_back\n"
+        "  ret\n"
         "host_back:\n"
-        "  xor %eax, %eax\n mov %eax, %ds\n mov %eax, %es\n"
-        "  pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
-        "  cld\n"
+        "  mov " AT("0") ", %rsp\n"
+        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
         "  ret\n");
+/* clang-format on */
 
-static void on_signal(int sig, siginfo_t *info, void *context)
+/* Takes the result from the signal's frame; 0: it was not a trial that faulted. */
+__attribute__((used)) int host_signal(int sig, siginfo_t *info, void *context);
+
+__attribute__((no_sanitize("address"))) int host_signal(int sig, siginfo_t *info, void *context)
 {
     static const int order[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX,
                                  REG_RSP, REG_RBP, REG_RSI, REG_RDI};
     ucontext_t *uc = context;
-    greg_t *r = uc->uc_mcontext.gregs;
-    struct trial_state *out = host.out;
+    const greg_t *r = uc->uc_mcontext.gregs;
     (void)info;
-    if ((u16)r[REG_CSGSFS] != USER32_CS) { /* a bug of ours, not a trial's end */
-        signal(sig, SIG_DFL);
-        return;
+    if (!io->active) {
+        if (sig != SIGPROF)
+            signal(sig, SIG_DFL);
+        return 0;
     }
+    host.stopped = sig == SIGPROF;
     for (unsigned i = 0; i < 8; i++)
-        out->gpr[i] = (u32)r[order[i]];
-    out->eip = (u32)r[REG_RIP];
-    out->eflags = (u32)r[REG_EFL];
-    out->vector = (u32)r[REG_TRAPNO];
-    out->error = (u32)r[REG_ERR];
-    memcpy(out->fx, uc->uc_mcontext.fpregs, sizeof(out->fx));
-    uc->uc_mcontext.fpregs->cwd = 0x37f; /* the rest of this program runs with the usual state */
-    uc->uc_mcontext.fpregs->swd = 0;
-    uc->uc_mcontext.fpregs->ftw = 0;
-    uc->uc_mcontext.fpregs->mxcsr = 0x1f80;
-    r[REG_RIP] = (greg_t)(uintptr_t)host_back;
-    r[REG_RSP] = (greg_t)host.saved_rsp;
-    r[REG_EFL] = 0x202;
-    u64 cs_ss = (u64)r[REG_CSGSFS];
-    cs_ss = (cs_ss & ~0xffffull) | 0x33;
-    cs_ss = (cs_ss & 0x0000ffffffffffffull) | (u64)USER_DS << 48;
-    r[REG_CSGSFS] = (greg_t)cs_ss;
+        io->gpr[i] = (u32)r[order[i]];
+    io->eip = (u32)r[REG_RIP];
+    io->eflags = (u32)r[REG_EFL];
+    io->vector = (u32)r[REG_TRAPNO];
+    io->error = (u32)r[REG_ERR];
+    io->cr2 = (u32)r[REG_CR2];
+    io->seg[SEG_CS] = (u16)r[REG_CSGSFS];
+    io->seg[SEG_SS] = (u16)((u64)r[REG_CSGSFS] >> 48);
+    memcpy(io->fx, uc->uc_mcontext.fpregs, sizeof(io->fx));
+    return 1;
+}
+
+static bool map_arena(void)
+{
+    int fd = memfd_create("oracle", 0);
+    if (fd < 0 || ftruncate(fd, ARENA_PAGES * PAGE_SIZE) < 0)
+        return false;
+    host.arena = (u8 *)(uintptr_t)ARENA_BASE;
+    for (unsigned i = 0; i < ARENA_PAGES; i++) {
+        static const int prot[] = {[PAGE_CODE] = PROT_READ | PROT_EXEC,
+                                   [PAGE_RW] = PROT_READ | PROT_WRITE,
+                                   [PAGE_RO] = PROT_READ};
+        void *want = host.arena + i * PAGE_SIZE;
+        if (arena_map[i] != PAGE_NONE && mmap(want, PAGE_SIZE, prot[arena_map[i]],
+                                              MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd,
+                                              (off_t)(i * PAGE_SIZE)) != want)
+            return false;
+    }
+    u8 *all = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    close(fd);
+    if (all == MAP_FAILED)
+        return false;
+    host.code = all + (CODE_PAGE - ARENA_BASE);
+    memset(host.code, 0xf4, PAGE_SIZE);
+    memcpy(all + (DATA_RO - ARENA_BASE), background() + (DATA_RO - DATA_BASE), PAGE_SIZE);
+    return true;
+}
+
+static bool map_page(u32 at, int prot)
+{
+    void *want = (void *)(uintptr_t)at;
+    return mmap(want, PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
+           want;
+}
+
+static bool map_annex(void)
+{
+    size_t len = (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub);
+    if (!map_page(STUB, PROT_READ | PROT_WRITE | PROT_EXEC) ||
+        !map_page(IO, PROT_READ | PROT_WRITE))
+        return false;
+    memcpy((void *)(uintptr_t)STUB, (const void *)(uintptr_t)host_stub, len);
+    __asm__ volatile("rdfsbase %0" : "=r"(io->fs_base));
+    io->back = (u64)(uintptr_t)host_back;
+    io->mxcsr = 0x1f80;
+    return true;
+}
+
+static void make_ldt(void)
+{
+    host.ldt = true;
+    for (unsigned i = 0; i < test_segs_len; i++) {
+        const struct test_seg *s = &test_segs[i];
+        struct user_desc d = {.entry_number = i,
+                              .base_addr = s->base,
+                              .limit = s->limit,
+                              .seg_32bit = s->use32,
+                              .contents = s->contents,
+                              .read_exec_only = s->no_write,
+                              .limit_in_pages = s->pages,
+                              .seg_not_present = s->absent};
+        if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
+            host.ldt = false;
+    }
+    if (!host.ldt)
+        printf("oracle: no modify_ldt() here: flat segments and 32-bit code only\n");
 }
 
 bool host_start(char *why, size_t size)
 {
-    host.arena = mmap((void *)(uintptr_t)ARENA_BASE, ARENA_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    if (host.arena != (void *)(uintptr_t)ARENA_BASE) {
-        snprintf(why, size, "the arena's address is taken");
+#ifdef SANITIZED
+    snprintf(why, size, "the sanitizer has memory where trials expect none");
+    return false;
+#endif
+    if (!(getauxval(AT_HWCAP2) & 2)) {
+        snprintf(why, size, "the host does not let processes set the FS base");
         return false;
     }
-    memset(host.arena, 0xf4, PAGE_SIZE);
+    if (!map_arena() || !map_annex()) {
+        snprintf(why, size, "the arena's addresses are taken");
+        return false;
+    }
+    unsigned a, b = 0, c, d;
+    host.intel = __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
+    if (host.intel)
+        make_ldt();
+    else
+        printf("oracle: not a processor by Intel: nothing at the edges\n");
     stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
     sigaltstack(&ss, NULL);
-    struct sigaction sa = {.sa_sigaction = on_signal,
-                           .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
+    struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))host_on_signal;
+    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGPROF};
     for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
         sigaction(signals[i], &sa, NULL);
+    /* A trial may jump to itself. The timer ends one now and then that does not. */
+    const struct itimerval second = {{1, 0}, {1, 0}};
+    setitimer(ITIMER_PROF, &second, NULL);
     return true;
 }
 
-void host_run(const struct trial *t, struct trial_state *out)
+bool host_has_ldt(void)
 {
-    u8 *code = host.arena + (CODE_AT - ARENA_BASE);
-    u8 *data = host.arena + (DATA_BASE - ARENA_BASE);
-    memcpy(data, t->in.data, DATA_SIZE);
-    memcpy(code, t->bytes, t->len);
-    memset(code + t->len, 0xf4, 16);
-    host.out = out;
-    memcpy(host.regs, t->in.gpr, sizeof(host.regs));
-    __asm__ volatile("fxrstor %0" ::"m"(t->in.fx));
-    host_enter(host.regs, CODE_AT, 0x202 | (t->in.eflags & FLAGS_IN), &host.saved_rsp);
-    memcpy(out->data, data, DATA_SIZE);
-    memset(code, 0xf4, 16);
+    return host.ldt;
 }
 
-void host_stop(void)
+bool host_is_intel(void)
 {
-    munmap(host.arena, ARENA_SIZE);
+    return host.intel;
+}
+
+u64 host_features(void)
+{
+    static const struct {
+        u32 leaf;
+        u8 reg, bit;
+    } rows[] = {
+#define FEATURE(name, text, leaf, reg, bit, complete) {leaf, reg, bit},
+#include "cpu/features.def"
+#undef FEATURE
+    };
+    u64 has = 0;
+    for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
+        unsigned r[4];
+        if (__get_cpuid_count(rows[i].leaf, 0, r, r + 1, r + 2, r + 3) &&
+            (r[rows[i].reg] >> rows[i].bit & 1))
+            has |= 1ull << i;
+    }
+    return has;
+}
+
+u8 *host_data(void)
+{
+    return host.arena + (DATA_BASE - ARENA_BASE);
+}
+
+/* A far jump to the stub: JMP 33:STUB, with 66 in 16-bit code. */
+static unsigned put_end(const struct trial *t, u8 *p)
+{
+    static const u8 jump[] = {
+        0x66, 0xea, STUB & 0xff, STUB >> 8 & 0xff, STUB >> 16 & 0xff, STUB >> 24, SEL_CODE64, 0};
+    bool code32 = test_seg_code32(t->in.seg[SEG_CS]);
+    memcpy(p, jump + code32, sizeof(jump) - code32);
+    return (unsigned)sizeof(jump) - code32;
+}
+
+bool host_run(const struct trial *t, struct trial_state *out)
+{
+    unsigned len = trial_len(t), off = trial_code_at(t) - CODE_PAGE, end = 0;
+    unsigned fits = PAGE_SIZE - off < len ? PAGE_SIZE - off : len;
+    trial_fill(t, host_data());
+    memcpy(host.code + off, t->code, fits);
+    if (!t->plain_end)
+        end = put_end(t, host.code + off + len);
+    memcpy(io->gpr, t->in.gpr, sizeof(io->gpr));
+    memcpy(io->fx, t->in.fx, sizeof(io->fx));
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        io->seg[i] = t->in.seg[i];
+    io->iret[0] = t->in.eip;
+    io->iret[1] = t->in.seg[SEG_CS];
+    io->iret[2] = 0x202 | t->in.eflags;
+    io->iret[3] = t->in.gpr[ESP];
+    io->iret[4] = t->in.seg[SEG_SS];
+    io->eip = t->in.eip + len; /* the way out by the far jump: as the HLT would fault */
+    io->vector = 13;
+    io->error = 0;
+    host.stopped = false;
+    io->active = 1;
+    host_enter();
+    io->active = 0;
+    memset(host.code + off, 0xf4, fits + end);
+    memcpy(out->gpr, io->gpr, sizeof(out->gpr));
+    memcpy(out->fx, io->fx, sizeof(out->fx));
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        out->seg[i] = (u16)io->seg[i];
+    out->eflags = io->eflags;
+    out->eip = io->eip;
+    out->vector = io->vector;
+    out->error = io->error;
+    out->cr2 = io->vector == 14 ? io->cr2 : 0;
+    return !host.stopped && out->seg[SEG_CS] != SEL_CODE64 && out->eip - IO >= PAGE_SIZE &&
+           out->eip - STUB >= PAGE_SIZE;
 }
 
 #else
@@ -128,13 +355,27 @@ bool host_start(char *why, size_t size)
     snprintf(why, size, "the host is not an x86 under Linux");
     return false;
 }
-void host_run(const struct trial *t, struct trial_state *out)
+bool host_run(const struct trial *t, struct trial_state *out)
 {
     (void)t;
     (void)out;
+    return false;
 }
-void host_stop(void)
+u8 *host_data(void)
 {
+    return NULL;
+}
+u64 host_features(void)
+{
+    return ~0ull;
+}
+bool host_has_ldt(void)
+{
+    return false;
+}
+bool host_is_intel(void)
+{
+    return false;
 }
 
 #endif

@@ -1,154 +1,357 @@
 /* The oracle's loop: draws trials, runs them on the host and on every back end, compares.
- *   oracle [--trials N] [--seconds N] [--seed S] [--only MNEMONIC]
- * Ends with the numbers of trials, forms and mismatches; each mismatch is one line that names the
- * seed of its trial
- * (--seed S --trials 1 repeats it). */
+ *
+ *   oracle [--trials N] [--seconds N] [--seed S] [--jobs N] [--only MNEMONIC]
+ *          [--strict] [--cases FILE] [--coverage FILE] [--forms] [--not-run]
+ *   oracle --case 'LINE'
+ *
+ * Ends with the numbers of trials, forms and mismatches. A mismatch is one line, with the trial in
+ * the text form of case.c, which --case runs again and a file of --cases can hold. --coverage adds
+ * the trials of each form to a file if there was no mismatch; --strict compares flags that the
+ * manual leaves undefined, too; --forms lists all forms, --not-run those that the oracle leaves
+ * out, and why. Exit status: 0, 1 after a mismatch, 77 where there is nothing to compare. */
+#define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
 
-#include "cpu/flags.h"
+#include "base/check.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX_SHOWN 20
+#define MAX_FORMS 4096
+#define MAX_JOBS  64
 
-struct run {
+/* What the jobs share. */
+struct counts {
     u64 trials, mismatches;
-    u64 *by_form; /* trials of each row of insn_table */
-    struct guest *guests[2];
-    const char *names[2];
+    u64 by_form[MAX_FORMS];
+    struct trial last; /* tells what a job died of */
 };
 
-static const char *const regs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+struct options {
+    u64 trials, seconds, seed;
+    unsigned jobs;
+    const char *only, *one_case, *cases, *coverage;
+    bool list, not_run, strict;
+};
 
-/* Control, status and tag word, MXCSR; ST0 to ST7, XMM0 to XMM7. */
-static int differs_fx(const u8 *want, const u8 *got, char *text, size_t size)
+struct run {
+    struct counts *counts; /* of this job */
+    struct forms *forms;
+    struct decoder *decoder;
+    struct gen *gen;
+    struct guest *guests[2];
+    const char *names[2];
+    u64 shown;
+    bool host; /* else the back ends are compared with each other */
+};
+
+/* -- running -- */
+
+static void show(struct run *r, const struct trial *t, const char *name, const char *what)
 {
-    static const struct {
-        const char *name;
-        u16 at, bytes, count;
-    } parts[] = {{"fcw", 0, 2, 1},    {"fsw", 2, 2, 1},  {"tags", 4, 1, 1},
-                 {"mxcsr", 24, 4, 1}, {"st", 32, 10, 8}, {"xmm", 160, 16, 8}};
-    int n = 0;
-    for (unsigned i = 0; i < ARRAY_LEN(parts); i++) {
-        for (unsigned k = 0; k < parts[i].count; k++) {
-            const u8 *a = want + parts[i].at + 16 * k, *b = got + parts[i].at + 16 * k;
-            if (!memcmp(a, b, parts[i].bytes) || n > 200)
-                continue;
-            n += snprintf(text + n, size - (size_t)n, " %s%u ", parts[i].name, k);
-            for (unsigned j = parts[i].bytes; j-- > 0;)
-                n += snprintf(text + n, size - (size_t)n, "%02x", b[j]);
-            n += snprintf(text + n, size - (size_t)n, " want ");
-            for (unsigned j = parts[i].bytes; j-- > 0;)
-                n += snprintf(text + n, size - (size_t)n, "%02x", a[j]);
-        }
-    }
-    return n;
+    static char line[16384];
+    if (r->shown++ >= MAX_SHOWN)
+        return;
+    case_write(t, line, sizeof(line));
+    const char *first = t->decodes[0] ? r->forms->form[form_of(r->forms, &t->insn[0])].name : "ud";
+    printf("MISMATCH %s%s on %s:%s; --case '%s'\n", first, t->ninsns > 1 ? "..." : "", name, what,
+           line);
+    fflush(stdout);
 }
 
-/* What differs, as one line in text; false if nothing does. */
-static bool differs(const struct trial *t, const struct trial_state *want,
-                    const struct trial_state *got, char *text, size_t size)
+static void run_trial(struct run *r, const struct trial *t)
 {
-    u32 mask = (FLAGS_ARITH | FLAG_DF) & ~t->undefined;
-    int n = 0;
-    text[0] = 0;
-    if (want->vector != got->vector || want->error != got->error)
-        n += snprintf(text + n, size - (size_t)n, " fault %u/%x want %u/%x", got->vector,
-                      got->error, want->vector, want->error);
-    if (want->eip != got->eip)
-        n += snprintf(text + n, size - (size_t)n, " eip %x want %x", got->eip, want->eip);
-    for (unsigned i = 0; i < 8; i++)
-        if (want->gpr[i] != got->gpr[i])
-            n += snprintf(text + n, size - (size_t)n, " %s %x want %x", regs[i], got->gpr[i],
-                          want->gpr[i]);
-    if ((want->eflags ^ got->eflags) & mask)
-        n += snprintf(text + n, size - (size_t)n, " eflags %x want %x (mask %x)",
-                      got->eflags & mask, want->eflags & mask, mask);
-    n += differs_fx(want->fx, got->fx, text + n, size - (size_t)n);
-    if (memcmp(want->data, got->data, DATA_SIZE)) {
-        unsigned i = 0;
-        while (want->data[i] == got->data[i])
-            i++;
-        n += snprintf(text + n, size - (size_t)n, " [%x] %02x want %02x", DATA_BASE + i,
-                      got->data[i], want->data[i]);
-    }
-    return n > 0;
-}
-
-static void show(const struct trial *t, u64 seed, const char *backend, const char *what)
-{
-    printf("MISMATCH --seed %" PRIu64 " %s on %s:", seed, t->row->name, backend);
-    for (unsigned i = 0; i < t->len; i++)
-        printf(" %02x", t->bytes[i]);
-    printf(" eflags %x;", t->in.eflags);
-    for (unsigned i = 0; i < 8; i++)
-        printf(" %s=%x", regs[i], t->in.gpr[i]);
-    printf(";%s\n", what);
-}
-
-/* One trial drawn from seed; false if the draw came to nothing. */
-static bool run_trial(struct run *r, u64 seed, const char *only)
-{
-    static struct trial t;
-    static struct trial_state want, got;
-    u64 s = seed;
+    struct trial_state want, got;
     char what[1024];
-    if (!trial_make(&t, &s) || (only && strcmp(only, t.row->name)))
-        return false;
-    host_run(&t, &want);
-    for (unsigned i = 0; i < 2; i++) {
+    unsigned from = r->host ? 0 : 1;
+    r->counts->last = *t;
+    if (r->host && !host_run(t, &want))
+        return;
+    if (!r->host)
+        guest_run(r->guests[0], t, &want);
+    for (unsigned i = from; i < 2; i++) {
         if (!r->guests[i])
             continue;
-        guest_run(r->guests[i], &t, &got);
-        if (differs(&t, &want, &got, what, sizeof(what)) && r->mismatches++ < MAX_SHOWN)
-            show(&t, seed, r->names[i], what);
+        guest_run(r->guests[i], t, &got);
+        const u8 *data = r->host ? host_data() : guest_data(r->guests[0]);
+        if (compare(t, &want, &got, data, guest_data(r->guests[i]), what, sizeof(what))) {
+            r->counts->mismatches++;
+            show(r, t, r->names[i], what);
+        }
     }
-    r->trials++;
-    r->by_form[t.row - insn_table]++;
-    return true;
+    r->counts->trials++;
+    for (unsigned i = 0; i < t->ninsns; i++)
+        if (t->decodes[i])
+            r->counts->by_form[form_of(r->forms, &t->insn[i])]++;
+}
+
+static bool open_run(struct run *r, struct counts *counts)
+{
+    char why[128];
+    *r = (struct run){.counts = counts, .names = {"jit", "interp"}};
+    r->host = host_start(why, sizeof(why));
+    if (!r->host)
+        printf("oracle: only the back ends are compared: %s\n", why);
+    r->decoder = decoder_new();
+    r->forms = forms_new();
+    CHECK(r->decoder && r->forms->len <= MAX_FORMS, "forms");
+    r->gen = gen_new(r->forms, r->decoder);
+    for (unsigned i = 0; i < 2; i++)
+        r->guests[i] = guest_new(r->names[i], r->decoder);
+    return r->host || (r->guests[0] && r->guests[1]);
+}
+
+static void close_run(struct run *r)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (r->guests[i])
+            guest_free(r->guests[i]);
+    gen_free(r->gen);
+    forms_free(r->forms);
+    decoder_free(r->decoder);
+}
+
+static void run_random(struct run *r, const struct options *o, unsigned job)
+{
+    static struct trial t;
+    time_t end = time(NULL) + (time_t)o->seconds;
+    u64 share = o->trials / o->jobs + (job < o->trials % o->jobs);
+    u64 seed = o->seed * 0x9e3779b97f4a7c15ull + job;
+    for (u64 n = 0; o->seconds ? n % 64 || time(NULL) < end : r->counts->trials < share; n++) {
+        if (gen_trial(r->gen, &t, seed, o->only)) {
+            t.undefined &= o->strict || !r->host ? 0 : ~0u;
+            run_trial(r, &t);
+        }
+        seed = rnd64(&seed) * o->jobs + job;
+    }
+}
+
+/* A file of cases: one a line, comments from '#' on. */
+static bool run_cases(struct run *r, const char *path)
+{
+    static struct trial t;
+    static char line[16384];
+    FILE *f = fopen(path, "r");
+    unsigned number = 0;
+    bool good = f;
+    if (!f)
+        printf("oracle: cannot read %s\n", path);
+    while (f && fgets(line, sizeof(line), f)) {
+        number++;
+        line[strcspn(line, "#\n")] = 0;
+        if (!*line)
+            continue;
+        if (case_read(&t, line, r->decoder)) {
+            run_trial(r, &t);
+        } else {
+            printf("%s:%u: not a case\n", path, number);
+            good = false;
+        }
+    }
+    if (f)
+        fclose(f);
+    return good;
+}
+
+/* -- coverage -- */
+
+/* Adds the trials of an earlier file; lines "encoding TAB name TAB trials". */
+static void add_coverage(const struct forms *forms, u64 *by_form, const char *path)
+{
+    char line[256], key[64];
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof(line), f)) {
+        char *count = strrchr(line, '\t');
+        for (unsigned i = 0; count && i < forms->len; i++) {
+            int n =
+                snprintf(key, sizeof(key), "%s\t%s", forms->form[i].encoding, forms->form[i].name);
+            if (count - line == n && !memcmp(line, key, (size_t)n)) {
+                by_form[i] += strtoull(count + 1, NULL, 10);
+                break;
+            }
+        }
+    }
+    if (f)
+        fclose(f);
+}
+
+static bool write_coverage(const struct forms *forms, u64 *by_form, const char *path)
+{
+    add_coverage(forms, by_form, path);
+    FILE *f = fopen(path, "w");
+    if (!f) {
+        printf("oracle: cannot write %s\n", path);
+        return false;
+    }
+    for (unsigned i = 0; i < forms->len; i++)
+        if (by_form[i])
+            fprintf(f, "%s\t%s\t%" PRIu64 "\n", forms->form[i].encoding, forms->form[i].name,
+                    by_form[i]);
+    return fclose(f) == 0;
+}
+
+/* All forms: encoding, name, ISA generation, lifted or helper, privileged or not, why not run. */
+static void list_forms(const struct forms *forms)
+{
+    for (unsigned i = 0; i < forms->len; i++) {
+        const struct form *f = &forms->form[i];
+        const struct insn_row *row = &insn_table[f->row];
+        printf("%s\t%s\t%u\t%s\t%s\t%s\n", f->encoding, f->name, row->isa, form_how(f),
+               row->attr & IA_PRIV ? "privileged" : "", f->skip ? f->skip : "");
+    }
+}
+
+static void list_not_run(const struct forms *forms)
+{
+    for (unsigned i = 0; i < forms->len; i++)
+        if (forms->form[i].skip)
+            printf("not run: %s (%s): %s\n", forms->form[i].name, forms->form[i].encoding,
+                   forms->form[i].skip);
+}
+
+/* -- jobs -- */
+
+/* In a process of its own. */
+static int job(const struct options *o, unsigned number, struct counts *counts)
+{
+    static struct trial t;
+    struct run r;
+    bool good = true;
+    if (!open_run(&r, counts))
+        return 77;
+    if (o->one_case) {
+        good = case_read(&t, o->one_case, r.decoder);
+        if (good)
+            run_trial(&r, &t);
+        else
+            printf("oracle: not a case\n");
+    } else {
+        if (o->cases && number == 0)
+            good = run_cases(&r, o->cases);
+        run_random(&r, o, number);
+    }
+    close_run(&r);
+    return good && !counts->mismatches ? 0 : 1;
+}
+
+static void print_death(int sig, const struct counts *c)
+{
+    static char line[16384];
+    case_write(&c->last, line, sizeof(line));
+    printf("CRASH by signal %d after %" PRIu64 " trials: --case '%s'\n", sig, c->trials, line);
+}
+
+static int run_jobs(const struct options *o, struct counts *counts)
+{
+    int worst = 0, status;
+    pid_t pids[MAX_JOBS];
+    fflush(stdout);
+    for (unsigned i = 0; i < o->jobs; i++) {
+        pids[i] = fork();
+        CHECK(pids[i] >= 0, "fork");
+        if (pids[i] == 0) {
+            int r = job(o, i, &counts[i]);
+            fflush(stdout);
+            exit(r);
+        }
+    }
+    for (unsigned i = 0; i < o->jobs; i++) {
+        waitpid(pids[i], &status, 0);
+        int r = WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+        if (!WIFEXITED(status))
+            print_death(WTERMSIG(status), &counts[i]);
+        worst = r > worst ? r : worst;
+    }
+    for (unsigned i = 1; i < o->jobs; i++) {
+        counts[0].trials += counts[i].trials;
+        counts[0].mismatches += counts[i].mismatches;
+        for (unsigned k = 0; k < MAX_FORMS; k++)
+            counts[0].by_form[k] += counts[i].by_form[k];
+    }
+    return worst;
+}
+
+static bool parse(struct options *o, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i], *v = i + 1 < argc ? argv[i + 1] : NULL;
+        bool with_value = true;
+        if (!strcmp(a, "--forms"))
+            o->list = true, with_value = false;
+        else if (!strcmp(a, "--strict"))
+            o->strict = true, with_value = false;
+        else if (!strcmp(a, "--not-run"))
+            o->not_run = true, with_value = false;
+        else if (!v)
+            return false;
+        else if (!strcmp(a, "--trials"))
+            o->trials = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "--seconds"))
+            o->seconds = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "--seed"))
+            o->seed = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "--jobs"))
+            o->jobs = (unsigned)strtoul(v, NULL, 10);
+        else if (!strcmp(a, "--only"))
+            o->only = v;
+        else if (!strcmp(a, "--case"))
+            o->one_case = v;
+        else if (!strcmp(a, "--cases"))
+            o->cases = v;
+        else if (!strcmp(a, "--coverage"))
+            o->coverage = v;
+        else
+            return false;
+        i += with_value;
+    }
+    return o->jobs > 0 && o->jobs <= MAX_JOBS;
+}
+
+static void summary(const struct forms *forms, const struct counts *c)
+{
+    unsigned ran = 0, not_run = 0;
+    for (unsigned i = 0; i < forms->len; i++) {
+        ran += c->by_form[i] != 0;
+        not_run += forms->form[i].skip != NULL;
+    }
+    printf("%" PRIu64 " trials, %u of %u forms (%u not run on this host), %" PRIu64 " mismatches\n",
+           c->trials, ran, forms->len, not_run, c->mismatches);
 }
 
 int main(int argc, char **argv)
 {
-    u64 trials = 100000, seed = 1;
-    double limit = 0;
-    const char *only = NULL;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (!strcmp(argv[i], "--trials"))
-            trials = strtoull(argv[i + 1], NULL, 0);
-        else if (!strcmp(argv[i], "--seconds"))
-            limit = strtod(argv[i + 1], NULL), trials = UINT64_MAX;
-        else if (!strcmp(argv[i], "--seed"))
-            seed = strtoull(argv[i + 1], NULL, 0);
-        else if (!strcmp(argv[i], "--only"))
-            only = argv[i + 1];
-        else
-            return fprintf(stderr, "oracle: unknown option %s\n", argv[i]), 1;
+    struct options o = {.trials = 1000000, .seed = 1, .jobs = 1};
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr, "usage: see tests/oracle/oracle.c\n");
+        return 2;
     }
-    char why[128];
-    if (!host_start(why, sizeof(why))) {
-        printf("oracle: skipped: %s\n", why);
-        return 77;
+    size_t size = o.jobs * sizeof(struct counts);
+    struct counts *counts =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(counts != MAP_FAILED, "out of memory");
+    bool run = !o.list && !o.not_run;
+    if (o.one_case)
+        o.jobs = 1;
+    int status = run ? run_jobs(&o, counts) : 0;
+    struct forms *forms = forms_new(); /* the jobs have their own */
+    if (o.list) {
+        list_forms(forms);
+    } else if (o.not_run) {
+        list_not_run(forms);
+    } else {
+        if (status != 77)
+            summary(forms, &counts[0]);
+        if (o.coverage && !status && !write_coverage(forms, counts[0].by_form, o.coverage))
+            status = 1;
     }
-    struct run r = {.names = {"jit", "interp"}};
-    r.by_form = calloc(insn_table_len, sizeof(u64));
-    for (unsigned i = 0; i < 2; i++)
-        r.guests[i] = guest_new(r.names[i]);
-    time_t end = time(NULL) + (time_t)limit;
-    for (u64 n = 0; r.trials < trials && (limit == 0 || time(NULL) < end); n++)
-        run_trial(&r, seed + n, only);
-    unsigned forms = 0;
-    for (unsigned i = 0; i < insn_table_len; i++)
-        forms += r.by_form[i] != 0;
-    printf("%" PRIu64 " trials, %u forms, %" PRIu64 " mismatches\n", r.trials, forms, r.mismatches);
-    for (unsigned i = 0; i < 2; i++)
-        if (r.guests[i])
-            guest_free(r.guests[i]);
-    free(r.by_form);
-    host_stop();
-    return r.mismatches != 0;
+    munmap(counts, size);
+    forms_free(forms);
+    return status;
 }
