@@ -76,6 +76,21 @@ void help_verify(struct cpu *cpu, u32 sel, u32 write)
     help_set_zf(cpu, ok);
 }
 
+/* A selector that needs no change is not written, so it may lie where writing is forbidden:
+ * read-only segments and pages (as measured, from the 386 on). */
+void help_arpl(struct cpu *cpu, u32 seg, u32 off, u32 src)
+{
+    laddr la = seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_READ);
+    u32 dst = (u32)mem_read(cpu, la, 2, cpu_priv(cpu));
+    bool lower = (dst & 3) < (src & 3);
+
+    if (lower) {
+        seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_WRITE);
+        mem_write(cpu, la, 2, (dst & ~3u) | (src & 3), cpu_priv(cpu));
+    }
+    help_set_zf(cpu, lower);
+}
+
 /* The checks that LLDT and LTR share. */
 static struct desc fetch_system(struct cpu *cpu, u16 sel, u32 types)
 {

@@ -123,7 +123,11 @@ void sem_arpl(struct lift *l, const struct insn *in)
 {
     struct ir *ir = l->ir;
     struct irv src = opnd_read(l, in, 1);
-    struct irv dst = opnd_read_rmw(l, in, 0);
+    if (opnd_is_mem(l, in, 0)) {
+        ir_call(ir, HELPER_arpl, ir_const(in->seg), lift_ea(l, in), src, IR_NONE);
+        return;
+    }
+    struct irv dst = opnd_read(l, in, 0);
     struct irv rpl = ir_op2(ir, IR_AND, dst, ir_const(3));
     struct irv want = ir_op2(ir, IR_AND, src, ir_const(3));
     struct irv raised = ir_op2(ir, IR_OR, ir_op2(ir, IR_AND, dst, ir_const(~3u)), want);
