@@ -96,7 +96,7 @@ code16:
     mov eax, cr0
     or al, 1
     mov cr0, eax
-    jmp dword ptr cs:[target - code16]
+    jmp fword ptr cs:[target - code16]
     .balign 4
 target:
     .long back
