@@ -76,6 +76,14 @@ static struct irv by_host(struct lift *l, const struct insn *in, const struct x8
     return IR_NONE;
 }
 
+/* A store that an unmasked exception suppresses does not even look at its segment: the helper knows
+ * in time. */
+static bool checks_late(const struct lift *l, const struct insn *in, const struct x87_form *form)
+{
+    return insn_mod(in) != 3 && (form->attr & X87_STORE) && (l->mode & MODE_X87_MF) &&
+           (in->seg == SEG_CS || mode_seg_class(l->mode, in->seg) != SEGC_FLAT);
+}
+
 void sem_x87(struct lift *l, const struct insn *in)
 {
     const struct x87_form *form = x87_lookup(in->opcode, in->modrm);
@@ -93,7 +101,8 @@ void sem_x87(struct lift *l, const struct insn *in)
             lift_raise(l, VEC_UD, false, 0);
         return;
     }
-    if ((form->attr & X87_HOST) && !(l->mode & (MODE_X87_SOFT | MODE_ALIGN)))
+    if ((form->attr & X87_HOST) && !(l->mode & (MODE_X87_SOFT | MODE_ALIGN)) &&
+        !checks_late(l, in, form))
         r = by_host(l, in, form, desc);
     else
         r = call(l, in, desc, form->attr & X87_FLAGS_IN ? ir_getfl(l->ir) : ir_const(0));

@@ -38,12 +38,14 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_mc146818, rtc},   {&dev_i8042, NULL},
         {&dev_port92, NULL},    {&dev_i440fx, NULL},
         {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
-        {&dev_piix4_pm, NULL},  {&dev_pc_setup, NULL},
-        {&dev_fw_cfg, NULL},    {&dev_hpet, NULL},
+        {&dev_piix4_pm, NULL},  {&dev_fw_cfg, NULL},
+        {&dev_hpet, NULL},
     };
+    const struct part setup = {&dev_pc_setup, NULL};
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
-    return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size);
+    return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
+           (config->firmware || add_parts(bus, &setup, 1, err, err_size));
 }
 
 static bool add_apics(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -136,7 +138,8 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     if (!add_disks(bus, config, err, err_size))
         return false;
     add_items(bus, config);
-    add_tables(bus, config);
+    if (!config->firmware)
+        add_tables(bus, config);
     return true;
 }
 

@@ -13,6 +13,7 @@ struct board_pc {
     bool debugcon;     /* on chardev "debugcon" */
     bool apic;         /* the CPU has a local APIC; then there is an I/O APIC, too */
     bool tsc_deadline; /* and its timer that mode */
+    bool firmware;     /* there is some: it sets up the chip set and makes tables */
 };
 
 /* Creates all devices on the bus, and puts the firmware tables (ACPI) into memory. False and one

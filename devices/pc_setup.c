@@ -1,12 +1,19 @@
 /* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports.
+ * triggered, IDE and power management switched on at their usual ports. For those that go back to
+ * real mode: interrupt vectors that lead to a ROM and return, the interrupt controllers at 08h and
+ * 70h, and the timer, 18.2 times a second, counted at 0040:006C.
  *
  * Its reset comes after that of the devices it writes to, because it is created after them. */
 #include "devices/pc_setup.h"
 
 #include "devices/core/dev.h"
 #include "devices/pci.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "mmu/phys.h"
 
 const u8 pc_pirq_line[4] = {10, 10, 11, 11};
 
@@ -24,6 +31,64 @@ static const struct config_write writes[] = {
     {PCI_DEVFN(1, 3), PCI_INT_LINE, 1, PC_SCI},
 };
 
+/* 8254: channel 0 in mode 3, 65536 clocks. 8259s, which forget the edge that this made: vectors 08h
+ * and 70h, all masked but the timer and the cascade. */
+static const struct {
+    u8 port, value;
+} outs[] = {
+    {0x43, 0x36}, {0x40, 0x00}, {0x40, 0x00}, {0x20, 0x11}, {0x21, 0x08},
+    {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfa}, {0xa0, 0x11}, {0xa1, 0x70},
+    {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
+};
+
+#define ROM_BASE 0xff000u
+#define ROM_SEG  0xf000u
+
+/* The handlers of the ROM, where the first PC had its own. */
+static const struct handler {
+    u16 offset;
+    u8 first, last; /* vectors */
+    u8 size;
+    u8 code[20];
+} handlers[] = {
+    /* IRET */
+    {0xff53, 0x00, 0xff, 1, {0xcf}},
+    /* PUSH DS, AX; XOR AX, AX; MOV DS, AX; INC DWORD [46Ch]; MOV AL, 20h; OUT 20h, AL; POP AX, DS
+     */
+    {0xfea5,
+     0x08,
+     0x08,
+     18,
+     {0x1e, 0x50, 0x31, 0xc0, 0x8e, 0xd8, 0x66, 0xff, 0x06, 0x6c, 0x04, 0xb0, 0x20, 0xe6, 0x20,
+      0x58, 0x1f, 0xcf}},
+    /* PUSH AX; MOV AL, 20h; OUT 20h, AL; POP AX; IRET */
+    {0xff23, 0x09, 0x0f, 7, {0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf}},
+    /* the same with OUT A0h, AL */
+    {0xff33, 0x70, 0x77, 9, {0x50, 0xb0, 0x20, 0xe6, 0xa0, 0xe6, 0x20, 0x58, 0xcf}},
+};
+
+static void set_vectors(struct bus *bus)
+{
+    u8 table[0x400];
+    static const u8 counter[4] = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        for (unsigned v = handlers[i].first; v <= handlers[i].last; v++)
+            store_le(table + 4 * v, 4, handlers[i].offset | ROM_SEG << 16);
+    bus_dma_write(bus, 0, table, sizeof(table));
+    bus_dma_write(bus, 0x46c, counter, sizeof(counter));
+}
+
+static void add_rom(struct phys *phys)
+{
+    u8 page[PAGE_SIZE];
+
+    memset(page, 0xff, sizeof(page));
+    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
+        memcpy(page + (handlers[i].offset & PAGE_MASK), handlers[i].code, handlers[i].size);
+    phys_add_rom(phys, ROM_BASE, sizeof(page), page);
+}
+
 static void pc_setup_reset(struct dev *dev)
 {
     struct pci_bus *pci = pci_find(dev->bus);
@@ -37,12 +102,20 @@ static void pc_setup_reset(struct dev *dev)
     }
     bus_out(dev->bus, 0x4d0, 1, level & 0xff);
     bus_out(dev->bus, 0x4d1, 1, level >> 8);
+    for (size_t i = 0; i < ARRAY_LEN(outs); i++)
+        bus_out(dev->bus, outs[i].port, 1, outs[i].value);
+    if (dev->bus->phys)
+        set_vectors(dev->bus);
 }
 
 static const char *pc_setup_init(struct dev *dev, struct bus *bus)
 {
     (void)dev;
-    return pci_find(bus) ? NULL : "there is no PCI bus";
+    if (!pci_find(bus))
+        return "there is no PCI bus";
+    if (bus->phys)
+        add_rom(bus->phys);
+    return NULL;
 }
 
 const struct dev_type dev_pc_setup = {

@@ -7,13 +7,11 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash.h"
-#include "cpu/seg.h"
 #include "devices/fw_cfg.h"
+#include "machine/boot.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* Offsets in the setup header and the boot parameters ("zero page"). */
 enum {
@@ -49,8 +47,6 @@ enum {
     LOADED_HIGH = 0x01,
     KEEP_SEGMENTS = 0x40,
     CAN_USE_HEAP = 0x80,
-    E820_RAM = 1,
-    E820_RESERVED = 2,
 };
 
 #define HDR_MAGIC_VALUE 0x53726448u /* "HdrS" */
@@ -63,8 +59,6 @@ enum {
 #define CMDLINE_ROOM 0x10000u
 #define STACK_TOP    0x90000u
 #define KERNEL_ADDR  0x100000u
-#define BOOT_CS      0x10
-#define BOOT_DS      0x18
 
 struct linux_image {
     u8 *kernel;
@@ -76,39 +70,6 @@ struct linux_image {
     u32 initrd_addr;
     u64 ram_bytes;
 };
-
-static bool refuse(char *err, size_t size, const char *what, const char *path, const char *why)
-{
-    snprintf(err, size, "%s '%s': %s", what, path, why);
-    return false;
-}
-
-/* Reads a whole file. */
-static bool read_file(const char *what, const char *path, u8 **data, u64 *len, char *err,
-                      size_t size)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f)
-        return refuse(err, size, what, path, strerror(errno));
-    bool ok = false;
-    long end = -1;
-    struct stat st;
-    if (!fstat(fileno(f), &st) && S_ISDIR(st.st_mode)) {
-        refuse(err, size, what, path, "is a directory");
-    } else if (fseek(f, 0, SEEK_END) || (end = ftell(f)) < 0 || fseek(f, 0, SEEK_SET)) {
-        refuse(err, size, what, path, "not a regular file");
-    } else if (end == 0) {
-        refuse(err, size, what, path, "the file is empty");
-    } else {
-        *len = (u64)end;
-        *data = malloc((size_t)end);
-        ok = *data && fread(*data, 1, (size_t)end, f) == (size_t)end;
-        if (!ok)
-            refuse(err, size, what, path, *data ? "cannot be read" : "too large");
-    }
-    fclose(f);
-    return ok;
-}
 
 static u32 field(const struct linux_image *img, unsigned offset, unsigned size)
 {
@@ -132,17 +93,18 @@ static bool check_kernel(struct linux_image *img, const char *path, char *err, s
 {
     if (img->kernel_size < 0x264 || field(img, HDR_BOOT_FLAG, 2) != BOOT_FLAG_VALUE ||
         field(img, HDR_MAGIC, 4) != HDR_MAGIC_VALUE)
-        return refuse(err, size, "kernel", path, "not a Linux bzImage");
+        return boot_refuse(err, size, "kernel", path,
+                           "neither a Linux bzImage nor a Multiboot image");
     if (field(img, HDR_VERSION, 2) < MIN_VERSION || !(field(img, HDR_LOADFLAGS, 1) & LOADED_HIGH))
-        return refuse(err, size, "kernel", path,
-                      "too old: not a bzImage of boot protocol 2.03 or later");
+        return boot_refuse(err, size, "kernel", path,
+                           "too old: not a bzImage of boot protocol 2.03 or later");
     u32 sects = field(img, HDR_SETUP_SECTS, 1);
     img->setup_size = ((sects ? sects : 4) + 1) * 512;
     u64 body = (u64)field(img, HDR_SYSSIZE, 4) * 16;
     if (img->kernel_size < img->setup_size || img->kernel_size - img->setup_size + 16 <= body)
-        return refuse(err, size, "kernel", path, "the file is truncated");
+        return boot_refuse(err, size, "kernel", path, "the file is truncated");
     if (KERNEL_ADDR + (img->kernel_size - img->setup_size) > img->ram_bytes)
-        return refuse(err, size, "kernel", path, "does not fit into the guest's memory");
+        return boot_refuse(err, size, "kernel", path, "does not fit into the guest's memory");
     return check_room(img, path, err, size);
 }
 
@@ -154,7 +116,7 @@ static bool place_initrd(struct linux_image *img, const char *path, char *err, s
     if (top > img->ram_bytes)
         top = img->ram_bytes;
     if (img->initrd_size > top || ((top - img->initrd_size) & ~(u64)PAGE_MASK) < kernel_end)
-        return refuse(err, size, "initrd", path, "does not fit into the guest's memory");
+        return boot_refuse(err, size, "initrd", path, "does not fit into the guest's memory");
     img->initrd_addr = (u32)((top - img->initrd_size) & ~(u64)PAGE_MASK);
     return true;
 }
@@ -162,7 +124,7 @@ static bool place_initrd(struct linux_image *img, const char *path, char *err, s
 static bool load_all(struct linux_image *img, const char *kernel, const char *initrd,
                      const char *append, char *err, size_t size)
 {
-    if (!read_file("kernel", kernel, &img->kernel, &img->kernel_size, err, size) ||
+    if (!boot_read_file("kernel", kernel, &img->kernel, &img->kernel_size, err, size) ||
         !check_kernel(img, kernel, err, size))
         return false;
     u32 room = field(img, HDR_VERSION, 2) >= 0x0206 ? field(img, HDR_CMDLINE_SIZE, 4) : 255;
@@ -175,7 +137,7 @@ static bool load_all(struct linux_image *img, const char *kernel, const char *in
     }
     if (!initrd)
         return true;
-    return read_file("initrd", initrd, &img->initrd, &img->initrd_size, err, size) &&
+    return boot_read_file("initrd", initrd, &img->initrd, &img->initrd_size, err, size) &&
            place_initrd(img, initrd, err, size);
 }
 
@@ -216,16 +178,9 @@ u64 linux_image_hash(const struct linux_image *img)
     return hash_value(&h);
 }
 
-static void add_e820(u8 *params, u64 base, u64 len, u32 type)
-{
-    u8 *e = params + BP_E820_TABLE + params[BP_E820_ENTRIES]++ * 20;
-    store_le(e, 8, base);
-    store_le(e + 8, 8, len);
-    store_le(e + 16, 4, type);
-}
-
 static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE])
 {
+    struct e820_entry map[E820_MAX];
     u32 header_end = 0x202 + img->kernel[HDR_JUMP + 1];
     memset(params, 0, PAGE_SIZE);
     memcpy(params + HDR_START, img->kernel + HDR_START, header_end - HDR_START);
@@ -241,54 +196,26 @@ static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE])
     params[BP_VIDEO_ISVGA] = 0;
     params[BP_FONT_POINTS] = 16;
     store_le(params + BP_ALT_MEM_K, 4, (img->ram_bytes - KERNEL_ADDR) / 1024);
-    add_e820(params, 0, 0x9fc00, E820_RAM);
-    add_e820(params, 0x9fc00, 0x400, E820_RESERVED);
-    add_e820(params, 0xe0000, 0x20000, E820_RESERVED);
-    add_e820(params, KERNEL_ADDR, img->ram_bytes - KERNEL_ADDR, E820_RAM);
-}
-
-static void set_flat(struct segment *s, u16 sel, u16 type)
-{
-    s->sel = sel;
-    s->base = 0;
-    s->limit = UINT32_MAX;
-    s->attr = (u16)(SA_P | SA_S | SA_DB | SA_G | SA_ACCESSED | SA_RW | type);
-}
-
-static void set_cpu(struct cpu *cpu)
-{
-    set_flat(&cpu->seg[SEG_CS], BOOT_CS, SA_CODE);
-    for (unsigned s = 0; s < SEG_COUNT; s++)
-        if (s != SEG_CS)
-            set_flat(&cpu->seg[s], BOOT_DS, 0);
-    for (unsigned s = 0; s < SEG_COUNT; s++)
-        seg_update_cache(&cpu->seg[s]);
-    cpu->gdtr.base = GDT_ADDR;
-    cpu->gdtr.limit = 4 * 8 - 1;
-    cpu->cr0 |= CR0_PE;
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->cpl = 0;
-    cpu->gpr[ESI] = PARAMS_ADDR;
-    cpu->gpr[ESP] = STACK_TOP;
-    cpu->eip = KERNEL_ADDR;
+    params[BP_E820_ENTRIES] = (u8)boot_memory_map(img->ram_bytes, map);
+    for (unsigned i = 0; i < params[BP_E820_ENTRIES]; i++)
+        boot_store_e820(params + BP_E820_TABLE + i * E820_ENTRY_SIZE, &map[i]);
 }
 
 void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu)
 {
-    static const u64 gdt[4] = {0, 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull};
-    u8 params[PAGE_SIZE], bytes[8];
+    u8 params[PAGE_SIZE], gdt[BOOT_GDT_SIZE];
     make_params(img, params);
     phys_dma_write(phys, PARAMS_ADDR, params, sizeof(params));
     phys_dma_write(phys, CMDLINE_ADDR, img->cmdline, strlen(img->cmdline) + 1);
-    for (unsigned i = 0; i < ARRAY_LEN(gdt); i++) {
-        store_le(bytes, 8, gdt[i]);
-        phys_dma_write(phys, GDT_ADDR + 8 * i, bytes, 8);
-    }
+    boot_store_gdt(gdt);
+    phys_dma_write(phys, GDT_ADDR, gdt, sizeof(gdt));
     phys_dma_write(phys, KERNEL_ADDR, img->kernel + img->setup_size,
                    img->kernel_size - img->setup_size);
     if (img->initrd_size)
         phys_dma_write(phys, img->initrd_addr, img->initrd, img->initrd_size);
-    set_cpu(cpu);
+    boot_enter_flat(cpu, GDT_ADDR, KERNEL_ADDR);
+    cpu->gpr[ESI] = PARAMS_ADDR;
+    cpu->gpr[ESP] = STACK_TOP;
 }
 
 /* The real-mode part with what a boot loader has to fill in (boot.rst), for a start in real mode at

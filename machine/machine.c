@@ -14,6 +14,8 @@
 #include "devices/core/dev.h"
 #include "devices/fw_cfg.h"
 #include "jit/backend.h"
+#include "machine/firmware.h"
+#include "machine/multiboot.h"
 #include "machine/profile.h"
 
 #include <stdarg.h>
@@ -245,6 +247,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .debugcon = c->debugcon_present,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
+        .firmware = o->firmware,
     };
     for (unsigned i = 0; i < 4; i++) {
         board.hd[i] = c->hd[i];
@@ -254,6 +257,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         return false;
     if (o->kernel)
         linux_add_items(o->kernel, bus_find_dev(o->bus, FW_CFG_ID));
+    if (o->firmware)
+        firmware_map(o->firmware, o->phys);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
@@ -273,6 +278,10 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
     fprintf(f, "linux=%016llx\n",
             (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
+    fprintf(f, "multiboot=%016llx\n",
+            (unsigned long long)(o->multiboot ? multiboot_hash(o->multiboot) : 0));
+    fprintf(f, "bios=%016llx\n",
+            (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
         if (c->hd[i])
             fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
@@ -309,8 +318,31 @@ static void machine_reset(struct orrery *o)
     jit_flush(o->jit);
     if (o->kernel)
         linux_boot(o->kernel, o->phys, o->cpu);
+    if (o->multiboot)
+        multiboot_boot(o->multiboot, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
     mmu_flush(&o->cpu->mmu);
+}
+
+/* What the CPU starts in: firmware, or a kernel of either protocol. */
+static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram, char *err,
+                       size_t size)
+{
+    if (c->bios && c->kernel)
+        return fail(err, size, "-bios and -kernel exclude each other");
+    if (c->bios) {
+        o->firmware = firmware_load(c->bios, err, size);
+        return o->firmware;
+    }
+    if (c->kernel && multiboot_is(c->kernel)) {
+        o->multiboot = multiboot_load(c->kernel, c->initrd, c->append, ram, err, size);
+        return o->multiboot;
+    }
+    if (c->kernel) {
+        o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
+        return o->kernel;
+    }
+    return true;
 }
 
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -326,12 +358,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     if (c->kernel && model->isa < ISA_386)
         return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
-    if (c->kernel) {
-        o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
-        if (!o->kernel)
-            return false;
-    }
-    if (!build_cpu(o, ram, model, err, size) || !build_jit(o, c, err, size))
+    if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
+        !build_jit(o, c, err, size))
         return false;
     clock_init(&o->clock);
     if (model->kips != NS_PER_MS)
@@ -389,6 +417,8 @@ void orrery_free(struct orrery *o)
     if (o->phys)
         phys_free(o->phys);
     linux_image_free(o->kernel);
+    multiboot_free(o->multiboot);
+    firmware_free(o->firmware);
     free(o->config_text);
     free(o);
 }

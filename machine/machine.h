@@ -12,6 +12,8 @@
 
 struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
+struct multiboot_image;
+struct firmware;
 
 struct orrery {
     struct phys *phys;
@@ -22,8 +24,10 @@ struct orrery {
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev debugcon;
-    struct linux_image *kernel; /* booted directly, or NULL */
-    struct profile *profile;    /* or NULL */
+    struct linux_image *kernel;        /* booted directly, or NULL */
+    struct multiboot_image *multiboot; /* likewise */
+    struct firmware *firmware;         /* -bios, or NULL */
+    struct profile *profile;           /* or NULL */
     const char *accel;
     bool no_reboot;
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;

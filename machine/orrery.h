@@ -36,11 +36,12 @@ struct orrery_config {
     const char *accel;    /* "jit" or "interp"; NULL: jit where the host has a back end */
     const char *cpu;      /* CPU model, see orrery_cpu_model(); NULL: the default */
     uint64_t cache_bytes; /* bound of the code cache; 0: 256 MiB */
-    const char *kernel;   /* Linux bzImage to boot directly */
-    const char *initrd;
-    const char *append; /* kernel command line */
-    const char *hd[4];  /* raw disk images: primary master, slave, secondary master, slave */
-    bool snapshot;      /* disk writes go to memory and are lost at the end */
+    const char *bios;     /* ROM image to start in, instead of a kernel */
+    const char *kernel;   /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *initrd;   /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;   /* kernel command line */
+    const char *hd[4];    /* raw disk images: primary master, slave, secondary master, slave */
+    bool snapshot;        /* disk writes go to memory and are lost at the end */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink debugcon;

@@ -58,7 +58,7 @@ class BadInput(common.GuestTest):
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
-        for option in ("-m", "-kernel", "-initrd", "-append", "-hda", "-hdb", "-hdc", "-hdd", "-serial", "-debugcon",
+        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
@@ -67,6 +67,10 @@ class BadInput(common.GuestTest):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
         self.refused("-initrd", "disk", kernel=None, says="-kernel")
+        self.refused("-bios", "disk", kernel=None, says=("bios", "64 KiB"))
+        self.refused("-bios", "none", kernel=None, says="No such file")
+        self.refused("-bios", "empty", kernel=None, says="empty")
+        self.refused("-bios", "disk", says="-kernel")
 
     def test_memory(self):
         for size in ("0", "abc", "-1", "", "64X", "64MM", "1e3", "99999999999999999999", "0x", "64 M"):

@@ -8,7 +8,7 @@
 #! out wait #10 0000
 #! out store #0d 0000
 #! out kept 3000 3ff80000
-#! out mmx 0066 0000ffff 00000007
+#! out mmx 1566 0000ffff 00000007
 #! out twice 00000003
 .include "prelude.inc"
 .equ TURNS, 200000
@@ -141,6 +141,10 @@ main:
     newline
 
     print "mmx "
+    fninit
+    .rept 8
+    fldz
+    .endr
     fninit
     fld1
     movq mm2, [numbers + 8]
