@@ -134,6 +134,7 @@ void sem_arpl(struct lift *l, const struct insn *in)
 {
     struct ir *ir = l->ir;
     struct irv src = opnd_read(l, in, 1);
+
     if (opnd_is_mem(l, in, 0)) {
         ir_call(ir, HELPER_arpl, ir_const(in->seg), lift_ea(l, in), src, IR_NONE);
         return;

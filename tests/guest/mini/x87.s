@@ -142,7 +142,7 @@ main:
 
     print "mmx "
     fninit
-    .rept 8
+    .rept 8                             # the tags below tell what is in all registers
     fldz
     .endr
     fninit
