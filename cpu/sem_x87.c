@@ -60,6 +60,23 @@ static unsigned condition(const struct insn *in)
     return cc[insn_reg(in) & 3] | (in->opcode & 1u);
 }
 
+/* A store that an unmasked exception suppresses touches no memory: where the segment would have to
+ * be checked before that is known, the helper does it. The 8086 wraps addresses within an operand.
+ */
+static bool host_may(const struct lift *l, const struct insn *in, const struct x87_form *form)
+{
+    if (!(form->attr & X87_HOST) || (l->mode & (MODE_X87_SOFT | MODE_ALIGN)))
+        return false;
+    if (insn_mod(in) == 3)
+        return true;
+    if (l->gen == ISA_8086)
+        return false;
+    if (!(form->attr & X87_STORE) || !(l->mode & MODE_X87_MF))
+        return true;
+    return mode_seg_class(l->mode, in->seg) != SEGC_CHECKED &&
+           !(in->seg == SEG_CS && (l->mode & MODE_PROT));
+}
+
 static struct irv by_host(struct lift *l, const struct insn *in, const struct x87_form *form,
                           u32 desc)
 {
@@ -74,14 +91,6 @@ static struct irv by_host(struct lift *l, const struct insn *in, const struct x8
     bool same = la.kind == off.kind && la.v == off.v;
     ir_x87_mem(l->ir, desc, la, same ? IR_NONE : off, form->size);
     return IR_NONE;
-}
-
-/* A store that an unmasked exception suppresses does not even look at its segment: the helper knows
- * in time. */
-static bool checks_late(const struct lift *l, const struct insn *in, const struct x87_form *form)
-{
-    return insn_mod(in) != 3 && (form->attr & X87_STORE) && (l->mode & MODE_X87_MF) &&
-           (in->seg == SEG_CS || mode_seg_class(l->mode, in->seg) != SEGC_FLAT);
 }
 
 void sem_x87(struct lift *l, const struct insn *in)
@@ -101,8 +110,7 @@ void sem_x87(struct lift *l, const struct insn *in)
             lift_raise(l, VEC_UD, false, 0);
         return;
     }
-    if ((form->attr & X87_HOST) && !(l->mode & (MODE_X87_SOFT | MODE_ALIGN)) &&
-        !checks_late(l, in, form))
+    if (host_may(l, in, form))
         r = by_host(l, in, form, desc);
     else
         r = call(l, in, desc, form->attr & X87_FLAGS_IN ? ir_getfl(l->ir) : ir_const(0));
