@@ -38,7 +38,8 @@ def isa_names():
         if given:
             value = values.get(given, int(given, 0) if given.isdigit() else value)
         values[name] = value
-        names.setdefault(value, name.removeprefix("ISA_"))
+        if name != "ISA_GENERATIONS":  # only counts
+            names.setdefault(value, name.removeprefix("ISA_"))
         value += 1
     return names
 
