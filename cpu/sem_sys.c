@@ -166,4 +166,5 @@ void sem_wait(struct lift *l, const struct insn *in)
         call(l, HELPER_wait);
     else if (l->mode & MODE_X87_MF)
         ir_x87_check(l->ir);
+    l->mmx_ready = false; /* the check may take the state to the host's x87 */
 }
