@@ -9,7 +9,9 @@
 #include "devices/acpi_tables.h"
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
+#include "devices/floppy.h"
 #include "devices/fw_cfg.h"
+#include "devices/mc146818.h"
 #include "devices/piix3_ide.h"
 #include "mmu/phys.h"
 
@@ -35,6 +37,7 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
     char rtc[40];
     const struct part parts[] = {
         {&dev_i8259, NULL},     {&dev_i8254, NULL},
+        {&dev_i8237, NULL},     {&dev_fdc, NULL},
         {&dev_mc146818, rtc},   {&dev_i8042, NULL},
         {&dev_port92, NULL},    {&dev_i440fx, NULL},
         {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
@@ -87,6 +90,27 @@ static bool add_disks(struct bus *bus, const struct board_pc *config, char *err,
     return true;
 }
 
+/* And what the firmware is told of them: their kinds in CMOS RAM at 10h, their number in the
+ * equipment byte beside FPU and mouse. */
+static bool add_floppies(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    struct dev *fdc = bus_find_dev(bus, FLOPPY_ID), *rtc = bus_find_dev(bus, RTC_ID);
+    unsigned types = 0, count = 0;
+
+    for (unsigned n = 0; n < FLOPPY_DRIVES; n++) {
+        const struct board_floppy *f = &config->floppy[n];
+        if (!f->present)
+            continue;
+        if (!floppy_add_drive(fdc, n, f->path, f->read_only, config->snapshot, err, err_size))
+            return false;
+        types |= (unsigned)floppy_type(fdc, n) << (n ? 0 : 4);
+        count++;
+    }
+    mc146818_set_cmos(rtc, 0x10, (u8)types);
+    mc146818_set_cmos(rtc, 0x14, (u8)(0x06 | (count ? 1 | (count - 1) << 6 : 0)));
+    return true;
+}
+
 /* What the board tells of itself through fw_cfg. */
 static void add_items(struct bus *bus, const struct board_pc *config)
 {
@@ -129,13 +153,16 @@ static void add_tables(struct bus *bus, const struct board_pc *config)
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
     const struct part debugcon = {&dev_debugcon, "chardev=debugcon"};
+    const struct part parallel = {&dev_parport, "chardev=parallel0"};
 
     if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
         !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;
-    if (!add_disks(bus, config, err, err_size))
+    if (config->parallel && !add_parts(bus, &parallel, 1, err, err_size))
+        return false;
+    if (!add_disks(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
         return false;
     add_items(bus, config);
     if (!config->firmware)
@@ -147,4 +174,9 @@ u64 board_pc_disk_bytes(struct bus *bus, unsigned n)
 {
     const struct dev *ide = bus_find_dev(bus, IDE_ID);
     return ide ? piix3_ide_sectors(ide, n) * BLK_SECTOR : 0;
+}
+
+u64 board_pc_floppy_bytes(struct bus *bus, unsigned n)
+{
+    return floppy_bytes(bus_find_dev(bus, FLOPPY_ID), n);
 }

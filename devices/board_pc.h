@@ -9,7 +9,13 @@ struct board_pc {
     const char
         *hd[4];    /* raw disk images: primary master, slave, secondary master, slave; NULL: none */
     bool snapshot; /* their writes go to memory and are lost */
+    struct board_floppy {
+        bool present;
+        const char *path; /* of a raw image; NULL: the drive is empty */
+        bool read_only;
+    } floppy[2];
     bool serial[4];    /* port n is there, on chardev "serial<n>" */
+    bool parallel;     /* a printer port, on chardev "parallel0" */
     bool debugcon;     /* on chardev "debugcon" */
     bool apic;         /* the CPU has a local APIC; then there is an I/O APIC, too */
     bool tsc_deadline; /* and its timer that mode */
@@ -22,5 +28,8 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
 
 /* Size of disk n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);
+
+/* Size of the medium in floppy drive n in bytes, 0 if there is none. */
+u64 board_pc_floppy_bytes(struct bus *bus, unsigned n);
 
 #endif

@@ -15,7 +15,7 @@
 #define SLICE_INSNS       2000000u /* between looks at the terminal: a few milliseconds */
 #define EXIT_TRIPLE_FAULT 3
 #define EXIT_STUCK        4
-#define MAX_FILES         (ORRERY_SERIAL_PORTS + 6)
+#define MAX_FILES         (ORRERY_SERIAL_PORTS + 7)
 
 struct session {
     struct options options;
@@ -102,6 +102,9 @@ static bool open_chardevs(struct session *s)
             s->terminal_port = i;
         }
     }
+    if (o->parallel &&
+        !open_sink(s, "parallel", o->parallel, &o->config.parallel, &o->config.parallel_present))
+        return false;
     return !o->debugcon ||
            open_sink(s, "debugcon", o->debugcon, &o->config.debugcon, &o->config.debugcon_present);
 }

@@ -129,6 +129,66 @@ static bool opt_serial(struct options *o, const char *name, const char *arg)
     return true;
 }
 
+static bool opt_floppy(struct options *o, const char *name, const char *arg)
+{
+    o->config.floppy[name[2] - 'a'] = (struct orrery_floppy){.present = true, .path = arg};
+    return true;
+}
+
+/* The next property of a list: ends it and its name in place; two commas are one of the value.
+ * NULL: there is none left. */
+static char *next_property(char **rest, char **value)
+{
+    char *start = *rest, *from = start, *to = start;
+    if (!*start)
+        return NULL;
+    while (*from && (*from != ',' || from[1] == ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    *rest = from + (*from == ',');
+    *to = 0;
+    *value = strchr(start, '=');
+    if (*value)
+        *(*value)++ = 0;
+    return start;
+}
+
+/* QEMU's spelling; of its drives those that -fda and -fdb do not make: read-only, or empty. */
+static bool opt_drive(struct options *o, const char *name, const char *arg)
+{
+    char *rest = (char *)arg, *property, *value; /* argv may be written to */
+    struct orrery_floppy floppy = {.present = true};
+    const char *interface = "ide";
+    uint64_t index = 0;
+    bool good = true;
+    (void)name;
+    while (good && (property = next_property(&rest, &value))) {
+        if (!value)
+            return complain("-drive: '%s' has no value", property);
+        if (!strcmp(property, "if"))
+            interface = value;
+        else if (!strcmp(property, "file"))
+            floppy.path = value;
+        else if (!strcmp(property, "index"))
+            good = parse_count(value, &index) && index < 2;
+        else if (!strcmp(property, "format"))
+            good = !strcmp(value, "raw");
+        else if (!strcmp(property, "readonly"))
+            good = (floppy.read_only = !strcmp(value, "on")) || !strcmp(value, "off");
+        else
+            return complain("-drive: unknown property '%s' (if, index, file, format, readonly)",
+                            property);
+        if (!good)
+            return complain("-drive: %s: '%s' is not supported", property, value);
+    }
+    if (strcmp(interface, "floppy"))
+        return complain("-drive: if=%s is not supported (floppy; disks are -hda to -hdd)",
+                        interface);
+    o->config.floppy[index] = floppy;
+    return true;
+}
+
 static bool opt_device(struct options *o, const char *name, const char *arg)
 {
     (void)name;
@@ -169,9 +229,8 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},
-                {"nic", "none"},     {"monitor", "none"}, {"parallel", "none"},
-                {"smp", "1"},        {"machine", "pc"},   {"M", "pc"}};
+    } only[] = {{"display", "none"}, {"vga", "none"}, {"net", "none"},   {"nic", "none"},
+                {"monitor", "none"}, {"smp", "1"},    {"machine", "pc"}, {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
@@ -212,6 +271,10 @@ static const struct option_row rows[] = {
     {"hdb", "FILE", NULL, CONFIG(hd[1]), 0, "primary slave"},
     {"hdc", "FILE", NULL, CONFIG(hd[2]), 0, "secondary master"},
     {"hdd", "FILE", NULL, CONFIG(hd[3]), 0, "secondary slave"},
+    {"fda", "FILE", opt_floppy, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
+    {"fdb", "FILE", opt_floppy, 0, 0, "drive B"},
+    {"drive", "PROPERTIES", opt_drive, 0, 0,
+     "if=floppy,index=N[,file=FILE][,format=raw][,readonly=on]: floppy drive N"},
     {"snapshot", NULL, NULL, 0, CONFIG(snapshot),
      "keep disk writes in memory, drop them at the end"},
     {"nographic", NULL, NULL, 0, OPTION(nographic),
@@ -219,6 +282,7 @@ static const struct option_row rows[] = {
     {"no-reboot", NULL, NULL, 0, CONFIG(no_reboot), "end instead of rebooting"},
     {"serial", "DEV", opt_serial, 0, 0,
      "next serial port: stdio, mon:stdio, file:PATH, null, none"},
+    {"parallel", "DEV", NULL, OPTION(parallel), 0, "printer port: stdio, file:PATH, null, none"},
     {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: stdio, file:PATH, null"},
     {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
     {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
@@ -240,7 +304,6 @@ static const struct option_row rows[] = {
     {"net", "none", opt_only, 0, 0, "no network yet"},
     {"nic", "none", opt_only, 0, 0, "no network yet"},
     {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
-    {"parallel", "none", opt_only, 0, 0, "no parallel port yet"},
     {"smp", "1", opt_only, 0, 0, "one CPU"},
     {"machine", "pc", opt_only, 0, 0, "the PC"},
     {"M", "pc", opt_only, 0, 0, "the PC"},

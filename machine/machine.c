@@ -12,6 +12,7 @@
 #include "cpu/monitor.h"
 #include "devices/board_pc.h"
 #include "devices/core/dev.h"
+#include "devices/floppy.h"
 #include "devices/fw_cfg.h"
 #include "jit/backend.h"
 #include "machine/firmware.h"
@@ -215,6 +216,10 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
         chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
         bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
     }
+    if (c->parallel_present) {
+        chardev_init(&o->parallel, c->parallel.write, c->parallel.opaque);
+        bus_add_object(o->bus, CHARDEV_KIND, "parallel0", &o->parallel);
+    }
     if (c->debugcon_present) {
         chardev_init(&o->debugcon, c->debugcon.write, c->debugcon.opaque);
         bus_add_object(o->bus, CHARDEV_KIND, "debugcon", &o->debugcon);
@@ -244,6 +249,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
         .snapshot = c->snapshot,
+        .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
@@ -253,6 +259,9 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         board.hd[i] = c->hd[i];
         board.serial[i] = c->serial_present[i];
     }
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        board.floppy[i] =
+            (struct board_floppy){c->floppy[i].present, c->floppy[i].path, c->floppy[i].read_only};
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
     if (o->kernel)
@@ -286,8 +295,14 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
         if (c->hd[i])
             fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
                     (unsigned long long)board_pc_disk_bytes(o->bus, i));
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        if (c->floppy[i].present)
+            fprintf(f, "floppy%u=%s size %llu%s\n", i, c->floppy[i].path ? c->floppy[i].path : "",
+                    (unsigned long long)board_pc_floppy_bytes(o->bus, i),
+                    c->floppy[i].read_only ? " read-only" : "");
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
+    fprintf(f, "parallel=%d\n", c->parallel_present);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
@@ -589,6 +604,17 @@ size_t orrery_serial_room(const struct orrery *o, unsigned port)
     if (port >= ORRERY_SERIAL_PORTS || !o->serial[port].ring)
         return 0;
     return chardev_room(&o->serial[port]);
+}
+
+bool orrery_floppy_insert(struct orrery *o, unsigned drive, const char *path, bool read_only,
+                          char *err, size_t err_size)
+{
+    return floppy_insert(bus_find_dev(o->bus, FLOPPY_ID), drive, path, read_only, err, err_size);
+}
+
+bool orrery_floppy_eject(struct orrery *o, unsigned drive, char *err, size_t err_size)
+{
+    return floppy_eject(bus_find_dev(o->bus, FLOPPY_ID), drive, err, err_size);
 }
 
 int orrery_exit_code(const struct orrery *o)

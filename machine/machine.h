@@ -23,7 +23,7 @@ struct orrery {
     struct journal *journal;
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
-    struct chardev debugcon;
+    struct chardev parallel, debugcon;
     struct linux_image *kernel;        /* booted directly, or NULL */
     struct multiboot_image *multiboot; /* likewise */
     struct firmware *firmware;         /* -bios, or NULL */

@@ -41,9 +41,16 @@ struct orrery_config {
     const char *initrd;   /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
     const char *append;   /* kernel command line */
     const char *hd[4];    /* raw disk images: primary master, slave, secondary master, slave */
-    bool snapshot;        /* disk writes go to memory and are lost at the end */
+    struct orrery_floppy {
+        bool present;
+        const char *path; /* raw image of a floppy disk; NULL: the drive is empty */
+        bool read_only;
+    } floppy[2];
+    bool snapshot; /* disk writes go to memory and are lost at the end */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
+    struct orrery_sink parallel; /* what is printed */
+    bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
     const char *const
@@ -96,6 +103,12 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns);
  * without loss. */
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
+
+/* Changes the medium in a floppy drive; enters through the journal. Insertion takes out what is in
+ * the drive. False and one line in err: no such drive, or the image cannot be used there. */
+bool orrery_floppy_insert(struct orrery *o, unsigned drive, const char *path, bool read_only,
+                          char *err, size_t err_size);
+bool orrery_floppy_eject(struct orrery *o, unsigned drive, char *err, size_t err_size);
 
 int orrery_exit_code(const struct orrery *o);
 const char *orrery_error(const struct orrery *o);
