@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""Floppy drive A and the printer, driven by mini/floppy.s: what the guest reads is the file's, what it writes lands there,
+or with -snapshot nowhere; drives as the options make them."""
+import os
+import struct
+import unittest
+
+import common
+import mini
+
+SECTORS = 2880
+
+OUTPUT = """\
+drive types {types}
+reset c0 c1 c2 c3
+version 90
+seek 20 00 20 28
+dma read 04 00 00 29 00 01 02 data 000005a0 000005c3
+dma write {dma}
+pio read 44 80 00 29 01 01 02 data {data}
+pio write {pio}
+no such sector 40 04 00 28 00 13 02
+interrupts 8c
+"""
+WRITTEN = {"types": "40", "dma": "04 00 00 28 01 06 02", "data": "d0d00080 d0d0017f", "pio": "40 80 00 29 00 01 02"}
+PROTECTED = {"types": "04", "dma": "44 02 00 28 01 03 02", "data": "000005b5 000005b6", "pio": "40 02 00 28 00 11 02"}
+
+
+def image():
+    """Sector n holds the number n in every 32-bit word."""
+    return b"".join(struct.pack("<I", n) * 128 for n in range(SECTORS))
+
+
+def changed():
+    """The image after the guest's writes: three sectors of cylinder 40 by DMA, two by PIO."""
+    data = bytearray(image())
+    first = 40 * 36
+    data[(first + 20) * 512:(first + 23) * 512] = b"".join(struct.pack("<I", 0xd0d00000 + i) for i in range(384))
+    data[(first + 16) * 512:(first + 18) * 512] = b"".join(struct.pack("<I", 0xf0f00000 + i) for i in range(256))
+    return bytes(data)
+
+
+@unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
+class Floppy(common.GuestTest):
+    maxDiff = None
+
+    def run_guest(self, accel, *args, says=WRITTEN):
+        kernel = self.write("kernel", mini.kernel("floppy"))
+        result = self.orrery("-m", "32", "-kernel", kernel, "-accel", accel, "-debugcon", "file:out", "-parallel",
+                             "file:paper", "-statehash", *mini.EXIT, *args, timeout=60)
+        lines = self.read("out").decode().splitlines(), OUTPUT.format(**says).splitlines()
+        self.assertEqual([l for l in lines[0] if "interrupts" not in l],
+                         [l for l in lines[1] if "interrupts" not in l], str(result))
+        self.assertEqual(result.status, 1, str(result))
+        self.assertEqual(self.read("paper"), b"printed\n")
+        return result
+
+    def test_reads_and_writes(self):
+        hashes = set()
+        for accel in common.BACKENDS:
+            with self.subTest(accel=accel):
+                disk = self.write("disk", image())
+                hashes.add(self.run_guest(accel, "-fda", disk).state_hash)
+                self.assertEqual(self.read("disk"), changed())
+        self.assertEqual(len(hashes), 1)
+
+    def test_snapshot(self):
+        disk = self.write("disk", image())
+        first = self.run_guest("jit", "-fda", disk, "-snapshot")
+        second = self.run_guest("interp", "-drive", f"if=floppy,index=0,format=raw,file={disk}", "-snapshot")
+        self.assertEqual(self.read("disk"), image())
+        self.assertEqual(first.state_hash, second.state_hash)
+
+    def test_write_protected(self):
+        disk = self.write("disk,1", image())
+        os.chmod(disk, 0o444)
+        hashes = {self.run_guest(accel, "-drive", f"file={disk.replace(',', ',,')},if=floppy,readonly=on",
+                                 says={**PROTECTED, "types": "40"}).state_hash for accel in common.BACKENDS}
+        self.assertEqual(self.read("disk,1"), image())
+        self.assertEqual(len(hashes), 1)
+
+    def test_two_drives(self):
+        a, b = self.write("disk", image()), self.write("b", bytes(1200 * 1024))
+        self.run_guest("jit", "-fda", a, "-fdb", b, says={**WRITTEN, "types": "42"})
+        self.write("disk", image())
+        self.run_guest("jit", "-fda", a, "-drive", "if=floppy,index=1", says={**WRITTEN, "types": "44"})
+
+    def test_replay_on_the_other_back_end(self):
+        disk = self.write("disk", image())
+        first = self.run_guest("jit", "-fda", disk, "-snapshot", "-record", self.path("j"))
+        again = self.run_guest("interp", "-fda", disk, "-snapshot", "-replay", self.path("j"))
+        self.assertEqual(first.state_hash, again.state_hash)
+        kernel = self.path("kernel")
+        result = self.orrery("-m", "32", "-kernel", kernel, "-debugcon", "null", "-parallel", "null", *mini.EXIT,
+                             "-snapshot", "-replay", self.path("j"))
+        self.assertEqual(result.status, 1, str(result))
+        self.assertIn(b"floppy0", result.err)
+
+
+if __name__ == "__main__":
+    common.main()

@@ -1,0 +1,281 @@
+/* Floppy media: formats, drives, rates, write protection, changes through the journal. */
+#include "tests/unit/fdc_rig.h"
+
+static void refused(struct dev *fdc, unsigned n, const char *path, const char *says)
+{
+    char err[300] = "";
+    assert_false(floppy_insert(fdc, n, path, false, err, sizeof(err)));
+    if (!strstr(err, says))
+        fail_msg("'%s' does not say '%s'", err, says);
+}
+
+static void insert(struct dev *fdc, unsigned n, const char *path, bool read_only)
+{
+    char err[300];
+    if (!floppy_insert(fdc, n, path, read_only, err, sizeof(err)))
+        fail_msg("%s", err);
+}
+
+static void eject(struct dev *fdc, unsigned n)
+{
+    char err[300];
+    if (!floppy_eject(fdc, n, err, sizeof(err)))
+        fail_msg("%s", err);
+}
+
+static void read_last(struct devtest *t, unsigned cylinders, unsigned heads, unsigned sectors)
+{
+    char text[64];
+
+    snprintf(text, sizeof(text), "0f 00 %02x", cylinders - 1);
+    send(t, text);
+    await(t);
+    send(t, "08");
+    snprintf(text, sizeof(text), "20 %02x", cylinders - 1);
+    result(t, text);
+    dma(t, 0x46, 512);
+    snprintf(text, sizeof(text), "46 %02x %02x %02x %02x 02 %02x 1b ff", (heads - 1) << 2,
+             cylinders - 1, heads - 1, sectors, sectors);
+    send(t, text);
+    snprintf(text, sizeof(text), "%02x 00 00 %02x %02x 01 02", (heads - 1) << 2, cylinders,
+             heads - 1);
+    ends(t, text);
+    check_buffer(t, cylinders * heads * sectors - 1, 1);
+}
+
+/* The last sector of every format is where it should be, and there is none behind it. */
+static void test_formats(void **state)
+{
+    static const struct {
+        unsigned kib, cylinders, heads, sectors, rate, type;
+    } rows[] = {
+        {160, 40, 1, 8, 2, 1},   {180, 40, 1, 9, 2, 1},   {320, 40, 2, 8, 2, 1},
+        {360, 40, 2, 9, 2, 1},   {720, 80, 2, 9, 2, 3},   {1200, 80, 2, 15, 0, 2},
+        {1440, 80, 2, 18, 0, 4}, {1680, 80, 2, 21, 0, 4}, {1722, 82, 2, 21, 0, 4},
+        {2880, 80, 2, 36, 3, 5},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct dev *fdc;
+        struct devtest *t = open_bare(&fdc);
+        char text[64];
+
+        fill_image(image_b, rows[i].kib);
+        add_drive(fdc, 0, image_b, false, true);
+        assert_int_equal(floppy_type(fdc, 0), rows[i].type);
+        assert_int_equal(floppy_type(fdc, 1), 0);
+        assert_int_equal(floppy_bytes(fdc, 0), rows[i].kib * 1024);
+        start(t);
+        dt_out(t, 0x3f7, rows[i].rate);
+        read_last(t, rows[i].cylinders, rows[i].heads, rows[i].sectors);
+        snprintf(text, sizeof(text), "46 00 %02x 00 %02x 02 ff 1b ff", rows[i].cylinders - 1,
+                 rows[i].sectors + 1);
+        send(t, text);
+        snprintf(text, sizeof(text), "40 04 00 %02x 00 %02x 02", rows[i].cylinders - 1,
+                 rows[i].sectors + 1);
+        ends(t, text);
+        if (rows[i].heads == 1) { /* the other side is empty */
+            send(t, "46 04 27 01 01 02 08 1b ff");
+            ends(t, "44 01 00 27 01 01 02");
+        }
+        send(t, "0f 00 53"); /* behind the last cylinder nothing is formatted */
+        await(t);
+        send(t, "08");
+        result(t, "20 53");
+        send(t, "46 00 53 00 01 02 12 1b ff");
+        ends(t, "40 01 00 53 00 01 02");
+        close_fdc(t);
+    }
+}
+
+/* A 360 KB disk in a 1.2 MB drive: every second track, at 300 kbit/s. */
+static void test_double_steps(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+
+    (void)state;
+    fill_image(image_b, 1200);
+    add_drive(fdc, 0, image_b, false, true);
+    start(t);
+    fill_image(image_b, 360);
+    eject(fdc, 0);
+    dt_step(t, 1);
+    insert(fdc, 0, image_b, false);
+    dt_script(t, "step 1; out 3f7 1");
+    send(t, "0f 00 02");
+    await(t);
+    send(t, "08");
+    result(t, "20 02");
+    dma(t, 0x46, 512);
+    send(t, "46 00 01 00 01 02 09 1b ff");
+    ends(t, "00 00 00 01 00 02 02");
+    check_buffer(t, 18, 1);
+    send(t, "cf 00 01");
+    await(t);
+    send(t, "08");
+    result(t, "20 03");
+    send(t, "46 00 01 00 01 02 09 1b ff");
+    ends(t, "40 01 00 01 00 01 02");
+    close_fdc(t);
+}
+
+static void test_write_protection(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    u8 data[512];
+
+    (void)state;
+    fill_image(image_b, 1440);
+    add_drive(fdc, 0, image_b, true, false);
+    start(t);
+    send(t, "04 00");
+    result(t, "78");
+    dma(t, 0x4a, 512);
+    send(t, "45 00 00 00 01 02 12 1b ff");
+    ends(t, "40 02 00 00 00 01 02");
+    send(t, "49 00 00 00 01 02 12 1b ff");
+    ends(t, "40 02 00 00 00 01 02");
+    send(t, "4d 00 02 12 54 f6");
+    await(t);
+    result(t, "40 02 00 xx xx xx 02");
+    dt_script(t, "in 4 0; in 4 0; in 5 ff; in 5 1"); /* nothing was fetched */
+    dma(t, 0x46, 512);
+    send(t, "46 00 00 00 01 02 12 1b ff");
+    ends(t, "00 00 00 00 00 02 02");
+    check_buffer(t, 0, 1);
+    read_image(image_b, 0, data);
+    assert_int_equal(data[1], pattern(0, 1));
+    close_fdc(t);
+}
+
+static void test_disk_change(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+
+    (void)state;
+    fill_image(image_b, 720);
+    add_drive(fdc, 0, NULL, false, true);
+    add_drive(fdc, 1, image_a, false, true);
+    start(t);
+    dt_script(t, "in 3f7 7f; out 3f2 3d; in 3f7 ff"); /* B has its first disk */
+    send(t, "0f 01 01");
+    await(t);
+    send(t, "08");
+    result(t, "21 01");
+    dt_script(t, "in 3f7 7f");
+    insert(fdc, 0, image_b, false);
+    dt_script(t, "step 1; in 3f7 7f; out 3f2 3c; in 3f7 ff");
+    send(t, "0f 00 00"); /* no step, no change */
+    await(t);
+    send(t, "08");
+    result(t, "20 00");
+    dt_script(t, "in 3f7 ff; out 3f7 2");
+    read_last(t, 80, 2, 9);
+    dt_script(t, "in 3f7 7f");
+    eject(fdc, 0);
+    dt_script(t, "step 1; in 3f7 ff");
+    assert_int_equal(floppy_bytes(fdc, 0), 0);
+    send(t, "0f 00 00"); /* and without a disk it stays */
+    await(t);
+    send(t, "08");
+    result(t, "20 00");
+    dt_script(t, "in 3f7 ff");
+    /* Taken out in the middle of a write. */
+    insert(fdc, 0, image_b, false);
+    dt_step(t, 1);
+    send(t, "03 df 03");
+    send(t, "45 00 00 00 01 02 09 1b ff");
+    dt_script(t, "step 100000; in 3f4 b0");
+    eject(fdc, 0);
+    dt_step(t, 1);
+    for (unsigned i = 0; i < 512; i++) {
+        dt_out(t, 0x3f5, i);
+        dt_step(t, 200);
+    }
+    dt_script(t, "step 100000000; in 3f4 30; out 3f2 0; out 3f2 c; step 1000000; in 3f4 80");
+    close_fdc(t);
+}
+
+static void test_refusals(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    char err[300] = "";
+
+    (void)state;
+    fill_image(image_b, 800);
+    assert_false(floppy_add_drive(fdc, 0, image_b, false, true, err, sizeof(err)));
+    assert_non_null(strstr(err, "819200"));
+    close_fdc(t);
+    t = open_bare(&fdc);
+    add_drive(fdc, 0, NULL, false, true);
+    refused(fdc, 0, image_b, "819200");
+    refused(fdc, 1, image_a, "no floppy drive 1");
+    refused(fdc, 7, image_a, "no floppy drive 7");
+    refused(fdc, 0, "/nonexistent", "No such file");
+    fill_image(image_b, 1200);
+    refused(fdc, 0, image_b, "does not fit");
+    fill_image(image_b, 2880);
+    refused(fdc, 0, image_b, "does not fit");
+    assert_false(floppy_eject(fdc, 1, err, sizeof(err)));
+    close_fdc(t);
+}
+
+/* The same changes at the same ticks, from the file. */
+static u64 changes(struct devtest *t, struct dev *fdc, bool live)
+{
+    add_drive(fdc, 0, image_a, false, true);
+    dt_step(t, 100);
+    if (live)
+        eject(fdc, 0);
+    start(t);
+    dt_script(t, "in 3f7 ff");
+    if (live)
+        insert(fdc, 0, image_b, true);
+    dt_step(t, 100);
+    dt_script(t, "out 3f7 2");
+    read_last(t, 80, 2, 9);
+    send(t, "04 00");
+    result(t, "68");
+    return dt_hash(t);
+}
+
+static void test_replay(void **state)
+{
+    char journal[] = "/tmp/orrery-fd-journal-XXXXXX";
+    int fd = mkstemp(journal);
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    char err[200];
+    u64 first;
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    fill_image(image_b, 720);
+    if (!journal_record(t->journal, journal, "x", 0, err, sizeof(err)))
+        fail_msg("%s", err);
+    first = changes(t, fdc, true);
+    assert_true(journal_finish(t->journal));
+    close_fdc(t);
+    t = open_bare(&fdc);
+    if (!journal_replay(t->journal, journal, "x", err, sizeof(err)))
+        fail_msg("%s", err);
+    assert_int_equal(changes(t, fdc, false), first);
+    close_fdc(t);
+    unlink(journal);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_formats),          cmocka_unit_test(test_double_steps),
+        cmocka_unit_test(test_write_protection), cmocka_unit_test(test_disk_change),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_replay),
+    };
+    return cmocka_run_group_tests(tests, make_images, remove_images);
+}
