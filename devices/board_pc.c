@@ -139,7 +139,12 @@ static void add_items(struct bus *bus, const struct board_pc *config)
 static void add_tables(struct bus *bus, const struct board_pc *config)
 {
     static const size_t ports = ARRAY_LEN(config->serial);
-    struct acpi_config acpi = {.ram_bytes = config->ram_bytes, .apic = config->apic};
+    struct acpi_config acpi = {
+        .ram_bytes = config->ram_bytes,
+        .parallel = config->parallel,
+        .floppy = config->floppy[0].present || config->floppy[1].present,
+        .apic = config->apic,
+    };
     u8 image[ACPI_TABLES_SIZE];
 
     if (!bus->phys)

@@ -58,7 +58,8 @@ class BadInput(common.GuestTest):
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
-        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-serial", "-debugcon",
+        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-fda", "-fdb",
+                       "-drive", "-parallel", "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
@@ -130,10 +131,24 @@ class BadInput(common.GuestTest):
             self.refused("-snapshot", "-hda", "image", says=name)
         self.refused("-hda", "disk", "-hdb", "disk", says="use")
 
+    def test_floppy(self):
+        for option in ("-fda", "-fdb"):
+            self.refused(option, "none", says=("none", "No such file"))
+            self.refused(option, "disk", says="32768 bytes")
+        with open(self.path("floppy"), "wb") as f:
+            f.truncate(1440 * 1024)
+        self.refused("-fda", "floppy", "-fdb", "floppy", says="use")
+        for drive, says in (("", "if=ide"), ("file=disk", "if=ide"), ("if=virtio", "virtio"), ("if", "if"),
+                            ("if=floppy,index=2", "index"), ("if=floppy,format=qcow2", "qcow2"),
+                            ("if=floppy,readonly=maybe", "maybe"), ("if=floppy,cache=none", "cache"),
+                            ("if=floppy,file=a,,b", "'a,b'"), ("if=floppy,file=disk", "32768 bytes")):
+            self.refused("-drive", drive, says=says)
+
     def test_unwritable(self):
         self.refused("-record", "nowhere/j", says=("nowhere/j", "No such file"))
         self.refused("-record", "folder", says="folder")
         self.refused("-debugcon", "file:nowhere/x", says="nowhere/x")
+        self.refused("-parallel", "file:nowhere/x", says="nowhere/x")
         self.refused("-serial", "file:folder", says="folder")
         self.refused("-d", "int", "-D", "nowhere/log", says="nowhere/log")
         self.refused("-serial", "telnet:1", says="telnet")

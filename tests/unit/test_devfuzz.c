@@ -2,6 +2,7 @@
  * together: nothing may crash,
  * hang or trip a sanitizer, and the same script must give the same state. A failing seed is
  * printed; its script (devtest.h) comes out on stderr with ORRERY_FUZZ_TRACE set. */
+#include "devices/floppy.h"
 #include "devices/i8042.h"
 #include "tests/unit/devtest.h"
 
@@ -9,14 +10,17 @@
 #define COMMANDS 3000
 
 static const u16 ports[] = {
-    0x20, 0x21,  0xa0,  0xa1,  0x4d0, 0x4d1, 0x40,  0x41,  0x42,  0x43,  0x61,   0x70,
-    0x71, 0x60,  0x64,  0x92,  0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe,  0x3ff,
-    0xe9, 0x501, 0x502, 0x3f6, 0x510, 0x511, 0x514, 0x518, 0xe0,  0xe3,  0x2003, 0x200f,
+    0x20,  0x21,  0xa0,  0xa1,  0x4d0, 0x4d1, 0x40,  0x41,  0x42,  0x43,   0x61,   0x70,  0x71,
+    0x60,  0x64,  0x92,  0x3f8, 0x3f9, 0x3fa, 0x3fb, 0x3fc, 0x3fd, 0x3fe,  0x3ff,  0xe9,  0x501,
+    0x502, 0x3f6, 0x510, 0x511, 0x514, 0x518, 0x3f2, 0x3f4, 0x3f5, 0x3f5,  0x3f5,  0x3f7, 0x378,
+    0x379, 0x37a, 0x4,   0x5,   0x8,   0x9,   0xa,   0xb,   0xc,   0xd,    0xe,    0xf,   0xc4,
+    0xc6,  0xd0,  0xd2,  0xd4,  0xd6,  0xde,  0x81,  0xe0,  0xe3,  0x2003, 0x200f,
 };
 
 static const struct dev_type *const types[] = {
-    &dev_lapic,  &dev_ioapic,   &dev_i8259,          &dev_i8254,      &dev_mc146818, &dev_i8042,
-    &dev_port92, &dev_debugcon, &dev_isa_debug_exit, &dev_pc_testdev, &dev_fw_cfg,   &dev_hpet,
+    &dev_lapic,    &dev_ioapic,         &dev_i8259,      &dev_i8254,   &dev_mc146818,
+    &dev_i8042,    &dev_i8237,          &dev_fdc,        &dev_parport, &dev_port92,
+    &dev_debugcon, &dev_isa_debug_exit, &dev_pc_testdev, &dev_fw_cfg,  &dev_hpet,
 };
 
 static u32 random_u32(u64 *seed)
@@ -111,6 +115,7 @@ static u64 run(u64 seed)
     dt_chardev(t, &serial, "serial0");
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         dt_dev(t, types[i], types[i] == &dev_debugcon ? "chardev=serial0" : NULL);
+    assert_true(floppy_add_drive(bus_find_dev(t->bus, FLOPPY_ID), 0, NULL, false, true, NULL, 0));
     dt_dev(t, &dev_uart16550, seed & 1 ? "chardev=serial0,pace=on" : "chardev=serial0");
     for (int i = 0; i < COMMANDS; i++)
         one_command(t, &serial, &seed);

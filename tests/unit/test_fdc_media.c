@@ -270,12 +270,106 @@ static void test_replay(void **state)
     unlink(journal);
 }
 
+/* ---- random commands ---- */
+
+static u32 random_u32(u64 *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (u32)(*seed >> 33);
+}
+
+/* What a driver would send, with some bytes wrong. */
+static void random_command(struct devtest *t, u64 *seed)
+{
+    static const u8 commands[] = {0xe6, 0x46, 0xc5, 0x45, 0x66, 0xc9, 0x4c, 0x42, 0x51, 0x59,
+                                  0x5d, 0x56, 0x4d, 0x4a, 0x0f, 0x07, 0x8f, 0xcf, 0x08, 0x08,
+                                  0x03, 0x13, 0x12, 0x14, 0x94, 0x04, 0x0e, 0x10};
+    u32 r = random_u32(seed);
+    u8 bytes[9] = {commands[r % ARRAY_LEN(commands)],
+                   r >> 8 & 4,
+                   0,
+                   r >> 10 & 1,
+                   (u8)(r >> 12 & 15),
+                   2,
+                   18,
+                   27,
+                   255};
+
+    if (!(r >> 20 & 3))
+        bytes[random_u32(seed) % 9] = (u8)random_u32(seed);
+    if (bytes[0] == 0x03)
+        bytes[2] = r >> 22 & 1; /* with and without DMA */
+    for (unsigned i = 0; i < 9 && (dt_in(t, 0x3f4) & 0xd0) != 0xd0; i++)
+        dt_out(t, 0x3f5, bytes[i]);
+}
+
+static void random_step(struct devtest *t, struct dev *fdc, u64 *seed)
+{
+    static const u16 ports[] = {0x3f2, 0x3f3, 0x3f4, 0x3f5, 0x3f7, 8,
+                                0xa,   0xb,   0xd,   0xf,   0xd4,  0xd6};
+    u32 r = random_u32(seed);
+
+    switch (r & 15) {
+    case 0: dt_step(t, r >> 8 & 0xffff); break;
+    case 1: dt_step(t, r >> 4 & 0xffffff); break;
+    case 2: dma(t, 0x42 + (r >> 4 & 0x3c), (r >> 8 & 0x1fff) + 1); break;
+    case 3: dt_out(t, ports[(r >> 4) % ARRAY_LEN(ports)], r >> 16); break;
+    case 4: dt_script(t, "out 3f2 3c; out d6 c0; out d4 0; out 3f7 0"); break;
+    case 5:
+        if (r >> 4 & 1)
+            insert(fdc, 0, r >> 5 & 1 ? image_a : image_b, r >> 6 & 1);
+        else if (!(r >> 5 & 3))
+            eject(fdc, 0);
+        dt_step(t, 1);
+        break;
+    case 6:
+    case 7:
+    case 8:
+        for (u32 i = 0; i < (r >> 8 & 0x3ff); i++) {
+            if (dt_in(t, 0x3f4) & 0x40)
+                dt_in(t, 0x3f5);
+            else
+                dt_step(t, 200);
+        }
+        break;
+    default: random_command(t, seed); break;
+    }
+}
+
+/* Nothing may crash or trip a sanitizer, and the same steps give the same state. */
+static u64 random_run(u64 seed)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    u64 hash;
+
+    add_drive(fdc, 0, NULL, false, true);
+    insert(fdc, 0, image_a, false);
+    start(t);
+    for (unsigned i = 0; i < 3000; i++)
+        random_step(t, fdc, &seed);
+    hash = dt_hash(t);
+    close_fdc(t);
+    return hash;
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    fill_image(image_b, 720);
+    for (u64 seed = 1; seed <= 20; seed++) {
+        if (random_run(seed) != random_run(seed))
+            fail_msg("seed %llu: two runs differ", (unsigned long long)seed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),          cmocka_unit_test(test_double_steps),
         cmocka_unit_test(test_write_protection), cmocka_unit_test(test_disk_change),
         cmocka_unit_test(test_refusals),         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, make_images, remove_images);
 }
