@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Floppy drive A and the printer, driven by mini/floppy.s: what the guest reads is the file's, what it writes lands
 there, or with -snapshot nowhere; drives as the options make them."""
+import hashlib
 import os
 import struct
 import unittest
@@ -93,6 +94,56 @@ class Floppy(common.GuestTest):
                              "-snapshot", "-replay", self.path("j"))
         self.assertEqual(result.status, 1, str(result))
         self.assertIn(b"floppy0", result.err)
+
+
+MODULES = [os.path.join(common.CACHE, m + ".ko") for m in ("floppy", "parport", "parport_pc", "lp")]
+
+INIT = """\
+#!/bin/sh
+export PATH=/bin
+/bin/busybox mount -t devtmpfs d /dev
+exec >/dev/ttyS0 2>&1
+/bin/busybox --install -s /bin
+for m in floppy parport parport_pc lp; do insmod /$m.ko; done
+until [ -b /dev/fd0 ] && [ -c /dev/lp0 ]; do sleep 1; done
+md5sum </dev/fd0
+dd if=/dev/fd1 of=/dev/fd0 bs=512 seek=1000 count=50 conv=fsync 2>/dev/null
+echo "printed by Linux" >/dev/lp0
+poweroff -f
+"""
+
+
+def cpio(files):
+    """An initramfs archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst); it goes behind another."""
+    archive = b""
+    for inode, (name, mode, data) in enumerate([*files, ("TRAILER!!!", 0, b"")], 1):
+        fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+        head = b"070701" + b"".join(b"%08x" % f for f in fields) + name.encode() + b"\0"
+        archive += head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
+    return archive
+
+
+@unittest.skipUnless(all(map(os.path.exists, MODULES)), "no driver modules: an older cache of tests/guest/make-linux")
+class LinuxFloppy(common.GuestTest):
+    def test_drivers(self):
+        """Debian's drivers: a whole disk read, part of one copied to another, a line printed."""
+        files = [("init", 0o100755, INIT.encode())]
+        for module in MODULES:
+            with open(module, "rb") as f:
+                files.append((os.path.basename(module), 0o100644, f.read()))
+        with open(os.path.join(common.CACHE, "tiny.cpio.gz"), "rb") as f:
+            tiny = f.read()
+        initrd = self.write("initrd", tiny + bytes(-len(tiny) % 4) + cpio(files))
+        a, b = self.write("a", image()), self.write("b", os.urandom(720 * 1024))
+        args = self.linux()
+        args[args.index("-initrd") + 1] = initrd
+        result = self.orrery(*args, "-fda", a, "-fdb", b, "-parallel", "file:paper")
+        self.assertEqual(result.status, 0, str(result))
+        self.assertIn(hashlib.md5(image()).hexdigest(), result.out.decode(), str(result))
+        expected = bytearray(image())
+        expected[1000 * 512:1050 * 512] = self.read("b")[:50 * 512]
+        self.assertEqual(self.read("a"), bytes(expected))
+        self.assertIn(b"printed by Linux", self.read("paper"))
 
 
 if __name__ == "__main__":
