@@ -114,7 +114,7 @@ poweroff -f
 
 
 def cpio(files):
-    """An initramfs archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst); it goes behind another."""
+    """An initramfs archive, to go behind another (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)."""
     archive = b""
     for inode, (name, mode, data) in enumerate([*files, ("TRAILER!!!", 0, b"")], 1):
         fields = [inode, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
