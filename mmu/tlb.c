@@ -25,6 +25,22 @@ static inline u64 *entry_of(struct tlb *t, u32 key)
     return &t->e[key >> 2 & 3][key & 3][key >> KEY_BITS].addend;
 }
 
+void tlb_drop_windows(struct tlb *t, u32 which)
+{
+    u32 drop = t->live & which;
+
+    t->live &= ~which;
+    t->stale |= which;
+    for (; drop; drop &= drop - 1)
+        memset(t->window[__builtin_ctz(drop)].end, 0, sizeof(t->window[0].end));
+}
+
+static inline void drop_all_windows(struct tlb *t)
+{
+    if (t->live)
+        tlb_drop_windows(t, (1u << TLB_WINDOWS) - 1);
+}
+
 /* Drops names of empty entries and all but one of repeated ones. */
 static void weed(struct tlb *t, struct tlb_list *l)
 {
@@ -59,14 +75,20 @@ void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8
 {
     struct tlb_list *l = &t->filled[global];
     u32 key = key_of(la, priv, acc);
+    u64 *e = entry_of(t, key), granted = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
+    if (*e && *e != granted)
+        drop_all_windows(t);
+    if (!*e) /* a window may now be larger */
+        t->stale = (1u << TLB_WINDOWS) - 1;
     if (l->n == l->cap)
         make_room(t, l);
     l->key[l->n++] = key;
-    *entry_of(t, key) = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
+    *e = granted;
 }
 
 static void empty(struct tlb *t, struct tlb_list *l)
 {
+    drop_all_windows(t);
     for (u32 i = 0; i < l->n; i++)
         *entry_of(t, l->key[i]) = 0;
     l->n = 0;
@@ -102,6 +124,7 @@ void mmu_flush_page(struct mmu *m, laddr la)
 {
     u32 slot = la >> 22;
 
+    drop_all_windows(m->tlb);
     if (m->large[slot / 64] >> slot % 64 & 1) {
         flush_slot(m, slot);
         return;
@@ -119,8 +142,10 @@ static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
         u64 granted = (host - ((u64)(key >> KEY_BITS) << PAGE_BITS)) | TLB_VALID;
         u64 *e = entry_of(t, key);
 
-        if ((key & 3) == ACCESS_WRITE && *e == granted)
+        if ((key & 3) == ACCESS_WRITE && *e == granted) {
+            drop_all_windows(t);
             *e = 0;
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 #include "jit/ir_eval.h"
 
 #include <string.h>
@@ -82,8 +83,33 @@ static inline enum priv access_priv(const struct frame *f, const struct iop *o)
     return o->cc & 1 ? PRIV_SUPER : (enum priv)f->code->priv;
 }
 
+static u32 load_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = get(f, o->a) + o->imm;
+    bool rmw = o->op == IR_LDRMW;
+    const u8 *p = window_host(f->cpu, seg, off, o->size, rmw);
+    if (p)
+        return host_load(p, o->size);
+    return rmw ? window_slow_read_rmw(f->cpu, off, o->size, seg)
+               : window_slow_read(f->cpu, off, o->size, seg);
+}
+
+static void store_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = get(f, o->a) + o->imm, v = get(f, o->b);
+    u8 *p = window_host(f->cpu, seg, off, o->size, true);
+    if (p)
+        host_store(p, o->size, v);
+    else
+        window_slow_write(f->cpu, off, o->size, seg, v);
+}
+
 static inline u32 load(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0)
+        return load_in_seg(f, o);
     laddr la = get(f, o->a) + o->imm;
     enum access acc = o->op == IR_LDRMW ? ACCESS_WRITE : ACCESS_READ;
     enum priv priv = access_priv(f, o);
@@ -93,6 +119,10 @@ static inline u32 load(struct frame *f, const struct iop *o)
 
 static inline void store(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0) {
+        store_in_seg(f, o);
+        return;
+    }
     laddr la = get(f, o->a) + o->imm;
     u32 v = get(f, o->b);
     enum priv priv = access_priv(f, o);
@@ -154,8 +184,12 @@ static void check_segment(struct frame *f, const struct iop *o)
 {
     const struct segment *s = &f->cpu->seg[o->imm];
     u32 off = get(f, o->a);
-    if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r))
+    if (o->cc == 2) {
+        if (off > s->limit)
+            seg_check_eip(f->cpu, off);
+    } else if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r)) {
         seg_linear(f->cpu, (enum seg)o->imm, off, o->size, o->cc ? ACCESS_WRITE : ACCESS_READ);
+    }
 }
 
 /* -- the CPU's fields, flags, calls -- */

@@ -87,6 +87,7 @@ struct ool {
     u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
+    u8 in_seg;   /* the access is to a segment: its number + 1; disp is to be added to addr */
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     u8 priv;
@@ -236,6 +237,7 @@ void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_alone(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
+u32 find_store(const struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
 s32 tlb_at(const struct lower *l, const struct ir_insn *o,
            enum access acc); /* the table's offset in struct cpu */
@@ -246,6 +248,11 @@ void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned ad
                  enum access acc, struct ool *q);
 struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry);
 void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm); /* reg HOST_NONE: imm */
+
+/* -- lower_window.c -- */
+void lower_window_load(struct lower *l, const struct ir_insn *o);
+void lower_window_store(struct lower *l, const struct ir_insn *o);
+void slow_window(struct lower *l, const struct ool *q); /* out of line: the call */
 
 /* -- lower_share.c -- */
 void share_find(struct lower *l); /* before lowering: groups the block's accesses */

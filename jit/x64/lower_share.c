@@ -104,7 +104,7 @@ static bool is_access(const struct lower *l, const struct ir_insn *o)
         return x87_shares(l, o);
     return (o->op == IR_LD || o->op == IR_LDSX || o->op == IR_LDRMW || o->op == IR_ST ||
             o->op == IR_LDV || o->op == IR_STV) &&
-           !(o->cc & 1);
+           !(o->cc & 1) && ir_seg_of(o->cc) < 0;
 }
 
 static void new_segment(struct finder *f)

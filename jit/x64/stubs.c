@@ -9,6 +9,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 
 #include <string.h>
 
@@ -70,7 +71,10 @@ static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 ho
 
 static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
 {
-    seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
+    if (acc == ACCESS_EXEC)
+        seg_check_eip(cpu, off);
+    else
+        seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
 }
 
 static u32 current_flags(struct cpu *cpu)
@@ -342,10 +346,26 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
     emit_c_call(be, e, &c);
 }
 
+static void make_window_stubs(struct x64 *be, struct enc *e)
+{
+    static const c_fn fn[] = {
+        [SLOW_READ] = (c_fn)window_slow_read,
+        [SLOW_RMW] = (c_fn)window_slow_read_rmw,
+        [SLOW_WRITE] = (c_fn)window_slow_write,
+    };
+    for (unsigned n = 0; n < 9; n++) {
+        unsigned a = n / 3;
+        bool write = a == SLOW_WRITE;
+        make_c_stub(be, e, STUB_WINDOW + n,
+                    (struct c_call){fn[a], write ? 3 : 2, !write, HF_FAULT, true, 1u << n % 3});
+    }
+}
+
 static void make_call_stubs(struct x64 *be, struct enc *e)
 {
     make_memory_stubs(be, e);
     make_try_stubs(be, e);
+    make_window_stubs(be, e);
     make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0});
     make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
     make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});

@@ -130,8 +130,37 @@ static inline void emit_store(struct gen *g, struct irv addr)
     ir_st(g->ir, addr, pick(g, 2) * 8, size124(g), value(g));
 }
 
+/* In segments; of a read-modify-write perhaps both halves. */
+static inline void emit_in_seg(struct gen *g, u32 mask)
+{
+    struct irv addr = ir_op2(g->ir, IR_AND, value(g), ir_const(mask));
+    unsigned seg = pick(g, SEG_COUNT), size = size124(g);
+    u32 disp = pick(g, 2) * 8;
+    struct irv v;
+    if (pick(g, 4) == 0) {
+        unsigned reg = pick(g, GPR_COUNT);
+        ir_set_reg(g->ir, reg, addr);
+        addr = ir_reg(reg);
+    }
+    switch (pick(g, 4)) {
+    case 0: emit_store(g, addr); break;
+    case 1:
+        v = ir_ld(g->ir, IR_LDRMW, addr, disp, size);
+        ir_in_seg(g->ir, seg);
+        v = ir_op2(g->ir, IR_ADD, v, value(g));
+        ir_st(g->ir, addr, disp, size, v);
+        break;
+    default: emit_load(g, addr); break;
+    }
+    ir_in_seg(g->ir, seg);
+}
+
 static inline void emit_segchk(struct gen *g, struct irv addr)
 {
+    if (pick(g, 4) == 0) {
+        ir_segchk_eip(g->ir, addr);
+        return;
+    }
     ir_segchk(g->ir, pick(g, SEG_COUNT), addr, 1 + pick(g, 16), pick(g, 2));
 }
 
