@@ -204,13 +204,22 @@ void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
 void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v,
                       unsigned kind, struct irv src, struct irv aux)
 {
-    bool mem = opnd_is_mem(l, in, n);
+    unsigned size = opnd_size(l, in, n), reg;
 
-    if (mem)
+    if (opnd_is_mem(l, in, n)) {
         opnd_write(l, in, n, v);
-    ir_flags(l->ir, kind, opnd_size(l, in, n), v, src, aux);
-    if (!mem)
-        opnd_write(l, in, n, v);
+        ir_flags(l->ir, kind, size, v, src, aux);
+        return;
+    }
+    reg = opnd_reg(l, in, n);
+    if (size == 2 || (size == 1 && reg < 4)) { /* the result is where it will be found later */
+        v = ir_op2(l->ir, size == 2 ? IR_DEP16 : IR_DEP8, ir_reg(reg), v);
+        ir_flags(l->ir, kind, size, v, src, aux);
+        ir_set_reg(l->ir, reg, v);
+    } else {
+        ir_flags(l->ir, kind, size, v, src, aux);
+        lift_set_gpr(l, reg, size, v);
+    }
 }
 
 /* -- memory -- */

@@ -176,7 +176,7 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
         mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
     cpu->mode = mode;
     if (cpu->tlb.live)
-        window_check(cpu, seg);
+        windows_check(cpu);
 }
 
 /* After a change of mode: windows stay if they would be the same. */
@@ -186,8 +186,7 @@ static void check_windows(struct cpu *cpu, u32 old_mode)
         return;
     if (mode_priv(cpu->mode) != mode_priv(old_mode))
         tlb_drop_windows(&cpu->tlb, ~0u);
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        window_check(cpu, (enum seg)i);
+    windows_check(cpu);
 }
 
 void cpu_update_mode(struct cpu *cpu)

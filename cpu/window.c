@@ -97,13 +97,14 @@ static void refresh(struct cpu *cpu, enum seg seg, bool write, u32 off)
     cpu->tlb.stale &= ~(1u << n);
 }
 
-void window_check(struct cpu *cpu, enum seg seg)
+void windows_check(struct cpu *cpu)
 {
-    for (unsigned write = 0; write < 2; write++) {
-        unsigned n = window_of(seg, write);
+    for (u32 live = cpu->tlb.live; live; live &= live - 1) {
+        unsigned n = (unsigned)__builtin_ctz(live);
         const struct tlb_window *w = &cpu->tlb.window[n];
+        const struct segment *s = &cpu->seg[n / 2];
 
-        if (w->base != cpu->seg[seg].base || w->limit != limit_of(&cpu->seg[seg], write))
+        if (w->base != s->base || w->limit != limit_of(s, n & 1))
             tlb_drop_windows(&cpu->tlb, 1u << n);
     }
 }

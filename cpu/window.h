@@ -31,7 +31,7 @@ u32 window_slow_read(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 u32 window_slow_read_rmw(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 void window_slow_write(struct cpu *cpu, u32 off, unsigned size, enum seg seg, u32 value);
 
-/* Drops the windows of seg unless its base and limits are still what they were made for. */
-void window_check(struct cpu *cpu, enum seg seg);
+/* Drops windows of segments whose base or limit is not what they were made for. */
+void windows_check(struct cpu *cpu);
 
 #endif

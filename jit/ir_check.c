@@ -126,6 +126,13 @@ static const char *check_fields(const struct ir_insn *i)
     const char *why;
     switch ((enum ir_op)i->op) {
     case IR_LEA: return i->size <= 3 ? NULL : "bad shift";
+    case IR_ADD:
+    case IR_SUB:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_NOT:
+    case IR_NEG: return i->size <= 2 ? NULL : "bad size";
     case IR_LD:
     case IR_LDRMW:
     case IR_ST: return check_access(i, S1 | S2 | S4);

@@ -159,7 +159,11 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put(o, " %s", i->imm < HELPER_COUNT ? helper_info[i->imm].name : "?");
         put_inputs(o, i);
         break;
-    default: put_inputs(o, i); break;
+    default:
+        if (i->size)
+            put(o, ".%u", i->size);
+        put_inputs(o, i);
+        break;
     }
 }
 

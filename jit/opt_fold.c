@@ -103,6 +103,15 @@ static void fold_extend(const struct opt *p, struct ir_insn *o)
     o->a = narrow(p, o->a, bits);
 }
 
+/* The result that flags are of: a register that it was put into will do, and is longer at hand. */
+static struct irv narrow_result(const struct opt *p, struct irv x, unsigned bits)
+{
+    const struct ir_insn *d = def_of(p, x);
+    bool merged = d && ((d->op == IR_DEP16 && bits == 16) || (d->op == IR_DEP8 && bits == 8));
+
+    return merged ? x : narrow(p, x, bits);
+}
+
 static void fold_narrow(const struct opt *p, struct ir_insn *o)
 {
     switch (o->op) {
@@ -114,7 +123,7 @@ static void fold_narrow(const struct opt *p, struct ir_insn *o)
     case IR_FLAGS:
     case IR_FLAGSIF:
         if (o->cc != FK_EFLAGS) {
-            o->a = narrow(p, o->a, o->size * 8u);
+            o->a = narrow_result(p, o->a, o->size * 8u);
             o->b = narrow(p, o->b, o->size * 8u);
         }
         break;

@@ -290,8 +290,17 @@ static enum icode_end leave_to(struct frame *f, u32 eip, enum icode_end how)
 }
 
 #define EVAL1(OP)                                                                                  \
+    case IR_##OP: set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a))); break
+/* These may be partial. */
+#define EVAL1_SIZED(OP)                                                                            \
     case IR_##OP:                                                                                  \
-        set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a)));                                           \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval1(IR_##OP, v)));                            \
+        break
+#define EVAL2_SIZED(OP)                                                                            \
+    case IR_##OP:                                                                                  \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval2(IR_##OP, v, get(&f, o->b))));             \
         break
 #define EVAL2(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval2(IR_##OP, get(&f, o->a), get(&f, o->b))); break
@@ -312,8 +321,8 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
     for (const struct iop *o = c->ops;; o++) {
         switch ((enum ir_op)o->op) {
             EVAL1(MOV);
-            EVAL1(NOT);
-            EVAL1(NEG);
+            EVAL1_SIZED(NOT);
+            EVAL1_SIZED(NEG);
             EVAL1(EXT8U);
             EVAL1(EXT8S);
             EVAL1(EXT16U);
@@ -322,11 +331,11 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             EVAL1(BSWAP);
             EVAL1(CTZ);
             EVAL1(BSR);
-            EVAL2(ADD);
-            EVAL2(SUB);
-            EVAL2(AND);
-            EVAL2(OR);
-            EVAL2(XOR);
+            EVAL2_SIZED(ADD);
+            EVAL2_SIZED(SUB);
+            EVAL2_SIZED(AND);
+            EVAL2_SIZED(OR);
+            EVAL2_SIZED(XOR);
             EVAL2(SHL);
             EVAL2(SHR);
             EVAL2(SAR);

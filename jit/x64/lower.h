@@ -146,7 +146,7 @@ struct lower {
     u8 hf_mask; /* ... these of them, HF_* */
     struct {    /* last arithmetic op in host flags */
         u32 gen, at;
-        u8 op;
+        u8 op, size;
         struct irv d, a, b;
     } alu;
     struct rmw rmw;

@@ -64,6 +64,8 @@ static struct place result_of(struct finder *f, const struct ir_insn *o)
 {
     struct place p = place_of(f, o->a);
     bool by_const = irv_is(o->b, IRV_CONST);
+    if (o->op != IR_LEA && o->op != IR_MOV && o->size)
+        return fresh(f);
     if (p.root && o->op == IR_MOV)
         return p;
     if (p.root && o->op == IR_LEA && irv_is(o->b, IRV_NONE))

@@ -52,10 +52,14 @@ static void emit_instruction(struct gen *g)
         ir_st(g->ir, at, disp, size, t);
     if (pick(g, 8) == 0)
         ir_set_reg(g->ir, pick(g, GPR_COUNT), ir_const(pick(g, 3)));
+    bool early = !mem && size < 4 && pick(g, 4); /* flags of the merged register */
+    if (early)
+        t = ir_op2(g->ir, size == 1 ? IR_DEP8 : IR_DEP16, ir_reg(reg), t);
     ir_flags(g->ir, forms[f].kind, size, t, forms[f].kind == FK_LOGIC ? IR_NONE : b, IR_NONE);
     if (!mem)
-        ir_set_reg(g->ir, reg,
-                   size == 4 ? t : ir_op2(g->ir, size == 1 ? IR_DEP8 : IR_DEP16, ir_reg(reg), t));
+        ir_set_reg(
+            g->ir, reg,
+            size == 4 || early ? t : ir_op2(g->ir, size == 1 ? IR_DEP8 : IR_DEP16, ir_reg(reg), t));
 }
 
 static void emit_memory(struct gen *g)
