@@ -74,6 +74,7 @@ static bool find(struct cpu *cpu, const struct segment *s, bool write, bool may_
     *w = (struct tlb_window){
         .host = begin + entry - TLB_VALID,
         .lo = (u32)(begin - s->base),
+        .bytes = size,
         .base = s->base,
         .limit = limit,
     };
@@ -82,15 +83,17 @@ static bool find(struct cpu *cpu, const struct segment *s, bool write, bool may_
     return entry;
 }
 
-/* Makes a window for an access that has missed it: at once if something has changed, else now and
- * then, as the program may have gone from one end of the segment to the other. */
+/* Makes a window for an access that has missed it (and not only been thought to): at once if
+ * something has changed, else now and then, as the program may have gone from one end of the
+ * segment to the other. */
 static void refresh(struct cpu *cpu, enum seg seg, bool write, u32 off)
 {
     unsigned n = window_of(seg, write);
     struct tlb_window *w = &cpu->tlb.window[n], found;
     bool stale = cpu->tlb.stale >> n & 1;
 
-    if ((!stale && ++w->misses % MISSES) || !find(cpu, &cpu->seg[seg], write, stale, off, &found))
+    if (window_host(cpu, seg, off, 1, write) || (!stale && ++w->misses % MISSES) ||
+        !find(cpu, &cpu->seg[seg], write, stale, off, &found))
         return;
     *w = found;
     cpu->tlb.live |= 1u << n;

@@ -74,6 +74,7 @@ enum {
 };
 
 /* In cc of LD, LDSX, LDRMW, ST: the address is an offset in segment seg. Its number, or -1. */
+#define IR_WRAP16      8 /* of such: the offset is (a + imm) modulo 64 KiB */
 #define IR_IN_SEG(seg) (((unsigned)(seg) + 1) << 4)
 #define ir_seg_of(cc)  ((int)((cc) >> 4) - 1)
 

@@ -109,8 +109,9 @@ static const char *check_access(const struct ir_insn *i, unsigned sizes)
 {
     if (!size_in(i->size, sizes))
         return "bad access size";
-    return i->cc <= 1 || (!(i->cc & 15) && ir_seg_of(i->cc) < SEG_COUNT) ? NULL
-                                                                         : "bad access flags";
+    return i->cc <= 1 || (!(i->cc & 7) && ir_seg_of(i->cc) >= 0 && ir_seg_of(i->cc) < SEG_COUNT)
+               ? NULL
+               : "bad access flags";
 }
 
 /* Bit 1 of cc: the 16 bytes must be aligned. */

@@ -72,7 +72,8 @@ static void put_address(struct out *o, const struct ir_insn *i)
 {
     static const char *const segs[] = {"es:", "cs:", "ss:", "ds:", "fs:", "gs:"};
     int seg = ir_seg_of(i->cc);
-    put(o, ".%u%s [%s", i->size, i->cc & 1 ? "s" : "", seg >= 0 && seg < 6 ? segs[seg] : "");
+    put(o, ".%u%s [%s%s", i->size, i->cc & 1 ? "s" : "", seg >= 0 && seg < 6 ? segs[seg] : "",
+        i->cc & IR_WRAP16 ? "word " : "");
     put_value(o, i->a);
     if (i->imm)
         put(o, "+0x%x", (unsigned)i->imm);

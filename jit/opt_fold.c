@@ -214,6 +214,19 @@ static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp)
     }
 }
 
+/* Of an access in a segment whose offset has been cut to 16 bits: the access does that itself. */
+static void fold_address(const struct opt *p, struct ir_insn *o)
+{
+    const struct ir_insn *d = def_of(p, o->a);
+
+    if (ir_seg_of(o->cc) >= 0 && !o->imm && d && d->op == IR_EXT16U &&
+        still_valid(p, d->a, p->temp[o->a.v].def)) {
+        o->a = opt_resolve(p, d->a);
+        o->cc |= IR_WRAP16;
+    }
+    fold_displacement(p, &o->a, &o->imm);
+}
+
 static void fold_lea(const struct opt *p, struct ir_insn *o)
 {
     fold_displacement(p, &o->a, &o->imm);
@@ -371,10 +384,10 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_XIF: fold_condition(o); break;
     case IR_LD:
     case IR_LDSX:
-    case IR_LDRMW:
+    case IR_LDRMW: fold_address(p, o); break;
     case IR_X87M: fold_displacement(p, &o->a, &o->imm); break;
     case IR_ST:
-        fold_displacement(p, &o->a, &o->imm);
+        fold_address(p, o);
         fold_narrow(p, o);
         break;
     case IR_STS:

@@ -31,8 +31,12 @@ void tlb_drop_windows(struct tlb *t, u32 which)
 
     t->live &= ~which;
     t->stale |= which;
-    for (; drop; drop &= drop - 1)
-        memset(t->window[__builtin_ctz(drop)].end, 0, sizeof(t->window[0].end));
+    for (; drop; drop &= drop - 1) {
+        struct tlb_window *w = &t->window[__builtin_ctz(drop)];
+
+        memset(w->end, 0, sizeof(w->end));
+        w->bytes = 0;
+    }
 }
 
 static inline void drop_all_windows(struct tlb *t)

@@ -38,6 +38,7 @@ struct tlb_window {
     u64 host; /* host address of lo */
     u32 lo;
     u32 end[3]; /* 0: not at all */
+    u64 bytes;  /* from lo on */
     u32 misses;
     /* what it was made for, for its owner to compare */
     u32 base;

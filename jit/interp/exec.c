@@ -83,10 +83,16 @@ static inline enum priv access_priv(const struct frame *f, const struct iop *o)
     return o->cc & 1 ? PRIV_SUPER : (enum priv)f->code->priv;
 }
 
+static inline u32 offset_in_seg(const struct frame *f, const struct iop *o)
+{
+    u32 off = get(f, o->a) + o->imm;
+    return o->cc & IR_WRAP16 ? off & 0xffff : off;
+}
+
 static u32 load_in_seg(struct frame *f, const struct iop *o)
 {
     enum seg seg = (enum seg)ir_seg_of(o->cc);
-    u32 off = get(f, o->a) + o->imm;
+    u32 off = offset_in_seg(f, o);
     bool rmw = o->op == IR_LDRMW;
     const u8 *p = window_host(f->cpu, seg, off, o->size, rmw);
     if (p)
@@ -98,7 +104,7 @@ static u32 load_in_seg(struct frame *f, const struct iop *o)
 static void store_in_seg(struct frame *f, const struct iop *o)
 {
     enum seg seg = (enum seg)ir_seg_of(o->cc);
-    u32 off = get(f, o->a) + o->imm, v = get(f, o->b);
+    u32 off = offset_in_seg(f, o), v = get(f, o->b);
     u8 *p = window_host(f->cpu, seg, off, o->size, true);
     if (p)
         host_store(p, o->size, v);

@@ -60,7 +60,8 @@ enum stub {
                                  the TLB if possible */
     STUB_WINDOW = STUB_TRY + 9 * PRIV_COUNT, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset,
                                                 segment, value; result in word 0 */
-    STUB_HELPER = STUB_WINDOW + 9,           /* + enum helper */
+    STUB_TRY_WINDOW = STUB_WINDOW + 9,       /* the same, through the window if possible */
+    STUB_HELPER = STUB_TRY_WINDOW + 9,       /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 

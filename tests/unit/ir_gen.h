@@ -155,6 +155,31 @@ static inline void emit_in_seg(struct gen *g, u32 mask)
     ir_in_seg(g->ir, seg);
 }
 
+/* 16-bit code: a stack that grows, a frame, a structure. */
+static inline void emit_frame16(struct gen *g)
+{
+    unsigned seg = pick(g, SEG_COUNT);
+    for (u32 i = 2 + pick(g, 4); i-- > 0;) {
+        unsigned reg = pick(g, 2) ? ESP : EBP;
+        struct irv low = ir_lea(g->ir, ir_reg(reg), IR_NONE, 0, pick(g, 40) * 2 - 40), v;
+        struct irv off = pick(g, 8) ? ir_op1(g->ir, IR_EXT16U, low) : low;
+        switch (pick(g, 4)) {
+        case 0: ir_st(g->ir, off, 0, size124(g), value(g)); break;
+        case 1:
+            v = ir_ld(g->ir, IR_LDRMW, off, 0, 2);
+            ir_in_seg(g->ir, seg);
+            ir_st(g->ir, off, 0, 2, ir_op2(g->ir, IR_ADD, v, value(g)));
+            break;
+        default: keep(g, ir_ld(g->ir, IR_LD, off, 0, size124(g))); break;
+        }
+        ir_in_seg(g->ir, seg);
+        if (pick(g, 3) == 0)
+            ir_set_reg(g->ir, ESP, ir_op2(g->ir, IR_DEP16, ir_reg(ESP), low));
+        if (pick(g, 8) == 0)
+            ir_set_reg(g->ir, EBP, ir_op2(g->ir, IR_DEP16, ir_reg(EBP), ir_reg(ESP)));
+    }
+}
+
 static inline void emit_segchk(struct gen *g, struct irv addr)
 {
     if (pick(g, 4) == 0) {

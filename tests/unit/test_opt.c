@@ -26,6 +26,8 @@ static void emit_memory(struct gen *g)
     case 4:
         if (pick(g, 2))
             emit_segchk(g, a);
+        else if (pick(g, 2))
+            emit_frame16(g);
         else
             emit_in_seg(g, 0xffff);
         break;

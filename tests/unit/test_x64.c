@@ -74,6 +74,8 @@ static void emit_memory(struct gen *g)
     case 5:
         if (pick(g, 2))
             emit_segchk(g, a);
+        else if (pick(g, 2))
+            emit_frame16(g);
         else
             emit_in_seg(g, RAM_PAGES * PAGE_SIZE - 1);
         return;
@@ -347,6 +349,7 @@ static void fill_windows(struct cpu *cpu, u64 *seed)
         *w = (struct tlb_window){.host = (u64)(uintptr_t)ram[first], .lo = first * PAGE_SIZE};
         for (unsigned k = 0; k < 3 && pages; k++)
             w->end[k] = pages * PAGE_SIZE - (1u << k) + 1;
+        w->bytes = pages * PAGE_SIZE;
     }
 }
 
