@@ -176,17 +176,17 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
         mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
     cpu->mode = mode;
     if (cpu->tlb.live)
-        windows_check(cpu);
+        window_update(cpu, seg);
 }
 
-/* After a change of mode: windows stay if they would be the same. */
+/* After a change of mode. */
 static void check_windows(struct cpu *cpu, u32 old_mode)
 {
     if (!cpu->tlb.live)
         return;
     if (mode_priv(cpu->mode) != mode_priv(old_mode))
-        tlb_drop_windows(&cpu->tlb, ~0u);
-    windows_check(cpu);
+        tlb_drop_windows(&cpu->tlb);
+    windows_update(cpu);
 }
 
 void cpu_update_mode(struct cpu *cpu)

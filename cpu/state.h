@@ -262,6 +262,7 @@ struct cpu {
     union xmm xmm_scratch;
 
     struct segment seg[SEG_COUNT];
+    struct segment window_seg[SEG_COUNT]; /* as the windows show them: window.c */
     struct segment ldtr, tr;
     struct {
         u32 base;

@@ -6,6 +6,8 @@
  * functions, so that the TLB is filled alike. Segment checks: SDM 3A, 5.3. */
 #include "cpu/window.h"
 
+#include <string.h>
+
 #include "cpu/cpuid.h"
 #include "cpu/mem.h"
 
@@ -13,6 +15,7 @@
 #define WINDOW_TOP 0x1ffff
 
 #define MISSES 16
+#define WIDE   0x100 /* pages that a run may go on beyond a segment */
 
 static s64 limit_of(const struct segment *s, bool write)
 {
@@ -54,33 +57,53 @@ static u64 find_run(struct range *r, u32 page)
     return entry;
 }
 
-/* The window of *s that shows the byte at off, and for reading all below it. False: none. */
-static bool find(struct cpu *cpu, const struct segment *s, bool write, bool may_fill, u32 off,
-                 struct tlb_window *w)
+/* What run shows of segment s: false if nothing, or not its start for reading. */
+static bool intersect(const struct tlb_run *run, const struct segment *s, bool write,
+                      struct tlb_window *w)
 {
     s64 limit = limit_of(s, write);
-    u64 top = (u64)s->base + (u64)(limit < WINDOW_TOP ? limit : WINDOW_TOP), begin, size, entry;
+    u64 top = (u64)s->base + (u64)(limit < WINDOW_TOP ? limit : WINDOW_TOP);
+    u64 begin = (u64)run->first << PAGE_BITS, end = (u64)run->last << PAGE_BITS | PAGE_MASK;
+
+    begin = begin < s->base ? s->base : begin;
+    end = end < top ? end : top;
+    if (!run->entry || limit < 0 || begin > end || (!write && begin > s->base))
+        return false;
+    *w = (struct tlb_window){
+        .host = begin + run->entry - TLB_VALID,
+        .lo = (u32)(begin - s->base),
+        .bytes = end + 1 - begin,
+    };
+    for (unsigned k = 0; k < 3; k++)
+        w->end[k] = w->bytes >= 1u << k ? (u32)w->bytes - (1u << k) + 1 : 0;
+    return true;
+}
+
+/* Finds the run that shows the byte at off, and for reading all below it. */
+static bool find(struct cpu *cpu, const struct segment *s, bool write, bool may_fill, u32 off,
+                 struct tlb_run *run)
+{
+    s64 limit = limit_of(s, write);
+    u64 top = (u64)s->base + (u64)(limit < WINDOW_TOP ? limit : WINDOW_TOP);
     struct range r = {cpu, write ? ACCESS_WRITE : ACCESS_READ, may_fill, s->base >> PAGE_BITS, 0};
+    u32 page;
 
     top = top < UINT32_MAX ? top : UINT32_MAX;
     if (limit < 0 || off > WINDOW_TOP || (u64)s->base + off > top)
         return false;
     r.last = (u32)(top >> PAGE_BITS);
-    entry = find_run(&r, write ? (s->base + off) >> PAGE_BITS : r.first);
-    begin = (u64)r.first << PAGE_BITS;
-    begin = begin < s->base ? s->base : begin;
-    size = (u64)r.last << PAGE_BITS | PAGE_MASK;
-    size = (size < top ? size : top) + 1 - begin;
-    *w = (struct tlb_window){
-        .host = begin + entry - TLB_VALID,
-        .lo = (u32)(begin - s->base),
-        .bytes = size,
-        .base = s->base,
-        .limit = limit,
-    };
-    for (unsigned k = 0; k < 3; k++)
-        w->end[k] = size >= 1u << k ? (u32)size - (1u << k) + 1 : 0;
-    return entry;
+    page = write ? (s->base + off) >> PAGE_BITS : r.first;
+    run->entry = find_run(&r, page);
+    if (!run->entry)
+        return false;
+    /* What lies around the segment will be another's. */
+    r.may_fill = false;
+    r.first = page < WIDE ? 0 : page - WIDE;
+    r.last = page + WIDE < TLB_PAGES ? page + WIDE : TLB_PAGES - 1;
+    find_run(&r, page);
+    run->first = r.first;
+    run->last = r.last;
+    return true;
 }
 
 /* Makes a window for an access that has missed it (and not only been thought to): at once if
@@ -89,27 +112,42 @@ static bool find(struct cpu *cpu, const struct segment *s, bool write, bool may_
 static void refresh(struct cpu *cpu, enum seg seg, bool write, u32 off)
 {
     unsigned n = window_of(seg, write);
-    struct tlb_window *w = &cpu->tlb.window[n], found;
+    struct tlb_window *w = &cpu->tlb.window[n];
+    const struct segment *s = &cpu->seg[seg];
+    struct tlb_run run;
     bool stale = cpu->tlb.stale >> n & 1;
 
     if (window_host(cpu, seg, off, 1, write) || (!stale && ++w->misses % MISSES) ||
-        !find(cpu, &cpu->seg[seg], write, stale, off, &found))
+        !find(cpu, s, write, stale, off, &run) || !intersect(&run, s, write, w))
         return;
-    *w = found;
+    cpu->tlb.run[write] = run;
+    cpu->window_seg[seg] = *s;
     cpu->tlb.live |= 1u << n;
     cpu->tlb.stale &= ~(1u << n);
 }
 
-void windows_check(struct cpu *cpu)
+void window_update(struct cpu *cpu, enum seg seg)
 {
-    for (u32 live = cpu->tlb.live; live; live &= live - 1) {
-        unsigned n = (unsigned)__builtin_ctz(live);
-        const struct tlb_window *w = &cpu->tlb.window[n];
-        const struct segment *s = &cpu->seg[n / 2];
+    struct segment *was = &cpu->window_seg[seg], *s = &cpu->seg[seg];
 
-        if (w->base != s->base || w->limit != limit_of(s, n & 1))
-            tlb_drop_windows(&cpu->tlb, 1u << n);
+    if (was->base == s->base && was->limit_r == s->limit_r && was->limit_w == s->limit_w)
+        return;
+    *was = *s;
+    for (unsigned write = 0; write < 2; write++) {
+        unsigned n = window_of(seg, write);
+
+        tlb_drop_window(&cpu->tlb, n);
+        if (intersect(&cpu->tlb.run[write], s, write, &cpu->tlb.window[n]))
+            cpu->tlb.live |= 1u << n;
     }
+}
+
+void windows_update(struct cpu *cpu)
+{
+    if (!memcmp(cpu->window_seg, cpu->seg, sizeof(cpu->seg)))
+        return;
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        window_update(cpu, (enum seg)i);
 }
 
 static bool wraps(const struct cpu *cpu, u32 off, unsigned size)

@@ -31,7 +31,9 @@ u32 window_slow_read(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 u32 window_slow_read_rmw(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 void window_slow_write(struct cpu *cpu, u32 off, unsigned size, enum seg seg, u32 value);
 
-/* Drops windows of segments whose base or limit is not what they were made for. */
-void windows_check(struct cpu *cpu);
+/* After a change of segments, if there are windows: those that are no longer theirs go, or move with
+ * them if it is known what is there. */
+void window_update(struct cpu *cpu, enum seg seg);
+void windows_update(struct cpu *cpu);
 
 #endif

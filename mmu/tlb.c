@@ -25,24 +25,21 @@ static inline u64 *entry_of(struct tlb *t, u32 key)
     return &t->e[key >> 2 & 3][key & 3][key >> KEY_BITS].addend;
 }
 
-void tlb_drop_windows(struct tlb *t, u32 which)
+void tlb_drop_window(struct tlb *t, unsigned n)
 {
-    u32 drop = t->live & which;
+    struct tlb_window *w = &t->window[n];
 
-    t->live &= ~which;
-    t->stale |= which;
-    for (; drop; drop &= drop - 1) {
-        struct tlb_window *w = &t->window[__builtin_ctz(drop)];
-
-        memset(w->end, 0, sizeof(w->end));
-        w->bytes = 0;
-    }
+    memset(w->end, 0, sizeof(w->end));
+    w->bytes = 0;
+    t->live &= ~(1u << n);
+    t->stale |= 1u << n;
 }
 
-static inline void drop_all_windows(struct tlb *t)
+void tlb_drop_windows(struct tlb *t)
 {
-    if (t->live)
-        tlb_drop_windows(t, (1u << TLB_WINDOWS) - 1);
+    t->run[0].entry = t->run[1].entry = 0;
+    while (t->live)
+        tlb_drop_window(t, (unsigned)__builtin_ctz(t->live));
 }
 
 /* Drops names of empty entries and all but one of repeated ones. */
@@ -81,7 +78,7 @@ void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8
     u32 key = key_of(la, priv, acc);
     u64 *e = entry_of(t, key), granted = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
     if (*e && *e != granted)
-        drop_all_windows(t);
+        tlb_drop_windows(t);
     if (!*e) /* a window may now be larger */
         t->stale = (1u << TLB_WINDOWS) - 1;
     if (l->n == l->cap)
@@ -92,7 +89,7 @@ void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8
 
 static void empty(struct tlb *t, struct tlb_list *l)
 {
-    drop_all_windows(t);
+    tlb_drop_windows(t);
     for (u32 i = 0; i < l->n; i++)
         *entry_of(t, l->key[i]) = 0;
     l->n = 0;
@@ -128,7 +125,7 @@ void mmu_flush_page(struct mmu *m, laddr la)
 {
     u32 slot = la >> 22;
 
-    drop_all_windows(m->tlb);
+    tlb_drop_windows(m->tlb);
     if (m->large[slot / 64] >> slot % 64 & 1) {
         flush_slot(m, slot);
         return;
@@ -147,7 +144,7 @@ static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
         u64 *e = entry_of(t, key);
 
         if ((key & 3) == ACCESS_WRITE && *e == granted) {
-            drop_all_windows(t);
+            tlb_drop_windows(t);
             *e = 0;
         }
     }

@@ -40,15 +40,19 @@ struct tlb_window {
     u32 end[3]; /* 0: not at all */
     u64 bytes;  /* from lo on */
     u32 misses;
-    /* what it was made for, for its owner to compare */
-    u32 base;
-    s64 limit;
+};
+
+/* Pages first to last have the same entry, which is not 0 (if it is, there is no run). */
+struct tlb_run {
+    u64 entry;
+    u32 first, last;
 };
 
 #define TLB_WINDOWS 12 /* for each segment register, to read and to write */
 
 struct tlb {
     struct tlb_window window[TLB_WINDOWS];
+    struct tlb_run run[2]; /* the last that windows were made of: to read, to write */
     u32 live;                  /* bit by window: end may not be 0 */
     u32 stale;                 /* bit by window: it is worth making anew */
     struct tlb_list filled[2]; /* [global: CR4.PGE and G]: every entry that is not 0 is named in the
@@ -61,7 +65,8 @@ struct tlb {
 void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
               bool global);
 
-void tlb_drop_windows(struct tlb *t, u32 which); /* bit by window */
+void tlb_drop_window(struct tlb *t, unsigned n);
+void tlb_drop_windows(struct tlb *t); /* all, and the runs */
 
 static inline bool tlb_has(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
