@@ -4,6 +4,29 @@
 .intel_syntax noprefix
 .code16
 
+.bss
+.balign 2
+data:
+words: .skip 1024
+table: .skip 256
+copy: .skip 1024
+keys: .skip 128
+flags: .skip 2048
+longs: .skip 256
+nodes: .skip 512
+matrix: .skip 512
+data_end:
+.text
+
+# What a kernel finds in memory is the same each time.
+clear:
+    mov di, offset data
+    mov cx, offset data_end
+    sub cx, di
+    xor ax, ax
+    rep stosb
+    ret
+
 # dos_NAME: a kernel of 16-bit instructions, for C code built with -m16. The body finds the repetitions in [bp - 6] (and
 # counts them down) and has AX = 0; it leaves its checksum in AX. DI, SI and BX are free.
 .macro kernel fn, name, ops, unit
@@ -23,12 +46,11 @@
     mov eax, [bp + 20]
     push ax
     sub sp, 14
-    mov cx, ax
-    mov [bp - 6], cx
+    mov [bp - 6], ax
     shr eax, 16
     mov [bp - 8], ax
-    xor ax, ax
     cld
+    call clear
 .endm
 
 # Counts down; back to 1b.
@@ -113,8 +135,6 @@ kernel dos_far, "dos/far calls", 4, "call"
     done
 
 # -- a checksum by LODSW and LOOP --
-.lcomm words, 1024
-
 kernel dos_sum, "dos/lodsw, loop", 512, "word"
     start
 1:  mov si, offset words
@@ -131,9 +151,6 @@ kernel dos_sum, "dos/lodsw, loop", 512, "word"
     done
 
 # -- translation by LODSB, XLAT, STOSB --
-.lcomm table, 256
-.lcomm copy, 1024
-
 kernel dos_xlat, "dos/lodsb, xlat, stosb", 512, "byte"
     mov bx, offset table
     xor si, si
@@ -158,8 +175,6 @@ kernel dos_xlat, "dos/lodsb, xlat, stosb", 512, "byte"
     done
 
 # -- insertion sort of words, indexed --
-.lcomm keys, 128
-
 kernel dos_sort, "dos/sort", 64, "element"
     start
 1:  mov dx, 12345
@@ -193,8 +208,6 @@ kernel dos_sort, "dos/sort", 64, "element"
     done
 
 # -- sieve of bytes --
-.lcomm flags, 2048
-
 kernel dos_sieve, "dos/sieve", 2048, "number"
     start
 1:  mov di, offset flags
@@ -246,8 +259,6 @@ kernel dos_crc, "dos/crc-16", 64, "byte"
     done
 
 # -- numbers of 32 bits in pairs of 16 --
-.lcomm longs, 256
-
 kernel dos_long, "dos/32-bit sums", 64, "sum"
     start
 1:  mov si, offset longs
@@ -269,8 +280,6 @@ kernel dos_long, "dos/32-bit sums", 64, "sum"
     done
 
 # -- a list of far pointers --
-.lcomm nodes, 512
-
 kernel dos_list, "dos/far pointers", 64, "node"
     mov di, offset nodes
     mov cx, 64
@@ -357,8 +366,6 @@ kernel dos_bytecode, "dos/bytecode", 16, "instruction of the machine"
     done
 
 # -- a matrix of words, IMUL --
-.lcomm matrix, 512
-
 kernel dos_matrix, "dos/matrix", 512, "multiply-add"
     xor si, si
 2:  mov [matrix + si], si
