@@ -21,12 +21,6 @@ void help_align_check(struct cpu *cpu, u32 la, u32 size)
         cpu_raise_err(cpu, VEC_AC, 0);
 }
 
-void help_check_eip(struct cpu *cpu, u32 eip)
-{
-    if (eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
-}
-
 void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 {
     if ((s32)index < (s32)lower || (s32)index > (s32)upper)

@@ -23,6 +23,9 @@ void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, e
  * raises #GP(0), or #SS(0) for SS; returns the linear address. */
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
 
+/* #GP(0) unless eip is within the limit of CS. */
+void seg_check_eip(struct cpu *cpu, u32 eip);
+
 /* Of an instruction's own accesses */
 static inline enum priv cpu_priv(const struct cpu *cpu)
 {

@@ -142,6 +142,12 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     return la;
 }
 
+void seg_check_eip(struct cpu *cpu, u32 eip)
+{
+    if (eip > cpu->seg[SEG_CS].limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
 void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
                   u32 ext)
 {

@@ -34,7 +34,7 @@ void sem_movsx(struct lift *l, const struct insn *in)
     struct irv v;
 
     if (opnd_is_mem(l, in, 1))
-        v = ir_ld(l->ir, IR_LDSX, lift_linear(l, in->seg, lift_ea(l, in), size, false), 0, size);
+        v = lift_load(l, IR_LDSX, lift_operand(l, in, size, false), size);
     else
         v = ir_op1(l->ir, size == 1 ? IR_EXT8S : IR_EXT16S, opnd_read(l, in, 1));
     opnd_write(l, in, 0, v);

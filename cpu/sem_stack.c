@@ -93,7 +93,7 @@ void sem_enter(struct lift *l, const struct insn *in)
     stack_store(l, ESP, -(s32)size, size, ir_reg(EBP));
     /* A write at the final stack pointer has to be possible. */
     end = lift_stack(l, ESP, -(s32)(size + locals), size, true);
-    ir_ld(l->ir, IR_LDRMW, end.addr, end.disp, size);
+    lift_load(l, IR_LDRMW, end, size);
     frame = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size);
     if (!(l->mode & MODE_STACK32))
         frame = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), frame);

@@ -15,6 +15,7 @@
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
 #include "cpu/seg.h"
+#include "cpu/window.h"
 #include "cpu/x87_ops.h"
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
@@ -174,12 +175,24 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
     if (seg == SEG_SS)
         mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
     cpu->mode = mode;
+    if (cpu->tlb.live)
+        window_update(cpu, seg);
+}
+
+/* After a change of mode. */
+static void check_windows(struct cpu *cpu, u32 old_mode)
+{
+    if (!cpu->tlb.live)
+        return;
+    if (mode_priv(cpu->mode) != mode_priv(old_mode))
+        tlb_drop_windows(&cpu->tlb);
+    windows_update(cpu);
 }
 
 void cpu_update_mode(struct cpu *cpu)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
-    u32 mode = 0;
+    u32 mode = 0, old_mode = cpu->mode;
 
     if (cs->attr & SA_DB)
         mode |= MODE_CODE32;
@@ -199,6 +212,8 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= MODE_NOSSE;
     if (!cs->base && cs->limit == 0xffffffff)
         mode |= MODE_CS_FLAT;
+    if (cs->limit >= 0xffff)
+        mode |= MODE_CS_64K;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
@@ -210,4 +225,5 @@ void cpu_update_mode(struct cpu *cpu)
     if (x87_unmasked(&cpu->fpu)) /* also of what the host has */
         mode |= cpu->cr0 & CR0_NE ? MODE_X87_MF : MODE_X87_SOFT;
     cpu->mode = mode;
+    check_windows(cpu, old_mode);
 }

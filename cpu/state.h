@@ -134,7 +134,8 @@ enum {
     MODE_SMAP_AC = 1 << 24,  /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
     MODE_X87_MF = 1 << 25,   /* FCW has an exception unmasked, CR0.NE is set: #MF may be pending */
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
-    MODE_BITS = 27,
+    MODE_CS_64K = 1 << 27,   /* an EIP of 16 bits is within the limit of CS */
+    MODE_BITS = 28,
 };
 
 enum seg_class {
@@ -261,6 +262,7 @@ struct cpu {
     union xmm xmm_scratch;
 
     struct segment seg[SEG_COUNT];
+    struct segment window_seg[SEG_COUNT]; /* as the windows show them: window.c */
     struct segment ldtr, tr;
     struct {
         u32 base;

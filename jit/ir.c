@@ -4,6 +4,7 @@
 #include "jit/ir.h"
 
 #include "base/check.h"
+#include "cpu/insn.h"
 #include "jit/ir_eval.h"
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
@@ -209,6 +210,13 @@ void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v
     i->size = (u8)size;
 }
 
+void ir_in_seg(struct ir *ir, unsigned seg)
+{
+    struct ir_insn *i = &ir->ops[ir->nops - 1];
+    if (!ir->overflow)
+        i->cc |= (u8)IR_IN_SEG(seg);
+}
+
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)
 {
     struct ir_insn *i = ir_emit(ir, IR_LDV);
@@ -241,6 +249,12 @@ void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool 
     i->imm = seg;
     i->size = (u8)size;
     i->cc = write;
+}
+
+void ir_segchk_eip(struct ir *ir, struct irv eip)
+{
+    ir_segchk(ir, SEG_CS, eip, 1, false);
+    ir->ops[ir->nops - 1].cc = 2;
 }
 
 void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b)

@@ -73,6 +73,11 @@ enum {
     FLO_USE = 4,  /* a GETCC, SELCC, XCC, GETFL or FLAGSIF consumes it in the block */
 };
 
+/* In cc of LD, LDSX, LDRMW, ST: the address is an offset in segment seg. Its number, or -1. */
+#define IR_WRAP16      8 /* of such: the offset is (a + imm) modulo 64 KiB */
+#define IR_IN_SEG(seg) (((unsigned)(seg) + 1) << 4)
+#define ir_seg_of(cc)  ((int)((cc) >> 4) - 1)
+
 struct ir_insn {
     u8 op;
     u8 size;
@@ -142,10 +147,12 @@ struct irv ir_lds(struct ir *ir, size_t offset, unsigned size);
 void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a);
 struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size);
 void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v);
+void ir_in_seg(struct ir *ir, unsigned seg); /* so is that of the LD... or ST just emitted */
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size);
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write);
+void ir_segchk_eip(struct ir *ir, struct irv eip);
 void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b);
 void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
               struct irv aux);

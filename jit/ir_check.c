@@ -104,6 +104,16 @@ static const char *check_x87(const struct ir_insn *i)
     return i->size && i->size == form->size && irv_is(i->c, IRV_CONST) ? NULL : "bad access size";
 }
 
+/* By linear address, perhaps the system's, or in a segment. */
+static const char *check_access(const struct ir_insn *i, unsigned sizes)
+{
+    if (!size_in(i->size, sizes))
+        return "bad access size";
+    return i->cc <= 1 || (!(i->cc & 7) && ir_seg_of(i->cc) >= 0 && ir_seg_of(i->cc) < SEG_COUNT)
+               ? NULL
+               : "bad access flags";
+}
+
 /* Bit 1 of cc: the 16 bytes must be aligned. */
 static const char *check_vector(const struct ir_insn *i)
 {
@@ -117,17 +127,24 @@ static const char *check_fields(const struct ir_insn *i)
     const char *why;
     switch ((enum ir_op)i->op) {
     case IR_LEA: return i->size <= 3 ? NULL : "bad shift";
+    case IR_ADD:
+    case IR_SUB:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_NOT:
+    case IR_NEG: return i->size <= 2 ? NULL : "bad size";
     case IR_LD:
     case IR_LDRMW:
-    case IR_ST: return check_memory(i, S1 | S2 | S4);
-    case IR_LDSX: return check_memory(i, S1 | S2);
+    case IR_ST: return check_access(i, S1 | S2 | S4);
+    case IR_LDSX: return check_access(i, S1 | S2);
     case IR_LDS:
     case IR_STS:
         why = check_memory(i, S1 | S2 | S4);
         return why ? why : check_field(i->imm, i->size);
     case IR_LDV:
     case IR_STV: why = check_vector(i); return why ? why : check_field(i->imm, i->size);
-    case IR_SEGCHK: return i->imm < SEG_COUNT && i->cc <= 1 && i->size ? NULL : "bad segment check";
+    case IR_SEGCHK: return i->imm < SEG_COUNT && i->cc <= 2 && i->size ? NULL : "bad segment check";
     case IR_FLAGS:
     case IR_FLAGSIF:
         if (i->cc >= FK_COUNT)

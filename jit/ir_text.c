@@ -70,7 +70,10 @@ static const char *kind_name(unsigned kind)
 
 static void put_address(struct out *o, const struct ir_insn *i)
 {
-    put(o, ".%u%s [", i->size, i->cc & 1 ? "s" : "");
+    static const char *const segs[] = {"es:", "cs:", "ss:", "ds:", "fs:", "gs:"};
+    int seg = ir_seg_of(i->cc);
+    put(o, ".%u%s [%s%s", i->size, i->cc & 1 ? "s" : "", seg >= 0 && seg < 6 ? segs[seg] : "",
+        i->cc & IR_WRAP16 ? "word " : "");
     put_value(o, i->a);
     if (i->imm)
         put(o, "+0x%x", (unsigned)i->imm);
@@ -115,7 +118,7 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put_inputs(o, i);
         break;
     case IR_SEGCHK:
-        put(o, ".%u%s %u:", i->size, i->cc ? "w" : "r", (unsigned)i->imm);
+        put(o, ".%u%s %u:", i->size, i->cc == 2 ? "x" : i->cc ? "w" : "r", (unsigned)i->imm);
         put_value(o, i->a);
         break;
     case IR_FLAGS:
@@ -157,7 +160,11 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put(o, " %s", i->imm < HELPER_COUNT ? helper_info[i->imm].name : "?");
         put_inputs(o, i);
         break;
-    default: put_inputs(o, i); break;
+    default:
+        if (i->size)
+            put(o, ".%u", i->size);
+        put_inputs(o, i);
+        break;
     }
 }
 

@@ -11,6 +11,8 @@
  * compact(). */
 #include "jit/opt.h"
 
+#include "cpu/flags.h"
+
 enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
 
 /* What an op does beyond its operands. */
@@ -184,15 +186,29 @@ static bool is_useless(const struct opt *p, struct ir_insn *o, const struct live
     return flags & IRF_P && is_dead(p, o->d, l) && is_dead(p, o->d2, l);
 }
 
-static void use(struct opt *p, struct irv x, s32 at, struct liveness *l)
+static void use(struct opt *p, struct irv x, s32 at, u8 need, struct liveness *l)
 {
     if (irv_is(x, IRV_TEMP)) {
         struct opt_temp *t = &p->temp[x.v];
         t->uses++;
+        if (t->need < need)
+            t->need = need;
         if (t->last_use < 0)
             t->last_use = at;
     } else if (irv_is(x, IRV_REG)) {
         l->regs |= (u8)(1 << x.v);
+    }
+}
+
+/* How many bytes of input b of o count (of a, for flags). */
+static u8 bytes_needed(const struct ir_insn *o, bool of_a)
+{
+    switch (o->op) {
+    case IR_ST: return of_a ? 4 : o->size;
+    case IR_DEP16: return of_a ? 4 : 2;
+    case IR_DEP8: return of_a ? 4 : 1;
+    case IR_FLAGS: return o->cc == FK_EFLAGS || o->cc == FK_MUL ? 4 : o->size;
+    default: return 4;
     }
 }
 
@@ -223,12 +239,12 @@ static void backward(struct opt *p)
         l.flags |= e.observes;
         unsigned n = ir_op_info[o->op].ins;
         if (n > 0)
-            use(p, o->a, i, &l);
+            use(p, o->a, i, bytes_needed(o, true), &l);
         if (n > 1)
-            use(p, o->b, i, &l);
+            use(p, o->b, i, bytes_needed(o, false), &l);
         if (n > 2) {
-            use(p, o->c, i, &l);
-            use(p, o->e, i, &l);
+            use(p, o->c, i, 4, &l);
+            use(p, o->e, i, 4, &l);
         }
         if (o->op == IR_CALL && irv_is(o->d, IRV_TEMP) && !p->temp[o->d.v].uses)
             o->d = IR_NONE;
@@ -268,6 +284,51 @@ static bool can_sink(const struct opt *p, const struct progress *g, const struct
            unchanged(p, g, def->e, t->def);
 }
 
+static bool may_be_partial(u8 op)
+{
+    return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR ||
+           op == IR_NOT || op == IR_NEG;
+}
+
+/* `t = op x, y` and `DEP16 x, t` at o: one op of that size. */
+static void merge_partial(struct opt *p, const struct progress *g, struct ir_insn *o)
+{
+    const struct opt_temp *t = irv_is(o->b, IRV_TEMP) ? &p->temp[o->b.v] : NULL;
+    struct ir_insn *def = t ? &p->ir->ops[t->def] : NULL;
+    struct irv b;
+    u8 op;
+    if (!t || t->reg != NO_REG || t->uses != 1 || irv_is(o->a, IRV_CONST))
+        return;
+    op = def->op;
+    b = def->b;
+    if (op == IR_LEA && irv_is(def->b, IRV_NONE)) {
+        op = IR_ADD;
+        b = ir_const(def->imm);
+    }
+    if (!may_be_partial(op) || (def->op != IR_LEA && def->size) ||
+        !unchanged(p, g, def->a, t->def) || !unchanged(p, g, def->b, t->def))
+        return;
+    if (!same_value(def->a, o->a)) {
+        if (!same_value(b, o->a) || op == IR_SUB)
+            return;
+        b = def->a;
+    }
+    o->size = o->op == IR_DEP16 ? 2 : 1;
+    o->op = op;
+    o->b = b;
+    def->op = OPT_REMOVED;
+}
+
+/* The result of o goes nowhere but into flags and low parts: at its own size it leaves the flags
+ * that are asked for. */
+static void narrow_op(const struct opt *p, struct ir_insn *o, const struct ir_insn *next)
+{
+    if (irv_is(o->d, IRV_TEMP) && !o->size && !irv_is(o->a, IRV_CONST) && next->op == IR_FLAGS &&
+        (next->live & FLO_USE) && same_value(next->a, o->d) && next->size < 4 &&
+        p->temp[o->d.v].need <= next->size)
+        o->size = next->size;
+}
+
 /* MOV reg, t at m */
 static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov, s32 m)
 {
@@ -299,6 +360,14 @@ static void note_read(const struct opt *p, struct progress *g, struct irv x, s32
         g->read[p->temp[x.v].reg] = at;
 }
 
+/* The op after i that is still there. */
+static const struct ir_insn *next_of(const struct opt *p, s32 i)
+{
+    while (p->ir->ops[++i].op == OPT_REMOVED)
+        ;
+    return &p->ir->ops[i];
+}
+
 static void coalesce(struct opt *p)
 {
     struct progress g = {.barrier = -1};
@@ -306,7 +375,11 @@ static void coalesce(struct opt *p)
         g.read[r] = g.write[r] = -1;
     for (s32 i = 0; i < (s32)p->ir->nops; i++) {
         struct ir_insn *o = &p->ir->ops[i];
-        if (o->op == IR_MOV && irv_is(o->d, IRV_REG) && irv_is(o->a, IRV_TEMP))
+        if (o->op == IR_DEP16 || o->op == IR_DEP8)
+            merge_partial(p, &g, o);
+        else if (may_be_partial(o->op))
+            narrow_op(p, o, next_of(p, i));
+        else if (o->op == IR_MOV && irv_is(o->d, IRV_REG) && irv_is(o->a, IRV_TEMP))
             coalesce_move(p, &g, o, i);
         if (o->op == OPT_REMOVED)
             continue;

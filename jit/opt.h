@@ -13,6 +13,7 @@ struct opt_temp {
     s32 def;       /* index of the op that defines it */
     s32 last_use;  /* index, -1 none */
     u16 uses;
+    u8 need;   /* bytes of it that somebody looks at: 1, 2, 4 */
     u8 holder; /* the register that it was last moved to, or GPR_COUNT */
     u8 reg;    /* the register that it was coalesced with, or GPR_COUNT */
 };

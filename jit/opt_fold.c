@@ -103,6 +103,15 @@ static void fold_extend(const struct opt *p, struct ir_insn *o)
     o->a = narrow(p, o->a, bits);
 }
 
+/* The result that flags are of: a register that it was put into will do, and is longer at hand. */
+static struct irv narrow_result(const struct opt *p, struct irv x, unsigned bits)
+{
+    const struct ir_insn *d = def_of(p, x);
+    bool merged = d && ((d->op == IR_DEP16 && bits == 16) || (d->op == IR_DEP8 && bits == 8));
+
+    return merged ? x : narrow(p, x, bits);
+}
+
 static void fold_narrow(const struct opt *p, struct ir_insn *o)
 {
     switch (o->op) {
@@ -114,7 +123,7 @@ static void fold_narrow(const struct opt *p, struct ir_insn *o)
     case IR_FLAGS:
     case IR_FLAGSIF:
         if (o->cc != FK_EFLAGS) {
-            o->a = narrow(p, o->a, o->size * 8u);
+            o->a = narrow_result(p, o->a, o->size * 8u);
             o->b = narrow(p, o->b, o->size * 8u);
         }
         break;
@@ -203,6 +212,19 @@ static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp)
         *disp += more;
         *base = opt_resolve(p, d->a);
     }
+}
+
+/* Of an access in a segment whose offset has been cut to 16 bits: the access does that itself. */
+static void fold_address(const struct opt *p, struct ir_insn *o)
+{
+    const struct ir_insn *d = def_of(p, o->a);
+
+    if (ir_seg_of(o->cc) >= 0 && !o->imm && d && d->op == IR_EXT16U &&
+        still_valid(p, d->a, p->temp[o->a.v].def)) {
+        o->a = opt_resolve(p, d->a);
+        o->cc |= IR_WRAP16;
+    }
+    fold_displacement(p, &o->a, &o->imm);
 }
 
 static void fold_lea(const struct opt *p, struct ir_insn *o)
@@ -362,10 +384,10 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_XIF: fold_condition(o); break;
     case IR_LD:
     case IR_LDSX:
-    case IR_LDRMW:
+    case IR_LDRMW: fold_address(p, o); break;
     case IR_X87M: fold_displacement(p, &o->a, &o->imm); break;
     case IR_ST:
-        fold_displacement(p, &o->a, &o->imm);
+        fold_address(p, o);
         fold_narrow(p, o);
         break;
     case IR_STS:

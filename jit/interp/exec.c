@@ -8,6 +8,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 #include "jit/ir_eval.h"
 
 #include <string.h>
@@ -82,8 +83,39 @@ static inline enum priv access_priv(const struct frame *f, const struct iop *o)
     return o->cc & 1 ? PRIV_SUPER : (enum priv)f->code->priv;
 }
 
+static inline u32 offset_in_seg(const struct frame *f, const struct iop *o)
+{
+    u32 off = get(f, o->a) + o->imm;
+    return o->cc & IR_WRAP16 ? off & 0xffff : off;
+}
+
+static u32 load_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = offset_in_seg(f, o);
+    bool rmw = o->op == IR_LDRMW;
+    const u8 *p = window_host(f->cpu, seg, off, o->size, rmw);
+    if (p)
+        return host_load(p, o->size);
+    return rmw ? window_slow_read_rmw(f->cpu, off, o->size, seg)
+               : window_slow_read(f->cpu, off, o->size, seg);
+}
+
+static void store_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = offset_in_seg(f, o), v = get(f, o->b);
+    u8 *p = window_host(f->cpu, seg, off, o->size, true);
+    if (p)
+        host_store(p, o->size, v);
+    else
+        window_slow_write(f->cpu, off, o->size, seg, v);
+}
+
 static inline u32 load(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0)
+        return load_in_seg(f, o);
     laddr la = get(f, o->a) + o->imm;
     enum access acc = o->op == IR_LDRMW ? ACCESS_WRITE : ACCESS_READ;
     enum priv priv = access_priv(f, o);
@@ -93,6 +125,10 @@ static inline u32 load(struct frame *f, const struct iop *o)
 
 static inline void store(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0) {
+        store_in_seg(f, o);
+        return;
+    }
     laddr la = get(f, o->a) + o->imm;
     u32 v = get(f, o->b);
     enum priv priv = access_priv(f, o);
@@ -154,8 +190,12 @@ static void check_segment(struct frame *f, const struct iop *o)
 {
     const struct segment *s = &f->cpu->seg[o->imm];
     u32 off = get(f, o->a);
-    if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r))
+    if (o->cc == 2) {
+        if (off > s->limit)
+            seg_check_eip(f->cpu, off);
+    } else if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r)) {
         seg_linear(f->cpu, (enum seg)o->imm, off, o->size, o->cc ? ACCESS_WRITE : ACCESS_READ);
+    }
 }
 
 /* -- the CPU's fields, flags, calls -- */
@@ -256,8 +296,17 @@ static enum icode_end leave_to(struct frame *f, u32 eip, enum icode_end how)
 }
 
 #define EVAL1(OP)                                                                                  \
+    case IR_##OP: set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a))); break
+/* These may be partial. */
+#define EVAL1_SIZED(OP)                                                                            \
     case IR_##OP:                                                                                  \
-        set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a)));                                           \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval1(IR_##OP, v)));                            \
+        break
+#define EVAL2_SIZED(OP)                                                                            \
+    case IR_##OP:                                                                                  \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval2(IR_##OP, v, get(&f, o->b))));             \
         break
 #define EVAL2(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval2(IR_##OP, get(&f, o->a), get(&f, o->b))); break
@@ -278,8 +327,8 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
     for (const struct iop *o = c->ops;; o++) {
         switch ((enum ir_op)o->op) {
             EVAL1(MOV);
-            EVAL1(NOT);
-            EVAL1(NEG);
+            EVAL1_SIZED(NOT);
+            EVAL1_SIZED(NEG);
             EVAL1(EXT8U);
             EVAL1(EXT8S);
             EVAL1(EXT16U);
@@ -288,11 +337,11 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             EVAL1(BSWAP);
             EVAL1(CTZ);
             EVAL1(BSR);
-            EVAL2(ADD);
-            EVAL2(SUB);
-            EVAL2(AND);
-            EVAL2(OR);
-            EVAL2(XOR);
+            EVAL2_SIZED(ADD);
+            EVAL2_SIZED(SUB);
+            EVAL2_SIZED(AND);
+            EVAL2_SIZED(OR);
+            EVAL2_SIZED(XOR);
             EVAL2(SHL);
             EVAL2(SHR);
             EVAL2(SAR);

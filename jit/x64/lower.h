@@ -12,13 +12,18 @@ enum {
 
 enum { NO_SLOT = 0xffff };
 
+/* What is known of a value: that of root, which nothing is known of, plus delta. */
+struct place {
+    u16 root;
+    s32 delta;
+};
+
 struct temp {
     u16 last;   /* op index of the last need, flags included */
     u16 strong; /* op index of the last op that names it */
     u16 slot;   /* of its spilled value, or NO_SLOT */
     u8 reg;     /* where it is, or HOST_NONE; a guest register's when it is a copy of that */
-    u16 root;   /* lower_share.c: its value is that of root plus delta */
-    s32 delta;
+    struct place place, place16; /* lower_share.c */
 };
 
 /* One operand of the lazy flags. */
@@ -87,6 +92,8 @@ struct ool {
     u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
+    bool wrap;   /* ... and the sum is cut to 16 bits */
+    u8 in_seg;   /* the access is to a segment: its number + 1; disp is to be added to addr */
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     u8 priv;
@@ -115,7 +122,8 @@ struct group {
     s32 lo, hi; /* bytes [lo, hi) from the root */
     u16 left;   /* members not lowered yet */
     u8 reg;     /* host address of the root's value, HOST_NONE while there is none */
-    bool write;
+    u8 in_seg;  /* it is in a segment: cc of its accesses */
+    bool read, write;
 };
 
 struct lower {
@@ -145,7 +153,7 @@ struct lower {
     u8 hf_mask; /* ... these of them, HF_* */
     struct {    /* last arithmetic op in host flags */
         u32 gen, at;
-        u8 op;
+        u8 op, size;
         struct irv d, a, b;
     } alu;
     struct rmw rmw;
@@ -236,6 +244,7 @@ void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_alone(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
+u32 find_store(const struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
 s32 tlb_at(const struct lower *l, const struct ir_insn *o,
            enum access acc); /* the table's offset in struct cpu */
@@ -246,6 +255,11 @@ void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned ad
                  enum access acc, struct ool *q);
 struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry);
 void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm); /* reg HOST_NONE: imm */
+
+/* -- lower_window.c -- */
+void lower_window_load(struct lower *l, const struct ir_insn *o);
+void lower_window_store(struct lower *l, const struct ir_insn *o);
+void slow_window(struct lower *l, const struct ool *q); /* out of line: the call */
 
 /* -- lower_share.c -- */
 void share_find(struct lower *l); /* before lowering: groups the block's accesses */

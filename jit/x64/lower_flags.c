@@ -116,7 +116,7 @@ static u8 flags_of_alu(const struct lower *l)
     u8 op = l->alu.op;
     struct irv a = l->alu.a, b = l->alu.b;
     const struct recipe *r = &l->fl;
-    if (r->size != 4 || !same(l->alu.d, r->part[0].v))
+    if (r->size != l->alu.size || !same(l->alu.d, r->part[0].v))
         return 0;
     switch (r->kind) {
     case FK_ADD:

@@ -9,6 +9,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 
 #include <string.h>
 
@@ -70,7 +71,10 @@ static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 ho
 
 static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
 {
-    seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
+    if (acc == ACCESS_EXEC)
+        seg_check_eip(cpu, off);
+    else
+        seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
 }
 
 static u32 current_flags(struct cpu *cpu)
@@ -342,10 +346,62 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
     emit_c_call(be, e, &c);
 }
 
+/* What one of a group does that its own window may show after all: argument words as
+ * STUB_WINDOW's. */
+static void emit_try_window(const struct x64 *be, struct enc *e, unsigned access, unsigned log2)
+{
+    bool write = access != SLOW_READ;
+    s32 args = 24 + FRAME_ARGS;
+    s32 first = CPU_OFF(tlb.window) + (write ? (s32)sizeof(struct tlb_window) : 0);
+    s32 end = (s32)(offsetof(struct tlb_window, end) + log2 * sizeof(u32));
+    x_push(e, R8);
+    x_push(e, R9);
+    x_load(e, 4, R8, x_at(RSP, args));
+    x_load(e, 4, R9, x_at(RSP, args + 4));
+    x_imul_rri(e, R9, R9, 2 * sizeof(struct tlb_window));
+    x_alu_rm(e, X_SUB, 4, R8, x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, lo)));
+    x_alu_rm(e, X_CMP, 4, R8, x_idx(REG_CPU, R9, 0, first + end));
+    u32 missing = x_jcc(e, CC_AE);
+    x_alu_rm(e, X_ADD, 8, R8,
+             x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, host)));
+    if (access == SLOW_WRITE) {
+        x_load(e, 4, R9, x_at(RSP, args + 8));
+        x_store(e, 1u << log2, x_at(R8, 0), R9);
+    } else {
+        x_load(e, 1u << log2, R8, x_at(R8, 0));
+        x_store(e, 4, x_at(RSP, args), R8);
+    }
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_byte(e, 0xc3);
+    x_bind(e, missing);
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_jmp_to(e, be->stub[STUB_WINDOW + access * 3 + log2]);
+}
+
+static void make_window_stubs(struct x64 *be, struct enc *e)
+{
+    static const c_fn fn[] = {
+        [SLOW_READ] = (c_fn)window_slow_read,
+        [SLOW_RMW] = (c_fn)window_slow_read_rmw,
+        [SLOW_WRITE] = (c_fn)window_slow_write,
+    };
+    for (unsigned n = 0; n < 9; n++) {
+        unsigned a = n / 3;
+        bool write = a == SLOW_WRITE;
+        make_c_stub(be, e, STUB_WINDOW + n,
+                    (struct c_call){fn[a], write ? 3 : 2, !write, HF_FAULT, true, 1u << n % 3});
+        begin_stub(be, e, STUB_TRY_WINDOW + n);
+        emit_try_window(be, e, a, n % 3);
+    }
+}
+
 static void make_call_stubs(struct x64 *be, struct enc *e)
 {
     make_memory_stubs(be, e);
     make_try_stubs(be, e);
+    make_window_stubs(be, e);
     make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0});
     make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
     make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});

@@ -58,7 +58,10 @@ enum stub {
     STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
     STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
                                  the TLB if possible */
-    STUB_HELPER = STUB_TRY + 9 * PRIV_COUNT, /* + enum helper */
+    STUB_WINDOW = STUB_TRY + 9 * PRIV_COUNT, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset,
+                                                segment, value; result in word 0 */
+    STUB_TRY_WINDOW = STUB_WINDOW + 9,       /* the same, through the window if possible */
+    STUB_HELPER = STUB_TRY_WINDOW + 9,       /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 

@@ -130,8 +130,62 @@ static inline void emit_store(struct gen *g, struct irv addr)
     ir_st(g->ir, addr, pick(g, 2) * 8, size124(g), value(g));
 }
 
+/* In segments; of a read-modify-write perhaps both halves. */
+static inline void emit_in_seg(struct gen *g, u32 mask)
+{
+    struct irv addr = ir_op2(g->ir, IR_AND, value(g), ir_const(mask));
+    unsigned seg = pick(g, SEG_COUNT), size = size124(g);
+    u32 disp = pick(g, 2) * 8;
+    struct irv v;
+    if (pick(g, 4) == 0) {
+        unsigned reg = pick(g, GPR_COUNT);
+        ir_set_reg(g->ir, reg, addr);
+        addr = ir_reg(reg);
+    }
+    switch (pick(g, 4)) {
+    case 0: emit_store(g, addr); break;
+    case 1:
+        v = ir_ld(g->ir, IR_LDRMW, addr, disp, size);
+        ir_in_seg(g->ir, seg);
+        v = ir_op2(g->ir, IR_ADD, v, value(g));
+        ir_st(g->ir, addr, disp, size, v);
+        break;
+    default: emit_load(g, addr); break;
+    }
+    ir_in_seg(g->ir, seg);
+}
+
+/* 16-bit code: a stack that grows, a frame, a structure. */
+static inline void emit_frame16(struct gen *g)
+{
+    unsigned seg = pick(g, SEG_COUNT);
+    for (u32 i = 2 + pick(g, 4); i-- > 0;) {
+        unsigned reg = pick(g, 2) ? ESP : EBP;
+        struct irv low = ir_lea(g->ir, ir_reg(reg), IR_NONE, 0, pick(g, 40) * 2 - 40), v;
+        struct irv off = pick(g, 8) ? ir_op1(g->ir, IR_EXT16U, low) : low;
+        switch (pick(g, 4)) {
+        case 0: ir_st(g->ir, off, 0, size124(g), value(g)); break;
+        case 1:
+            v = ir_ld(g->ir, IR_LDRMW, off, 0, 2);
+            ir_in_seg(g->ir, seg);
+            ir_st(g->ir, off, 0, 2, ir_op2(g->ir, IR_ADD, v, value(g)));
+            break;
+        default: keep(g, ir_ld(g->ir, IR_LD, off, 0, size124(g))); break;
+        }
+        ir_in_seg(g->ir, seg);
+        if (pick(g, 3) == 0)
+            ir_set_reg(g->ir, ESP, ir_op2(g->ir, IR_DEP16, ir_reg(ESP), low));
+        if (pick(g, 8) == 0)
+            ir_set_reg(g->ir, EBP, ir_op2(g->ir, IR_DEP16, ir_reg(EBP), ir_reg(ESP)));
+    }
+}
+
 static inline void emit_segchk(struct gen *g, struct irv addr)
 {
+    if (pick(g, 4) == 0) {
+        ir_segchk_eip(g->ir, addr);
+        return;
+    }
     ir_segchk(g->ir, pick(g, SEG_COUNT), addr, 1 + pick(g, 16), pick(g, 2));
 }
 

@@ -18,6 +18,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 #include "cpu/x87_ops.h"
 #include "jit/backend.h"
 #include "jit/ir.h"
@@ -133,6 +134,23 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
 {
     access_memory(cpu, 9 + acc, off, size, seg);
     return cpu->seg[seg].base + off;
+}
+void seg_check_eip(struct cpu *cpu, u32 eip)
+{
+    access_memory(cpu, 12, eip, 1, 0);
+}
+u32 window_slow_read(struct cpu *cpu, u32 off, unsigned size, enum seg seg)
+{
+    return (u32)access_memory(cpu, 13, off, size, seg);
+}
+u32 window_slow_read_rmw(struct cpu *cpu, u32 off, unsigned size, enum seg seg)
+{
+    return (u32)access_memory(cpu, 14, off, size, seg);
+}
+void window_slow_write(struct cpu *cpu, u32 off, unsigned size, enum seg seg, u32 value)
+{
+    world_writes++;
+    access_memory(cpu, 15 + seg, off, size, size == 4 ? value : value & ((1u << size * 8) - 1));
 }
 void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len)
 {

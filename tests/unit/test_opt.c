@@ -23,7 +23,14 @@ static void emit_memory(struct gen *g)
     case 1: emit_load(g, a); break;
     case 2:
     case 3: emit_store(g, a); break;
-    case 4: emit_segchk(g, a); break;
+    case 4:
+        if (pick(g, 2))
+            emit_segchk(g, a);
+        else if (pick(g, 2))
+            emit_frame16(g);
+        else
+            emit_in_seg(g, 0xffff);
+        break;
     default:
         if (pick(g, 2))
             ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 4u << pick(g, 3));
