@@ -289,15 +289,14 @@ u32 help_rep_lods(struct cpu *cpu, u32 info)
 static void compare_begin(struct cpu *cpu)
 {
     if (!cpu->rep_more) {
-        cpu->rep_cc.op = cpu->cc_op;
-        cpu->rep_cc.dst = cpu->cc_dst;
-        cpu->rep_cc.src = cpu->cc_src;
-        cpu->rep_cc.aux = cpu->cc_aux;
+        cpu->rep_cc = cpu_lazy_flags(cpu);
     } else {
         cpu->cc_op = cpu->rep_cc.op;
         cpu->cc_dst = cpu->rep_cc.dst;
         cpu->cc_src = cpu->rep_cc.src;
         cpu->cc_aux = cpu->rep_cc.aux;
+        cpu->cc_cf = cpu->rep_cc.cf;
+        cpu->cc_of = cpu->rep_cc.of;
     }
 }
 

@@ -236,7 +236,7 @@ struct cpu {
     u32 gpr[GPR_COUNT]; /* in translated code these live in host registers */
     u32 eip_page;       /* inside a block: EIP of the page offset 0 of the page it runs from */
     u32 eip;            /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
-    u32 cc_op, cc_dst, cc_src, cc_aux; /* lazy arithmetic flags, see flags.h */
+    u32 cc_op, cc_dst, cc_src, cc_aux, cc_cf, cc_of; /* lazy arithmetic flags, see flags.h */
     u16 insn_off;  /* page offset of the current instruction; set before anything that may leave */
     u16 insn_left; /* instructions of the running block not yet retired, current one included; 0
                       outside */
@@ -282,9 +282,7 @@ struct cpu {
     } smm_io; /* the I/O instruction that brought the pending SMI about */
     bool
         rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
-    struct {
-        u32 op, dst, src, aux;
-    } rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
+    struct lazy_flags rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
 
     struct x87 fpu;
     u32 mxcsr;
@@ -357,6 +355,19 @@ static inline void cpu_sync_fpu(struct cpu *cpu)
 {
     if (cpu->fpu_host)
         cpu->hooks->sync_fpu(cpu);
+}
+
+static inline struct lazy_flags cpu_lazy_flags(const struct cpu *cpu)
+{
+    return (struct lazy_flags){cpu->cc_op,  cpu->cc_dst, cpu->cc_src,
+                               cpu->cc_aux, cpu->cc_cf,  cpu->cc_of};
+}
+
+/* The six arithmetic flags. */
+static inline u32 cpu_arith_flags(const struct cpu *cpu)
+{
+    struct lazy_flags f = cpu_lazy_flags(cpu);
+    return flags_eval_all(&f);
 }
 
 /* EFLAGS complete, from the lazy form; and the reverse. */

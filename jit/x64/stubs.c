@@ -75,7 +75,7 @@ static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
 
 static u32 current_flags(struct cpu *cpu)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu_arith_flags(cpu);
 }
 
 static void run_vec(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
@@ -463,6 +463,8 @@ static void make_flags_stub(struct x64 *be, struct enc *e)
     x_push(e, R9);
     x_load(e, 4, R8, cc_at(CPU_OFF(cc_op)));
     x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
+    x_alu_ri(e, X_CMP, 4, R8, FK_COUNT * 4);
+    x_jcc_to(e, CC_AE, popped);            /* CF or OF from elsewhere */
     x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
 }
 

@@ -53,7 +53,7 @@ static inline u64 mix(u64 h, u64 v)
 
 static inline u32 world_flags(const struct cpu *cpu)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu_arith_flags(cpu);
 }
 
 static inline u64 mix_regs(u64 h, const struct cpu *cpu)
