@@ -214,7 +214,8 @@ static bool is_useless(const struct opt *p, struct ir_insn *o, const struct live
     u8 flags = ir_op_info[o->op].flags;
     if (flags & IRF_FW) {
         u8 groups = flags_written(o);
-        o->live = 0;
+        if (!(flags & IRF_X)) /* else what the forward pass has folded may rely on it */
+            o->live = 0;
         for (unsigned g = 0; g < FG_COUNT; g++)
             o->live |= groups >> g & 1 ? l->flags[g] : 0;
         if (groups == (1 << FG_CF | 1 << FG_OF)) { /* FLAGBITS */

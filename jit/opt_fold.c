@@ -299,19 +299,21 @@ static void become_bit(struct ir_insn *o, struct irv v, unsigned bit, bool inver
 }
 
 /* CF as a value, if the definition has it as an operand: INC and DEC keep it, rotates and bit tests
- * have made it. */
+ * have made it. A definition that may leave instead is still needed then: it is marked as used. */
 static bool fold_carry(const struct opt *p, struct ir_insn *o)
 {
-    const struct ir_insn *f = &p->ir->ops[p->cf_def];
+    struct ir_insn *f = &p->ir->ops[p->cf_def];
     bool inverted = o->cc & 1;
     if (f->op == IR_FLAGBITS || f->op == IR_FLAGBITSIF) {
         if (still_valid(p, f->a, p->cf_def))
             become_bit(o, opt_resolve(p, f->a), f->cc, inverted);
+        f->live = FLO_USE;
         return true;
     }
     if ((f->cc != FK_INC && f->cc != FK_DEC) || !still_valid(p, f->b, p->cf_def))
         return false;
     struct irv carry = opt_resolve(p, f->b);
+    f->live = FLO_USE;
     become(o, carry);
     if (inverted && irv_is(carry, IRV_CONST)) {
         o->a = ir_const(carry.v ^ 1);
@@ -330,10 +332,11 @@ static void fold_flags_use(const struct opt *p, struct ir_insn *o)
     if (p->flags_def < 0 || ((needs >> FG_CF & 1) && p->cf_def != p->flags_def) ||
         ((needs >> FG_OF & 1) && p->of_def != p->flags_def))
         return;
-    const struct ir_insn *f = &p->ir->ops[p->flags_def];
+    struct ir_insn *f = &p->ir->ops[p->flags_def];
     int known = known_condition(f, &o->cc);
     if (known < 0)
         return;
+    f->live = FLO_USE;
     if (o->op == IR_GETCC)
         become(o, ir_const((u32)known));
     else if (o->op == IR_SELCC)

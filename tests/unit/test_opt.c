@@ -345,6 +345,21 @@ static void carry_passes_from_rotation_to_rotation(void **state)
            "insn +0x2, 1 bytes", "flagbits.4.0 edx  ; exit", "xjmp 3");
 }
 
+/* What may leave instead of rotating stays, although nobody looks at its flags any more. */
+static void a_folded_carry_keeps_what_may_leave(void **state)
+{
+    (void)state;
+    struct ir *ir = new_ir(0);
+    ir_insn_begin(ir, 0, 2);
+    ir_flag_bits_if(ir, ir_reg(ECX), 2, ir_reg(EDX), 0, ir_reg(EDX), 31);
+    ir_insn_begin(ir, 2, 1);
+    struct irv carry = ir_getcc(ir, 2);
+    ir_flags(ir, FK_INC, 4, ir_reg(EBX), carry, IR_NONE);
+    ir_xjmp(ir, 3);
+    EXPECT(ir, "insn +0x0, 2 bytes", "flagbitsif.0.31 -, -, -, ecx  ; use",
+           "insn +0x2, 1 bytes", "t0 = and edx, 0x1", "flags.4 inc ebx, t0  ; exit", "xjmp 3");
+}
+
 static void byte_operands_lose_their_extensions(void **state)
 {
     (void)state;
@@ -413,6 +428,7 @@ int main(void)
         cmocka_unit_test(carry_after_inc_is_its_operand),
         cmocka_unit_test(conditional_flags_do_not_kill),
         cmocka_unit_test(carry_passes_from_rotation_to_rotation),
+        cmocka_unit_test(a_folded_carry_keeps_what_may_leave),
         cmocka_unit_test(byte_operands_lose_their_extensions),
         cmocka_unit_test(a_store_keeps_register_writes_in_place),
         cmocka_unit_test(random_blocks_behave_the_same),
