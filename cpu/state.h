@@ -392,6 +392,8 @@ void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
 void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
 /* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR, FCW. */
 void cpu_update_mode(struct cpu *cpu);
+/* After a far transfer: of those, what may have changed is CS, SS, CPL and EFLAGS. */
+void cpu_update_mode_transfer(struct cpu *cpu);
 /* After a change of one segment alone. */
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg);
 

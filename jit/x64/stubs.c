@@ -532,6 +532,23 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
     x_jmp_to(e, leave);
 }
 
+/* What sent the block here may be all that there was to do: then translated code goes on. */
+static void make_resume(struct x64 *be, struct enc *e)
+{
+    begin_stub(be, e, STUB_EXIT_EVENT);
+    test_vu(e, 0, VU_OFF);
+    x_jcc_to(e, CC_NE, be->stub[STUB_EXIT_LOOP]);
+    store_gprs(e, false);
+    x_mov_rr(e, 8, RDI, REG_CPU);
+    x_mov_ri64(e, RAX, (u64)(uintptr_t)jit_resume);
+    x_rr(e, 0xff, 2, RAX); /* CALL */
+    x_mov_rr(e, 8, R8, RAX);
+    load_gprs(e, false);
+    x_test_rr(e, 8, R8, R8);
+    x_jcc_to(e, CC_E, be->stub[STUB_EXIT_LOOP]);
+    x_rr(e, 0xff, 4, R8); /* JMP */
+}
+
 void stubs_make(struct x64 *be)
 {
     struct enc enc, *e = &enc;
@@ -543,7 +560,8 @@ void stubs_make(struct x64 *be)
     make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_EIP, EIP_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_BUDGET, EIP_PAGE_R8, RUN_BUDGET, leave);
-    make_exit(be, e, STUB_EXIT_EVENT, EIP_SET, RUN_EVENT, leave);
+    make_exit(be, e, STUB_EXIT_LOOP, EIP_SET, RUN_EVENT, leave);
+    make_resume(be, e);
     make_call_stubs(be, e);
     make_flags_stub(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");

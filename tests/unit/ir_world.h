@@ -88,12 +88,12 @@ static inline u64 access_memory(struct cpu *cpu, u64 what, laddr la, unsigned si
     return size < 8 ? mix(h, 7) & (((u64)1 << size * 8) - 1) : mix(h, 7);
 }
 
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv user)
+u64 mem_read_miss(struct cpu *cpu, laddr la, unsigned size, enum priv user)
 {
     world_last.user = user;
     return access_memory(cpu, 1, la, size, user);
 }
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv user)
+void mem_write_miss(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv user)
 {
     world_last.user = user;
     world_writes++;
