@@ -108,6 +108,8 @@ static void lower_ool(struct lower *l, struct ool *q)
 {
     if (q->kind == OOL_OVER)
         ool_over(l, q);
+    else if (q->kind == OOL_DIVIDE)
+        ool_divide(l, q);
     else if (q->kind == OOL_SLOT)
         ool_slot(l, q);
     else if (q->kind == OOL_CARRY)

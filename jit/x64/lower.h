@@ -80,6 +80,7 @@ enum ool_kind {
     OOL_SEGCHK,
     OOL_EXIT,
     OOL_OVER,
+    OOL_DIVIDE,
     OOL_CARRY,
     OOL_ALONE,
     OOL_SLOT
@@ -273,6 +274,8 @@ void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLO
 void ool_exit(struct lower *l, struct ool *q);
 void lower_leave_if_zero(struct lower *l, const struct ir_insn *o); /* FLAGSIF, FLAGBITSIF */
 void ool_over(struct lower *l, const struct ool *q);
+bool lower_divide(struct lower *l, const struct ir_insn *o); /* false: not for the host */
+void ool_divide(struct lower *l, const struct ool *q);
 void ool_slot(struct lower *l, struct ool *q);
 
 /* -- lower_vec.c -- */

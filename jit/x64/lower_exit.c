@@ -39,7 +39,7 @@ static bool lower_native_call(struct lower *l, const struct ir_insn *o)
 
 void lower_call(struct lower *l, const struct ir_insn *o)
 {
-    if (lower_native_call(l, o))
+    if (lower_native_call(l, o) || lower_divide(l, o))
         return;
     const struct helper_info *h = &helper_info[o->imm];
     const struct irv args[4] = {o->a, o->b, o->c, o->e};
