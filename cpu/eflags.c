@@ -29,7 +29,7 @@ u32 cpu_eflags(const struct cpu *cpu)
 {
     u32 df = cpu->df < 0 ? FLAG_DF : 0;
 
-    return cpu->eflags | df | flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu->eflags | df | cpu_arith_flags(cpu);
 }
 
 void cpu_set_eflags(struct cpu *cpu, u32 value)

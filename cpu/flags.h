@@ -48,8 +48,25 @@ enum flag_kind {
 /* cc_op packs kind and log2 of the size in bytes. */
 #define FLAG_OP(kind, size_log2) ((u32)(kind)*4 + (size_log2))
 
-/* All six flags, at their EFLAGS places. */
+/* Beside that, CF and OF may come from elsewhere, of an operation that leaves the other flags
+ * alone: CF is then a bit of cc_cf, OF one of cc_of. A new definition of all flags ends that. */
+enum {
+    FLAG_OP_MASK = 0xff,
+    FLAG_OP_CF = 1 << 8,
+    FLAG_OP_OF = 1 << 9,
+    FLAG_OP_CF_BIT = 16, /* shift of the number of that bit, 5 bits */
+    FLAG_OP_OF_BIT = 24,
+};
+
+/* The lazy flags of one moment. */
+struct lazy_flags {
+    u32 op, dst, src, aux, cf, of;
+};
+
+/* All six flags, at their EFLAGS places, by op's kind and size alone. */
 u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux);
+/* The same with CF and OF from elsewhere, if op says so. */
+u32 flags_eval_all(const struct lazy_flags *f);
 
 /* Does x86 condition code cc (0..15: O NO B AE E NE BE A S NS P NP L GE LE G) hold in eflags? 0
  * or 1. */

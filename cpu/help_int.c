@@ -127,11 +127,6 @@ void help_aam_zero(struct cpu *cpu, u32 al, u32 len)
 
 /* -- decimal adjustment -- */
 
-static u32 arith_flags(const struct cpu *cpu)
-{
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
-}
-
 /* AL = al; CF and AF as given, the rest of the flags from result. The manual leaves OF undefined,
  * and for AAA and AAS also ZF, SF and PF: those are of AL, OF is clear; on the 80286 all come from
  * the addition or subtraction (captured traces). */
@@ -156,7 +151,7 @@ static u32 adjust_al(struct cpu *cpu, u32 eax, const struct adjusted *a, bool su
 
 static u32 decimal(struct cpu *cpu, u32 eax, bool subtract)
 {
-    u32 f = arith_flags(cpu), old = eax & 0xff, al = old;
+    u32 f = cpu_arith_flags(cpu), old = eax & 0xff, al = old;
     bool cf = f & FLAG_CF, af = f & FLAG_AF;
     bool high = cf || old > 0x99;
     u32 six = subtract ? -6u : 6u, sixty = subtract ? -0x60u : 0x60u;
@@ -188,7 +183,7 @@ u32 help_das(struct cpu *cpu, u32 eax)
  * steps by one. */
 static u32 ascii(struct cpu *cpu, u32 eax, bool subtract)
 {
-    bool adjust = (eax & 15) > 9 || (arith_flags(cpu) & FLAG_AF);
+    bool adjust = (eax & 15) > 9 || (cpu_arith_flags(cpu) & FLAG_AF);
     u32 step = adjust ? 0x106 : 0, ax = subtract ? eax - step : eax + step;
 
     if (cpu->model->isa <= ISA_186 && adjust)

@@ -210,8 +210,10 @@ void seg_drop_inner(struct cpu *cpu)
         bool conforming = (s->attr & (SA_CODE | SA_DC)) == (SA_CODE | SA_DC);
 
         if ((s->attr & SA_P) && !conforming &&
-            (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl)
+            (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl) {
             seg_null(s, 0);
+            cpu_update_mode_seg(cpu, (enum seg)segs[i]);
+        }
     }
 }
 
@@ -224,6 +226,8 @@ static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigne
 
 void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
 {
+    if (st->sp >= bytes && st->sp <= st->mask && (s64)st->sp - 1 <= st->ss->limit_w)
+        return; /* all of it lies below the limit */
     for (u32 n = 2; n <= bytes; n += 2)
         check_push(cpu, st, (st->sp - n) & st->mask, 2);
 }

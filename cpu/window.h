@@ -31,8 +31,8 @@ u32 window_slow_read(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 u32 window_slow_read_rmw(struct cpu *cpu, u32 off, unsigned size, enum seg seg);
 void window_slow_write(struct cpu *cpu, u32 off, unsigned size, enum seg seg, u32 value);
 
-/* After a change of segments, if there are windows: those that are no longer theirs go, or move with
- * them if it is known what is there. */
+/* After a change of segments, if there are windows: those that are no longer theirs go, or move
+ * with them if it is known what is there. */
 void window_update(struct cpu *cpu, enum seg seg);
 void windows_update(struct cpu *cpu);
 

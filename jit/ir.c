@@ -276,20 +276,50 @@ void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struc
     i->c = aux;
 }
 
-void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,
-                 struct irv src)
+/* Does op, to be done if the count is not 0, need a test of it? Else *always is what happens. */
+static bool is_conditional(struct irv count, bool *always)
 {
-    if (irv_is(nonzero, IRV_CONST)) {
-        if (nonzero.v)
-            ir_flags(ir, kind, size, dst, src, IR_NONE);
+    *always = irv_is(count, IRV_CONST) && (count.v & 31);
+    return !irv_is(count, IRV_CONST);
+}
+
+void ir_flags_if(struct ir *ir, struct irv count, s32 next, unsigned kind, unsigned size,
+                 struct irv dst, struct irv src)
+{
+    bool always, test = is_conditional(count, &always);
+    if (!test && !always)
         return;
+    ir_flags(ir, kind, size, dst, src, IR_NONE);
+    if (test && !ir->overflow) {
+        struct ir_insn *i = &ir->ops[ir->nops - 1];
+        i->op = IR_FLAGSIF;
+        i->e = count;
+        i->imm = (u32)next;
     }
-    struct ir_insn *i = ir_emit(ir, IR_FLAGSIF);
-    i->cc = (u8)kind;
-    i->size = (u8)size;
-    i->a = dst;
-    i->b = src;
-    i->e = nonzero;
+}
+
+void ir_flag_bits(struct ir *ir, struct irv cf, unsigned cf_bit, struct irv of, unsigned of_bit)
+{
+    struct ir_insn *i = ir_emit(ir, IR_FLAGBITS);
+    i->a = cf;
+    i->b = of;
+    i->cc = (u8)cf_bit;
+    i->size = (u8)of_bit;
+}
+
+void ir_flag_bits_if(struct ir *ir, struct irv count, s32 next, struct irv cf, unsigned cf_bit,
+                     struct irv of, unsigned of_bit)
+{
+    bool always, test = is_conditional(count, &always);
+    if (!test && !always)
+        return;
+    ir_flag_bits(ir, cf, cf_bit, of, of_bit);
+    if (test && !ir->overflow) {
+        struct ir_insn *i = &ir->ops[ir->nops - 1];
+        i->op = IR_FLAGBITSIF;
+        i->e = count;
+        i->imm = (u32)next;
+    }
 }
 
 struct irv ir_getcc(struct ir *ir, unsigned cc)

@@ -55,12 +55,13 @@ static const char *check_operands(struct checker *c, const struct ir_insn *i)
 {
     const struct ir_op_info *info = &ir_op_info[i->op];
     const struct irv in[] = {i->a, i->b, i->c, i->e};
-    bool call = i->op == IR_CALL, flags = i->op == IR_FLAGS || i->op == IR_FLAGSIF;
+    bool call = i->op == IR_CALL, flags = info->flags & IRF_FW;
+    bool conditional = flags && (info->flags & IRF_X);
     unsigned nargs = call ? helper_info[i->imm].nargs : info->ins;
     const char *why;
     for (unsigned k = 0; k < 4; k++) {
-        bool optional = (i->op == IR_LEA && k == 1) || (flags && k < 3) || i->op == IR_X87 ||
-                        (i->op == IR_X87M && k == 1);
+        bool optional = (i->op == IR_LEA && k == 1) || (flags && !(conditional && k == 3)) ||
+                        i->op == IR_X87 || (i->op == IR_X87M && k == 1);
         why = check_input(c, in[k], k < nargs, optional);
         if (why)
             return why;
@@ -150,6 +151,8 @@ static const char *check_fields(const struct ir_insn *i)
         if (i->cc >= FK_COUNT)
             return "bad kind of flags";
         return size_in(i->size, S1 | S2 | S4) ? NULL : "bad flags size";
+    case IR_FLAGBITS:
+    case IR_FLAGBITSIF: return i->cc < 32 && i->size < 32 ? NULL : "bad number of a bit";
     case IR_SETC:
     case IR_SEL:
     case IR_ALONE:
@@ -167,7 +170,8 @@ static const char *check_fields(const struct ir_insn *i)
 
 static bool ends_block(const struct ir_insn *i)
 {
-    return ir_op_info[i->op].flags & IRF_X && i->op != IR_XCC && i->op != IR_XIF;
+    return (ir_op_info[i->op].flags & (IRF_X | IRF_FW)) == IRF_X && i->op != IR_XCC &&
+           i->op != IR_XIF;
 }
 
 const char *ir_verify(const struct ir *ir)

@@ -127,6 +127,12 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put_inputs(o, i);
         put_live(o, i->live);
         break;
+    case IR_FLAGBITS:
+    case IR_FLAGBITSIF:
+        put(o, ".%u.%u", i->cc, i->size);
+        put_inputs(o, i);
+        put_live(o, i->live);
+        break;
     case IR_LEA:
         put_inputs(o, i);
         put(o, " << %u + 0x%x", i->size, (unsigned)i->imm);

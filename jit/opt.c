@@ -20,7 +20,7 @@ struct effects {
     bool may_leave;  /* may fault, leave, or let a helper see and change registers */
     bool all_regs;   /* a helper may write every register */
     bool flags_lost; /* the lazy flags are not known afterwards */
-    u8 observes;     /* FLO_* bits of the flags before it */
+    u8 observes;     /* FLO_FAULT, FLO_EXIT: who sees all flags before it */
 };
 
 static struct effects call_effects(const struct ir_insn *o)
@@ -45,8 +45,6 @@ static struct effects effects_of(const struct ir_insn *o)
         e.may_leave = true;
         e.observes = flags & IRF_X ? FLO_EXIT : FLO_FAULT;
     }
-    if (flags & IRF_FR)
-        e.observes |= FLO_USE;
     if (flags & IRF_FW)
         e.flags_lost = true;
     if (o->op == IR_INSN && o->cc) { /* the interpreter may stop here */
@@ -126,10 +124,23 @@ static bool is_idle_move(const struct opt *p, const struct ir_insn *o)
     return same_value(o->d, o->a) || (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
 }
 
+/* Op o at i writes flags. */
+static void define_flags(struct opt *p, const struct ir_insn *o, s32 i)
+{
+    bool bits = o->op == IR_FLAGBITS || o->op == IR_FLAGBITSIF;
+    s32 def = ir_op_info[o->op].flags & IRF_FW ? i : -1;
+    if (!bits || !irv_is(o->a, IRV_NONE))
+        p->cf_def = def;
+    if (!bits || !irv_is(o->b, IRV_NONE))
+        p->of_def = def;
+    if (!bits)
+        p->flags_def = def;
+}
+
 static void forward(struct opt *p)
 {
     bool called = false; /* the instruction at hand has called a helper that may have done I/O */
-    p->flags_def = -1;
+    p->flags_def = p->cf_def = p->of_def = -1;
     for (u32 i = 0; i < p->ir->nops; i++) {
         struct ir_insn *o = &p->ir->ops[i];
         if (o->op == IR_INSN) {
@@ -149,7 +160,7 @@ static void forward(struct opt *p)
             called |= (helper_info[o->imm].flags & HF_FAULT) != 0;
         struct effects e = effects_of(o);
         if (e.flags_lost)
-            p->flags_def = o->op == IR_FLAGS ? (s32)i : -1;
+            define_flags(p, o, (s32)i);
         if (e.all_regs) {
             for (unsigned r = 0; r < GPR_COUNT; r++)
                 define(p, ir_reg(r), IR_NONE, (s32)i);
@@ -162,8 +173,8 @@ static void forward(struct opt *p)
 /* -- backward -- */
 
 struct liveness {
-    u8 flags; /* FLO_* */
-    u8 regs;  /* bit by register */
+    u8 flags[FG_COUNT]; /* FLO_* */
+    u8 regs;            /* bit by register */
 };
 
 static bool is_dead(const struct opt *p, struct irv d, const struct liveness *l)
@@ -175,13 +186,45 @@ static bool is_dead(const struct opt *p, struct irv d, const struct liveness *l)
     }
 }
 
+/* Groups of flags that o, which writes some, defines. */
+static u8 flags_written(const struct ir_insn *o)
+{
+    if (o->op == IR_FLAGS || o->op == IR_FLAGSIF)
+        return (1 << FG_COUNT) - 1;
+    return (u8)((irv_is(o->a, IRV_NONE) ? 0 : 1 << FG_CF) |
+                (irv_is(o->b, IRV_NONE) ? 0 : 1 << FG_OF));
+}
+
+/* What op o does to the liveness of the flags. */
+static void flow_flags(const struct ir_insn *o, struct effects e, struct liveness *l)
+{
+    u8 written = ir_op_info[o->op].flags & IRF_FW ? flags_written(o) : 0, used = 0;
+    if (o->op == IR_GETFL)
+        used = (1 << FG_COUNT) - 1;
+    else if (ir_op_info[o->op].flags & IRF_FR)
+        used = opt_condition_needs(o->cc);
+    for (unsigned g = 0; g < FG_COUNT; g++) {
+        if (written >> g & 1)
+            l->flags[g] = 0;
+        l->flags[g] |= (u8)(e.observes | (used >> g & 1 ? FLO_USE : 0));
+    }
+}
+
 /* Does nothing need op o? Flags ops get their live field. */
 static bool is_useless(const struct opt *p, struct ir_insn *o, const struct liveness *l)
 {
     u8 flags = ir_op_info[o->op].flags;
     if (flags & IRF_FW) {
-        o->live = l->flags;
-        return l->flags == 0;
+        u8 groups = flags_written(o);
+        if (!(flags & IRF_X)) /* else what the forward pass has folded may rely on it */
+            o->live = 0;
+        for (unsigned g = 0; g < FG_COUNT; g++)
+            o->live |= groups >> g & 1 ? l->flags[g] : 0;
+        if (groups == (1 << FG_CF | 1 << FG_OF)) { /* FLAGBITS */
+            o->a = l->flags[FG_CF] ? o->a : IR_NONE;
+            o->b = l->flags[FG_OF] ? o->b : IR_NONE;
+        }
+        return o->live == 0;
     }
     return flags & IRF_P && is_dead(p, o->d, l) && is_dead(p, o->d2, l);
 }
@@ -220,7 +263,7 @@ static void kill_reg(struct irv d, struct liveness *l)
 
 static void backward(struct opt *p)
 {
-    struct liveness l = {FLO_EXIT, ALL_REGS};
+    struct liveness l = {{FLO_EXIT, FLO_EXIT, FLO_EXIT}, ALL_REGS};
     for (s32 i = (s32)p->ir->nops - 1; i >= 0; i--) {
         struct ir_insn *o = &p->ir->ops[i];
         if (o->op == OPT_REMOVED)
@@ -234,9 +277,7 @@ static void backward(struct opt *p)
         kill_reg(o->d2, &l);
         if (e.may_leave)
             l.regs = ALL_REGS;
-        if (o->op == IR_FLAGS)
-            l.flags = 0;
-        l.flags |= e.observes;
+        flow_flags(o, e, &l);
         unsigned n = ir_op_info[o->op].ins;
         if (n > 0)
             use(p, o->a, i, bytes_needed(o, true), &l);

@@ -52,7 +52,7 @@ struct tlb_run {
 
 struct tlb {
     struct tlb_window window[TLB_WINDOWS];
-    struct tlb_run run[2]; /* the last that windows were made of: to read, to write */
+    struct tlb_run run[2];     /* the last that windows were made of: to read, to write */
     u32 live;                  /* bit by window: end may not be 0 */
     u32 stale;                 /* bit by window: it is worth making anew */
     struct tlb_list filled[2]; /* [global: CR4.PGE and G]: every entry that is not 0 is named in the

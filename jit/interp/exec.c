@@ -220,22 +220,35 @@ static void store_field(struct cpu *cpu, u32 offset, unsigned size, u32 v)
     memcpy(p, size == 1 ? (void *)&v8 : size == 2 ? (void *)&v16 : (void *)&v, size);
 }
 
-static inline void set_flags(struct frame *f, const struct iop *o)
+static inline void set_flags(struct frame *f, const struct iop *o, u32 op)
 {
-    f->cpu->cc_op = o->imm;
+    f->cpu->cc_op = op;
     f->cpu->cc_dst = get(f, o->a);
     f->cpu->cc_src = get(f, o->b);
     f->cpu->cc_aux = get(f, o->c);
 }
 
-static u32 eval_flags(const struct cpu *cpu)
+/* CF and OF become bits of values; which of them is in d. */
+static void set_flag_bits(struct frame *f, const struct iop *o)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    struct cpu *cpu = f->cpu;
+    u32 op = cpu->cc_op;
+    if (o->d & FLAG_OP_CF) {
+        cpu->cc_cf = get(f, o->a);
+        op &= ~(31u << FLAG_OP_CF_BIT);
+        op |= FLAG_OP_CF | (u32)o->cc << FLAG_OP_CF_BIT;
+    }
+    if (o->d & FLAG_OP_OF) {
+        cpu->cc_of = get(f, o->b);
+        op &= ~(31u << FLAG_OP_OF_BIT);
+        op |= FLAG_OP_OF | (u32)o->size << FLAG_OP_OF_BIT;
+    }
+    cpu->cc_op = op;
 }
 
 static inline u32 condition(const struct frame *f, const struct iop *o)
 {
-    return flags_cond(eval_flags(f->cpu), o->cc);
+    return flags_cond(cpu_arith_flags(f->cpu), o->cc);
 }
 
 static void call(struct frame *f, struct ffi_calls *ffi, const struct iop *o)
@@ -380,14 +393,21 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             if (ir_eval_cond(o->cc, get(&f, o->a), get(&f, o->b)))
                 cpu_alone(cpu);
             break;
-        case IR_FLAGS: set_flags(&f, o); break;
+        case IR_FLAGS: set_flags(&f, o, o->imm); break;
         case IR_FLAGSIF:
-            if (get(&f, o->e))
-                set_flags(&f, o);
+            if (!(get(&f, o->e) & 31))
+                return leave_direct(&f, o, exit);
+            set_flags(&f, o, FLAG_OP(o->cc, (u32)__builtin_ctz(o->size)));
+            break;
+        case IR_FLAGBITS: set_flag_bits(&f, o); break;
+        case IR_FLAGBITSIF:
+            if (!(get(&f, o->e) & 31))
+                return leave_direct(&f, o, exit);
+            set_flag_bits(&f, o);
             break;
         case IR_GETCC: set(&f, o->d, condition(&f, o)); break;
         case IR_SELCC: set(&f, o->d, get(&f, condition(&f, o) ? o->a : o->b)); break;
-        case IR_GETFL: set(&f, o->d, eval_flags(cpu)); break;
+        case IR_GETFL: set(&f, o->d, cpu_arith_flags(cpu)); break;
         case IR_VEC:
             vec_exec(cpu, (enum vec_op)(o->cc | o->size << 8), o->imm, get(&f, o->a),
                      get(&f, o->b));

@@ -36,14 +36,20 @@ struct flag_part {
 /* Where the x87 state is, for certain: cpu.fpu_host tells. */
 enum { X87_AT_EITHER, X87_AT_HOST, X87_AT_HOME };
 
+/* Parts: the operands of the last operation, and what CF and OF are bits of if they come from
+ * elsewhere. */
+enum { PART_DST, PART_SRC, PART_AUX, PART_CF, PART_OF, FLAG_PARTS };
+
 /* What is known of the guest's flags: the operation that set them last and its operands, which go
  * to memory only where somebody may look. */
 struct recipe {
-    bool known; /* else only memory tells */
+    bool known; /* else only memory tells, but for CF and OF if they are in over */
     bool op_in_mem;
     u8 kind, size;
-    u16 end; /* op index of the last that needs it */
-    struct flag_part part[3];
+    u8 over;   /* HF_C, HF_O: from elsewhere */
+    u8 bit[2]; /* of PART_CF, PART_OF */
+    u16 end;   /* op index of the last that needs it */
+    struct flag_part part[FLAG_PARTS];
 };
 
 /* Of the x87 instructions so far, what struct cpu does not have yet: see lower_x87.c. */
@@ -62,9 +68,11 @@ struct flag_sync {
     struct x87_last x87;
     u32 op;
     bool store_op;
-    u8 reg[3]; /* HOST_NONE: imm, if store is set */
-    bool store[3];
-    u32 imm[3];
+    bool add_op; /* only memory knows the kind: op is what to add for CF and OF. Alters the host
+                    flags */
+    u8 reg[FLAG_PARTS]; /* HOST_NONE: imm, if store is set */
+    bool store[FLAG_PARTS];
+    u32 imm[FLAG_PARTS];
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
@@ -76,6 +84,8 @@ enum ool_kind {
     OOL_X87CHK,
     OOL_SEGCHK,
     OOL_EXIT,
+    OOL_OVER,
+    OOL_DIVIDE,
     OOL_CARRY,
     OOL_ALONE,
     OOL_SLOT
@@ -224,10 +234,11 @@ void flags_resync(const struct lower *l,
  * result. */
 void flags_part_lost(struct lower *l, unsigned n, bool now);
 enum x_cc flags_to_host(struct lower *l,
-                        enum x_cc cc);         /* the host condition that is guest condition cc */
+                        enum x_cc cc); /* the host condition that is guest condition cc */
+bool flags_sync_is_empty(const struct flag_sync *s); /* nothing to store */
 bool flags_wanted_from(const struct lower *l); /* will the op's own host flags be asked for? */
 void lower_flags(struct lower *l, const struct ir_insn *o);
-void lower_flagsif(struct lower *l, const struct ir_insn *o);
+void lower_flagbits(struct lower *l, const struct ir_insn *o);
 void lower_getcc(struct lower *l, const struct ir_insn *o);
 void lower_selcc(struct lower *l, const struct ir_insn *o);
 void lower_getfl(struct lower *l, const struct ir_insn *o);
@@ -275,6 +286,10 @@ void lower_xcc(struct lower *l, const struct ir_insn *o);
 void lower_xif(struct lower *l, const struct ir_insn *o);
 void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
 void ool_exit(struct lower *l, struct ool *q);
+void lower_leave_if_zero(struct lower *l, const struct ir_insn *o); /* FLAGSIF, FLAGBITSIF */
+void ool_over(struct lower *l, const struct ool *q);
+bool lower_divide(struct lower *l, const struct ir_insn *o); /* false: not for the host */
+void ool_divide(struct lower *l, const struct ool *q);
 void ool_slot(struct lower *l, struct ool *q);
 
 /* -- lower_vec.c -- */

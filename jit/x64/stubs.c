@@ -79,7 +79,7 @@ static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
 
 static u32 current_flags(struct cpu *cpu)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu_arith_flags(cpu);
 }
 
 static void run_vec(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
@@ -519,6 +519,8 @@ static void make_flags_stub(struct x64 *be, struct enc *e)
     x_push(e, R9);
     x_load(e, 4, R8, cc_at(CPU_OFF(cc_op)));
     x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
+    x_alu_ri(e, X_CMP, 4, R8, FK_COUNT * 4);
+    x_jcc_to(e, CC_AE, popped);            /* CF or OF from elsewhere */
     x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
 }
 
@@ -586,6 +588,23 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
     x_jmp_to(e, leave);
 }
 
+/* What sent the block here may be all that there was to do: then translated code goes on. */
+static void make_resume(struct x64 *be, struct enc *e)
+{
+    begin_stub(be, e, STUB_EXIT_EVENT);
+    test_vu(e, 0, VU_OFF);
+    x_jcc_to(e, CC_NE, be->stub[STUB_EXIT_LOOP]);
+    store_gprs(e, false);
+    x_mov_rr(e, 8, RDI, REG_CPU);
+    x_mov_ri64(e, RAX, (u64)(uintptr_t)jit_resume);
+    x_rr(e, 0xff, 2, RAX); /* CALL */
+    x_mov_rr(e, 8, R8, RAX);
+    load_gprs(e, false);
+    x_test_rr(e, 8, R8, R8);
+    x_jcc_to(e, CC_E, be->stub[STUB_EXIT_LOOP]);
+    x_rr(e, 0xff, 4, R8); /* JMP */
+}
+
 void stubs_make(struct x64 *be)
 {
     struct enc enc, *e = &enc;
@@ -597,7 +616,8 @@ void stubs_make(struct x64 *be)
     make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_EIP, EIP_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_BUDGET, EIP_PAGE_R8, RUN_BUDGET, leave);
-    make_exit(be, e, STUB_EXIT_EVENT, EIP_SET, RUN_EVENT, leave);
+    make_exit(be, e, STUB_EXIT_LOOP, EIP_SET, RUN_EVENT, leave);
+    make_resume(be, e);
     make_call_stubs(be, e);
     make_flags_stub(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");

@@ -38,7 +38,8 @@ enum stub {
     STUB_EXIT_OFF,    /* r8d = page offset: RUN_NEXT */
     STUB_EXIT_EIP,    /* r8d = EIP: RUN_NEXT */
     STUB_EXIT_BUDGET, /* r8d = page offset: RUN_BUDGET */
-    STUB_EXIT_EVENT,  /* cpu->eip is set: RUN_EVENT */
+    STUB_EXIT_EVENT,  /* cpu->eip is set: on with the block there, or RUN_EVENT */
+    STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
     STUB_FLAGS,       /* host flags = guest flags as they are in memory, but AF */
     STUB_GETFL,       /* argument word 0 = guest flags */
     STUB_XMM_ON,      /* to VU_XMM, from VU_OFF */

@@ -12,6 +12,7 @@ struct gen;
 
 struct gen_shape {
     u32 reg_values;            /* of ten values so many are registers */
+    bool leaves;               /* FLAGSIF may leave: not if the optimizer may drop it */
     u32 temps;                 /* results that are kept to be used, at most 64 */
     u32 consts;                /* values that mean something, at most 10 */
     bool carry_in;             /* ADC and SBB may take the carry at hand, not just constants */
@@ -89,6 +90,12 @@ static inline void emit_pure(struct gen *g)
     }
 }
 
+/* A count for what leaves if it is 0. */
+static inline struct irv count(struct gen *g)
+{
+    return g->shape->leaves ? value(g) : ir_op2(g->ir, IR_OR, value(g), ir_const(1));
+}
+
 static inline void emit_flags(struct gen *g)
 {
     unsigned kind = pick(g, FK_COUNT);
@@ -101,7 +108,18 @@ static inline void emit_flags(struct gen *g)
     if (pick(g, 4))
         ir_flags(g->ir, kind, size124(g), value(g), src, aux);
     else if (kind != FK_ADC && kind != FK_SBB)
-        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
+        ir_flags_if(g->ir, count(g), g->off + 3, kind, size124(g), value(g), src);
+}
+
+/* CF and OF alone */
+static inline void emit_flag_bits(struct gen *g)
+{
+    u32 which = pick(g, 4);
+    struct irv cf = which ? value(g) : IR_NONE, of = which < 2 ? value(g) : IR_NONE;
+    if (pick(g, 3))
+        ir_flag_bits(g->ir, cf, pick(g, 32), of, pick(g, 32));
+    else
+        ir_flag_bits_if(g->ir, count(g), g->off + 3, cf, pick(g, 32), of, pick(g, 32));
 }
 
 /* What reads the flags */

@@ -260,7 +260,7 @@ static void emit_random(struct gen *g)
     case 1: emit_memory(g); break;
     case 2: pick(g, 3) ? emit_stack(g) : emit_call(g); break;
     case 3:
-    case 4: emit_flags(g); break;
+    case 4: pick(g, 3) ? emit_flags(g) : emit_flag_bits(g); break;
     case 5:
     case 6:
     case 7: emit_instruction(g); break;
@@ -303,6 +303,7 @@ static void random_block(struct ir *ir, u64 seed)
         .temps = 48,
         .consts = 10,
         .carry_in = true,
+        .leaves = true,
         .mode = random_mode,
         .op = emit_random,
         .end = emit_end,
@@ -311,6 +312,13 @@ static void random_block(struct ir *ir, u64 seed)
 }
 
 /* -- running one -- */
+
+/* There is no run loop here. */
+void *jit_resume(struct cpu *cpu)
+{
+    (void)cpu;
+    return NULL;
+}
 
 static u8 ram[RAM_PAGES][PAGE_SIZE];
 
@@ -440,6 +448,9 @@ static void prepare(struct cpu *cpu, u64 seed)
     cpu->cc_src =
         cpu->cc_op >> 2 == FK_INC || cpu->cc_op >> 2 == FK_DEC ? rnd(&seed) & 1 : rnd(&seed);
     cpu->cc_aux = rnd(&seed) & 1;
+    cpu->cc_op |= rnd(&seed) & (FLAG_OP_CF | FLAG_OP_OF | 0x1f1f0000);
+    cpu->cc_cf = rnd(&seed);
+    cpu->cc_of = rnd(&seed);
     for (unsigned i = 0; i < 16; i++)
         cpu->xmm[i / 2].q[i % 2] = lanes(&seed);
     prepare_x87(&cpu->fpu, &seed);
