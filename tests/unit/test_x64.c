@@ -550,6 +550,8 @@ static void compare(struct cpu *cpu, void *interp, void *x64, const struct ir *i
     for (u32 k = 0; k < 3; k++) {
         run_once(&backend_interp, interp, cpu, &bi, seed * 31 + k, &oi);
         run_once(&backend_x64, x64, cpu, &bx, seed * 31 + k, &ox);
+        if (bx.nexits == BLOCK_MAX_EXITS) /* those for other pages may have taken the last slots */
+            oi.exit = ox.exit = -1;
         if (memcmp(&oi, &ox, sizeof(oi)))
             explain(ir, seed, &oi, &ox);
     }
