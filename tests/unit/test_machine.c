@@ -89,7 +89,7 @@ static void test_refusals(void **state)
     refused(&(struct orrery_config){.accel = "kvm"}, "accelerator");
     refused(&(struct orrery_config){.cpu = "z80"}, "CPU model");
     refused(&(struct orrery_config){.record = "a", .replay = "b"}, "exclude");
-    refused(&(struct orrery_config){.hd = {"/nonexistent"}}, "/nonexistent");
+    refused(&(struct orrery_config){.ide = {{.file = "/nonexistent"}}}, "/nonexistent");
     refused(&(struct orrery_config){.devices = (const char *const[]){"i8042", NULL}}, "board");
     refused(&(struct orrery_config){.devices = (const char *const[]){"toaster", NULL}}, "toaster");
     assert_non_null(orrery_cpu_model(0));
