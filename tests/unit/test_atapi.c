@@ -752,6 +752,88 @@ static void test_replay(void **state)
     unlink(journal);
 }
 
+/* ---- random packets: nothing may break, and equal runs end in equal states ---- */
+
+static u32 random_u32(u64 *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return (u32)(*seed >> 33);
+}
+
+static void random_packet(struct devtest *t, u64 *seed)
+{
+    static const u8 codes[] = {0x00, 0x03, 0x12, 0x1b, 0x1e, 0x25, 0x28, 0x2b, 0x2f, 0x42,
+                               0x43, 0x45, 0x46, 0x47, 0x4a, 0x4b, 0x51, 0x52, 0x55, 0x5a,
+                               0xa5, 0xa8, 0xb9, 0xbb, 0xbd, 0xbe, 0x55, 0x28, 0xbe, 0x2a};
+    u8 cdb[12];
+
+    for (unsigned i = 0; i < 12; i++) { /* small numbers and zeros, mostly */
+        u32 r = random_u32(seed);
+        cdb[i] = (u8)(r & 0x300 ? r & 0x400 ? 0 : r & 7 : r);
+    }
+    cdb[0] = codes[random_u32(seed) % ARRAY_LEN(codes)];
+    if (cdb[0] == 0x55)
+        cdb[1] = 0x10;
+    dt_out(t, 0x1f1, random_u32(seed) & 1);
+    dt_out(t, 0x1f4, random_u32(seed));
+    dt_out(t, 0x1f5, random_u32(seed) & 31);
+    dt_out(t, 0x1f7, 0xa0);
+    dt_step(t, 20000);
+    write_words(t, cdb, 12);
+}
+
+/* What a driver may do after a packet, sensible or not. */
+static void random_step(struct devtest *t, u64 *seed)
+{
+    u32 r = random_u32(seed);
+    char err[200];
+
+    switch (r % 16) {
+    case 0: medium_eject(slot(t), r & 16, err, sizeof(err)); break;
+    case 1: medium_change(slot(t), r & 16 ? path : other, r & 32, err, sizeof(err)); break;
+    case 2: dt_script(t, "out c000 0; out c002 6; outl c004 10000; out c000 9"); break;
+    case 3: dt_script(t, "out c000 0; outl c004 10000; out c000 1"); break;
+    case 4: dt_out(t, 0x1f7, r & 16 ? 8 : r & 32 ? 0xa1 : 0xec); break;
+    case 5: dt_out(t, 0x1f6, r & 0x70 ? 0xa0 : 0xb0); break;
+    case 6: dt_out(t, 0x3f6, r & 0x70 ? 0 : 4); break;
+    default: break;
+    }
+    dt_step(t, r % 5000);
+    for (unsigned i = 0; i < (r >> 8) % 3000; i++) {
+        if (!(dt_in(t, 0x3f6) & 8))
+            dt_step(t, 3000);
+        if (dt_in(t, 0x1f2) & 2)
+            bus_in(t->bus, 0x1f0, 2 + (i & 2));
+        else
+            bus_out(t->bus, 0x1f0, 2, i & 15 ? 0 : r >> 16);
+    }
+}
+
+static u64 random_run(u64 seed)
+{
+    struct devtest *t = open_cd();
+    u64 hash;
+
+    for (u32 at = 0; at < 0x10000; at += 8)
+        prd(t, TABLE + at, BUFFER + at, at * 40503u, at % 64 == 0);
+    for (unsigned i = 0; i < 400; i++) {
+        random_packet(t, &seed);
+        random_step(t, &seed);
+    }
+    hash = dt_hash(t);
+    close_ide(t);
+    return hash;
+}
+
+static void test_random(void **state)
+{
+    (void)state;
+    for (u64 seed = 1; seed <= 4; seed++) {
+        u64 first = random_run(seed);
+        assert_true(first == random_run(seed));
+    }
+}
+
 /* A host that fails in the middle is an error of the disc. */
 static void test_medium_error(void **state)
 {
@@ -793,6 +875,7 @@ int main(void)
         cmocka_unit_test(test_tray),
         cmocka_unit_test(test_change),
         cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_random),
         cmocka_unit_test(test_medium_error), /* last: it cuts the file short */
     };
     return cmocka_run_group_tests(tests, make_other, remove_other);
