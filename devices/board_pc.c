@@ -7,8 +7,8 @@
 
 #include "base/bytes.h"
 #include "devices/acpi_tables.h"
-#include "devices/core/blk.h"
 #include "devices/core/dev.h"
+#include "devices/core/medium.h"
 #include "devices/fw_cfg.h"
 #include "devices/piix3_ide.h"
 #include "mmu/phys.h"
@@ -73,16 +73,36 @@ static bool add_serial(struct bus *bus, const struct board_pc *config, char *err
     return true;
 }
 
-static bool add_disks(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+static bool add_cdrom(struct bus *bus, const struct board_drive *drive, unsigned n, struct blk *blk,
+                      char *err, size_t err_size)
 {
-    for (unsigned n = 0; n < ARRAY_LEN(config->hd); n++) {
-        struct blk *blk;
-        if (!config->hd[n])
-            continue;
-        blk = blk_open(config->hd[n], config->snapshot, err, err_size);
-        if (!blk)
+    char name[MEDIUM_NAME];
+
+    snprintf(name, sizeof(name), "ide%u-cd%u", n / 2, n % 2);
+    if (!medium_name_ok(bus, drive->name ? drive->name : name)) {
+        snprintf(err, err_size, "drive '%s': the name is taken or too long",
+                 drive->name ? drive->name : name);
+        blk_close(blk);
+        return false;
+    }
+    piix3_ide_attach_cd(bus_find_dev(bus, IDE_ID), n, blk, drive->name ? drive->name : name);
+    return true;
+}
+
+static bool add_drives(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(config->ide); n++) {
+        const struct board_drive *drive = &config->ide[n];
+        struct blk *blk = NULL;
+        if (drive->file) {
+            blk = blk_open(drive->file, drive->cdrom ? BLK_READONLY : drive->mode, err, err_size);
+            if (!blk)
+                return false;
+        }
+        if (drive->cdrom && !add_cdrom(bus, drive, n, blk, err, err_size))
             return false;
-        piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
+        if (blk && !drive->cdrom)
+            piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
     }
     return true;
 }
@@ -135,7 +155,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;
-    if (!add_disks(bus, config, err, err_size))
+    if (!add_drives(bus, config, err, err_size))
         return false;
     add_items(bus, config);
     if (!config->firmware)

@@ -4,23 +4,29 @@
 
 #include "devices/core/bus.h"
 
+/* A disk if it has a file, or a CD-ROM drive, empty without one; otherwise nothing. */
+struct board_drive {
+    const char *file; /* raw image */
+    bool cdrom;
+    unsigned mode;    /* of a disk: enum blk_mode */
+    const char *name; /* of a CD-ROM drive, for changing discs; NULL: ide0-cd0 ... ide1-cd1 */
+};
+
 struct board_pc {
     u64 ram_bytes;
-    const char
-        *hd[4];    /* raw disk images: primary master, slave, secondary master, slave; NULL: none */
-    bool snapshot; /* their writes go to memory and are lost */
-    bool serial[4];    /* port n is there, on chardev "serial<n>" */
-    bool debugcon;     /* on chardev "debugcon" */
-    bool apic;         /* the CPU has a local APIC; then there is an I/O APIC, too */
-    bool tsc_deadline; /* and its timer that mode */
-    bool firmware;     /* there is some: it sets up the chip set and makes tables */
+    struct board_drive ide[4]; /* primary master, slave, secondary master, slave */
+    bool serial[4];            /* port n is there, on chardev "serial<n>" */
+    bool debugcon;             /* on chardev "debugcon" */
+    bool apic;                 /* the CPU has a local APIC; then there is an I/O APIC, too */
+    bool tsc_deadline;         /* and its timer that mode */
+    bool firmware;             /* there is some: it sets up the chip set and makes tables */
 };
 
 /* Creates all devices on the bus, and puts the firmware tables (ACPI) into memory. False and one
  * line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
-/* Size of disk n in bytes, 0 if there is none. */
+/* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);
 
 #endif

@@ -132,6 +132,8 @@ static bool opt_serial(struct options *o, const char *name, const char *arg)
 static bool opt_device(struct options *o, const char *name, const char *arg)
 {
     (void)name;
+    if (drives_is_device(arg))
+        return drives_device(o, arg);
     if (o->ndevices == MAX_DEVICES)
         return complain("-device: at most %d devices", MAX_DEVICES);
     o->devices[o->ndevices++] = arg;
@@ -208,11 +210,14 @@ static const struct option_row rows[] = {
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
-    {"hda", "FILE", NULL, CONFIG(hd[0]), 0, "raw disk image, primary master"},
-    {"hdb", "FILE", NULL, CONFIG(hd[1]), 0, "primary slave"},
-    {"hdc", "FILE", NULL, CONFIG(hd[2]), 0, "secondary master"},
-    {"hdd", "FILE", NULL, CONFIG(hd[3]), 0, "secondary slave"},
-    {"snapshot", NULL, NULL, 0, CONFIG(snapshot),
+    {"hda", "FILE", drives_hd, 0, 0, "raw disk image, primary master"},
+    {"hdb", "FILE", drives_hd, 0, 0, "primary slave"},
+    {"hdc", "FILE", drives_hd, 0, 0, "secondary master"},
+    {"hdd", "FILE", drives_hd, 0, 0, "secondary slave"},
+    {"cdrom", "FILE", drives_cdrom, 0, 0, "CD-ROM image (ISO), secondary master"},
+    {"drive", "PROP=VALUE,...", drives_drive, 0, 0,
+     "file, if=ide|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, snapshot, id"},
+    {"snapshot", NULL, NULL, 0, OPTION(snapshot),
      "keep disk writes in memory, drop them at the end"},
     {"nographic", NULL, NULL, 0, OPTION(nographic),
      "first serial port on the terminal (Ctrl-A H for help)"},
@@ -316,5 +321,5 @@ bool options_parse(struct options *o, int argc, char **argv)
     }
     o->config.devices = o->devices;
     o->config.profile_symbols = o->symbols;
-    return o->done || check(o);
+    return o->done || (check(o) && drives_finish(o));
 }

@@ -2,6 +2,7 @@
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
 
+#include "frontend/drives.h"
 #include "machine/orrery.h"
 
 #define MAX_DEVICES 32
@@ -9,6 +10,8 @@
 
 struct options {
     struct orrery_config config;
+    struct drives drives;
+    bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;
     unsigned nserial;

@@ -11,6 +11,7 @@
 #include "cpu/decode.h"
 #include "cpu/monitor.h"
 #include "devices/board_pc.h"
+#include "devices/core/blk.h"
 #include "devices/core/dev.h"
 #include "devices/fw_cfg.h"
 #include "jit/backend.h"
@@ -239,18 +240,25 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
+static unsigned drive_mode(const struct orrery_drive *d)
+{
+    unsigned mode = d->readonly ? BLK_READONLY : d->snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
+    return d->raw ? mode | BLK_RAW : mode;
+}
+
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
-        .snapshot = c->snapshot,
         .debugcon = c->debugcon_present,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
     };
     for (unsigned i = 0; i < 4; i++) {
-        board.hd[i] = c->hd[i];
+        const struct orrery_drive *d = &c->ide[i];
+        board.ide[i] = (struct board_drive){
+            .file = d->file, .cdrom = d->cdrom, .mode = drive_mode(d), .name = d->name};
         board.serial[i] = c->serial_present[i];
     }
     if (!board_pc_build(o->bus, &board, err, size))
@@ -263,6 +271,14 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         if (!add_device(o, c->devices[i], err, size))
             return false;
     return true;
+}
+
+static void describe_drive(FILE *f, struct orrery *o, const struct orrery_drive *d, unsigned n)
+{
+    if (d->file || d->cdrom)
+        fprintf(f, "%s%u=%s%s size %llu\n", d->cdrom ? "cd" : "hd", n, d->file ? d->file : "",
+                d->readonly && !d->cdrom ? " readonly" : "",
+                (unsigned long long)board_pc_disk_bytes(o->bus, n));
 }
 
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
@@ -283,9 +299,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "bios=%016llx\n",
             (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
-        if (c->hd[i])
-            fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
-                    (unsigned long long)board_pc_disk_bytes(o->bus, i));
+        describe_drive(f, o, &c->ide[i], i);
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);

@@ -29,19 +29,29 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
+/* An IDE drive: a disk if it has a file, or a CD-ROM drive, empty without one; otherwise none. */
+struct orrery_drive {
+    const char *file; /* raw image: of 512-byte sectors, or of a disc (ISO) */
+    bool cdrom;       /* then the image is only read */
+    bool readonly;    /* the guest's writes fail */
+    bool snapshot;    /* they go to memory and are lost at the end */
+    bool raw;         /* the image is known to be raw, whatever it begins with */
+    const char
+        *name; /* of a CD-ROM drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... */
+};
+
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;   /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;    /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;      /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes; /* bound of the code cache; 0: 256 MiB */
-    const char *bios;     /* ROM image to start in, instead of a kernel */
-    const char *kernel;   /* Linux bzImage or Multiboot kernel to boot directly */
-    const char *initrd;   /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;   /* kernel command line */
-    const char *hd[4];    /* raw disk images: primary master, slave, secondary master, slave */
-    bool snapshot;        /* disk writes go to memory and are lost at the end */
+    uint64_t ram_bytes;         /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;          /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;            /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;       /* bound of the code cache; 0: 256 MiB */
+    const char *bios;           /* ROM image to start in, instead of a kernel */
+    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *initrd;         /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;         /* kernel command line */
+    struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink debugcon;
@@ -96,6 +106,14 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns);
  * without loss. */
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
+
+/* Drives with removable media, by name. Enters through the journal, between two instructions: call
+ * it while the machine does not run. What the guest has locked comes out by force only: otherwise
+ * the guest is told that somebody wants it, and the result is false. False, too, for an unknown
+ * drive or an image that cannot be opened; then nothing happens. One line in err. */
+bool orrery_eject(struct orrery *o, const char *drive, bool force, char *err, size_t err_size);
+bool orrery_change(struct orrery *o, const char *drive, const char *file, bool force, char *err,
+                   size_t err_size);
 
 int orrery_exit_code(const struct orrery *o);
 const char *orrery_error(const struct orrery *o);

@@ -58,7 +58,8 @@ class BadInput(common.GuestTest):
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
-        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-serial", "-debugcon",
+        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-drive",
+                       "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
@@ -129,6 +130,46 @@ class BadInput(common.GuestTest):
             self.refused("-hda", "image", says=name)
             self.refused("-snapshot", "-hda", "image", says=name)
         self.refused("-hda", "disk", "-hdb", "disk", says="use")
+
+    def test_drive(self):
+        for line, words in (("file=none", ("none", "No such file")), ("", "image"), ("disk", "no property"),
+                            ("file=disk,what=1", "no property 'what'"), ("file=disk,media", "needs a value"),
+                            ("file=disk,format=qcow2", ("qcow2", "raw")), ("file=disk,if=virtio", "virtio"),
+                            ("file=disk,if=floppy", "floppy"), ("file=disk,index=4", "index"),
+                            ("file=disk,index=x", "index"), ("file=disk,index=", "index"), ("file=disk,bus=2", "bus"),
+                            ("file=disk,unit=2", "unit"), ("file=disk,index=0,unit=0", "excludes"),
+                            ("file=disk,media=tape", "tape"), ("file=disk,readonly=maybe", "maybe"),
+                            ("file=disk,snapshot=1", "snapshot"), ("file=disk,cache=none", "cache"),
+                            ("file=disk,if=none", "id"), ("file=disk,if=none,id=a", "no -device"),
+                            ("file=disk,if=none,id=a,unit=0", "if=none"), ("file=disk,id=", "id"),
+                            ("file=disk,media=cdrom,readonly=off", "reads"), ("media=disk", "file"),
+                            ("file=no,,where,format=raw", "no,where")):
+            self.refused("-drive", line, says=words)
+        self.refused("-drive", "file=disk,snapshot=on", "-hda", "disk", says=("-hda", "primary master"))
+        self.refused("-cdrom", "disk", "-hdc", "disk", says=("-hdc", "secondary master"))
+        self.refused("-cdrom", "none", says=("none", "No such file"))
+        self.refused("-cdrom", "text", says="512")
+        self.refused("-drive", "file=disk,id=a", "-drive", "media=cdrom,id=a", says="taken")
+        self.refused(*["-drive", "media=cdrom"] * 5, says="no place")
+        self.refused("-drive", f"media=cdrom,id={'x' * 64}", says="too long")
+        self.write("image", b"QFI\xfb\0\0\0\3".ljust(4096, b"\0"))
+        self.refused("-drive", "file=image,readonly=on", says="qcow2")
+        self.write("bin", (b"\0" + b"\xff" * 10 + b"\0").ljust(2352 * 512, b"\0"))
+        self.refused("-cdrom", "bin", says="2352")
+
+    def test_ide_devices(self):
+        none = ["-drive", "file=disk,if=none,id=a"]
+        for device, words in (("ide-hd", "drive"), ("ide-hd,drive=b", "'b'"), ("ide-hd,drive=a,bus=ide.2", "bus"),
+                              ("ide-hd,drive=a,bus=scsi.0", "bus"), ("ide-hd,drive=a,unit=2", "unit"),
+                              ("ide-hd,drive=a,serial=1", "serial"), ("ide-hd,drive", "value")):
+            self.refused(*none, "-device", device, says=words)
+        self.refused(*none, "-device", "ide-hd,drive=a", "-device", "ide-hd,drive=a", says="in use")
+        self.refused("-drive", "file=disk,id=a", "-device", "ide-hd,drive=a", says="in use")
+        self.refused("-drive", "if=none,id=c,media=cdrom", "-device", "ide-hd,drive=c", says="media")
+        self.refused("-drive", "if=none,id=d", "-device", "ide-hd,drive=d", says="image")
+        self.refused("-hda", "disk", "-device", "ide-cd,bus=ide.0,unit=0", says="primary master")
+        self.refused(*["-device", "ide-cd"] * 5, says="no place")
+        self.refused("-device", "ide-cdrom", says="unknown device")
 
     def test_unwritable(self):
         self.refused("-record", "nowhere/j", says=("nowhere/j", "No such file"))

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "devices/board_pc.h"
+#include "devices/core/blk.h"
 #include "mmu/phys.h"
 
 #define RAM (8u << 20)
@@ -50,7 +51,7 @@ static void close_board(struct devtest *t)
 static void test_what_answers(void **state)
 {
     const struct board_pc config = {
-        .ram_bytes = RAM, .hd = {[1] = disk}, .snapshot = true, .serial = {true}};
+        .ram_bytes = RAM, .ide = {[1] = {.file = disk, .mode = BLK_SNAPSHOT}}, .serial = {true}};
     struct chardev port;
     struct devtest *t = open_board(&config, &port);
 
@@ -88,7 +89,9 @@ static void test_tables_in_memory(void **state)
 
 static void test_equal_boards(void **state)
 {
-    const struct board_pc config = {.ram_bytes = RAM, .hd = {disk, disk}, .snapshot = true};
+    const struct board_pc config = {
+        .ram_bytes = RAM,
+        .ide = {{.file = disk, .mode = BLK_SNAPSHOT}, {.file = disk, .mode = BLK_SNAPSHOT}}};
     struct devtest *a = open_board(&config, NULL), *b = open_board(&config, NULL);
     const char *script =
         "outw 602 1; out 1f6 a0; out 1f7 ec; step 1000000; inw 1f0; outl cf8 80000960; "
@@ -113,9 +116,9 @@ static void test_refusals(void **state)
         struct board_pc config;
         const char *message;
     } cases[] = {
-        {{.ram_bytes = RAM, .hd = {"/nonexistent/disk"}}, "No such file"},
-        {{.ram_bytes = RAM, .hd = {disk, [3] = "/tmp"}}, "is a directory"},
-        {{.ram_bytes = RAM, .hd = {disk, disk}}, "in use"},
+        {{.ram_bytes = RAM, .ide = {{.file = "/nonexistent/disk"}}}, "No such file"},
+        {{.ram_bytes = RAM, .ide = {{.file = disk}, [3] = {.file = "/tmp"}}}, "is a directory"},
+        {{.ram_bytes = RAM, .ide = {{.file = disk}, {.file = disk}}}, "in use"},
         {{.ram_bytes = RAM, .serial = {false, true}}, "serial1"},
         {{.ram_bytes = RAM, .debugcon = true}, "debugcon"},
     };
