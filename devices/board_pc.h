@@ -9,6 +9,7 @@ struct board_pc {
     const char
         *hd[4];    /* raw disk images: primary master, slave, secondary master, slave; NULL: none */
     bool snapshot; /* their writes go to memory and are lost */
+    bool vga;      /* there is a VGA */
     bool serial[4];    /* port n is there, on chardev "serial<n>" */
     bool debugcon;     /* on chardev "debugcon" */
     bool apic;         /* the CPU has a local APIC; then there is an I/O APIC, too */
