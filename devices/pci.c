@@ -25,10 +25,11 @@ struct pci_bus *pci_find(struct bus *bus)
 
 /* ---- base address registers ---- */
 
-/* What the host bridge answers itself before PCI does: RAM, video memory's window, ROMs. */
-static bool behind_bridge(const struct pci_func *f, u32 at)
+/* Does memory at `at` reach PCI? Others answer before: RAM, all below 1 MiB, APICs and firmware at
+ * the top. */
+static bool in_window(const struct pci_func *f, u32 at, u32 size)
 {
-    return at < 0x100000 || at < phys_ram_size(f->pci->bus->phys);
+    return at >= 0x100000 && at >= phys_ram_size(f->pci->bus->phys) && at <= PCI_MEMORY_END - size;
 }
 
 /* Where a bar belongs now, or 0. While software sizes a bar it holds ones, which is nowhere. */
@@ -40,9 +41,7 @@ static u32 wanted_address(const struct pci_func *f, unsigned n)
 
     if (bar->io)
         return command & PCI_COMMAND_IO && at + bar->size <= 0x10000 ? at : 0;
-    if (!(command & PCI_COMMAND_MEMORY) || !at || at + bar->size < at || behind_bridge(f, at))
-        return 0;
-    return at + bar->size ? at : 0;
+    return command & PCI_COMMAND_MEMORY && in_window(f, at, bar->size) ? at : 0;
 }
 
 static void map_bar(struct pci_func *f, unsigned n)

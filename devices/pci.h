@@ -12,6 +12,9 @@
 
 #define PCI_KIND "pci" /* of the object "pci.0" on the board's bus */
 
+/* What lies above is not PCI's: APICs, firmware. */
+#define PCI_MEMORY_END 0xfec00000u
+
 #define PCI_DEVFN(slot, function) ((u8)((slot) << 3 | (function)))
 
 enum pci_register {

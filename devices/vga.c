@@ -93,7 +93,8 @@ static void vga_reset(struct dev *dev)
     struct vga *s = (struct vga *)dev;
 
     pci_func_reset(&s->pci);
-    memset(s->vram, 0, s->vram_size);
+    if (madvise(s->vram, s->vram_size, MADV_DONTNEED)) /* zeros, and no host memory */
+        memset(s->vram, 0, s->vram_size);
     memset(s->seq, 0, sizeof(s->seq));
     memset(s->crtc, 0, sizeof(s->crtc));
     memset(s->gc, 0, sizeof(s->gc));
