@@ -281,6 +281,8 @@ static void test_pci(void **state)
     planar(t);
     poke(t, A0000, 0x21);
     assert_int_equal(planes(t, 0), 0x21212121);
+    dt_script(t, "outl cf8 80001018; outl cfc fec00000"); /* the APICs', not PCI's */
+    assert_int_equal(phys_read(p, 0xfec00500, 2), 0xffff);
     dt_script(t, "outl cf8 80001018; outl cfc e1000000");
     phys_write(p, REGS + 0x40e, 2, 0x5508); /* 3CEh */
     assert_int_equal(get(t, 0x3ce, 8), 0x55);
