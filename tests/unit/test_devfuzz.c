@@ -133,6 +133,7 @@ static void draw(struct devtest *t)
     struct vga_surface screen = {0};
     struct vga_text text = {0};
 
+    dt_script(t, "in 3da; out 3c0 20; outw 3c4 300; out 3c4 1; out 3c5 1"); /* not blank */
     assert_true(vga_render(bus_find_dev(t->bus, VGA_ID), &screen));
     assert_true(screen.width <= VGA_MAX_WIDTH && screen.height <= VGA_MAX_HEIGHT);
     vga_text(bus_find_dev(t->bus, VGA_ID), &text);
