@@ -11,6 +11,7 @@
 #include "devices/core/medium.h"
 #include "devices/fw_cfg.h"
 #include "devices/piix3_ide.h"
+#include "devices/vga.h"
 #include "mmu/phys.h"
 
 #define IDE_ID "ide"
@@ -41,10 +42,11 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_piix4_pm, NULL},  {&dev_fw_cfg, NULL},
         {&dev_hpet, NULL},
     };
-    const struct part setup = {&dev_pc_setup, NULL};
+    const struct part vga = {&dev_vga, "id=" VGA_ID}, setup = {&dev_pc_setup, NULL};
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
+           (!config->vga || add_parts(bus, &vga, 1, err, err_size)) &&
            (config->firmware || add_parts(bus, &setup, 1, err, err_size));
 }
 

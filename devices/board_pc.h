@@ -15,6 +15,7 @@ struct board_drive {
 struct board_pc {
     u64 ram_bytes;
     struct board_drive ide[4]; /* primary master, slave, secondary master, slave */
+    bool vga;                  /* there is a VGA */
     bool serial[4];            /* port n is there, on chardev "serial<n>" */
     bool debugcon;             /* on chardev "debugcon" */
     bool apic;                 /* the CPU has a local APIC; then there is an I/O APIC, too */

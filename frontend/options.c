@@ -171,14 +171,32 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"}, {"vga", "none"},     {"net", "none"},
-                {"nic", "none"},     {"monitor", "none"}, {"parallel", "none"},
-                {"smp", "1"},        {"machine", "pc"},   {"M", "pc"}};
+    } only[] = {{"display", "none"},  {"net", "none"}, {"nic", "none"},   {"monitor", "none"},
+                {"parallel", "none"}, {"smp", "1"},    {"machine", "pc"}, {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
             return true;
     return complain("-%s: '%s' is not supported", name, arg);
+}
+
+static bool opt_vga(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    o->config.no_vga = !strcmp(arg, "none");
+    return o->config.no_vga || !strcmp(arg, "std") ||
+           complain("-vga: '%s' is not supported (std, none)", arg);
+}
+
+static bool opt_screendump(struct options *o, const char *name, const char *arg)
+{
+    size_t len = strlen(arg);
+
+    (void)name;
+    o->screendump = arg;
+    o->screendump_png = len >= 4 && !strcasecmp(arg + len - 4, ".png");
+    return !o->screendump_png || orrery_can_png() ||
+           complain("-screendump: built without libpng, '%s' must be a PPM", arg);
 }
 
 static bool opt_help(struct options *o, const char *name, const char *arg);
@@ -241,7 +259,9 @@ static const struct option_row rows[] = {
     {"D", "FILE", NULL, OPTION(log_path), 0,
      "write the log of -d here instead of to standard error"},
     {"display", "none", opt_only, 0, 0, "no display yet"},
-    {"vga", "none", opt_only, 0, 0, "no VGA yet"},
+    {"vga", "TYPE", opt_vga, 0, 0, "std (default) or none"},
+    {"screendump", "FILE", opt_screendump, 0, 0,
+     "picture of the screen at the end: PNG if FILE ends so, else PPM"},
     {"net", "none", opt_only, 0, 0, "no network yet"},
     {"nic", "none", opt_only, 0, 0, "no network yet"},
     {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
@@ -299,6 +319,8 @@ static bool check(const struct options *o)
         return complain("nothing to boot: give a kernel with -kernel, or firmware with -bios");
     if (!o->profile_path && (o->nsymbols || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
+    if (o->screendump && c->no_vga)
+        return complain("-screendump needs a VGA, not -vga none");
     if (c->record && c->replay)
         return complain("-record and -replay exclude each other");
     return true;

@@ -18,6 +18,8 @@ struct options {
     const char *serial[ORRERY_SERIAL_PORTS]; /* as given: stdio, mon:stdio, null, none, file:PATH */
     const char *debugcon;                    /* stdio, null, file:PATH */
     bool nographic, statehash, stats, perf_map;
+    bool screendump_png;
+    const char *screendump; /* picture of the last screen: .png or PPM */
     const char *log_path;
     const char *profile_path;
     struct orrery_symbols symbols[MAX_SYMBOLS + 1];

@@ -14,6 +14,7 @@
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
 #include "devices/fw_cfg.h"
+#include "devices/vga.h"
 #include "jit/backend.h"
 #include "machine/firmware.h"
 #include "machine/multiboot.h"
@@ -251,6 +252,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
         .debugcon = c->debugcon_present,
+        .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
@@ -303,6 +305,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
+    fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
@@ -331,7 +334,7 @@ static void machine_reset(struct orrery *o)
     bus_reset(o->bus);
     jit_flush(o->jit);
     if (o->kernel)
-        linux_boot(o->kernel, o->phys, o->cpu);
+        linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
     if (o->multiboot)
         multiboot_boot(o->multiboot, o->phys, o->cpu);
     cpu_update_mode(o->cpu);

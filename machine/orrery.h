@@ -40,6 +40,22 @@ struct orrery_drive {
         *name; /* of a CD-ROM drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... */
 };
 
+/* A picture of the guest's screen: every dot of the display area, 0x00RRGGBB, rows without gaps. */
+struct orrery_screen {
+    uint32_t width, height;
+    uint32_t *pixels;
+    size_t room; /* pixels allocated */
+};
+
+/* The characters of a text mode: low byte the character (code page 437, unless the guest has loaded
+ * another font), high byte the attribute. */
+struct orrery_text {
+    uint32_t columns, rows;
+    int32_t cursor; /* index of the cell that it is in, -1: none */
+    uint16_t *cells;
+    size_t room; /* cells allocated */
+};
+
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
@@ -56,6 +72,7 @@ struct orrery_config {
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink debugcon;
     bool debugcon_present;
+    bool no_vga;
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
@@ -131,6 +148,21 @@ uint64_t orrery_time_ns(const struct orrery *o);
 uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
+
+/* What is on the screen now; false without a VGA or memory. Zero-initialize *screen or *text, use
+ * it as often as you like, free its memory in the end. orrery_text() is also false in graphics
+ * modes and while the screen is blank. */
+bool orrery_screen(struct orrery *o, struct orrery_screen *screen);
+void orrery_screen_free(struct orrery_screen *screen);
+bool orrery_text(struct orrery *o, struct orrery_text *text);
+void orrery_text_free(struct orrery_text *text);
+
+/* The screen as a file: PPM, or PNG where Orrery was built with libpng. False with a message in
+ * err. */
+enum orrery_picture { ORRERY_PPM, ORRERY_PNG };
+bool orrery_can_png(void);
+bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, char *err,
+                       size_t err_size);
 
 /* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
  * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.

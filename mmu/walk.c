@@ -195,6 +195,8 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
                         acc == ACCESS_EXEC);
     out->host = phys_host(m->phys, out->pa, acc == ACCESS_WRITE);
     out->pf_code = 0;
+    if (acc == ACCESS_EXEC && phys_is_shared(m->phys, out->pa))
+        out->host = NULL; /* video memory: code there is not tracked */
     if (!out->host)
         return MMU_MMIO;
     out->host += la & PAGE_MASK;

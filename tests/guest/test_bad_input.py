@@ -63,7 +63,7 @@ class BadInput(common.GuestTest):
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
-        for option, value in (("-display", "gtk"), ("-vga", "std"), ("-net", "user"), ("-smp", "2"),
+        for option, value in (("-display", "gtk"), ("-vga", "cirrus"), ("-net", "user"), ("-smp", "2"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
