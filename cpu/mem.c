@@ -23,11 +23,6 @@ struct span {
     struct part part[2];
 };
 
-static inline bool crosses(laddr la, unsigned len)
-{
-    return (la & PAGE_MASK) + len > PAGE_SIZE;
-}
-
 enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *w)
 {
