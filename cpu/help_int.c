@@ -268,7 +268,7 @@ void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
 
 /* -- PUSHF and POPF (SDM volume 2; virtual-8086 mode: volume 3B, 20.2.7 and 20.3) -- */
 
-u32 help_pushf(struct cpu *cpu, u32 opsize)
+u32 help_pushf_v86(struct cpu *cpu, u32 opsize)
 {
     u32 image = cpu_eflags(cpu) & ~(u32)(FLAG_VM | FLAG_RF);
 
@@ -284,28 +284,42 @@ void help_popf_check(struct cpu *cpu, u32 opsize)
     vme_uses_vif(cpu, opsize);
 }
 
-u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
+/* Of the flags in mask those of image; what the run loop, or the mode word, must know of. */
+static u32 load_flags(struct cpu *cpu, u32 image, u32 mask)
 {
     const u32 watched = FLAG_TF | FLAG_AC | FLAG_VIF | (cpu->irq_line ? FLAG_IF : 0u);
-    u32 old = cpu_eflags(cpu), value;
-    u32 mask = FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_NT;
+    u32 old = cpu->eflags;
 
-    if (vme_uses_vif(cpu, opsize)) {
-        vme_check_load(cpu, image);
-        mask |= FLAG_VIF;
-        image &= ~(u32)FLAG_VIF;
-        image |= image & FLAG_IF ? FLAG_VIF : 0;
-    } else {
-        if (opsize == 4)
-            mask |= FLAG_AC | FLAG_ID;
-        if (cpu->cpl == 0)
-            mask |= FLAG_IOPL | FLAG_IF;
-        else if (cpu->cpl <= cpu_iopl(cpu))
-            mask |= FLAG_IF;
-    }
-    value = (old & ~mask & ~(u32)FLAG_RF) | (image & mask);
-    cpu_set_eflags(cpu, value);
-    if ((old ^ value) & FLAG_AC)
+    cpu_set_system_flags(cpu, (old & ~mask & ~(u32)FLAG_RF) | (image & mask));
+    if ((old ^ cpu->eflags) & FLAG_AC)
         cpu_update_mode(cpu);
-    return (old ^ value) & watched;
+    return (old ^ cpu->eflags) & watched;
+}
+
+static u32 popf_mask(const struct cpu *cpu, u32 opsize)
+{
+    u32 mask = FLAG_DF | FLAG_TF | FLAG_NT;
+
+    if (opsize == 4)
+        mask |= FLAG_AC | FLAG_ID;
+    if (cpu->cpl == 0)
+        mask |= FLAG_IOPL | FLAG_IF;
+    else if (cpu->cpl <= cpu_iopl(cpu))
+        mask |= FLAG_IF;
+    return mask;
+}
+
+u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
+{
+    return load_flags(cpu, image, popf_mask(cpu, opsize));
+}
+
+u32 help_popf_v86(struct cpu *cpu, u32 image, u32 opsize)
+{
+    if (!vme_uses_vif(cpu, opsize))
+        return load_flags(cpu, image, popf_mask(cpu, opsize));
+    vme_check_load(cpu, image);
+    image &= ~(u32)FLAG_VIF;
+    image |= image & FLAG_IF ? FLAG_VIF : 0;
+    return load_flags(cpu, image, FLAG_DF | FLAG_TF | FLAG_NT | FLAG_VIF);
 }

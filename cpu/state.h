@@ -375,6 +375,8 @@ static inline u32 cpu_arith_flags(const struct cpu *cpu)
 /* EFLAGS complete, from the lazy form; and the reverse. */
 u32 cpu_eflags(const struct cpu *cpu);
 void cpu_set_eflags(struct cpu *cpu, u32 value);
+/* All but the arithmetic flags. */
+void cpu_set_system_flags(struct cpu *cpu, u32 value);
 
 /* Current EIP, inside or outside a block. */
 static inline u32 cpu_eip(const struct cpu *cpu)

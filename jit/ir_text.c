@@ -63,8 +63,8 @@ static const char *cc_name(unsigned cc)
 
 static const char *kind_name(unsigned kind)
 {
-    static const char *const names[] = {"eflags", "add", "adc", "sub", "cmp", "sbb",
-                                        "logic",  "inc", "dec", "shl", "shr", "mul"};
+    static const char *const names[] = {"eflags", "inc", "dec",   "add", "adc", "sub",
+                                        "cmp",    "sbb", "logic", "shl", "shr", "mul"};
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
 

@@ -101,7 +101,7 @@ bool flags_sync_is_empty(const struct flag_sync *s)
 static void add_op(struct lower *l, u32 op)
 {
     s32 at = CPU_OFF(cc_op);
-    x_alu_mi(&l->e, X_OR, 1, cpu_at(at + 1), (s32)(op >> 8 & 0xff));
+    x_alu_mi(&l->e, X_OR, 1, cpu_at(at), (s8)(op & 0xff));
     if (op & FLAG_OP_CF)
         x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_CF_BIT / 8), op >> FLAG_OP_CF_BIT & 31);
     if (op & FLAG_OP_OF)
@@ -430,15 +430,16 @@ enum x_cc flags_to_host(struct lower *l, enum x_cc cc)
 
 /* -- uses -- */
 
-/* CF when only memory knows: INC and DEC, by far the commonest askers, leave it in cc_src. */
+/* CF when only memory knows: INC and DEC, by far the commonest askers, leave it in cc_src; there it
+ * is, too, when memory has all flags as a number. */
 static void carry_of_memory(struct lower *l, unsigned d)
 {
     struct ool *q = ool_new(l, OOL_CARRY);
-    x_load(&l->e, 4, d, cpu_at(CPU_OFF(cc_op)));
-    x_alu_ri(&l->e, X_SUB, 4, d, FLAG_OP(FK_INC, 0));
-    x_alu_ri(&l->e, X_CMP, 4, d, FLAG_OP(FK_DEC, 3) - FLAG_OP(FK_INC, 0));
+    _Static_assert(FK_EFLAGS == 0 && FK_DEC == 2, "one comparison");
+    x_alu_mi(&l->e, X_CMP, 4, cpu_at(CPU_OFF(cc_op)), FLAG_OP(FK_DEC, 3));
     q->from[0] = x_jcc(&l->e, CC_A);
     x_load(&l->e, 4, d, cpu_at(CPU_OFF(cc_src)));
+    x_alu_ri(&l->e, X_AND, 4, d, 1);
     q->back = enc_pos(&l->e);
     q->dst = (u8)d;
 }

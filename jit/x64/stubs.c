@@ -430,14 +430,38 @@ static struct x_mem cc_at(s32 offset)
     return cpu_at(offset);
 }
 
+/* Host flags = those in EAX, at their EFLAGS places; EAX changes. POPF at CPL 3 changes nothing
+ * else but TF and DF, which have to be 0; it is slow. */
+static void emit_eax_to_flags(const struct x64 *be, struct enc *e)
+{
+    x_alu_ri(e, X_AND, 4, RAX, FLAGS_ARITH);
+    if (!be->lahf) {
+        x_push(e, RAX);
+        x_byte(e, 0x9d);
+        return;
+    }
+    _Static_assert(FLAG_OF == 8 << 8, "OF is bit 3 of AL after the exchange");
+    x_byte(e, 0x86); /* XCHG AL, AH */
+    x_byte(e, 0xc4);
+    x_byte(e, 0x04); /* ADD AL, 0x78: 8 overflows, 0 does not */
+    x_byte(e, 0x78);
+    x_byte(e, 0x9e); /* SAHF: all but OF */
+}
+
 /* Makes the flags of one kind and size anew in the host, with R8 to work with; the stub's tail
  * follows. False: there is no short way. */
-static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
+static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsigned size)
 {
     struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
     struct x_mem aux = cc_at(CPU_OFF(cc_aux));
     bool add = kind == FK_ADD || kind == FK_ADC;
     switch ((enum flag_kind)kind) {
+    case FK_EFLAGS:
+        x_mov_rr(e, 8, R8, RAX);
+        x_load(e, 4, RAX, src);
+        emit_eax_to_flags(be, e);
+        x_mov_rr(e, 8, RAX, R8);
+        return true;
     case FK_CMP:
         x_load(e, 4, R8, dst);
         x_alu_rm(e, X_CMP, size, R8, src);
@@ -471,7 +495,7 @@ static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
     }
 }
 
-/* flags_eval() and POPF: for the kinds that are rarely asked. */
+/* flags_eval(): for the kinds that are rarely asked. */
 static void emit_flags_by_c(const struct x64 *be, struct enc *e)
 {
     move_vu(be, e, STUB_VU_SAVE);
@@ -482,21 +506,19 @@ static void emit_flags_by_c(const struct x64 *be, struct enc *e)
     x_rr(e, 0xff, 2, RAX);
     restore_temps(e);
     move_vu(be, e, STUB_VU_LOAD);
-    x_push(e, RAX);
-    x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but
-                        TF and DF, 0 */
+    emit_eax_to_flags(be, e);
     load_gprs(e, false);
     x_byte(e, 0xc3);
 }
 
-/* Dispatches on cc_op through a table of addresses. */
+/* Dispatches on the low byte of cc_op through a table of addresses. */
 static void make_flags_stub(struct x64 *be, struct enc *e)
 {
     u32 at[FK_COUNT * 4], by_c = enc_pos(e);
     emit_flags_by_c(be, e);
     for (unsigned op = 0; op < FK_COUNT * 4; op++) {
         u32 pos = enc_pos(e);
-        bool made = (op & 3) < 3 && emit_kind(e, op >> 2, 1u << (op & 3));
+        bool made = (op & 3) < 3 && emit_kind(be, e, op >> 2, 1u << (op & 3));
         if (made)
             x_pop(e, R9);
         if (made)
@@ -511,16 +533,16 @@ static void make_flags_stub(struct x64 *be, struct enc *e)
     x_jmp_to(e, by_c);
     x_align(e, 16);
     u32 table = enc_pos(e);
-    for (unsigned op = 0; op < FK_COUNT * 4; op++)
-        x_u64(e, (u64)(uintptr_t)(be->mem.rx + (at[op] ? at[op] : popped)));
+    for (unsigned op = 0; op < 256; op++) { /* by C too where CF or OF is from elsewhere */
+        bool made = op < FK_COUNT * 4 && at[op];
+        x_u64(e, (u64)(uintptr_t)(be->mem.rx + (made ? at[op] : popped)));
+    }
     x_align(e, 16);
     be->stub[STUB_FLAGS] = enc_pos(e);
     x_push(e, R8);
     x_push(e, R9);
-    x_load(e, 4, R8, cc_at(CPU_OFF(cc_op)));
+    x_load(e, 1, R8, cc_at(CPU_OFF(cc_op)));
     x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
-    x_alu_ri(e, X_CMP, 4, R8, FK_COUNT * 4);
-    x_jcc_to(e, CC_AE, popped);            /* CF or OF from elsewhere */
     x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
 }
 

@@ -80,7 +80,7 @@ struct x64 {
     struct phys *phys;
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
-    bool bmi2, popcnt;
+    bool bmi2, popcnt, lahf;
     u16 vec;  /* VA_HOST bits of cpu/vec.h that the host has */
     bool daz; /* MXCSR has all that a guest may set */
     struct run_return (*enter)(struct cpu *cpu, const void *code);
