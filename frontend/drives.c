@@ -349,7 +349,8 @@ static bool finish_device(struct drives *all, char *text)
     unsigned slot;
     bool cdrom;
 
-    next_property(&rest, &key, &value);
+    if (!next_property(&rest, &key, &value))
+        return complain("-device: no device is named");
     l.type = key;
     cdrom = !strcmp(key, "ide-cd");
     while (next_property(&rest, &key, &value))
