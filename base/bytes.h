@@ -1,4 +1,4 @@
-/* Little-endian integers in memory of any alignment: guest memory, disk structures, packets. */
+/* Integers in memory of any alignment: guest memory, disk structures, packets. */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
 
@@ -47,6 +47,25 @@ static inline void store_le(void *p, unsigned size, u64 v)
     for (unsigned i = 0; i < size; i++)
         b[i] = (u8)(v >> (8 * i));
 #endif
+}
+
+/* The same, most significant byte first. */
+static inline u64 load_be(const void *p, unsigned size)
+{
+    const u8 *b = p;
+    u64 v = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        v = v << 8 | b[i];
+    return v;
+}
+
+static inline void store_be(void *p, unsigned size, u64 v)
+{
+    u8 *b = p;
+
+    for (unsigned i = size; i-- > 0; v >>= 8)
+        b[i] = (u8)v;
 }
 
 #endif

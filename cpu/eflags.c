@@ -29,15 +29,20 @@ u32 cpu_eflags(const struct cpu *cpu)
 {
     u32 df = cpu->df < 0 ? FLAG_DF : 0;
 
-    return cpu->eflags | df | flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu->eflags | df | cpu_arith_flags(cpu);
 }
 
-void cpu_set_eflags(struct cpu *cpu, u32 value)
+void cpu_set_system_flags(struct cpu *cpu, u32 value)
 {
     u32 ones = cpu->model->isa <= ISA_186 ? ONES_8086 : ONES;
 
     cpu->eflags = (value & flags_that_exist(cpu) & ~(u32)(FLAGS_ARITH | FLAG_DF)) | ones;
     cpu->df = value & FLAG_DF ? -1 : 1;
+}
+
+void cpu_set_eflags(struct cpu *cpu, u32 value)
+{
+    cpu_set_system_flags(cpu, value);
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
     cpu->cc_dst = 0;
     cpu->cc_src = value & FLAGS_ARITH;

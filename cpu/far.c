@@ -21,7 +21,7 @@ static void commit(struct cpu *cpu, const struct segment *cs, unsigned cpl, u32 
 {
     cs_commit(cpu, cs, cpl);
     cpu->eip = eip;
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 /* Real and virtual-8086 mode. */
@@ -32,7 +32,7 @@ static void load_cs_plain(struct cpu *cpu, u16 sel, u32 off)
     else
         seg_set_real(&cpu->seg[SEG_CS], sel);
     cpu->eip = off;
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 /* A code segment as the direct target of JMP or CALL: the transfer stays at CPL. */
@@ -186,7 +186,7 @@ static void fast_transfer(struct cpu *cpu, u32 cs, unsigned cpl, u32 eip, u32 es
     cpu->cpl = (u8)cpl;
     cpu->eip = eip;
     cpu->gpr[ESP] = esp;
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 void far_sysenter(struct cpu *cpu)

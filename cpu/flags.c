@@ -35,6 +35,7 @@ static u32 sub_flags(u32 res, u32 a, u32 b, u32 sign)
 
 u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux)
 {
+    op &= FLAG_OP_MASK;
     u32 bits = 8u << (op & 3);
     u32 mask = bits >= 32 ? ~0u : (1u << bits) - 1;
     u32 sign = mask ^ mask >> 1;
@@ -59,4 +60,14 @@ u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux)
     case FK_COUNT: break;
     }
     return (f & FLAGS_CARRY) | result_flags(dst, mask, sign);
+}
+
+u32 flags_eval_all(const struct lazy_flags *f)
+{
+    u32 fl = flags_eval(f->op, f->dst, f->src, f->aux);
+    if (f->op & FLAG_OP_CF)
+        fl = (fl & ~(u32)FLAG_CF) | bit_if(f->cf >> (f->op >> FLAG_OP_CF_BIT & 31) & 1, FLAG_CF);
+    if (f->op & FLAG_OP_OF)
+        fl = (fl & ~(u32)FLAG_OF) | bit_if(f->of >> (f->op >> FLAG_OP_OF_BIT & 31) & 1, FLAG_OF);
+    return fl;
 }

@@ -30,14 +30,14 @@ enum {
 /* What dst, src and aux mean for each kind. res is the result, a and b the operands. */
 enum flag_kind {
     FK_EFLAGS, /* src = the flags themselves, at their EFLAGS places */
+    FK_INC,    /* dst = res, src = CF to keep (0 or 1); up to FK_DEC bit 0 of src is CF */
+    FK_DEC,    /* the same */
     FK_ADD,    /* dst = res, src = b */
     FK_ADC,    /* dst = res, src = b, aux = carry in (0 or 1) */
     FK_SUB,    /* dst = res, src = b            (SUB, NEG with a = 0, CMPXCHG...) */
     FK_CMP,    /* dst = a, src = b: flags of a - b (CMP, CMPS, SCAS) */
     FK_SBB,    /* dst = res, src = b, aux = borrow in (0 or 1) */
     FK_LOGIC,  /* dst = res; CF = OF = AF = 0 */
-    FK_INC,    /* dst = res, src = CF to keep (0 or 1) */
-    FK_DEC,    /* dst = res, src = CF to keep (0 or 1) */
     FK_SHL, /* dst = res, src = a << (n - 1): CF = its top bit; OF = top bit of dst ^ src; AF = 0 */
     FK_SHR, /* dst = res, src = a >> (n - 1), arithmetic for SAR: CF = its bit 0; OF = top bit of
                dst ^ src; AF = 0 */
@@ -48,8 +48,25 @@ enum flag_kind {
 /* cc_op packs kind and log2 of the size in bytes. */
 #define FLAG_OP(kind, size_log2) ((u32)(kind)*4 + (size_log2))
 
-/* All six flags, at their EFLAGS places. */
+/* Beside that, CF and OF may come from elsewhere, of an operation that leaves the other flags
+ * alone: CF is then a bit of cc_cf, OF one of cc_of. A new definition of all flags ends that. */
+enum {
+    FLAG_OP_MASK = 0x3f,
+    FLAG_OP_CF = 1 << 6,
+    FLAG_OP_OF = 1 << 7,
+    FLAG_OP_CF_BIT = 16, /* shift of the number of that bit, 5 bits */
+    FLAG_OP_OF_BIT = 24,
+};
+
+/* The lazy flags of one moment. */
+struct lazy_flags {
+    u32 op, dst, src, aux, cf, of;
+};
+
+/* All six flags, at their EFLAGS places, by op's kind and size alone. */
 u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux);
+/* The same with CF and OF from elsewhere, if op says so. */
+u32 flags_eval_all(const struct lazy_flags *f);
 
 /* Does x86 condition code cc (0..15: O NO B AE E NE BE A S NS P NP L GE LE G) hold in eflags? 0
  * or 1. */

@@ -63,7 +63,7 @@ static void deliver_real(struct cpu *cpu, const struct event *ev)
     seg_set_real(&cpu->seg[SEG_CS], (u16)(target >> 16));
     cpu->eip = target & 0xffff;
     cpu->eflags &= ~(u32)(FLAG_IF | FLAG_TF | FLAG_AC | FLAG_RF);
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 /* Reads and checks the IDT entry of ev: a present interrupt, trap or task gate that may be used. */
@@ -145,7 +145,10 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
     cpu->eflags &= ~(u32)(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM);
     if (!(type & 1))
         cpu->eflags &= ~(u32)FLAG_IF;
-    cpu_update_mode(cpu);
+    if (vm)
+        cpu_update_mode(cpu);
+    else
+        cpu_update_mode_transfer(cpu);
 }
 
 void gate_deliver(struct cpu *cpu, const struct event *ev)

@@ -21,12 +21,6 @@ void help_align_check(struct cpu *cpu, u32 la, u32 size)
         cpu_raise_err(cpu, VEC_AC, 0);
 }
 
-void help_check_eip(struct cpu *cpu, u32 eip)
-{
-    if (eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
-}
-
 void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 {
     if ((s32)index < (s32)lower || (s32)index > (s32)upper)
@@ -133,11 +127,6 @@ void help_aam_zero(struct cpu *cpu, u32 al, u32 len)
 
 /* -- decimal adjustment -- */
 
-static u32 arith_flags(const struct cpu *cpu)
-{
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
-}
-
 /* AL = al; CF and AF as given, the rest of the flags from result. The manual leaves OF undefined,
  * and for AAA and AAS also ZF, SF and PF: those are of AL, OF is clear; on the 80286 all come from
  * the addition or subtraction (captured traces). */
@@ -162,7 +151,7 @@ static u32 adjust_al(struct cpu *cpu, u32 eax, const struct adjusted *a, bool su
 
 static u32 decimal(struct cpu *cpu, u32 eax, bool subtract)
 {
-    u32 f = arith_flags(cpu), old = eax & 0xff, al = old;
+    u32 f = cpu_arith_flags(cpu), old = eax & 0xff, al = old;
     bool cf = f & FLAG_CF, af = f & FLAG_AF;
     bool high = cf || old > 0x99;
     u32 six = subtract ? -6u : 6u, sixty = subtract ? -0x60u : 0x60u;
@@ -194,7 +183,7 @@ u32 help_das(struct cpu *cpu, u32 eax)
  * steps by one. */
 static u32 ascii(struct cpu *cpu, u32 eax, bool subtract)
 {
-    bool adjust = (eax & 15) > 9 || (arith_flags(cpu) & FLAG_AF);
+    bool adjust = (eax & 15) > 9 || (cpu_arith_flags(cpu) & FLAG_AF);
     u32 step = adjust ? 0x106 : 0, ax = subtract ? eax - step : eax + step;
 
     if (cpu->model->isa <= ISA_186 && adjust)
@@ -279,7 +268,7 @@ void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
 
 /* -- PUSHF and POPF (SDM volume 2; virtual-8086 mode: volume 3B, 20.2.7 and 20.3) -- */
 
-u32 help_pushf(struct cpu *cpu, u32 opsize)
+u32 help_pushf_v86(struct cpu *cpu, u32 opsize)
 {
     u32 image = cpu_eflags(cpu) & ~(u32)(FLAG_VM | FLAG_RF);
 
@@ -295,28 +284,42 @@ void help_popf_check(struct cpu *cpu, u32 opsize)
     vme_uses_vif(cpu, opsize);
 }
 
-u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
+/* Of the flags in mask those of image; what the run loop, or the mode word, must know of. */
+static u32 load_flags(struct cpu *cpu, u32 image, u32 mask)
 {
     const u32 watched = FLAG_TF | FLAG_AC | FLAG_VIF | (cpu->irq_line ? FLAG_IF : 0u);
-    u32 old = cpu_eflags(cpu), value;
-    u32 mask = FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_NT;
+    u32 old = cpu->eflags;
 
-    if (vme_uses_vif(cpu, opsize)) {
-        vme_check_load(cpu, image);
-        mask |= FLAG_VIF;
-        image &= ~(u32)FLAG_VIF;
-        image |= image & FLAG_IF ? FLAG_VIF : 0;
-    } else {
-        if (opsize == 4)
-            mask |= FLAG_AC | FLAG_ID;
-        if (cpu->cpl == 0)
-            mask |= FLAG_IOPL | FLAG_IF;
-        else if (cpu->cpl <= cpu_iopl(cpu))
-            mask |= FLAG_IF;
-    }
-    value = (old & ~mask & ~(u32)FLAG_RF) | (image & mask);
-    cpu_set_eflags(cpu, value);
-    if ((old ^ value) & FLAG_AC)
+    cpu_set_system_flags(cpu, (old & ~mask & ~(u32)FLAG_RF) | (image & mask));
+    if ((old ^ cpu->eflags) & FLAG_AC)
         cpu_update_mode(cpu);
-    return (old ^ value) & watched;
+    return (old ^ cpu->eflags) & watched;
+}
+
+static u32 popf_mask(const struct cpu *cpu, u32 opsize)
+{
+    u32 mask = FLAG_DF | FLAG_TF | FLAG_NT;
+
+    if (opsize == 4)
+        mask |= FLAG_AC | FLAG_ID;
+    if (cpu->cpl == 0)
+        mask |= FLAG_IOPL | FLAG_IF;
+    else if (cpu->cpl <= cpu_iopl(cpu))
+        mask |= FLAG_IF;
+    return mask;
+}
+
+u32 help_popf(struct cpu *cpu, u32 image, u32 opsize)
+{
+    return load_flags(cpu, image, popf_mask(cpu, opsize));
+}
+
+u32 help_popf_v86(struct cpu *cpu, u32 image, u32 opsize)
+{
+    if (!vme_uses_vif(cpu, opsize))
+        return load_flags(cpu, image, popf_mask(cpu, opsize));
+    vme_check_load(cpu, image);
+    image &= ~(u32)FLAG_VIF;
+    image |= image & FLAG_IF ? FLAG_VIF : 0;
+    return load_flags(cpu, image, FLAG_DF | FLAG_TF | FLAG_NT | FLAG_VIF);
 }

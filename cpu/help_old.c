@@ -41,8 +41,7 @@ static void shift_once(struct shifter *s, unsigned kind)
 u32 help_shift_long(struct cpu *cpu, u32 how, u32 value, u32 count)
 {
     unsigned kind = how & 7, size = how >> 8;
-    u32 top = 1u << (8 * size - 1),
-        f = flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    u32 top = 1u << (8 * size - 1), f = cpu_arith_flags(cpu);
     struct shifter s = {.v = value & (top * 2 - 1), .top = top, .cf = f & FLAG_CF};
 
     if (!count)

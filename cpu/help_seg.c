@@ -15,7 +15,7 @@ u32 help_load_seg(struct cpu *cpu, u32 seg, u32 sel)
 
 void help_set_zf(struct cpu *cpu, u32 zf)
 {
-    u32 flags = flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    u32 flags = cpu_arith_flags(cpu);
 
     cpu->cc_src = (flags & ~(u32)FLAG_ZF) | (zf ? (u32)FLAG_ZF : 0);
     cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);

@@ -13,7 +13,7 @@
 
 struct chunk {
     struct cpu *cpu;
-    unsigned size;
+    unsigned size, log2;
     s32 step;     /* size or -size */
     u32 mask;     /* of addresses and the count */
     enum seg seg; /* of the source */
@@ -33,7 +33,8 @@ struct side {
 static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
 {
     c->cpu = cpu;
-    c->size = 1u << (info & REP_SIZE_LOG2);
+    c->log2 = info & REP_SIZE_LOG2;
+    c->size = 1u << c->log2;
     c->step = (s32)c->size * cpu->df;
     c->mask = info & REP_ADDR16 ? 0xffff : ~0u;
     c->seg = (enum seg)(info >> REP_SEG_SHIFT);
@@ -88,9 +89,9 @@ static void limit_offsets(struct chunk *c, enum seg seg, u32 off, enum access ac
             top = last;
     }
     if (c->step < 0)
-        shorten(c, (u64)(off / c->size) + 1);
+        shorten(c, (u64)(off >> c->log2) + 1);
     else if (top >= (s64)off)
-        shorten(c, (u64)(top - off + 1) / c->size);
+        shorten(c, (u64)(top - off + 1) >> c->log2);
 }
 
 static bool crosses(laddr la, unsigned size)
@@ -110,7 +111,7 @@ static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum acces
     if (crosses(la, c->size))
         c->n = 1;
     else
-        shorten(c, c->step > 0 ? (PAGE_SIZE - room) / c->size : room / c->size + 1);
+        shorten(c, c->step > 0 ? (PAGE_SIZE - room) >> c->log2 : (room >> c->log2) + 1);
     return la;
 }
 
@@ -211,8 +212,73 @@ static u8 *low_end(const struct chunk *c, const struct side *s)
     return c->step > 0 ? s->host : s->host - (c->n - 1) * c->size;
 }
 
+/* The common case in short: all elements, upwards, from plain memory that the TLB grants, in one
+ * page of segments that need no check, at register reg. Their number of bytes, and where they are;
+ * 0 if it is not that. */
+static u32 plain_run(const struct cpu *cpu, u32 info, enum seg seg, unsigned reg, enum access acc,
+                     u8 **host)
+{
+    enum priv priv = cpu_priv(cpu);
+    laddr la = cpu->seg[seg].base + cpu->gpr[reg];
+    u32 n = cpu->gpr[ECX], len = n << (info & REP_SIZE_LOG2);
+
+    if (n - 1 >= PAGE_SIZE || (la & PAGE_MASK) + len > PAGE_SIZE ||
+        cpu->gpr[reg] + (len - 1) < cpu->gpr[reg] || (info & REP_ADDR16) || cpu->df < 0 ||
+        mode_seg_class(cpu->mode, seg) == SEGC_CHECKED || (cpu->mode & MODE_ALIGN) ||
+        (cpu->eflags & FLAG_TF) || debug_armed(cpu) || !tlb_has(&cpu->tlb, la, priv, acc))
+        return 0;
+    *host = tlb_host(&cpu->tlb, la, priv, acc);
+    return len;
+}
+
+/* Copies 1 to 16 bytes: all is read before anything is written. */
+static void copy_short(u8 *to, const u8 *from, u32 len)
+{
+    u64 a, b;
+    u8 first, mid, last;
+
+    if (len >= 8) {
+        memcpy(&a, from, 8);
+        memcpy(&b, from + len - 8, 8);
+        memcpy(to, &a, 8);
+        memcpy(to + len - 8, &b, 8);
+    } else if (len >= 4) {
+        a = load_le(from, 4);
+        b = load_le(from + len - 4, 4);
+        store_le(to, 4, a);
+        store_le(to + len - 4, 4, b);
+    } else {
+        first = from[0];
+        mid = from[len / 2];
+        last = from[len - 1];
+        to[0] = first;
+        to[len / 2] = mid;
+        to[len - 1] = last;
+    }
+}
+
+static bool movs_plain(struct cpu *cpu, u32 info)
+{
+    u8 *from, *to;
+    u32 len = plain_run(cpu, info, (enum seg)(info >> REP_SEG_SHIFT), ESI, ACCESS_READ, &from);
+
+    if (!len || !plain_run(cpu, info, SEG_ES, EDI, ACCESS_WRITE, &to) ||
+        (uintptr_t)to - (uintptr_t)from < len)
+        return false;
+    if (len <= 16)
+        copy_short(to, from, len);
+    else
+        memmove(to, from, len);
+    cpu->gpr[ECX] = 0;
+    cpu->gpr[ESI] += len;
+    cpu->gpr[EDI] += len;
+    return true;
+}
+
 u32 help_rep_movs(struct cpu *cpu, u32 info)
 {
+    if (movs_plain(cpu, info))
+        return again(cpu, 0);
     struct chunk c;
     struct side src, dst;
     bool forward;
@@ -253,8 +319,44 @@ static void fill(u8 *p, u32 len, u32 value, unsigned size)
     }
 }
 
+/* Fills up to 32 bytes, at least one element, with EAX. */
+static void fill_short(u8 *p, u32 len, u32 value, unsigned size)
+{
+    u64 v = size == 1   ? (value & 0xff) * 0x0101010101010101u
+            : size == 2 ? (value & 0xffff) * 0x0001000100010001u
+                        : value * 0x0000000100000001u;
+
+    if (len < 8) {
+        for (u32 i = 0; i < len; i += size)
+            store_le(p + i, size, value);
+        return;
+    }
+    for (u32 i = 0; i + 8 < len; i += 8)
+        store_le(p + i, 8, v);
+    store_le(p + len - 8, 8, v); /* len is a multiple of the size: in phase */
+}
+
+static bool stos_plain(struct cpu *cpu, u32 info)
+{
+    u8 *to;
+    u32 len = plain_run(cpu, info, SEG_ES, EDI, ACCESS_WRITE, &to);
+    unsigned size = 1u << (info & REP_SIZE_LOG2);
+
+    if (!len)
+        return false;
+    if (len <= 32)
+        fill_short(to, len, cpu->gpr[EAX], size);
+    else
+        fill(to, len, cpu->gpr[EAX], size);
+    cpu->gpr[ECX] = 0;
+    cpu->gpr[EDI] += len;
+    return true;
+}
+
 u32 help_rep_stos(struct cpu *cpu, u32 info)
 {
+    if (stos_plain(cpu, info))
+        return again(cpu, 0);
     struct chunk c;
     struct side dst;
 
@@ -289,15 +391,14 @@ u32 help_rep_lods(struct cpu *cpu, u32 info)
 static void compare_begin(struct cpu *cpu)
 {
     if (!cpu->rep_more) {
-        cpu->rep_cc.op = cpu->cc_op;
-        cpu->rep_cc.dst = cpu->cc_dst;
-        cpu->rep_cc.src = cpu->cc_src;
-        cpu->rep_cc.aux = cpu->cc_aux;
+        cpu->rep_cc = cpu_lazy_flags(cpu);
     } else {
         cpu->cc_op = cpu->rep_cc.op;
         cpu->cc_dst = cpu->rep_cc.dst;
         cpu->cc_src = cpu->rep_cc.src;
         cpu->cc_aux = cpu->rep_cc.aux;
+        cpu->cc_cf = cpu->rep_cc.cf;
+        cpu->cc_of = cpu->rep_cc.of;
     }
 }
 

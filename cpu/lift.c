@@ -150,27 +150,20 @@ static unsigned opnd_reg(const struct lift *l, const struct insn *in, unsigned n
     }
 }
 
-static struct mem_ref operand_ref(struct lift *l, const struct insn *in, unsigned size, bool write);
-
 struct irv lift_load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size)
 {
-    struct irv low, high;
+    struct irv v = ir_ld(l->ir, op, m.addr, m.disp, size);
 
-    if (irv_is(m.second, IRV_NONE))
-        return ir_ld(l->ir, op, m.addr, m.disp, size);
-    low = ir_ld(l->ir, op, m.addr, m.disp, 1);
-    high = ir_ld(l->ir, op, m.second, 0, 1);
-    return ir_op2(l->ir, IR_OR, low, ir_op2(l->ir, IR_SHL, high, ir_const(8)));
+    if (m.in_seg)
+        ir_in_seg(l->ir, m.seg);
+    return v;
 }
 
 void lift_store(struct lift *l, struct mem_ref m, unsigned size, struct irv v)
 {
-    if (irv_is(m.second, IRV_NONE)) {
-        ir_st(l->ir, m.addr, m.disp, size, v);
-        return;
-    }
-    ir_st(l->ir, m.addr, m.disp, 1, v);
-    ir_st(l->ir, m.second, 0, 1, ir_op2(l->ir, IR_SHR, v, ir_const(8)));
+    ir_st(l->ir, m.addr, m.disp, size, v);
+    if (m.in_seg)
+        ir_in_seg(l->ir, m.seg);
 }
 
 struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
@@ -178,7 +171,7 @@ struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
     unsigned size = opnd_size(l, in, n);
 
     if (opnd_is_mem(l, in, n))
-        return lift_load(l, IR_LD, operand_ref(l, in, size, false), size);
+        return lift_load(l, IR_LD, lift_operand(l, in, size, false), size);
     switch (opnd_info(l, n).class) {
     case OC_IMM: return ir_const(in->imm);
     case OC_ONE: return ir_const(1);
@@ -192,7 +185,7 @@ struct irv opnd_read_rmw(struct lift *l, const struct insn *in, unsigned n)
 
     if (!opnd_is_mem(l, in, n))
         return opnd_read(l, in, n);
-    l->rmw = operand_ref(l, in, size, true);
+    l->rmw = lift_operand(l, in, size, true);
     l->has_rmw = true;
     return lift_load(l, IR_LDRMW, l->rmw, size);
 }
@@ -202,7 +195,7 @@ void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
     unsigned size = opnd_size(l, in, n);
 
     if (opnd_is_mem(l, in, n)) {
-        lift_store(l, l->has_rmw ? l->rmw : operand_ref(l, in, size, true), size, v);
+        lift_store(l, l->has_rmw ? l->rmw : lift_operand(l, in, size, true), size, v);
     } else {
         lift_set_gpr(l, opnd_reg(l, in, n), size, v);
     }
@@ -211,13 +204,22 @@ void opnd_write(struct lift *l, const struct insn *in, unsigned n, struct irv v)
 void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct irv v,
                       unsigned kind, struct irv src, struct irv aux)
 {
-    bool mem = opnd_is_mem(l, in, n);
+    unsigned size = opnd_size(l, in, n), reg;
 
-    if (mem)
+    if (opnd_is_mem(l, in, n)) {
         opnd_write(l, in, n, v);
-    ir_flags(l->ir, kind, opnd_size(l, in, n), v, src, aux);
-    if (!mem)
-        opnd_write(l, in, n, v);
+        ir_flags(l->ir, kind, size, v, src, aux);
+        return;
+    }
+    reg = opnd_reg(l, in, n);
+    if (size == 2 || (size == 1 && reg < 4)) { /* the result is where it will be found later */
+        v = ir_op2(l->ir, size == 2 ? IR_DEP16 : IR_DEP8, ir_reg(reg), v);
+        ir_flags(l->ir, kind, size, v, src, aux);
+        ir_set_reg(l->ir, reg, v);
+    } else {
+        ir_flags(l->ir, kind, size, v, src, aux);
+        lift_set_gpr(l, reg, size, v);
+    }
 }
 
 /* -- memory -- */
@@ -227,7 +229,7 @@ static struct mem_ref effective(struct lift *l, const struct insn *in, struct ir
 {
     bool has_base = !irv_is(base, IRV_NONE), has_index = in->index != GPR_NONE;
     struct irv index = has_index ? ir_reg(in->index) : IR_NONE;
-    struct mem_ref m = {base, (u32)in->disp, IR_NONE};
+    struct mem_ref m = {.addr = base, .disp = (u32)in->disp};
 
     if (!has_base && !has_index) {
         m.addr = ir_const(in->addrsize == 2 ? m.disp & 0xffff : m.disp);
@@ -257,17 +259,18 @@ static struct irv join(struct lift *l, struct mem_ref m)
     return m.disp ? ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp) : m.addr;
 }
 
-/* The 8086 has no limits to check; the second byte of a word at offset FFFF is at 0. */
-static struct mem_ref linear_8086(struct lift *l, enum seg seg, struct mem_ref m, unsigned size)
+/* Is memory of seg accessed through a window? That is for 16-bit code, whose segments are small. */
+static bool has_window(const struct lift *l, enum seg seg, bool code_write)
 {
-    struct irv off = join(l, m), base = ir_lds(l->ir, SEG_FIELD(seg, base), 4);
-    struct mem_ref r = {ir_op2(l->ir, IR_ADD, off, base), 0, IR_NONE};
+    return mode_seg_class(l->mode, seg) == SEGC_CHECKED &&
+           !(l->mode & (MODE_CODE32 | MODE_ALIGN)) && !code_write;
+}
 
-    if (size == 2) {
-        off = ir_op1(l->ir, IR_EXT16U, ir_lea(l->ir, off, IR_NONE, 0, 1));
-        r.second = ir_op2(l->ir, IR_ADD, off, base);
-    }
-    return r;
+/* Is it a write through CS? CS's class tells of reads: a code segment is never writable in
+ * protected mode. */
+static bool writes_code(const struct lift *l, enum seg seg, bool write)
+{
+    return seg == SEG_CS && write && (l->mode & MODE_PROT);
 }
 
 /* Makes a segment offset a linear address, with the checks that the segment's class asks for. */
@@ -275,12 +278,8 @@ static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, uns
                              bool write)
 {
     enum seg_class class = mode_seg_class(l->mode, seg);
-    /* CS's class tells of reads: a code segment is never writable in protected mode. */
-    bool code_write = seg == SEG_CS && write && (l->mode & MODE_PROT);
 
-    if (l->gen == ISA_8086)
-        return linear_8086(l, seg, m, size);
-    if (class == SEGC_CHECKED || code_write) {
+    if (class == SEGC_CHECKED || writes_code(l, seg, write)) {
         m.addr = join(l, m);
         m.disp = 0;
         ir_segchk(l->ir, seg, m.addr, size, write);
@@ -297,9 +296,20 @@ static struct irv base_value(const struct insn *in)
     return in->base == GPR_NONE ? IR_NONE : ir_reg(in->base);
 }
 
-static struct mem_ref operand_ref(struct lift *l, const struct insn *in, unsigned size, bool write)
+/* Makes a segment offset an address to access. */
+static struct mem_ref reference(struct lift *l, enum seg seg, struct mem_ref m, unsigned size,
+                                bool write)
 {
-    return linear(l, in->seg, effective(l, in, base_value(in)), size, write);
+    if (!has_window(l, seg, writes_code(l, seg, write)))
+        return linear(l, seg, m, size, write);
+    m.seg = seg;
+    m.in_seg = true;
+    return m;
+}
+
+struct mem_ref lift_operand(struct lift *l, const struct insn *in, unsigned size, bool write)
+{
+    return reference(l, in->seg, effective(l, in, base_value(in)), size, write);
 }
 
 struct irv lift_ea(struct lift *l, const struct insn *in)
@@ -315,12 +325,12 @@ struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base)
 static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size,
                                  bool write)
 {
-    return linear(l, seg, (struct mem_ref){off, 0, IR_NONE}, size, write);
+    return reference(l, seg, (struct mem_ref){.addr = off}, size, write);
 }
 
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write)
 {
-    return offset_ref(l, seg, off, size, write).addr;
+    return linear(l, seg, (struct mem_ref){.addr = off}, size, write).addr;
 }
 
 struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size)
@@ -337,13 +347,13 @@ void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct
 
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write)
 {
-    struct mem_ref m = {ir_reg(reg), (u32)delta, IR_NONE};
+    struct mem_ref m = {.addr = ir_reg(reg), .disp = (u32)delta};
 
     if (!(l->mode & MODE_STACK32)) {
         m.addr = ir_op1(l->ir, IR_EXT16U, join(l, m));
         m.disp = 0;
     }
-    return linear(l, SEG_SS, m, size, write);
+    return reference(l, SEG_SS, m, size, write);
 }
 
 void lift_set_sp(struct lift *l, struct irv v)
@@ -408,7 +418,7 @@ void lift_jump(struct lift *l, s32 page_off, unsigned opsize)
         l->ended = true;
     } else {
         struct irv eip = lift_jump_eip(l, page_off, opsize);
-        lift_check_target(l, eip);
+        lift_check_target(l, eip, opsize);
         lift_jump_ind(l, eip);
     }
 }
@@ -438,13 +448,9 @@ void lift_exit_next(struct lift *l)
     l->ended = true;
 }
 
-void lift_check_target(struct lift *l, struct irv eip)
+void lift_check_target(struct lift *l, struct irv eip, unsigned opsize)
 {
-    if (l->mode & MODE_CS_FLAT)
+    if (l->mode & MODE_CS_FLAT || (opsize == 2 && l->mode & MODE_CS_64K))
         return;
-    /* Outside protected mode CS is always readable, so that a read check is the limit check. */
-    if (!(l->mode & MODE_PROT))
-        ir_segchk(l->ir, SEG_CS, eip, 1, false);
-    else
-        ir_call(l->ir, HELPER_check_eip, eip, IR_NONE, IR_NONE, IR_NONE);
+    ir_segchk_eip(l->ir, eip);
 }

@@ -8,13 +8,13 @@
 #include "cpu/state.h"
 #include "jit/ir.h"
 
-/* A linear address in two parts, so that displacements fold into the access: addr + disp. Where the
- * second byte of a word may be elsewhere (8086, at offset FFFF), `second` is its address, else
- * NONE. */
+/* An address in two parts, so that displacements fold into the access: addr + disp. It is linear,
+ * or (in_seg) an offset in segment seg, which the access itself checks. */
 struct mem_ref {
     struct irv addr;
     u32 disp;
-    struct irv second;
+    enum seg seg;
+    bool in_seg;
 };
 
 /* The lifter's view of the block being built. The translator sets ir, mode, isas, gen and, before
@@ -65,6 +65,8 @@ struct irv lift_ea(struct lift *l, const struct insn *in);
 struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base);
 /* Linear address of seg:off with the segment's check as its class in the mode word demands. */
 struct irv lift_linear(struct lift *l, enum seg seg, struct irv off, unsigned size, bool write);
+/* The ModRM or moffs operand, for lift_load() and lift_store(). */
+struct mem_ref lift_operand(struct lift *l, const struct insn *in, unsigned size, bool write);
 struct irv lift_ld(struct lift *l, enum seg seg, struct irv off, unsigned size);
 void lift_st(struct lift *l, enum seg seg, struct irv off, unsigned size, struct irv v);
 struct irv lift_load(struct lift *l, enum ir_op op, struct mem_ref m, unsigned size);
@@ -75,7 +77,7 @@ void lift_push(struct lift *l, unsigned size, struct irv v);
 struct irv lift_pop(struct lift *l, unsigned size);
 void lift_pop_commit(struct lift *l, u32 bytes);
 
-/* Linear address reg + delta on the stack (reg is ESP or EBP), wrapped to the stack's address size
+/* reg + delta on the stack (reg is ESP or EBP), wrapped to the stack's address size
  * and checked. */
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write);
 /* ESP, or SP on a 16-bit stack, = v. */
@@ -103,8 +105,8 @@ void lift_exit_next(struct lift *l); /* go to the run loop before the next instr
 bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize);
 struct irv lift_jump_eip(struct lift *l, s32 page_off, unsigned opsize);
 
-/* Raises #GP(0) unless eip is within the CS limit; nothing when CS is flat. Call before committing
- * a jump. */
-void lift_check_target(struct lift *l, struct irv eip);
+/* Raises #GP(0) unless eip, of opsize bytes, is within the CS limit; nothing where it must be. Call
+ * before committing a jump. */
+void lift_check_target(struct lift *l, struct irv eip, unsigned opsize);
 
 #endif

@@ -23,11 +23,6 @@ struct span {
     struct part part[2];
 };
 
-static inline bool crosses(laddr la, unsigned len)
-{
-    return (la & PAGE_MASK) + len > PAGE_SIZE;
-}
-
 enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *w)
 {
@@ -163,33 +158,21 @@ static void leave_native(struct cpu *cpu, const struct span *s)
             cpu->hooks->restart_single(cpu);
 }
 
-static inline bool hit(const struct cpu *cpu, laddr la, unsigned size, enum access acc,
-                       enum priv priv)
-{
-    return tlb_has(cpu->mmu.tlb, la, priv, acc) && !crosses(la, size);
-}
-
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv)
+u64 mem_read_miss(struct cpu *cpu, laddr la, unsigned size, enum priv priv)
 {
     struct span s;
     u8 buf[8];
 
-    if (hit(cpu, la, size, ACCESS_READ, priv))
-        return load_le(tlb_host(cpu->mmu.tlb, la, priv, ACCESS_READ), size);
     map_span(cpu, la, size, ACCESS_READ, priv, &s);
     span_read(cpu, &s, buf);
     return load_le(buf, size);
 }
 
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv)
+void mem_write_miss(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv)
 {
     struct span s;
     u8 buf[8];
 
-    if (hit(cpu, la, size, ACCESS_WRITE, priv)) {
-        store_le(tlb_host(cpu->mmu.tlb, la, priv, ACCESS_WRITE), size, value);
-        return;
-    }
     store_le(buf, size, value);
     map_span(cpu, la, size, ACCESS_WRITE, priv, &s);
     span_write(cpu, &s, buf);

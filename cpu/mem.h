@@ -4,11 +4,35 @@
 #ifndef CPU_MEM_H
 #define CPU_MEM_H
 
+#include "base/bytes.h"
 #include "cpu/state.h"
 
+/* What mem_read() and mem_write() do where the TLB does not grant the access. */
+u64 mem_read_miss(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
+void mem_write_miss(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv);
+
+static inline bool mem_hit(const struct cpu *cpu, laddr la, unsigned size, enum access acc,
+                           enum priv priv)
+{
+    return tlb_has(&cpu->tlb, la, priv, acc) && (la & PAGE_MASK) + size <= PAGE_SIZE;
+}
+
 /* size 1, 2, 4 or 8; may cross a page (both pages are checked before either is touched). */
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv);
+static inline u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv priv)
+{
+    if (mem_hit(cpu, la, size, ACCESS_READ, priv))
+        return load_le(tlb_host(&cpu->tlb, la, priv, ACCESS_READ), size);
+    return mem_read_miss(cpu, la, size, priv);
+}
+
+static inline void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv priv)
+{
+    if (mem_hit(cpu, la, size, ACCESS_WRITE, priv))
+        store_le(tlb_host(&cpu->tlb, la, priv, ACCESS_WRITE), size, value);
+    else
+        mem_write_miss(cpu, la, size, value, priv);
+}
+
 /* mmu_translate() that raises #PF. */
 enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *w);
@@ -22,6 +46,9 @@ void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, e
 /* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
  * raises #GP(0), or #SS(0) for SS; returns the linear address. */
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
+
+/* #GP(0) unless eip is within the limit of CS. */
+void seg_check_eip(struct cpu *cpu, u32 eip);
 
 /* Of an instruction's own accesses */
 static inline enum priv cpu_priv(const struct cpu *cpu)

@@ -61,7 +61,7 @@ static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
     cpu->eip = im.eip;
     if (iret)
         load_eflags(cpu, im.eflags, size, vm ? 3 : 0);
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 /* IRET of virtual-8086 mode with VIF in IF's place (SDM 3B 20.3). */
@@ -132,7 +132,7 @@ static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, 
     cpu->eip = im->eip;
     if (cpl != old)
         seg_drop_inner(cpu);
-    cpu_update_mode(cpu);
+    cpu_update_mode_transfer(cpu);
 }
 
 /* From level 0 to virtual-8086 mode: six more words wait on the stack. */

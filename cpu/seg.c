@@ -142,6 +142,12 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     return la;
 }
 
+void seg_check_eip(struct cpu *cpu, u32 eip)
+{
+    if (eip > cpu->seg[SEG_CS].limit)
+        cpu_raise_err(cpu, VEC_GP, 0);
+}
+
 void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
                   u32 ext)
 {
@@ -204,8 +210,10 @@ void seg_drop_inner(struct cpu *cpu)
         bool conforming = (s->attr & (SA_CODE | SA_DC)) == (SA_CODE | SA_DC);
 
         if ((s->attr & SA_P) && !conforming &&
-            (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl)
+            (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl) {
             seg_null(s, 0);
+            cpu_update_mode_seg(cpu, (enum seg)segs[i]);
+        }
     }
 }
 
@@ -218,6 +226,8 @@ static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigne
 
 void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
 {
+    if (st->sp >= bytes && st->sp <= st->mask && (s64)st->sp - 1 <= st->ss->limit_w)
+        return; /* all of it lies below the limit */
     for (u32 n = 2; n <= bytes; n += 2)
         check_push(cpu, st, (st->sp - n) & st->mask, 2);
 }

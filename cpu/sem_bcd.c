@@ -60,5 +60,5 @@ void sem_aad(struct lift *l, const struct insn *in)
     ir_flags(l->ir, FK_ADD, 1, al, high, IR_NONE);
     lift_set_gpr(l, EAX, 2, al);
     if (l->gen == ISA_286)
-        lift_merge_flags(l, FLAG_OF, ir_op2(l->ir, IR_SHL, ir_getcc(l->ir, CC_B), ir_const(11)));
+        ir_flag_bits(l->ir, IR_NONE, 0, ir_getcc(l->ir, CC_B), 0);
 }

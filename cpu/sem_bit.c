@@ -42,12 +42,16 @@ static void bit_test(struct lift *l, const struct insn *in, enum bit_op op)
     } else {
         v = opnd_read(l, in, 0);
     }
-    cf = ir_op2(l->ir, IR_AND, ir_op2(l->ir, IR_SHR, v, bit), ir_const(1));
+    if (op == BIT_TEST && irv_is(bit, IRV_CONST)) {
+        ir_flag_bits(l->ir, v, bit.v, IR_NONE, 0);
+        return;
+    }
+    cf = ir_op2(l->ir, IR_SHR, v, bit);
     if (op != BIT_TEST)
         result = apply(l, op, v, ir_op2(l->ir, IR_SHL, ir_const(1), bit));
     if (op != BIT_TEST && mem)
         ir_st(l->ir, la, 0, size, result);
-    lift_merge_flags(l, FLAG_CF, cf);
+    ir_flag_bits(l->ir, cf, 0, IR_NONE, 0);
     if (op != BIT_TEST && !mem)
         opnd_write(l, in, 0, result);
 }

@@ -22,7 +22,7 @@ void sem_jcc(struct lift *l, const struct insn *in)
     }
     eip = lift_jump_eip(l, target, in->opsize);
     /* Only a jump that is taken can fault: else the instruction's own EIP is checked. */
-    lift_check_target(l, ir_selcc(l->ir, cc, eip, ir_pcrel(l->ir, (s32)l->off)));
+    lift_check_target(l, ir_selcc(l->ir, cc, eip, ir_pcrel(l->ir, (s32)l->off)), in->opsize);
     lift_jump_ind(l, ir_selcc(l->ir, cc, eip, ir_pcrel(l->ir, l->next)));
 }
 
@@ -38,9 +38,9 @@ static void push_return(struct lift *l, const struct insn *in, struct irv eip)
     u32 size = in->opsize;
     struct mem_ref to = lift_stack(l, ESP, -(s32)size, size, true);
 
-    ir_st(l->ir, to.addr, to.disp, size, ir_pcrel(l->ir, l->next));
+    lift_store(l, to, size, ir_pcrel(l->ir, l->next));
     if (!irv_is(eip, IRV_NONE))
-        lift_check_target(l, eip);
+        lift_check_target(l, eip, size);
     lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
 }
 
@@ -73,7 +73,7 @@ void sem_jmp_ind(struct lift *l, const struct insn *in)
 {
     struct irv eip = indirect_target(l, in);
 
-    lift_check_target(l, eip);
+    lift_check_target(l, eip, in->opsize);
     lift_jump_ind(l, eip);
 }
 
@@ -92,7 +92,7 @@ void sem_ret(struct lift *l, const struct insn *in)
     struct irv eip = lift_pop(l, in->opsize);
     u32 extra = l->row->op[0] == OP_Iw ? in->imm & 0xffff : 0;
 
-    lift_check_target(l, eip);
+    lift_check_target(l, eip, in->opsize);
     lift_pop_commit(l, in->opsize + extra);
     lift_jump_ind(l, eip);
 }
@@ -113,7 +113,8 @@ static void branch_if(struct lift *l, const struct insn *in, enum ir_cond cond, 
 
     if (!direct) {
         struct irv taken = lift_jump_eip(l, target, in->opsize), zero = ir_const(0);
-        lift_check_target(l, ir_sel(l->ir, cond, v, zero, taken, ir_pcrel(l->ir, (s32)l->off)));
+        lift_check_target(l, ir_sel(l->ir, cond, v, zero, taken, ir_pcrel(l->ir, (s32)l->off)),
+                          in->opsize);
         eip = ir_sel(l->ir, cond, v, zero, taken, ir_pcrel(l->ir, l->next));
     }
     if (!irv_is(new_count, IRV_NONE))

@@ -2,7 +2,7 @@
  * LAHF/SAHF, the instructions that set or clear one flag, NOP. SDM volume 2. */
 #include "cpu/lift.h"
 
-enum { CC_B = 2 };
+enum { CC_O, CC_B = 2 };
 
 void sem_mov(struct lift *l, const struct insn *in)
 {
@@ -34,7 +34,7 @@ void sem_movsx(struct lift *l, const struct insn *in)
     struct irv v;
 
     if (opnd_is_mem(l, in, 1))
-        v = ir_ld(l->ir, IR_LDSX, lift_linear(l, in->seg, lift_ea(l, in), size, false), 0, size);
+        v = lift_load(l, IR_LDSX, lift_operand(l, in, size, false), size);
     else
         v = ir_op1(l->ir, size == 1 ? IR_EXT8S : IR_EXT16S, opnd_read(l, in, 1));
     opnd_write(l, in, 0, v);
@@ -119,11 +119,11 @@ void sem_lahf(struct lift *l, const struct insn *in)
 
 void sem_sahf(struct lift *l, const struct insn *in)
 {
-    const u32 mask = FLAGS_ARITH & ~(u32)FLAG_OF;
-    struct irv ah = ir_op1(l->ir, IR_EXTH8, ir_reg(EAX));
+    struct irv of = ir_getcc(l->ir, CC_O), fl = ir_op1(l->ir, IR_EXTH8, ir_reg(EAX));
 
     (void)in;
-    lift_merge_flags(l, mask, ir_op2(l->ir, IR_AND, ah, ir_const(mask)));
+    ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, fl, IR_NONE);
+    ir_flag_bits(l->ir, IR_NONE, 0, of, 0);
 }
 
 void sem_salc(struct lift *l, const struct insn *in)
@@ -135,19 +135,19 @@ void sem_salc(struct lift *l, const struct insn *in)
 void sem_clc(struct lift *l, const struct insn *in)
 {
     (void)in;
-    lift_merge_flags(l, FLAG_CF, ir_const(0));
+    ir_flag_bits(l->ir, ir_const(0), 0, IR_NONE, 0);
 }
 
 void sem_stc(struct lift *l, const struct insn *in)
 {
     (void)in;
-    lift_merge_flags(l, FLAG_CF, ir_const(FLAG_CF));
+    ir_flag_bits(l->ir, ir_const(1), 0, IR_NONE, 0);
 }
 
 void sem_cmc(struct lift *l, const struct insn *in)
 {
     (void)in;
-    lift_merge_flags(l, FLAG_CF, ir_getcc(l->ir, CC_B ^ 1));
+    ir_flag_bits(l->ir, ir_getcc(l->ir, CC_B ^ 1), 0, IR_NONE, 0);
 }
 
 void sem_cld(struct lift *l, const struct insn *in)

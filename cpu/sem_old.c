@@ -8,10 +8,10 @@ void sem_setmo(struct lift *l, const struct insn *in)
     struct irv n = opnd_read(l, in, 1), old = opnd_read_rmw(l, in, 0), v = ir_const(~0u);
 
     if (!irv_is(n, IRV_CONST)) {
-        n = ir_op1(l->ir, IR_EXT8U, n);
+        n = ir_setc(l->ir, IRC_NE, ir_op1(l->ir, IR_EXT8U, n), ir_const(0));
         v = ir_sel(l->ir, IRC_NE, n, ir_const(0), v, old);
     }
-    ir_flags_if(l->ir, n, FK_LOGIC, opnd_size(l, in, 0), ir_const(~0u), IR_NONE);
+    ir_flags_if(l->ir, n, l->next, FK_LOGIC, opnd_size(l, in, 0), ir_const(~0u), IR_NONE);
     opnd_write(l, in, 0, v);
 }
 

@@ -55,7 +55,7 @@ void sem_push_seg(struct lift *l, const struct insn *in)
         return;
     }
     struct mem_ref to = lift_stack(l, ESP, -size, 2, true);
-    ir_st(l->ir, to.addr, to.disp, 2, sel);
+    lift_store(l, to, 2, sel);
     lift_set_sp(l, ir_op2(l->ir, IR_SUB, ir_reg(ESP), ir_const((u32)size)));
 }
 

@@ -23,6 +23,12 @@ static struct count read_count(struct lift *l, const struct insn *in, unsigned o
     return c;
 }
 
+/* The count once operand 0 has been written, which may be ECX or a part of it. */
+static struct irv count_after(struct lift *l, const struct insn *in, struct count c)
+{
+    return opnd_is_mem(l, in, 0) || (insn_rm(in) & 3) != ECX ? c.raw : c.n;
+}
+
 static bool is_zero(struct irv v)
 {
     return irv_is(v, IRV_CONST) && v.v == 0;
@@ -31,13 +37,6 @@ static bool is_zero(struct irv v)
 static struct irv op2c(struct lift *l, enum ir_op op, struct irv a, u32 b)
 {
     return ir_op2(l->ir, op, a, ir_const(b));
-}
-
-static struct irv bit(struct lift *l, struct irv v, unsigned n)
-{
-    if (n)
-        v = op2c(l, IR_SHR, v, n);
-    return op2c(l, IR_AND, v, 1);
 }
 
 /* Operand 0, to be written later, extended to 32 bits. */
@@ -53,43 +52,45 @@ static struct irv read_extended(struct lift *l, const struct insn *in, bool is_s
     return ir_op1(l->ir, is_signed ? IR_EXT16S : IR_EXT16U, v);
 }
 
-/* Writes operand 0 and, if the count is not 0, flags of the given kind, in the order that keeps
- * faults first and the operands as they were. */
-static void finish(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+/* Nothing can fault in this instruction any more, once operand 0 has been written if it is memory.
+ * A register is written before flags that depend on the count, which may end the instruction, but
+ * after others: their source may be that register. */
+static bool writes_first(struct lift *l, const struct insn *in, struct count c)
+{
+    return opnd_is_mem(l, in, 0) || !irv_is(c.raw, IRV_CONST);
+}
+
+/* Writes operand 0 and, if the count is not 0, flags of the given kind. */
+static void finish(struct lift *l, const struct insn *in, struct count c, struct irv result,
                    unsigned kind, struct irv src)
 {
-    bool mem = opnd_is_mem(l, in, 0);
+    bool first = writes_first(l, in, c);
 
-    if (mem)
+    if (first)
         opnd_write(l, in, 0, result);
-    ir_flags_if(l->ir, n, kind, opnd_size(l, in, 0), result, src);
-    if (!mem)
+    ir_flags_if(l->ir, count_after(l, in, c), l->next, kind, opnd_size(l, in, 0), result, src);
+    if (!first)
         opnd_write(l, in, 0, result);
 }
 
 /* AF of shifts is undefined, and clear; on the 80286 shifts to the right set it, and to the left it
  * is bit 4 of the result (captured traces). */
-static void finish_shift(struct lift *l, const struct insn *in, struct irv n, struct irv result,
+static void finish_shift(struct lift *l, const struct insn *in, struct count c, struct irv result,
                          unsigned kind, struct irv before)
 {
-    bool mem = opnd_is_mem(l, in, 0);
-    unsigned size = opnd_size(l, in, 0);
     struct irv af, fl;
 
     if (l->gen != ISA_286) {
-        finish(l, in, n, result, kind, before);
+        finish(l, in, c, result, kind, before);
         return;
     }
-    if (mem)
-        opnd_write(l, in, 0, result);
-    else
-        result = ir_copy(l->ir, result);
-    ir_flags_if(l->ir, n, kind, size, result, before);
+    before = ir_copy(l->ir, before);
+    opnd_write(l, in, 0, result);
+    ir_flags_if(l->ir, count_after(l, in, c), l->next, kind, opnd_size(l, in, 0), result, before);
     af = kind == FK_SHR ? ir_const(FLAG_AF) : ir_op2(l->ir, IR_AND, result, ir_const(FLAG_AF));
     fl = op2c(l, IR_AND, ir_getfl(l->ir), FLAGS_ARITH & ~(u32)FLAG_AF);
-    ir_flags_if(l->ir, n, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_OR, fl, af));
-    if (!mem)
-        opnd_write(l, in, 0, result);
+    ir_flags_if(l->ir, count_after(l, in, c), l->next, FK_EFLAGS, 4, IR_NONE,
+                ir_op2(l->ir, IR_OR, fl, af));
 }
 
 static struct irv minus_one(struct lift *l, struct irv count)
@@ -109,7 +110,7 @@ static void shift(struct lift *l, const struct insn *in, enum ir_op op, struct i
     }
     result = ir_op2(l->ir, op, a, c.raw);
     before = irv_is(c.n, IRV_CONST) && c.n.v == 1 ? a : ir_op2(l->ir, op, a, minus_one(l, c.raw));
-    finish_shift(l, in, c.n, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
+    finish_shift(l, in, c, result, op == IR_SHL ? FK_SHL : FK_SHR, before);
 }
 
 /* The 8086 takes all of CL. */
@@ -153,15 +154,18 @@ void sem_sar(struct lift *l, const struct insn *in)
 
 /* -- rotates: only CF and OF change -- */
 
-static void finish_rotate(struct lift *l, const struct insn *in, struct irv n, struct irv result,
-                          struct irv cf, struct irv of)
+/* CF and OF are bits of cf and of, which is not a register that is about to change. */
+static void finish_rotate(struct lift *l, const struct insn *in, struct count c, struct irv result,
+                          struct irv cf, unsigned cf_bit, struct irv of, unsigned of_bit)
 {
-    const u32 keep = FLAGS_ARITH & ~(u32)(FLAG_CF | FLAG_OF);
-    struct irv fl = op2c(l, IR_AND, ir_getfl(l->ir), keep);
+    opnd_write(l, in, 0, result);
+    ir_flag_bits_if(l->ir, count_after(l, in, c), l->next, cf, cf_bit, of, of_bit);
+}
 
-    fl = ir_op2(l->ir, IR_OR, fl, cf);
-    fl = ir_op2(l->ir, IR_OR, fl, op2c(l, IR_SHL, of, 11));
-    finish(l, in, n, result, FK_EFLAGS, fl);
+/* Bit n of the value is the exclusive or of bits n and n - 1 of v. */
+static struct irv differ(struct lift *l, struct irv v)
+{
+    return ir_op2(l->ir, IR_XOR, v, op2c(l, IR_SHL, v, 1));
 }
 
 static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
@@ -169,7 +173,7 @@ static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
     unsigned size = opnd_size(l, in, 0), top = size * 8 - 1;
     struct count c = read_count(l, in, 1);
     struct irv a = read_extended(l, in, false);
-    struct irv result, cf, msb;
+    struct irv result;
 
     if (is_zero(c.n)) {
         opnd_write(l, in, 0, a);
@@ -178,13 +182,12 @@ static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
     if (size != 4) /* the operand repeated to fill 32 bits */
         a = op2c(l, IR_MUL, a, size == 1 ? 0x01010101 : 0x00010001);
     result = ir_op2(l->ir, op, a, c.raw);
-    msb = bit(l, result, top);
-    if (op == IR_ROL) {
-        cf = bit(l, result, 0);
-        finish_rotate(l, in, c.n, result, cf, ir_op2(l->ir, IR_XOR, msb, cf));
-    } else {
-        finish_rotate(l, in, c.n, result, msb, ir_op2(l->ir, IR_XOR, msb, bit(l, result, top - 1)));
-    }
+    if (op ==
+        IR_ROL) /* the end bits are neighbours after one more turn, also of a repeated operand */
+        finish_rotate(l, in, c, result, result, 0,
+                      ir_op2(l->ir, IR_XOR, result, op2c(l, IR_ROR, result, 1)), top);
+    else
+        finish_rotate(l, in, c, result, result, top, differ(l, result), top);
 }
 
 void sem_rol(struct lift *l, const struct insn *in)
@@ -218,51 +221,67 @@ static struct irv modulo(struct lift *l, struct irv n, unsigned m)
 }
 
 /* 8 and 16 bits: carry and operand are one number of width + 1 bits. */
-static void rotate_carry_small(struct lift *l, const struct insn *in, struct irv n, bool left)
+static void rotate_carry_small(struct lift *l, const struct insn *in, struct count c, bool left)
 {
     unsigned size = opnd_size(l, in, 0), width = size * 8;
     struct irv a = read_extended(l, in, false);
     struct irv x = ir_op2(l->ir, IR_OR, a, op2c(l, IR_SHL, ir_getcc(l->ir, CC_B), width));
-    struct irv m = modulo(l, n, width + 1);
+    struct irv m = modulo(l, c.n, width + 1);
     struct irv rest = ir_op2(l->ir, IR_SUB, ir_const(width + 1), m);
     struct irv up = left ? m : rest, down = left ? rest : m;
     struct irv result =
         ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_SHL, x, up), ir_op2(l->ir, IR_SHR, x, down));
-    struct irv cf = bit(l, result, width), msb = bit(l, result, width - 1);
 
-    finish_rotate(l, in, n, result, cf,
-                  ir_op2(l->ir, IR_XOR, msb, left ? cf : bit(l, result, width - 2)));
+    finish_rotate(l, in, c, result, result, width, differ(l, result), left ? width : width - 1);
+}
+
+/* By one: CF is the bit that leaves. */
+static void rotate_carry_by_1(struct lift *l, const struct insn *in, struct count c, bool left)
+{
+    struct irv a = ir_copy(l->ir, opnd_read_rmw(l, in, 0));
+    struct irv carry = ir_getcc(l->ir, CC_B), result;
+
+    if (left) {
+        result = ir_lea(l->ir, carry, a, 1, 0);
+        finish_rotate(l, in, c, result, a, 31, ir_op2(l->ir, IR_XOR, result, a), 31);
+    } else {
+        result = ir_op2(l->ir, IR_OR, op2c(l, IR_SHR, a, 1), op2c(l, IR_SHL, carry, 31));
+        finish_rotate(l, in, c, result, a, 0, differ(l, result), 31);
+    }
 }
 
 /* 32 bits: the carry enters n - 1 places from the end, and no shift may be by 32. */
-static void rotate_carry_32(struct lift *l, const struct insn *in, struct irv n, bool left)
+static void rotate_carry_32(struct lift *l, const struct insn *in, struct count c, bool left)
 {
     enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
-    struct irv a = opnd_read_rmw(l, in, 0);
+    struct irv n = c.n, a = opnd_read_rmw(l, in, 0);
     struct irv carry = ir_getcc(l->ir, CC_B);
     struct irv rest = ir_op1(l->ir, IR_NEG, n); /* 32 - n, as the IR masks it */
     struct irv wrapped = ir_op2(l->ir, back, op2c(l, back, a, 1), rest);
     struct irv in_bit = ir_op2(l->ir, IR_SHL, carry, left ? minus_one(l, n) : rest);
     struct irv result =
         ir_op2(l->ir, IR_OR, ir_op2(l->ir, fwd, a, n), ir_op2(l->ir, IR_OR, wrapped, in_bit));
-    struct irv cf = op2c(l, IR_AND, ir_op2(l->ir, IR_SHR, a, left ? rest : minus_one(l, n)), 1);
-    struct irv msb;
+    struct irv cf = ir_op2(l->ir, IR_SHR, a, left ? rest : minus_one(l, n));
+    struct irv of;
 
     result = ir_sel(l->ir, IRC_NE, n, ir_const(0), result, a);
-    msb = bit(l, result, 31);
-    finish_rotate(l, in, n, result, cf, ir_op2(l->ir, IR_XOR, msb, left ? cf : bit(l, result, 30)));
+    of = left ? ir_op2(l->ir, IR_XOR, result, op2c(l, IR_SHL, cf, 31)) : differ(l, result);
+    finish_rotate(l, in, c, result, cf, 0, of, 31);
 }
 
 static void rotate_carry(struct lift *l, const struct insn *in, bool left)
 {
     struct count c = read_count(l, in, 1);
+    unsigned size = opnd_size(l, in, 0);
 
     if (is_zero(c.n))
         opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
-    else if (opnd_size(l, in, 0) == 4)
-        rotate_carry_32(l, in, c.n, left);
+    else if (size == 4 && irv_is(c.n, IRV_CONST) && c.n.v == 1)
+        rotate_carry_by_1(l, in, c, left);
+    else if (size == 4)
+        rotate_carry_32(l, in, c, left);
     else
-        rotate_carry_small(l, in, c.n, left);
+        rotate_carry_small(l, in, c, left);
 }
 
 void sem_rcl(struct lift *l, const struct insn *in)
@@ -285,8 +304,9 @@ void sem_rcr(struct lift *l, const struct insn *in)
 
 /* -- double shifts -- */
 
-static void double_shift_32(struct lift *l, const struct insn *in, struct irv n, bool left)
+static void double_shift_32(struct lift *l, const struct insn *in, struct count c, bool left)
 {
+    struct irv n = c.n;
     enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
     struct irv b = opnd_read(l, in, 1), a = opnd_read_rmw(l, in, 0);
     struct irv fill = ir_op2(l->ir, back, b, ir_op1(l->ir, IR_NEG, n));
@@ -294,13 +314,14 @@ static void double_shift_32(struct lift *l, const struct insn *in, struct irv n,
     struct irv before = ir_op2(l->ir, fwd, a, minus_one(l, n));
 
     result = ir_sel(l->ir, IRC_NE, n, ir_const(0), result, a);
-    finish(l, in, n, result, left ? FK_SHL : FK_SHR, before);
+    finish(l, in, c, result, left ? FK_SHL : FK_SHR, before);
 }
 
 /* 16 bits: a:b rotates, so that counts over 16, which the SDM leaves undefined, go round to a again
  * as they do on processors. */
-static void double_shift_16(struct lift *l, const struct insn *in, struct irv n, bool left)
+static void double_shift_16(struct lift *l, const struct insn *in, struct count c, bool left)
 {
+    struct irv n = c.n;
     struct irv b = opnd_read(l, in, 1), a = opnd_read_rmw(l, in, 0);
     enum ir_op op = left ? IR_ROL : IR_ROR;
     struct irv high = left ? a : b, low = left ? b : a;
@@ -313,19 +334,19 @@ static void double_shift_16(struct lift *l, const struct insn *in, struct irv n,
         result = op2c(l, IR_SHR, result, 16);
         before = op2c(l, IR_SHR, before, 16);
     }
-    finish(l, in, n, result, left ? FK_SHL : FK_SHR, before);
+    finish(l, in, c, result, left ? FK_SHL : FK_SHR, before);
 }
 
 static void double_shift(struct lift *l, const struct insn *in, bool left)
 {
-    struct irv n = read_count(l, in, 2).n;
+    struct count c = read_count(l, in, 2);
 
-    if (is_zero(n))
+    if (is_zero(c.n))
         opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
     else if (in->opsize == 4)
-        double_shift_32(l, in, n, left);
+        double_shift_32(l, in, c, left);
     else
-        double_shift_16(l, in, n, left);
+        double_shift_16(l, in, c, left);
 }
 
 void sem_shld(struct lift *l, const struct insn *in)

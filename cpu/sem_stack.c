@@ -93,7 +93,7 @@ void sem_enter(struct lift *l, const struct insn *in)
     stack_store(l, ESP, -(s32)size, size, ir_reg(EBP));
     /* A write at the final stack pointer has to be possible. */
     end = lift_stack(l, ESP, -(s32)(size + locals), size, true);
-    ir_ld(l->ir, IR_LDRMW, end.addr, end.disp, size);
+    lift_load(l, IR_LDRMW, end, size);
     frame = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size);
     if (!(l->mode & MODE_STACK32))
         frame = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), frame);
@@ -110,20 +110,36 @@ void sem_leave(struct lift *l, const struct insn *in)
     lift_set_gpr(l, EBP, size, v);
 }
 
+/* EFLAGS as PUSHF stores it. */
+static struct irv flags_image(struct lift *l, unsigned opsize)
+{
+    struct ir *ir = l->ir;
+    struct irv sys, df;
+
+    if (l->mode & MODE_VM86)
+        return ir_call(ir, HELPER_pushf_v86, ir_const(opsize), IR_NONE, IR_NONE, IR_NONE);
+    sys = ir_op2(ir, IR_AND, ir_lds(ir, offsetof(struct cpu, eflags), 4),
+                 ir_const(~(u32)(FLAG_VM | FLAG_RF)));
+    /* 1 or -1 */
+    df = ir_op2(ir, IR_AND, ir_lds(ir, offsetof(struct cpu, df), 4), ir_const(FLAG_DF));
+    return ir_op2(ir, IR_OR, ir_op2(ir, IR_OR, sys, df), ir_getfl(ir));
+}
+
 void sem_pushf(struct lift *l, const struct insn *in)
 {
-    lift_push(l, in->opsize,
-              ir_call(l->ir, HELPER_pushf, ir_const(in->opsize), IR_NONE, IR_NONE, IR_NONE));
+    lift_push(l, in->opsize, flags_image(l, in->opsize));
 }
 
 void sem_popf(struct lift *l, const struct insn *in)
 {
+    bool v86 = l->mode & MODE_VM86;
     struct irv size = ir_const(in->opsize), v, changed;
 
-    if (l->mode & MODE_VM86)
+    if (v86)
         ir_call(l->ir, HELPER_popf_check, size, IR_NONE, IR_NONE, IR_NONE);
     v = lift_pop(l, in->opsize);
-    changed = ir_call(l->ir, HELPER_popf, v, size, IR_NONE, IR_NONE);
+    changed = ir_call(l->ir, v86 ? HELPER_popf_v86 : HELPER_popf, v, size, IR_NONE, IR_NONE);
+    ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, v, IR_NONE);
     lift_pop_commit(l, in->opsize);
     lift_exit_if(l, changed);
 }

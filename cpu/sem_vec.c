@@ -522,6 +522,6 @@ void sem_clflush(struct lift *l, const struct insn *in)
     struct irv off = lift_ea(l, in);
     size_t base = offsetof(struct cpu, seg[SEG_CS].base);
 
-    ir_call(l->ir, HELPER_check_eip, off, IR_NONE, IR_NONE, IR_NONE);
+    ir_segchk_eip(l->ir, off);
     ir_ld(l->ir, IR_LD, ir_op2(l->ir, IR_ADD, off, ir_lds(l->ir, base, 4)), 0, 1);
 }

@@ -15,6 +15,7 @@
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
 #include "cpu/seg.h"
+#include "cpu/window.h"
 #include "cpu/x87_ops.h"
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins)
@@ -152,13 +153,14 @@ void cpu_init(struct cpu *cpu)
     reset_core(cpu);
 }
 
-static enum seg_class classify(const struct segment *s, bool code)
+/* Without branches: far transfers classify all six. */
+static u32 classify(const struct segment *s, bool code)
 {
     const s64 all = 0xffffffff;
+    u32 checked = (s->limit_r != all) | (!code & (s->limit_w != all));
 
-    if (s->limit_r != all || (s->limit_w != all && !code))
-        return SEGC_CHECKED;
-    return s->base ? SEGC_BASED : SEGC_FLAT;
+    _Static_assert(SEGC_FLAT == 0 && SEGC_BASED == 1 && SEGC_CHECKED == 2, "one bit each");
+    return checked << 1 | (~checked & (s->base != 0));
 }
 
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
@@ -170,21 +172,38 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
     unsigned shift = MODE_SEG_SHIFT + 2 * seg;
     u32 mode = cpu->mode & ~(3u << shift);
 
-    mode |= (u32)classify(&cpu->seg[seg], false) << shift;
+    mode |= classify(&cpu->seg[seg], false) << shift;
     if (seg == SEG_SS)
         mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
     cpu->mode = mode;
+    if (cpu->tlb.live)
+        window_update(cpu, seg);
 }
 
-void cpu_update_mode(struct cpu *cpu)
+/* After a change of mode. */
+static void check_windows(struct cpu *cpu, u32 old_mode)
+{
+    if (!cpu->tlb.live)
+        return;
+    if (mode_priv(cpu->mode) != mode_priv(old_mode))
+        tlb_drop_windows(&cpu->tlb);
+    windows_update(cpu);
+}
+
+/* The part of the mode word that tells of segment seg. */
+static u32 segment_bits(const struct cpu *cpu, enum seg seg)
+{
+    return classify(&cpu->seg[seg], seg == SEG_CS) << (MODE_SEG_SHIFT + 2 * seg);
+}
+
+/* All but those. */
+static u32 mode_bits(const struct cpu *cpu)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
     u32 mode = 0;
 
-    if (cs->attr & SA_DB)
-        mode |= MODE_CODE32;
-    if (cpu->seg[SEG_SS].attr & SA_DB)
-        mode |= MODE_STACK32;
+    mode |= cs->attr & SA_DB ? MODE_CODE32 : 0;
+    mode |= cpu->seg[SEG_SS].attr & SA_DB ? MODE_STACK32 : 0;
     if (cpu->cpl == 3)
         mode |= MODE_USER;
     if (cpu->cpl == 0)
@@ -199,8 +218,8 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= MODE_NOSSE;
     if (!cs->base && cs->limit == 0xffffffff)
         mode |= MODE_CS_FLAT;
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        mode |= (u32)classify(&cpu->seg[i], i == SEG_CS) << (MODE_SEG_SHIFT + 2 * i);
+    if (cs->limit >= 0xffff)
+        mode |= MODE_CS_64K;
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
         mode |= MODE_ALIGN;
     if ((cpu->cr4 & CR4_SMAP) && (cpu->eflags & FLAG_AC) && cpu->cpl != 3)
@@ -209,5 +228,25 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= MODE_SSE_XM;
     if (x87_unmasked(&cpu->fpu)) /* also of what the host has */
         mode |= cpu->cr0 & CR0_NE ? MODE_X87_MF : MODE_X87_SOFT;
+    return mode;
+}
+
+void cpu_update_mode(struct cpu *cpu)
+{
+    u32 mode = mode_bits(cpu), old_mode = cpu->mode;
+
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        mode |= segment_bits(cpu, (enum seg)i);
     cpu->mode = mode;
+    check_windows(cpu, old_mode);
+}
+
+void cpu_update_mode_transfer(struct cpu *cpu)
+{
+    const u32 all = (1u << 2 * SEG_COUNT) - 1, changed = 3u << 2 * SEG_CS | 3u << 2 * SEG_SS;
+    u32 old_mode = cpu->mode;
+
+    cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_CS) | segment_bits(cpu, SEG_SS) |
+                (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
+    check_windows(cpu, old_mode);
 }

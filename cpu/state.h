@@ -134,7 +134,8 @@ enum {
     MODE_SMAP_AC = 1 << 24,  /* CR4.SMAP, EFLAGS.AC and CPL below 3: user pages may be accessed */
     MODE_X87_MF = 1 << 25,   /* FCW has an exception unmasked, CR0.NE is set: #MF may be pending */
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
-    MODE_BITS = 27,
+    MODE_CS_64K = 1 << 27,   /* an EIP of 16 bits is within the limit of CS */
+    MODE_BITS = 28,
 };
 
 enum seg_class {
@@ -236,7 +237,7 @@ struct cpu {
     u32 gpr[GPR_COUNT]; /* in translated code these live in host registers */
     u32 eip_page;       /* inside a block: EIP of the page offset 0 of the page it runs from */
     u32 eip;            /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
-    u32 cc_op, cc_dst, cc_src, cc_aux; /* lazy arithmetic flags, see flags.h */
+    u32 cc_op, cc_dst, cc_src, cc_aux, cc_cf, cc_of; /* lazy arithmetic flags, see flags.h */
     u16 insn_off;  /* page offset of the current instruction; set before anything that may leave */
     u16 insn_left; /* instructions of the running block not yet retired, current one included; 0
                       outside */
@@ -261,6 +262,7 @@ struct cpu {
     union xmm xmm_scratch;
 
     struct segment seg[SEG_COUNT];
+    struct segment window_seg[SEG_COUNT]; /* as the windows show them: window.c */
     struct segment ldtr, tr;
     struct {
         u32 base;
@@ -282,9 +284,7 @@ struct cpu {
     } smm_io; /* the I/O instruction that brought the pending SMI about */
     bool
         rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */
-    struct {
-        u32 op, dst, src, aux;
-    } rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
+    struct lazy_flags rep_cc; /* its flags before the first one, for a fault (SDM 2, REP) */
 
     struct x87 fpu;
     u32 mxcsr;
@@ -359,9 +359,24 @@ static inline void cpu_sync_fpu(struct cpu *cpu)
         cpu->hooks->sync_fpu(cpu);
 }
 
+static inline struct lazy_flags cpu_lazy_flags(const struct cpu *cpu)
+{
+    return (struct lazy_flags){cpu->cc_op,  cpu->cc_dst, cpu->cc_src,
+                               cpu->cc_aux, cpu->cc_cf,  cpu->cc_of};
+}
+
+/* The six arithmetic flags. */
+static inline u32 cpu_arith_flags(const struct cpu *cpu)
+{
+    struct lazy_flags f = cpu_lazy_flags(cpu);
+    return flags_eval_all(&f);
+}
+
 /* EFLAGS complete, from the lazy form; and the reverse. */
 u32 cpu_eflags(const struct cpu *cpu);
 void cpu_set_eflags(struct cpu *cpu, u32 value);
+/* All but the arithmetic flags. */
+void cpu_set_system_flags(struct cpu *cpu, u32 value);
 
 /* Current EIP, inside or outside a block. */
 static inline u32 cpu_eip(const struct cpu *cpu)
@@ -381,6 +396,8 @@ void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
 void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
 /* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR, FCW. */
 void cpu_update_mode(struct cpu *cpu);
+/* After a far transfer: of those, what may have changed is CS, SS, CPL and EFLAGS. */
+void cpu_update_mode_transfer(struct cpu *cpu);
 /* After a change of one segment alone. */
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg);
 

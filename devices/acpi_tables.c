@@ -12,9 +12,9 @@
 #include "base/check.h"
 #include "devices/aml.h"
 #include "devices/pc_setup.h"
+#include "devices/pci.h"
 
-#define HEADER  36
-#define PCI_TOP 0xfebfffffu /* end of the memory window; above lie APICs and firmware */
+#define HEADER 36
 
 struct image {
     u8 *buf;
@@ -85,7 +85,7 @@ static void pci_windows(struct aml *a, u64 ram_bytes)
     aml_res_io_window(&r, 0, 0xcf7);
     aml_res_io_window(&r, 0xd00, 0xffff);
     aml_res_mem_window(&r, 0xa0000, 0xbffff);
-    aml_res_mem_window(&r, (u32)ram_bytes, PCI_TOP);
+    aml_res_mem_window(&r, (u32)ram_bytes, PCI_MEMORY_END - 1);
     aml_name(a, "_CRS");
     aml_resources(a, &r);
 }

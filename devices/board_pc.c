@@ -7,12 +7,13 @@
 
 #include "base/bytes.h"
 #include "devices/acpi_tables.h"
-#include "devices/core/blk.h"
 #include "devices/core/dev.h"
+#include "devices/core/medium.h"
 #include "devices/floppy.h"
 #include "devices/fw_cfg.h"
 #include "devices/mc146818.h"
 #include "devices/piix3_ide.h"
+#include "devices/vga.h"
 #include "mmu/phys.h"
 
 #define IDE_ID "ide"
@@ -44,10 +45,11 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_piix4_pm, NULL},  {&dev_fw_cfg, NULL},
         {&dev_hpet, NULL},
     };
-    const struct part setup = {&dev_pc_setup, NULL};
+    const struct part vga = {&dev_vga, "id=" VGA_ID}, setup = {&dev_pc_setup, NULL};
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
+           (!config->vga || add_parts(bus, &vga, 1, err, err_size)) &&
            (config->firmware || add_parts(bus, &setup, 1, err, err_size));
 }
 
@@ -76,16 +78,47 @@ static bool add_serial(struct bus *bus, const struct board_pc *config, char *err
     return true;
 }
 
-static bool add_disks(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+/* The name of a drive with removable media. NULL and one line in err: it cannot have it. */
+static const char *drive_name(struct bus *bus, const struct board_drive *drive,
+                              const char *by_place, char *err, size_t err_size)
 {
-    for (unsigned n = 0; n < ARRAY_LEN(config->hd); n++) {
-        struct blk *blk;
-        if (!config->hd[n])
-            continue;
-        blk = blk_open(config->hd[n], config->snapshot, err, err_size);
-        if (!blk)
+    const char *name = drive->name ? drive->name : by_place;
+
+    if (medium_name_ok(bus, name))
+        return name;
+    snprintf(err, err_size, "drive '%s': the name is taken or too long", name);
+    return NULL;
+}
+
+static bool add_cdrom(struct bus *bus, const struct board_drive *drive, unsigned n, struct blk *blk,
+                      char *err, size_t err_size)
+{
+    char by_place[MEDIUM_NAME];
+    const char *name;
+
+    snprintf(by_place, sizeof(by_place), "ide%u-cd%u", n / 2, n % 2);
+    name = drive_name(bus, drive, by_place, err, err_size);
+    if (name)
+        piix3_ide_attach_cd(bus_find_dev(bus, IDE_ID), n, blk, name);
+    else
+        blk_close(blk);
+    return name;
+}
+
+static bool add_drives(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    for (unsigned n = 0; n < ARRAY_LEN(config->ide); n++) {
+        const struct board_drive *drive = &config->ide[n];
+        struct blk *blk = NULL;
+        if (drive->file) {
+            blk = blk_open(drive->file, drive->cdrom ? BLK_READONLY : drive->mode, err, err_size);
+            if (!blk)
+                return false;
+        }
+        if (drive->cdrom && !add_cdrom(bus, drive, n, blk, err, err_size))
             return false;
-        piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
+        if (blk && !drive->cdrom)
+            piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
     }
     return true;
 }
@@ -98,10 +131,14 @@ static bool add_floppies(struct bus *bus, const struct board_pc *config, char *e
     unsigned types = 0, count = 0;
 
     for (unsigned n = 0; n < FLOPPY_DRIVES; n++) {
-        const struct board_floppy *f = &config->floppy[n];
-        if (!f->present)
+        const struct board_drive *drive = &config->floppy[n];
+        char by_place[MEDIUM_NAME];
+        const char *name;
+        if (!drive->floppy)
             continue;
-        if (!floppy_add_drive(fdc, n, f->path, f->read_only, config->snapshot, err, err_size))
+        snprintf(by_place, sizeof(by_place), "floppy%u", n);
+        name = drive_name(bus, drive, by_place, err, err_size);
+        if (!name || !floppy_add_drive(fdc, n, drive->file, name, drive->mode, err, err_size))
             return false;
         types |= (unsigned)floppy_type(fdc, n) << (n ? 0 : 4);
         count++;
@@ -142,7 +179,7 @@ static void add_tables(struct bus *bus, const struct board_pc *config)
     struct acpi_config acpi = {
         .ram_bytes = config->ram_bytes,
         .parallel = config->parallel,
-        .floppy = config->floppy[0].present || config->floppy[1].present,
+        .floppy = config->floppy[0].floppy || config->floppy[1].floppy,
         .apic = config->apic,
     };
     u8 image[ACPI_TABLES_SIZE];
@@ -167,7 +204,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
         return false;
     if (config->parallel && !add_parts(bus, &parallel, 1, err, err_size))
         return false;
-    if (!add_disks(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
+    if (!add_drives(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
         return false;
     add_items(bus, config);
     if (!config->firmware)

@@ -464,7 +464,6 @@ static const char *fdc_init(struct dev *dev, struct bus *bus)
         timer_init(&s->seek_timer[unit], bus->clock, on_seek[unit], s);
     bus_claim_io(bus, 0x3f2, 4, &ops, dev);
     bus_claim_io(bus, 0x3f7, 1, &dir_ops, dev);
-    fdc_open_channel(s);
     return NULL;
 }
 

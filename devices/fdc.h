@@ -4,8 +4,8 @@
 #ifndef DEVICES_FDC_H
 #define DEVICES_FDC_H
 
-#include "devices/core/blk.h"
 #include "devices/core/dev.h"
+#include "devices/core/medium.h"
 #include "devices/floppy.h"
 
 #define FDC_UNITS     4    /* drive numbers of the controller */
@@ -44,6 +44,7 @@ struct fdc_format {
 
 struct fdc_drive {
     /* Set by configuration and by changes of the medium, which come through the journal. */
+    struct medium slot;
     struct blk *blk; /* owned; NULL: no medium */
     const struct fdc_format *format;
 
@@ -92,8 +93,6 @@ struct fdc {
     struct dev dev;
     struct irq_line irq;
     struct dev *dma; /* NULL: none */
-    int channel;     /* of the journal; -1: none */
-    bool snapshot;
 
     struct fdc_drive drive[FLOPPY_DRIVES];
     u8 dor, tdr, rate, precomp;
@@ -176,7 +175,6 @@ int fdc_cylinder(const struct fdc_drive *d, unsigned head, u8 rate);
 u32 fdc_lba(const struct fdc_drive *d, unsigned cylinder, unsigned head, unsigned sector);
 bool fdc_is_deleted(const struct fdc_drive *d, u32 lba);
 void fdc_set_deleted(struct fdc_drive *d, u32 lba, bool deleted);
-void fdc_open_channel(struct fdc *s);
 void fdc_close_drives(struct fdc *s);
 
 #endif

@@ -1,13 +1,9 @@
 /* Floppy drives and their media. A medium is a raw image; what an image cannot hold of a disk,
  * deleted data marks, lives as long as the disk is in the drive.
- *
- * Media are changed by entries of the journal: what to do, which drive, whether read-only, the
- * image's size and its path. */
+ * Media are changed from outside as devices/core/medium.h says. */
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/check.h"
-#include "devices/core/journal.h"
 #include "devices/fdc.h"
 
 #define LAST_TRACK 83 /* where the head stops */
@@ -105,25 +101,6 @@ void fdc_set_deleted(struct fdc_drive *d, u32 lba, bool deleted)
 
 /* ---- media ---- */
 
-/* An image and its format; NULL and one line in err. Read-only is the overlay without writes. */
-static struct blk *open_medium(const char *path, bool read_only, bool snapshot,
-                               const struct fdc_format **format, char *err, size_t err_size)
-{
-    struct blk *blk = blk_open(path, read_only || snapshot, err, err_size);
-
-    if (!blk)
-        return NULL;
-    *format = find_format(blk);
-    if (*format)
-        return blk;
-    snprintf(err, err_size,
-             "disk image '%s': %llu bytes are the size of no floppy disk (160, 180, 320, 360, 720, "
-             "1200, 1440, 1680, 1722, 2880 KiB)",
-             path, (unsigned long long)blk_sectors(blk) * BLK_SECTOR);
-    blk_close(blk);
-    return NULL;
-}
-
 static void take_out(struct fdc_drive *d)
 {
     blk_close(d->blk);
@@ -135,34 +112,87 @@ static void take_out(struct fdc_drive *d)
     memset(d->deleted, 0, sizeof(d->deleted));
 }
 
-static void put_in(struct fdc_drive *d, struct blk *blk, const struct fdc_format *format,
-                   bool read_only)
+static void put_in(struct fdc_drive *d, struct blk *blk)
 {
     take_out(d);
     d->blk = blk;
-    d->format = format;
-    d->kib = format->kib;
-    d->read_only = read_only;
+    d->format = find_format(blk);
+    d->kib = d->format->kib;
+    d->read_only = d->slot.mode & BLK_READONLY;
     blk_attach(blk, &d->log);
 }
 
-bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, bool read_only, bool snapshot,
-                      char *err, size_t err_size)
+/* The drive's type FLOPPY_NONE: it takes all formats. */
+static bool accepts(const void *opaque, const struct blk *blk, const char *path, char *err,
+                    size_t err_size)
 {
-    struct fdc *s = (struct fdc *)fdc;
-    const struct fdc_format *format;
-    struct blk *blk;
+    const struct fdc_drive *d = opaque;
+    const struct fdc_format *format = find_format(blk);
 
-    CHECK(n < FLOPPY_DRIVES && !s->drive[n].type, "floppy drive %u", n);
-    s->snapshot = snapshot;
-    s->drive[n].type = FLOPPY_1440;
-    if (!path)
+    if (format && (d->type == FLOPPY_NONE || fits(d->type, format)))
         return true;
-    blk = open_medium(path, read_only, snapshot, &format, err, err_size);
-    if (!blk)
-        return false;
-    s->drive[n].type = format->type;
-    put_in(&s->drive[n], blk, format, read_only);
+    if (format)
+        snprintf(err, err_size, "disk image '%s': a disk of %u KiB does not fit into drive '%s'",
+                 path, format->kib, d->slot.name);
+    else
+        snprintf(err, err_size,
+                 "disk image '%s': %llu bytes are the size of no floppy disk (160, 180, 320, 360, "
+                 "720, 1200, 1440, 1680, 1722, 2880 KiB)",
+                 path, (unsigned long long)blk_sectors(blk) * BLK_SECTOR);
+    return false;
+}
+
+static bool slot_locked(void *opaque)
+{
+    (void)opaque;
+    return false;
+}
+
+static void slot_eject(void *opaque, bool force)
+{
+    (void)force;
+    take_out(opaque);
+}
+
+/* A replay whose image is another goes on with an empty drive: the state tells. */
+static void slot_insert(void *opaque, struct blk *blk)
+{
+    struct fdc_drive *d = opaque;
+    const struct fdc_format *format = blk ? find_format(blk) : NULL;
+
+    if (format && fits(d->type, format))
+        put_in(d, blk);
+    else
+        blk_close(blk);
+}
+
+static const struct blk *slot_current(const void *opaque)
+{
+    return ((const struct fdc_drive *)opaque)->blk;
+}
+
+bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char *name,
+                      unsigned mode, char *err, size_t err_size)
+{
+    static const struct medium_ops ops = {slot_locked, slot_eject, slot_insert, slot_current,
+                                          accepts};
+    struct fdc_drive *d = &((struct fdc *)fdc)->drive[n];
+    struct blk *blk = NULL;
+
+    CHECK(n < FLOPPY_DRIVES && !d->type, "floppy drive %u", n);
+    if (path) {
+        blk = blk_open(path, mode, err, err_size);
+        if (!blk || !accepts(d, blk, path, err, err_size)) {
+            blk_close(blk);
+            return false;
+        }
+    }
+    medium_init(&d->slot, fdc->bus, name, mode, &ops, d);
+    d->type = FLOPPY_1440;
+    if (blk) {
+        d->type = find_format(blk)->type;
+        put_in(d, blk);
+    }
     return true;
 }
 
@@ -180,95 +210,4 @@ void fdc_close_drives(struct fdc *s)
 {
     for (unsigned n = 0; n < FLOPPY_DRIVES; n++)
         blk_close(s->drive[n].blk);
-}
-
-/* ---- changes ---- */
-
-enum { CHANGE_UNIT, CHANGE_INSERT, CHANGE_READ_ONLY, CHANGE_KIB, CHANGE_PATH = CHANGE_KIB + 2 };
-
-#define MAX_PATH 4096
-
-/* Journal sink. A replay whose image has gone, or is another, goes on with an empty drive: the
- * state tells. */
-static void on_change(void *opaque, const void *data, size_t len)
-{
-    struct fdc *s = opaque;
-    const u8 *entry = data;
-    const struct fdc_format *format;
-    struct fdc_drive *d;
-    struct blk *blk;
-    char path[MAX_PATH], err[256];
-
-    if (len < CHANGE_PATH || entry[CHANGE_UNIT] >= FLOPPY_DRIVES || len - CHANGE_PATH >= MAX_PATH)
-        return;
-    d = &s->drive[entry[CHANGE_UNIT]];
-    if (d->type == FLOPPY_NONE)
-        return;
-    take_out(d);
-    if (!entry[CHANGE_INSERT])
-        return;
-    memcpy(path, entry + CHANGE_PATH, len - CHANGE_PATH);
-    path[len - CHANGE_PATH] = 0;
-    blk = open_medium(path, entry[CHANGE_READ_ONLY], s->snapshot, &format, err, sizeof(err));
-    if (blk && format->kib == load_le(entry + CHANGE_KIB, 2) && fits(d->type, format))
-        put_in(d, blk, format, entry[CHANGE_READ_ONLY]);
-    else
-        blk_close(blk);
-}
-
-void fdc_open_channel(struct fdc *s)
-{
-    s->channel = -1;
-    if (s->dev.bus->journal)
-        s->channel = journal_add_channel(s->dev.bus->journal, FLOPPY_ID, on_change, s);
-}
-
-static bool has_drive(const struct fdc *s, unsigned n, char *err, size_t err_size)
-{
-    if (n < FLOPPY_DRIVES && s->drive[n].type != FLOPPY_NONE && s->channel >= 0)
-        return true;
-    snprintf(err, err_size, "there is no floppy drive %u", n);
-    return false;
-}
-
-bool floppy_insert(struct dev *fdc, unsigned n, const char *path, bool read_only, char *err,
-                   size_t err_size)
-{
-    struct fdc *s = (struct fdc *)fdc;
-    const struct fdc_format *format;
-    u8 entry[CHANGE_PATH + MAX_PATH] = {
-        [CHANGE_UNIT] = (u8)n, [CHANGE_INSERT] = 1, [CHANGE_READ_ONLY] = read_only};
-    size_t len = strlen(path);
-    struct blk *blk;
-
-    if (!has_drive(s, n, err, err_size))
-        return false;
-    if (len >= MAX_PATH) {
-        snprintf(err, err_size, "the path of the disk image is too long");
-        return false;
-    }
-    blk = open_medium(path, read_only, s->snapshot, &format, err, err_size);
-    if (!blk)
-        return false;
-    blk_close(blk);
-    if (!fits(s->drive[n].type, format)) {
-        snprintf(err, err_size, "disk image '%s': a disk of %u KiB does not fit into drive %u",
-                 path, format->kib, n);
-        return false;
-    }
-    store_le(entry + CHANGE_KIB, 2, format->kib);
-    memcpy(entry + CHANGE_PATH, path, len);
-    journal_input(s->dev.bus->journal, s->channel, entry, CHANGE_PATH + len);
-    return true;
-}
-
-bool floppy_eject(struct dev *fdc, unsigned n, char *err, size_t err_size)
-{
-    struct fdc *s = (struct fdc *)fdc;
-    const u8 entry[CHANGE_PATH] = {[CHANGE_UNIT] = (u8)n};
-
-    if (!has_drive(s, n, err, err_size))
-        return false;
-    journal_input(s->dev.bus->journal, s->channel, entry, sizeof(entry));
-    return true;
 }

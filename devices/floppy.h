@@ -1,4 +1,4 @@
-/* The floppy drives of the board: putting media in and taking them out. Images are raw, of 160,
+/* The floppy drives of the board. Images are raw, of 160,
  * 180, 320, 360, 720, 1200, 1440, 1680, 1722 or 2880 KiB; the size tells the format. */
 #ifndef DEVICES_FLOPPY_H
 #define DEVICES_FLOPPY_H
@@ -19,20 +19,13 @@ enum floppy_type {
 };
 
 /* While the board is built: adds drive n, empty (path NULL, a 1.44 MB drive) or with an image,
- * which decides what drive it is. In snapshot mode writes to this and to later images are kept in
- * memory. False and one line in err. */
-bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, bool read_only, bool snapshot,
-                      char *err, size_t err_size);
+ * which decides what drive it is. `name` is for changing disks, medium_name_ok() has allowed it;
+ * `mode`, enum blk_mode, is for this and for later images. False and one line in err. */
+bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char *name,
+                      unsigned mode, char *err, size_t err_size);
 
 /* For the firmware: the kind of drive n. And the size of its medium in bytes, 0: none. */
 enum floppy_type floppy_type(const struct dev *fdc, unsigned n);
 u64 floppy_bytes(const struct dev *fdc, unsigned n);
-
-/* Changes the medium, through the journal: it happens at the next boundary, and again in a replay.
- * Insertion looks at the image first: false and one line in err if it cannot be used or does not
- * fit into the drive. It replaces what is in the drive. */
-bool floppy_insert(struct dev *fdc, unsigned n, const char *path, bool read_only, char *err,
-                   size_t err_size);
-bool floppy_eject(struct dev *fdc, unsigned n, char *err, size_t err_size);
 
 #endif

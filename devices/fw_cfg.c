@@ -98,22 +98,6 @@ void fw_cfg_set_int(struct dev *dev, u16 key, u64 value, unsigned size)
     fw_cfg_set(dev, key, bytes, size);
 }
 
-static void store_be(u8 *at, unsigned size, u64 value)
-{
-    while (size--) {
-        at[size] = (u8)value;
-        value >>= 8;
-    }
-}
-
-static u64 load_be(const u8 *at, unsigned size)
-{
-    u64 value = 0;
-    while (size--)
-        value = value << 8 | *at++;
-    return value;
-}
-
 /* The directory: a count, then for each file its size, key, two reserved bytes and its name. */
 static void set_directory(struct fw_cfg *s)
 {

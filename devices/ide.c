@@ -33,6 +33,7 @@ static const struct field drive_fields[] = {
     FIELD(struct ide_drive, write_cache),
     FIELD(struct ide_drive, look_ahead),
     FIELD(struct ide_drive, standby),
+    FIELD_SUB(struct ide_drive, cd, atapi_fields),
     FIELD_END,
 };
 
@@ -67,7 +68,7 @@ const struct field ide_channel_fields[] = {
 static void update_line(struct ide_channel *ch)
 {
     const struct ide_drive *d = &ch->drive[ch->selected];
-    bool level = d->blk && d->intrq && !(ch->control & ATA_NIEN);
+    bool level = d->present && d->intrq && !(ch->control & ATA_NIEN);
 
     if (level == ch->line)
         return;
@@ -120,27 +121,32 @@ void ide_device_fault(struct ide_channel *ch)
     finish(ch, ATA_IDLE | ATA_DF | ATA_ERR, ATA_ABRT);
 }
 
-static void open_buffer(struct ide_channel *ch, enum ide_phase phase, u32 bytes)
+void ide_open_buffer(struct ide_channel *ch, enum ide_phase phase, u32 from, u32 bytes)
 {
-    CHECK(bytes && bytes <= sizeof(ch->buf), "block of %u bytes", bytes);
+    CHECK(bytes && from + bytes <= sizeof(ch->buf), "block of %u bytes at %u", bytes, from);
     ch->phase = (u8)phase;
-    ch->pos = 0;
-    ch->end = bytes;
+    ch->pos = from;
+    ch->end = from + bytes;
     active(ch)->status = ATA_IDLE | ATA_DRQ;
 }
 
 void ide_data_in(struct ide_channel *ch, u32 bytes)
 {
-    open_buffer(ch, IDE_IN, bytes);
+    ide_open_buffer(ch, IDE_IN, 0, bytes);
     ide_set_intrq(ch, active(ch), true);
 }
 
 void ide_data_out(struct ide_channel *ch, u32 bytes)
 {
-    open_buffer(ch, IDE_OUT, bytes);
+    ide_open_buffer(ch, IDE_OUT, 0, bytes);
 }
 
 /* ---- the data port ---- */
+
+bool ide_is_packet(const struct ide_channel *ch)
+{
+    return ch->drive[ch->active].packet && ch->command == ATA_PACKET;
+}
 
 static bool data_phase(const struct ide_channel *ch, enum ide_phase phase)
 {
@@ -159,7 +165,7 @@ static u32 data_read(void *opaque, u16 port, unsigned size)
     value = (u32)load_le(ch->buf + ch->pos, n);
     ch->pos += n;
     if (ch->pos == ch->end) {
-        if (ch->left) {
+        if (ch->left || ide_is_packet(ch)) {
             ide_after(ch, IDE_FETCH, BLOCK_NS);
         } else {
             ch->phase = IDE_NONE;
@@ -188,16 +194,16 @@ static void data_write(void *opaque, u16 port, unsigned size, u32 value)
 
 static bool empty(const struct ide_channel *ch)
 {
-    return !ch->drive[0].blk && !ch->drive[1].blk;
+    return !ch->drive[0].present && !ch->drive[1].present;
 }
 
 /* Drive 0 answers for an absent drive 1, with a status of 0 (ATA/ATAPI-6, 9.16.1); nobody answers
  * for an absent drive 0. NULL: the bus floats. */
 static struct ide_drive *answering(struct ide_channel *ch)
 {
-    if (ch->drive[ch->selected].blk)
+    if (ch->drive[ch->selected].present)
         return &ch->drive[ch->selected];
-    return ch->selected && ch->drive[0].blk ? &ch->drive[0] : NULL;
+    return ch->selected && ch->drive[0].present ? &ch->drive[0] : NULL;
 }
 
 static u8 read_status(struct ide_channel *ch)
@@ -233,13 +239,13 @@ static u32 reg_read(void *opaque, u16 port, unsigned size)
 static void begin_command(struct ide_channel *ch, u8 command)
 {
     struct ide_drive *d = &ch->drive[ch->selected];
-    bool diagnostic = command == 0x90; /* both drives perform it, whichever is selected */
+    bool diagnostic = command == ATA_DIAGNOSTIC; /* both perform it, whichever is selected */
 
-    if (!d->blk && diagnostic && !empty(ch)) {
+    if (!d->present && diagnostic && !empty(ch)) {
         ch->selected ^= 1;
         d = &ch->drive[ch->selected];
     }
-    if (!d->blk)
+    if (!d->present)
         return;
     timer_cancel(&ch->timer);
     if (ch->phase != IDE_NONE) /* a new command ends one that waits for data */
@@ -257,6 +263,13 @@ static bool busy(const struct ide_channel *ch)
     return ch->phase == IDE_RESET || (ch->drive[ch->active].status & ATA_BSY);
 }
 
+/* The one command that a busy drive takes, if it is a CD-ROM drive (ATA/ATAPI-6, 8.10). */
+static bool is_device_reset(const struct ide_channel *ch, unsigned reg, u32 value)
+{
+    return reg == R_STATUS && value == ATA_DEVICE_RESET && ch->phase != IDE_RESET &&
+           ch->selected == ch->active && ch->drive[ch->selected].packet;
+}
+
 static void reg_write(void *opaque, u16 port, unsigned size, u32 value)
 {
     struct ide_channel *ch = opaque;
@@ -264,7 +277,7 @@ static void reg_write(void *opaque, u16 port, unsigned size, u32 value)
 
     (void)size;
     ch->control &= (u8)~ATA_HOB;
-    if (busy(ch))
+    if (busy(ch) && !is_device_reset(ch, reg, value))
         return;
     if (reg == R_STATUS) {
         begin_command(ch, (u8)value);
@@ -284,11 +297,14 @@ static void reg_write(void *opaque, u16 port, unsigned size, u32 value)
 
 void ide_signature(struct ide_drive *d)
 {
-    static const u8 ata[R_REGS] = {[R_COUNT] = 1, [R_LBA0] = 1};
-    memcpy(d->reg, ata, sizeof(d->reg));
+    static const u8 signature[2][R_REGS] = {
+        {[R_COUNT] = 1, [R_LBA0] = 1},
+        {[R_COUNT] = 1, [R_LBA0] = 1, [R_LBA1] = 0x14, [R_LBA2] = 0xeb},
+    };
+    memcpy(d->reg, signature[d->packet], sizeof(d->reg));
     memset(d->hob, 0, sizeof(d->hob));
     d->error = 1; /* diagnostics passed */
-    d->status = ATA_IDLE;
+    d->status = d->packet ? 0 : ATA_IDLE;
 }
 
 static void default_geometry(struct ide_drive *d)
@@ -359,6 +375,8 @@ void ide_channel_reset(struct ide_channel *ch)
         d->multiple = d->transfer = 0;
         d->write_cache = d->look_ahead = true;
         default_geometry(d);
+        if (d->packet)
+            atapi_reset(&d->cd);
     }
     end_reset(ch);
     ide_bm_reset(ch);
@@ -373,8 +391,8 @@ static void on_timer(void *opaque)
     switch (ch->phase) {
     case IDE_RESET: end_reset(ch); break;
     case IDE_COMMAND: ide_command(ch); break;
-    case IDE_FETCH: ide_fetch(ch); break;
-    case IDE_STORE: ide_store(ch); break;
+    case IDE_FETCH: ide_is_packet(ch) ? atapi_fetch(ch) : ide_fetch(ch); break;
+    case IDE_STORE: ide_is_packet(ch) ? atapi_store(ch) : ide_store(ch); break;
     case IDE_DMA: ide_dma_run(ch); break;
     default: CHECK(false, "IDE timer in phase %u", ch->phase);
     }
@@ -404,15 +422,32 @@ void ide_channel_destroy(struct ide_channel *ch)
     free(ch->bounce);
 }
 
-void ide_channel_attach(struct ide_channel *ch, unsigned n, struct blk *blk)
+static struct ide_drive *plug_in(struct ide_channel *ch, unsigned n, struct blk *blk)
 {
     struct ide_drive *d = &ch->drive[n];
+
+    CHECK(!d->present, "two drives on one connector");
+    d->present = true;
+    d->blk = blk;
+    return d;
+}
+
+void ide_channel_attach(struct ide_channel *ch, unsigned n, struct blk *blk)
+{
+    struct ide_drive *d = plug_in(ch, n, blk);
     u64 cylinders = blk_sectors(blk) / (16 * 63);
 
-    CHECK(!d->blk, "two disks on one connector");
-    d->blk = blk;
     d->sectors = blk_sectors(blk);
     d->cylinders = (u16)(cylinders > 16383 ? 16383 : cylinders ? cylinders : 1);
     blk_attach(blk, &d->log);
     default_geometry(d);
+}
+
+void ide_channel_attach_cd(struct ide_channel *ch, unsigned n, struct blk *blk, const char *name)
+{
+    struct ide_drive *d = plug_in(ch, n, blk);
+
+    d->packet = true;
+    atapi_init(ch, d, name);
+    ide_signature(d);
 }

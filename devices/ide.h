@@ -1,9 +1,11 @@
-/* The inside of an IDE controller: one channel with two ATA disks. ATA/ATAPI-6 (T13 1410D).
- * ide.c has registers and data transfer, ide_cmd.c the commands, ide_dma.c the bus master,
- * piix3_ide.c the PCI function that holds two channels. */
+/* The inside of an IDE controller: one channel with two drives, ATA disks or ATAPI CD-ROM drives.
+ * ATA/ATAPI-6 (T13 1410D). ide.c has registers and data transfer, ide_cmd.c the commands,
+ * ide_dma.c the bus master, atapi.c what follows a PACKET command, piix3_ide.c the PCI function
+ * that holds two channels. */
 #ifndef DEVICES_IDE_H
 #define DEVICES_IDE_H
 
+#include "devices/atapi.h"
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
 
@@ -21,6 +23,7 @@ enum { /* status register */
 enum { ATA_UNC = 0x40, ATA_IDNF = 0x10, ATA_ABRT = 0x04 }; /* error register */
 enum { ATA_HOB = 0x80, ATA_SRST = 0x04, ATA_NIEN = 0x02 }; /* device control register */
 enum { ATA_LBA = 0x40, ATA_DEV = 0x10 };                   /* device register */
+enum { ATA_DEVICE_RESET = 0x08, ATA_DIAGNOSTIC = 0x90, ATA_PACKET = 0xa0 }; /* commands */
 
 /* Registers of the command block, as port offsets. */
 enum { R_DATA, R_FEATURE, R_COUNT, R_LBA0, R_LBA1, R_LBA2, R_DEVICE, R_STATUS, R_REGS };
@@ -39,10 +42,11 @@ enum ide_phase {
 
 struct ide_drive {
     /* Set while the board is built. */
-    struct blk *blk; /* owned; NULL: no drive */
-    u64 sectors;
-    u16 cylinders; /* of the default geometry of 16 heads and 63 sectors */
-    u8 number;     /* 0 or 1 */
+    bool present, packet; /* there is a drive; it is a CD-ROM drive */
+    struct blk *blk;      /* owned; of a CD-ROM drive the disc, NULL: none */
+    u64 sectors;          /* of a disk */
+    u16 cylinders;        /* of the default geometry of 16 heads and 63 sectors */
+    u8 number;            /* 0 or 1 */
 
     struct blk_log log;
     u8 reg[R_REGS], hob[R_REGS]; /* as last written, and as written before that */
@@ -52,6 +56,7 @@ struct ide_drive {
     u8 multiple;                               /* sectors a block, 0: READ MULTIPLE is off */
     u8 transfer;                               /* mode of SET FEATURES 03h */
     bool write_cache, look_ahead, standby;
+    struct atapi cd;
 };
 
 struct ide_bus_master {
@@ -91,14 +96,21 @@ void ide_channel_init(struct ide_channel *ch, struct bus *bus, u16 base, u16 con
 void ide_channel_destroy(struct ide_channel *ch);
 void ide_channel_reset(struct ide_channel *ch);
 
-/* Plugs a disk in; the channel owns it from now on. Before the machine starts. */
+/* Plugs a disk in, or a CD-ROM drive with a disc in it (NULL: none) under the name by which it is
+ * found for changing discs; the channel owns the blk from now on. Before the machine starts. */
 void ide_channel_attach(struct ide_channel *ch, unsigned n, struct blk *blk);
+void ide_channel_attach_cd(struct ide_channel *ch, unsigned n, struct blk *blk, const char *name);
+
+/* The command under way was given by a PACKET command. */
+bool ide_is_packet(const struct ide_channel *ch);
 
 /* For commands: the states that a drive goes through. */
 void ide_after(struct ide_channel *ch, enum ide_phase phase, u64 ns); /* busy, then `phase` */
 void ide_done(struct ide_channel *ch);                                /* with an interrupt */
 void ide_fail(struct ide_channel *ch, u8 error);                      /* the same, with an error */
-void ide_device_fault(struct ide_channel *ch);        /* the medium refused a write */
+void ide_device_fault(struct ide_channel *ch); /* the medium refused a write */
+/* DRQ: bytes [from, from + bytes) of buf are there to be read (IDE_IN) or filled (IDE_OUT). */
+void ide_open_buffer(struct ide_channel *ch, enum ide_phase phase, u32 from, u32 bytes);
 void ide_data_in(struct ide_channel *ch, u32 bytes);  /* buf is there to be read */
 void ide_data_out(struct ide_channel *ch, u32 bytes); /* buf is there to be filled */
 void ide_signature(struct ide_drive *d);              /* registers as after a reset */
@@ -106,11 +118,11 @@ void ide_set_intrq(struct ide_channel *ch, struct ide_drive *d, bool level);
 
 /* -- ide_cmd.c -- */
 
-void ide_command(struct ide_channel *ch);      /* begins the command in ch->command */
-void ide_fetch(struct ide_channel *ch);        /* next block of a read */
-void ide_store(struct ide_channel *ch);        /* next block of a write */
-bool ide_is_write(u8 command);                 /* of a DMA command */
-void ide_show_address(struct ide_channel *ch); /* registers name the sector ch->lba */
+void ide_command(struct ide_channel *ch);        /* begins the command in ch->command */
+void ide_fetch(struct ide_channel *ch);          /* next block of a read */
+void ide_store(struct ide_channel *ch);          /* next block of a write */
+bool ide_is_write(const struct ide_channel *ch); /* the command's data go to the drive */
+void ide_show_address(struct ide_channel *ch);   /* registers name the sector ch->lba */
 
 /* -- ide_dma.c -- */
 

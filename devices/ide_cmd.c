@@ -1,5 +1,5 @@
-/* The commands of an ATA disk, a table by command code. ATA/ATAPI-6 chapter 8; the older forms of
- * ATA-1 to ATA-3 where drivers still use them.
+/* The commands of an ATA disk and those of a CD-ROM drive, two tables by command code. ATA/ATAPI-6
+ * chapter 8; the older forms of ATA-1 to ATA-3 where drivers still use them.
  *
  * A command finds its parameters in the drive's registers and ends in ide_done(), ide_fail() or one
  * of the data states. Addresses are checked as a whole before anything moves, so no transfer runs
@@ -14,16 +14,21 @@ struct command {
     void (*start)(struct ide_channel *ch, struct ide_drive *d);
     u8 flags;
 };
-static const struct command commands[256];
+static const struct command disk_commands[256], cd_commands[256];
+
+static const struct command *command_of(const struct ide_channel *ch)
+{
+    return (ch->drive[ch->active].packet ? cd_commands : disk_commands) + ch->command;
+}
 
 static u8 flags_of(const struct ide_channel *ch)
 {
-    return commands[ch->command].flags;
+    return command_of(ch)->flags;
 }
 
-bool ide_is_write(u8 command)
+bool ide_is_write(const struct ide_channel *ch)
 {
-    return commands[command].flags & C_WRITE;
+    return ide_is_packet(ch) ? ch->drive[ch->active].cd.out : flags_of(ch) & C_WRITE;
 }
 
 /* ---- addresses ---- */
@@ -240,28 +245,62 @@ static void identify_modes(const struct ide_drive *d, u8 *id)
     put16(id, 88, 0x003f | (kind == 8 ? 0x100u << mode : 0));
 }
 
-static void start_identify(struct ide_channel *ch, struct ide_drive *d)
+/* What disks and CD-ROM drives have alike: names, modes, cable, checksum. */
+static void finish_identify(struct ide_channel *ch, struct ide_drive *d, const char *model)
 {
     u8 *id = ch->buf, sum = 0;
     char serial[21];
 
-    memset(id, 0, BLK_SECTOR);
-    for (size_t i = 0; i < ARRAY_LEN(identify_fixed); i++)
-        put16(id, identify_fixed[i].word, identify_fixed[i].value);
-    identify_geometry(d, id);
     identify_modes(d, id);
     snprintf(serial, sizeof(serial), "OR%05u", 2u * (ch->irq.n == 15) + d->number + 1);
     put_text(id, 10, 10, serial);
     put_text(id, 23, 4, "1.0");
-    put_text(id, 27, 20, "ORRERY HARDDISK");
-    put16(id, 59, d->multiple ? 0x100u | d->multiple : 0);
-    put16(id, 85, 0x4008 | (d->write_cache ? 0x20 : 0) | (d->look_ahead ? 0x40 : 0));
+    put_text(id, 27, 20, model);
     put16(id, 93, d->number ? 0x6b00 : 0x600b); /* 80-wire cable, diagnostics passed */
     id[510] = 0xa5;
     for (unsigned i = 0; i < 511; i++)
         sum += id[i];
     id[511] = (u8)-sum;
     ide_data_in(ch, BLK_SECTOR);
+}
+
+static void start_identify(struct ide_channel *ch, struct ide_drive *d)
+{
+    u8 *id = ch->buf;
+
+    memset(id, 0, BLK_SECTOR);
+    for (size_t i = 0; i < ARRAY_LEN(identify_fixed); i++)
+        put16(id, identify_fixed[i].word, identify_fixed[i].value);
+    identify_geometry(d, id);
+    put16(id, 59, d->multiple ? 0x100u | d->multiple : 0);
+    put16(id, 85, 0x4008 | (d->write_cache ? 0x20 : 0) | (d->look_ahead ? 0x40 : 0));
+    finish_identify(ch, d, "ORRERY HARDDISK");
+}
+
+/* Of a CD-ROM drive. Word 0: removable, packets of 12 bytes, DRQ within 50 us and without an
+ * interrupt; words 82 and 85: NOP, DEVICE RESET, packets, power management. */
+static void start_identify_packet(struct ide_channel *ch, struct ide_drive *d)
+{
+    static const struct {
+        u8 word;
+        u16 value;
+    } fixed[] = {
+        {0, 0x85c0},  {49, 0x0f00}, {50, 0x4000}, {51, 0x0200}, {52, 0x0200}, {53, 6},
+        {64, 3},      {65, 120},    {66, 120},    {67, 120},    {68, 120},    {80, 0x007e},
+        {82, 0x4218}, {83, 0x4000}, {84, 0x4000}, {85, 0x4218}, {87, 0x4000},
+    };
+
+    memset(ch->buf, 0, BLK_SECTOR);
+    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
+        put16(ch->buf, fixed[i].word, fixed[i].value);
+    finish_identify(ch, d, "ORRERY CD-ROM");
+}
+
+/* What tells a CD-ROM drive from a disk to a driver that takes it for one. */
+static void start_signature(struct ide_channel *ch, struct ide_drive *d)
+{
+    ide_signature(d);
+    ide_fail(ch, ATA_ABRT);
 }
 
 /* ---- settings ---- */
@@ -362,7 +401,15 @@ static void start_diagnostic(struct ide_channel *ch, struct ide_drive *d)
     ch->selected = 0;
     ch->active = ch->drive[0].blk ? 0 : 1;
     ide_done(ch);
-    ch->drive[ch->active].error = 1;
+    ide_signature(&ch->drive[ch->active]);
+}
+
+/* Ends without an interrupt, and with the drive's status as after any reset. */
+static void start_device_reset(struct ide_channel *ch, struct ide_drive *d)
+{
+    ch->phase = IDE_NONE;
+    d->standby = false;
+    ide_signature(d);
 }
 
 static void start_standby(struct ide_channel *ch, struct ide_drive *d)
@@ -394,7 +441,7 @@ static void start_native_max(struct ide_channel *ch, struct ide_drive *d)
     ide_done(ch);
 }
 
-static const struct command commands[256] = {
+static const struct command disk_commands[256] = {
     [0x10 ... 0x1f] = {start_nothing, 0}, /* RECALIBRATE */
     [0x20] = {start_read, 0},
     [0x21] = {start_read, 0}, /* without retries */
@@ -439,9 +486,32 @@ static const struct command commands[256] = {
     [0xf8] = {start_native_max, 0},
 };
 
+static const struct command cd_commands[256] = {
+    [ATA_DEVICE_RESET] = {start_device_reset, 0},
+    [0x20] = {start_signature, 0},
+    [0x21] = {start_signature, 0},
+    [0x90] = {start_diagnostic, 0},
+    [0x94] = {start_standby, 0},
+    [0x95] = {start_idle, 0},
+    [0x96] = {start_standby, 0},
+    [0x97] = {start_idle, 0},
+    [0x98] = {start_check_power, 0},
+    [0x99] = {start_standby, 0},
+    [ATA_PACKET] = {atapi_start_packet, 0},
+    [0xa1] = {start_identify_packet, 0},
+    [0xe0] = {start_standby, 0},
+    [0xe1] = {start_idle, 0},
+    [0xe2] = {start_standby, 0},
+    [0xe3] = {start_idle, 0},
+    [0xe5] = {start_check_power, 0},
+    [0xe6] = {start_standby, 0},
+    [0xec] = {start_signature, 0},
+    [0xef] = {start_set_features, 0},
+};
+
 void ide_command(struct ide_channel *ch)
 {
-    void (*start)(struct ide_channel *, struct ide_drive *) = commands[ch->command].start;
+    void (*start)(struct ide_channel *, struct ide_drive *) = command_of(ch)->start;
 
     if (start)
         start(ch, &ch->drive[ch->active]);

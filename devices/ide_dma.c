@@ -113,6 +113,40 @@ static enum outcome memory_to_disk(struct ide_channel *ch, struct ide_drive *d, 
     return MOVED;
 }
 
+/* A packet command's answer: the chunk in the buffer, and those after it. */
+static enum outcome packet_to_memory(struct ide_channel *ch, struct ide_drive *d,
+                                     struct prd_walk *w)
+{
+    enum atapi_load load;
+
+    do {
+        if (prd_move(w, ch->buf, d->cd.chunk, true) < d->cd.chunk)
+            return TABLE_SHORT;
+        load = atapi_load(ch);
+    } while (load == LOAD_CHUNK);
+    return load == LOAD_END ? MOVED : MEDIUM_FAILED;
+}
+
+static enum outcome memory_to_packet(struct ide_channel *ch, struct ide_drive *d,
+                                     struct prd_walk *w)
+{
+    return prd_move(w, ch->buf, d->cd.chunk, false) < d->cd.chunk ? TABLE_SHORT : MOVED;
+}
+
+static void medium_failed(struct ide_channel *ch, bool to_drive)
+{
+    if (ide_is_packet(ch)) {
+        atapi_medium_error(ch);
+        return;
+    }
+    ide_show_address(ch);
+    ch->left = 0;
+    if (to_drive)
+        ide_device_fault(ch);
+    else
+        ide_fail(ch, ATA_UNC);
+}
+
 /* The bus master stops while the drive still wants data: no interrupt, and the host resets the
  * drive when it loses patience. */
 static void stall(struct ide_channel *ch, struct ide_drive *d, bool error)
@@ -125,32 +159,33 @@ static void stall(struct ide_channel *ch, struct ide_drive *d, bool error)
 
 void ide_dma_run(struct ide_channel *ch)
 {
+    static enum outcome (*const move[2][2])(struct ide_channel *, struct ide_drive *,
+                                            struct prd_walk *) = {
+        {disk_to_memory, memory_to_disk}, {packet_to_memory, memory_to_packet}};
     struct ide_drive *d = &ch->drive[ch->active];
-    bool to_disk = ide_is_write(ch->command);
+    bool to_drive = ide_is_write(ch), packet = ide_is_packet(ch);
     struct prd_walk w = prd_begin(ch);
     enum outcome outcome;
 
-    if (to_disk == !!(ch->bm.command & BM_TO_MEMORY)) {
+    if (to_drive == !!(ch->bm.command & BM_TO_MEMORY)) {
         stall(ch, d, true); /* the two ends disagree on the direction */
         return;
     }
-    outcome = to_disk ? memory_to_disk(ch, d, &w) : disk_to_memory(ch, d, &w);
+    outcome = move[packet][to_drive](ch, d, &w);
     if (outcome == TABLE_SHORT) {
         stall(ch, d, w.error);
         return;
     }
     if (outcome == MEDIUM_FAILED) {
-        ide_show_address(ch);
-        ch->left = 0;
-        if (to_disk)
-            ide_device_fault(ch);
-        else
-            ide_fail(ch, ATA_UNC);
+        medium_failed(ch, to_drive);
         return;
     }
     if (!w.len && w.last) /* the table is used up exactly: otherwise it stays active */
         ch->bm.status &= (u8)~BM_ACTIVE;
-    ide_done(ch);
+    if (packet)
+        atapi_dma_done(ch);
+    else
+        ide_done(ch);
 }
 
 void ide_dma_begin(struct ide_channel *ch)

@@ -1,14 +1,16 @@
 /* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports, DMA cascaded. For those
- * that go back to real mode: interrupt vectors that lead to a ROM and return, the interrupt
- * controllers at 08h and 70h, and the timer, 18.2 times a second, counted at 0040:006C.
+ * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
+ * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
+ * the interrupt controllers at 08h and 70h, and the timer, 18.2 times a second, counted at
+ * 0040:006C.
  *
  * Its reset comes after that of the devices it writes to, because it is created after them. */
 #include "devices/pc_setup.h"
 
 #include "devices/core/dev.h"
 #include "devices/pci.h"
+#include "devices/vga.h"
 
 #include <string.h>
 
@@ -29,6 +31,9 @@ static const struct config_write writes[] = {
     {PCI_DEVFN(1, 3), 0x40, 4, PC_PM_BASE}, /* PMBA */
     {PCI_DEVFN(1, 3), 0x80, 1, 1},          /* PMREGMISC: PM ports on */
     {PCI_DEVFN(1, 3), PCI_INT_LINE, 1, PC_SCI},
+    {PCI_DEVFN(2, 0), PCI_BAR0, 4, PC_VGA_MEMORY},
+    {PCI_DEVFN(2, 0), PCI_BAR0 + 8, 4, PC_VGA_REGISTERS},
+    {PCI_DEVFN(2, 0), PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY},
 };
 
 /* 8254: channel 0 in mode 3, 65536 clocks. 8259s, which forget the edge that this made: vectors 08h
@@ -106,6 +111,8 @@ static void pc_setup_reset(struct dev *dev)
         bus_out(dev->bus, outs[i].port, 1, outs[i].value);
     if (dev->bus->phys)
         set_vectors(dev->bus);
+    if (bus_find_dev(dev->bus, VGA_ID))
+        vga_set_mode3(dev->bus);
 }
 
 static const char *pc_setup_init(struct dev *dev, struct bus *bus)

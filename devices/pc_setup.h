@@ -9,6 +9,8 @@ enum {
     PC_PM_PORTS = 0x40,
     PC_BM_BASE = 0xc000, /* IDE bus master ports */
     PC_SCI = 9,          /* interrupt line of ACPI */
+    PC_VGA_MEMORY = 0xfd000000,
+    PC_VGA_REGISTERS = 0xfebf0000,
     PC_IOAPIC_BASE = 0xfec00000,
     PC_HPET_BASE = 0xfed00000,
     PC_LAPIC_BASE = 0xfee00000, /* from reset on */

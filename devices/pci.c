@@ -25,10 +25,11 @@ struct pci_bus *pci_find(struct bus *bus)
 
 /* ---- base address registers ---- */
 
-/* Memory behind the host bridge answers before PCI does. */
-static bool over_ram(const struct pci_func *f, u32 at)
+/* Does memory at `at` reach PCI? Others answer before: RAM, all below 1 MiB, APICs and firmware at
+ * the top. */
+static bool in_window(const struct pci_func *f, u32 at, u32 size)
 {
-    return at < phys_ram_size(f->pci->bus->phys) && (at < 0xa0000 || at >= 0x100000);
+    return at >= 0x100000 && at >= phys_ram_size(f->pci->bus->phys) && at <= PCI_MEMORY_END - size;
 }
 
 /* Where a bar belongs now, or 0. While software sizes a bar it holds ones, which is nowhere. */
@@ -40,9 +41,7 @@ static u32 wanted_address(const struct pci_func *f, unsigned n)
 
     if (bar->io)
         return command & PCI_COMMAND_IO && at + bar->size <= 0x10000 ? at : 0;
-    if (!(command & PCI_COMMAND_MEMORY) || !at || at + bar->size < at || over_ram(f, at))
-        return 0;
-    return at + bar->size ? at : 0;
+    return command & PCI_COMMAND_MEMORY && in_window(f, at, bar->size) ? at : 0;
 }
 
 static void map_bar(struct pci_func *f, unsigned n)
@@ -55,11 +54,15 @@ static void map_bar(struct pci_func *f, unsigned n)
         return;
     if (bar->at && bar->io)
         bus_release_io(bus, (u16)bar->at, bar->io, bar->opaque);
+    else if (bar->at && bar->ram)
+        phys_remove_shared(bus->phys, bar->at, bar->ram);
     else if (bar->at)
         bus_release_mmio(bus, bar->at);
     bar->at = at;
     if (at && bar->io)
         bus_claim_io(bus, (u16)at, bar->size, bar->io, bar->opaque);
+    else if (at && bar->ram)
+        phys_add_shared(bus->phys, at, bar->size, bar->ram);
     else if (at)
         bus_claim_mmio(bus, at, bar->size, bar->mem, bar->opaque);
 }
@@ -97,6 +100,12 @@ void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio
     struct pci_bar *bar = add_bar(f, n, size, 0);
     bar->mem = ops;
     bar->opaque = opaque;
+}
+
+void pci_add_ram_bar(struct pci_func *f, unsigned n, u32 size, u8 *ram)
+{
+    CHECK(size >= PAGE_SIZE, "memory bar of %#x bytes", size);
+    add_bar(f, n, size, 8)->ram = ram; /* prefetchable */
 }
 
 /* ---- life of a function ---- */

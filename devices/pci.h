@@ -12,6 +12,9 @@
 
 #define PCI_KIND "pci" /* of the object "pci.0" on the board's bus */
 
+/* What lies above is not PCI's: APICs, firmware. */
+#define PCI_MEMORY_END 0xfec00000u
+
 #define PCI_DEVFN(slot, function) ((u8)((slot) << 3 | (function)))
 
 enum pci_register {
@@ -42,8 +45,9 @@ struct pci_id {
 };
 
 struct pci_bar {
-    const struct io_ops *io; /* one of io and mem, or neither: there is no such bar */
+    const struct io_ops *io; /* one of io, mem and ram, or there is no such bar */
     const struct mmio_ops *mem;
+    u8 *ram;
     void *opaque;
     u32 size;
     u32 at; /* where it is mapped now, 0: nowhere */
@@ -82,6 +86,9 @@ void pci_add_io_bar(struct pci_func *f, unsigned n, u32 size, const struct io_op
                     void *opaque);
 void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio_ops *ops,
                      void *opaque);
+
+/* One that shows memory of the device's own (size bytes), prefetchable. See phys_add_shared(). */
+void pci_add_ram_bar(struct pci_func *f, unsigned n, u32 size, u8 *ram);
 
 void pci_func_reset(struct pci_func *f);  /* zero in all that software can write */
 void pci_func_loaded(struct pci_func *f); /* maps what config says */

@@ -1,6 +1,6 @@
 /* The PIIX3's IDE function (82371SB, 290550, chapter 2.3): two channels at their legacy ports and
- * interrupt lines, and the bus master's 16 ports in BAR 4. The decode enables of IDETIM (40h-43h)
- * are kept for drivers that look at them; the ports answer always. */
+ * interrupt lines, and the bus master's 16 ports in BAR 4. Decode enables and timings (40h-44h) are
+ * kept for drivers that look at them; the ports answer always. */
 #include "devices/piix3_ide.h"
 
 #include "base/check.h"
@@ -76,7 +76,7 @@ static const char *piix3_ide_init(struct dev *dev, struct bus *bus)
     if (refusal)
         return refusal;
     pci_add_io_bar(&s->pci, BM_BAR, 16, &bm_ops, s);
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 5; i++) /* IDETIM of both channels, SIDETIM */
         s->pci.wmask[IDETIM + i] = 0xff;
     ide_channel_init(&s->channel[0], bus, 0x1f0, 0x3f6, 14);
     ide_channel_init(&s->channel[1], bus, 0x170, 0x376, 15);
@@ -89,10 +89,17 @@ void piix3_ide_attach(struct dev *ide, unsigned n, struct blk *blk)
     ide_channel_attach(&((struct piix3_ide *)ide)->channel[n / 2], n % 2, blk);
 }
 
+void piix3_ide_attach_cd(struct dev *ide, unsigned n, struct blk *blk, const char *name)
+{
+    CHECK(n < 2 * CHANNELS, "drive %u", n);
+    ide_channel_attach_cd(&((struct piix3_ide *)ide)->channel[n / 2], n % 2, blk, name);
+}
+
 u64 piix3_ide_sectors(const struct dev *ide, unsigned n)
 {
     CHECK(n < 2 * CHANNELS, "disk %u", n);
-    return ((const struct piix3_ide *)ide)->channel[n / 2].drive[n % 2].sectors;
+    const struct ide_drive *d = &((const struct piix3_ide *)ide)->channel[n / 2].drive[n % 2];
+    return d->blk ? blk_sectors(d->blk) : 0;
 }
 
 const struct dev_type dev_piix3_ide = {

@@ -8,7 +8,11 @@
  * from now on. Before the machine starts. */
 void piix3_ide_attach(struct dev *ide, unsigned n, struct blk *blk);
 
-/* Size of disk n in sectors, 0 if there is none. */
+/* The same with a CD-ROM drive, the disc in it (NULL: none), and the drive's name for
+ * devices/core/medium.h. */
+void piix3_ide_attach_cd(struct dev *ide, unsigned n, struct blk *blk, const char *name);
+
+/* Size of disk or disc n in sectors of 512 bytes, 0 if there is none. */
 u64 piix3_ide_sectors(const struct dev *ide, unsigned n);
 
 #endif

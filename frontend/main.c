@@ -23,6 +23,7 @@ struct session {
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
     char profile_host[PATH_MAX], profile_report[PATH_MAX], perf_map[64];
+    FILE *screendump;
     bool terminal; /* a serial port is on the terminal */
     unsigned terminal_port;
 };
@@ -143,6 +144,22 @@ static bool open_perf_map(struct session *s)
     return s->options.config.perf_map;
 }
 
+static bool open_screendump(struct session *s)
+{
+    const char *path = s->options.screendump;
+    s->screendump = path ? open_output(s, "screendump", path) : NULL;
+    return !path || s->screendump;
+}
+
+static bool write_screendump(struct session *s, struct orrery *o)
+{
+    enum orrery_picture format = s->options.screendump_png ? ORRERY_PNG : ORRERY_PPM;
+    char err[128];
+
+    return !s->screendump || orrery_screendump(o, s->screendump, format, err, sizeof(err)) ||
+           complain("-screendump: %s", err);
+}
+
 /* Passes on what was typed, waiting for it at most timeout_ms. */
 static void pump(struct session *s, struct orrery *o, int timeout_ms)
 {
@@ -225,6 +242,8 @@ static int run_machine(struct session *s)
         complain("%s", orrery_error(o));
         status = 1;
     }
+    if (!write_screendump(s, o))
+        status = 1;
     if (s->options.stats) /* first: hashing reads all of the guest's memory */
         orrery_print_stats(o, seconds() - began, stderr);
     if (s->options.statehash)
@@ -241,7 +260,8 @@ int main(int argc, char **argv)
         return 1;
     if (s.options.done)
         return 0;
-    if (open_chardevs(&s) && open_log(&s) && open_profile(&s) && open_perf_map(&s))
+    if (open_chardevs(&s) && open_log(&s) && open_profile(&s) && open_perf_map(&s) &&
+        open_screendump(&s))
         status = run_machine(&s);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);

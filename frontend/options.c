@@ -129,69 +129,11 @@ static bool opt_serial(struct options *o, const char *name, const char *arg)
     return true;
 }
 
-static bool opt_floppy(struct options *o, const char *name, const char *arg)
-{
-    o->config.floppy[name[2] - 'a'] = (struct orrery_floppy){.present = true, .path = arg};
-    return true;
-}
-
-/* The next property of a list: ends it and its name in place; two commas are one of the value.
- * NULL: there is none left. */
-static char *next_property(char **rest, char **value)
-{
-    char *start = *rest, *from = start, *to = start;
-    if (!*start)
-        return NULL;
-    while (*from && (*from != ',' || from[1] == ',')) {
-        from += *from == ',';
-        *to++ = *from++;
-    }
-    *rest = from + (*from == ',');
-    *to = 0;
-    *value = strchr(start, '=');
-    if (*value)
-        *(*value)++ = 0;
-    return start;
-}
-
-/* QEMU's spelling; of its drives those that -fda and -fdb do not make: read-only, or empty. */
-static bool opt_drive(struct options *o, const char *name, const char *arg)
-{
-    char *rest = (char *)arg, *property, *value; /* argv may be written to */
-    struct orrery_floppy floppy = {.present = true};
-    const char *interface = "ide";
-    uint64_t index = 0;
-    bool good = true;
-    (void)name;
-    while (good && (property = next_property(&rest, &value))) {
-        if (!value)
-            return complain("-drive: '%s' has no value", property);
-        if (!strcmp(property, "if"))
-            interface = value;
-        else if (!strcmp(property, "file"))
-            floppy.path = value;
-        else if (!strcmp(property, "index"))
-            good = parse_count(value, &index) && index < 2;
-        else if (!strcmp(property, "format"))
-            good = !strcmp(value, "raw");
-        else if (!strcmp(property, "readonly"))
-            good = (floppy.read_only = !strcmp(value, "on")) || !strcmp(value, "off");
-        else
-            return complain("-drive: unknown property '%s' (if, index, file, format, readonly)",
-                            property);
-        if (!good)
-            return complain("-drive: %s: '%s' is not supported", property, value);
-    }
-    if (strcmp(interface, "floppy"))
-        return complain("-drive: if=%s is not supported (floppy; disks are -hda to -hdd)",
-                        interface);
-    o->config.floppy[index] = floppy;
-    return true;
-}
-
 static bool opt_device(struct options *o, const char *name, const char *arg)
 {
     (void)name;
+    if (drives_is_device(arg))
+        return drives_device(o, arg);
     if (o->ndevices == MAX_DEVICES)
         return complain("-device: at most %d devices", MAX_DEVICES);
     o->devices[o->ndevices++] = arg;
@@ -229,13 +171,32 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"}, {"vga", "none"}, {"net", "none"},   {"nic", "none"},
-                {"monitor", "none"}, {"smp", "1"},    {"machine", "pc"}, {"M", "pc"}};
+    } only[] = {{"display", "none"}, {"net", "none"},   {"nic", "none"}, {"monitor", "none"},
+                {"smp", "1"},        {"machine", "pc"}, {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
             return true;
     return complain("-%s: '%s' is not supported", name, arg);
+}
+
+static bool opt_vga(struct options *o, const char *name, const char *arg)
+{
+    (void)name;
+    o->config.no_vga = !strcmp(arg, "none");
+    return o->config.no_vga || !strcmp(arg, "std") ||
+           complain("-vga: '%s' is not supported (std, none)", arg);
+}
+
+static bool opt_screendump(struct options *o, const char *name, const char *arg)
+{
+    size_t len = strlen(arg);
+
+    (void)name;
+    o->screendump = arg;
+    o->screendump_png = len >= 4 && !strcasecmp(arg + len - 4, ".png");
+    return !o->screendump_png || orrery_can_png() ||
+           complain("-screendump: built without libpng, '%s' must be a PPM", arg);
 }
 
 static bool opt_help(struct options *o, const char *name, const char *arg);
@@ -267,15 +228,19 @@ static const struct option_row rows[] = {
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
-    {"hda", "FILE", NULL, CONFIG(hd[0]), 0, "raw disk image, primary master"},
-    {"hdb", "FILE", NULL, CONFIG(hd[1]), 0, "primary slave"},
-    {"hdc", "FILE", NULL, CONFIG(hd[2]), 0, "secondary master"},
-    {"hdd", "FILE", NULL, CONFIG(hd[3]), 0, "secondary slave"},
-    {"fda", "FILE", opt_floppy, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
-    {"fdb", "FILE", opt_floppy, 0, 0, "drive B"},
-    {"drive", "PROPERTIES", opt_drive, 0, 0,
-     "if=floppy,index=N[,file=FILE][,format=raw][,readonly=on]: floppy drive N"},
-    {"snapshot", NULL, NULL, 0, CONFIG(snapshot),
+    {"hda", "FILE", drives_hd, 0, 0, "raw disk image, primary master"},
+    {"hdb", "FILE", drives_hd, 0, 0, "primary slave"},
+    {"hdc", "FILE", drives_hd, 0, 0, "secondary master"},
+    {"hdd", "FILE", drives_hd, 0, 0, "secondary slave"},
+    {"cdrom", "FILE", drives_cdrom, 0, 0, "CD-ROM image (ISO), secondary master"},
+    {"fda", "FILE", drives_fd, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
+    {"fdb", "FILE", drives_fd, 0, 0, "drive B"},
+    {"drive", "PROP=VALUE,...", drives_drive, 0, 0,
+     "file, if=ide|floppy|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, "
+     "snapshot, "
+     "id"},
+    {"global", "TYPE.PROP=VALUE", drives_global, 0, 0, "isa-fdc.driveA and isa-fdc.driveB"},
+    {"snapshot", NULL, NULL, 0, OPTION(snapshot),
      "keep disk writes in memory, drop them at the end"},
     {"nographic", NULL, NULL, 0, OPTION(nographic),
      "first serial port on the terminal (Ctrl-A H for help)"},
@@ -300,7 +265,9 @@ static const struct option_row rows[] = {
     {"D", "FILE", NULL, OPTION(log_path), 0,
      "write the log of -d here instead of to standard error"},
     {"display", "none", opt_only, 0, 0, "no display yet"},
-    {"vga", "none", opt_only, 0, 0, "no VGA yet"},
+    {"vga", "TYPE", opt_vga, 0, 0, "std (default) or none"},
+    {"screendump", "FILE", opt_screendump, 0, 0,
+     "picture of the screen at the end: PNG if FILE ends so, else PPM"},
     {"net", "none", opt_only, 0, 0, "no network yet"},
     {"nic", "none", opt_only, 0, 0, "no network yet"},
     {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
@@ -357,6 +324,8 @@ static bool check(const struct options *o)
         return complain("nothing to boot: give a kernel with -kernel, or firmware with -bios");
     if (!o->profile_path && (o->nsymbols || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
+    if (o->screendump && c->no_vga)
+        return complain("-screendump needs a VGA, not -vga none");
     if (c->record && c->replay)
         return complain("-record and -replay exclude each other");
     return true;
@@ -379,5 +348,5 @@ bool options_parse(struct options *o, int argc, char **argv)
     }
     o->config.devices = o->devices;
     o->config.profile_symbols = o->symbols;
-    return o->done || check(o);
+    return o->done || (check(o) && drives_finish(o));
 }

@@ -2,6 +2,7 @@
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
 
+#include "frontend/drives.h"
 #include "machine/orrery.h"
 
 #define MAX_DEVICES 32
@@ -9,6 +10,8 @@
 
 struct options {
     struct orrery_config config;
+    struct drives drives;
+    bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;
     unsigned nserial;
@@ -16,6 +19,8 @@ struct options {
     const char *parallel;                    /* likewise */
     const char *debugcon;                    /* stdio, null, file:PATH */
     bool nographic, statehash, stats, perf_map;
+    bool screendump_png;
+    const char *screendump; /* picture of the last screen: .png or PPM */
     const char *log_path;
     const char *profile_path;
     struct orrery_symbols symbols[MAX_SYMBOLS + 1];

@@ -50,6 +50,10 @@ const struct backend *backend_find(const char *accel);
  * pages: its second page has to be looked at. */
 struct block *jump_cache_find(struct cpu *cpu);
 
+/* After XNEXT or XLOOP: where translated code goes on at cpu->eip without the run loop, or NULL
+ * when that has to look. Sets cpu->eip_page. */
+void *jit_resume(struct cpu *cpu);
+
 extern const struct backend backend_interp;
 extern const struct backend backend_x64;
 

@@ -13,7 +13,7 @@
 #define MFD_EXEC 0x0010U /* Linux 6.3: say that the file is to be executed */
 #endif
 
-#define DROP_EVERY (1u << 20)
+#define DROP_EVERY (1u << 17)
 
 enum { HOT_SIXTEENTHS = 8 }; /* of the memory: measured, the parts are of equal size */
 

@@ -398,6 +398,26 @@ static void log_fault(struct jit *jit)
                 cpu->cr2, (unsigned long long)cpu_icount(cpu));
 }
 
+/* Must the run loop step an instruction, or look at each? */
+static bool steps(const struct cpu *cpu)
+{
+    return (cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
+           (debug_armed(cpu) && debug_on_code(cpu));
+}
+
+void *jit_resume(struct cpu *cpu)
+{
+    if (cpu->events || cpu->irq_line || phys_generation(cpu->mmu.phys) != cpu->mmu.phys_gen ||
+        steps(cpu))
+        return NULL;
+    jump_cache_mode(cpu->jit);
+    struct block *b = jump_cache_find(cpu);
+    if (!b)
+        return NULL;
+    cpu->io_done = 0;
+    return b->code;
+}
+
 static void run_loop(struct jit *jit)
 {
     struct cpu *cpu = jit->cpu;
@@ -412,8 +432,7 @@ static void run_loop(struct jit *jit)
         jump_cache_mode(jit);
         if (cpu->budget <= 0)
             break;
-        if ((cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
-            (debug_armed(cpu) && debug_on_code(cpu)))
+        if (steps(cpu))
             step_one(jit);
         else
             run_blocks(jit);

@@ -4,6 +4,7 @@
 #include "jit/ir.h"
 
 #include "base/check.h"
+#include "cpu/insn.h"
 #include "jit/ir_eval.h"
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
@@ -209,6 +210,13 @@ void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v
     i->size = (u8)size;
 }
 
+void ir_in_seg(struct ir *ir, unsigned seg)
+{
+    struct ir_insn *i = &ir->ops[ir->nops - 1];
+    if (!ir->overflow)
+        i->cc |= (u8)IR_IN_SEG(seg);
+}
+
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)
 {
     struct ir_insn *i = ir_emit(ir, IR_LDV);
@@ -243,6 +251,12 @@ void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool 
     i->cc = write;
 }
 
+void ir_segchk_eip(struct ir *ir, struct irv eip)
+{
+    ir_segchk(ir, SEG_CS, eip, 1, false);
+    ir->ops[ir->nops - 1].cc = 2;
+}
+
 void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b)
 {
     struct ir_insn *i = ir_emit(ir, IR_ALONE);
@@ -262,20 +276,50 @@ void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struc
     i->c = aux;
 }
 
-void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,
-                 struct irv src)
+/* Does op, to be done if the count is not 0, need a test of it? Else *always is what happens. */
+static bool is_conditional(struct irv count, bool *always)
 {
-    if (irv_is(nonzero, IRV_CONST)) {
-        if (nonzero.v)
-            ir_flags(ir, kind, size, dst, src, IR_NONE);
+    *always = irv_is(count, IRV_CONST) && (count.v & 31);
+    return !irv_is(count, IRV_CONST);
+}
+
+void ir_flags_if(struct ir *ir, struct irv count, s32 next, unsigned kind, unsigned size,
+                 struct irv dst, struct irv src)
+{
+    bool always, test = is_conditional(count, &always);
+    if (!test && !always)
         return;
+    ir_flags(ir, kind, size, dst, src, IR_NONE);
+    if (test && !ir->overflow) {
+        struct ir_insn *i = &ir->ops[ir->nops - 1];
+        i->op = IR_FLAGSIF;
+        i->e = count;
+        i->imm = (u32)next;
     }
-    struct ir_insn *i = ir_emit(ir, IR_FLAGSIF);
-    i->cc = (u8)kind;
-    i->size = (u8)size;
-    i->a = dst;
-    i->b = src;
-    i->e = nonzero;
+}
+
+void ir_flag_bits(struct ir *ir, struct irv cf, unsigned cf_bit, struct irv of, unsigned of_bit)
+{
+    struct ir_insn *i = ir_emit(ir, IR_FLAGBITS);
+    i->a = cf;
+    i->b = of;
+    i->cc = (u8)cf_bit;
+    i->size = (u8)of_bit;
+}
+
+void ir_flag_bits_if(struct ir *ir, struct irv count, s32 next, struct irv cf, unsigned cf_bit,
+                     struct irv of, unsigned of_bit)
+{
+    bool always, test = is_conditional(count, &always);
+    if (!test && !always)
+        return;
+    ir_flag_bits(ir, cf, cf_bit, of, of_bit);
+    if (test && !ir->overflow) {
+        struct ir_insn *i = &ir->ops[ir->nops - 1];
+        i->op = IR_FLAGBITSIF;
+        i->e = count;
+        i->imm = (u32)next;
+    }
 }
 
 struct irv ir_getcc(struct ir *ir, unsigned cc)

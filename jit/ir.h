@@ -70,14 +70,19 @@ enum {
         1, /* an op that may fault comes before the next FLAGS: needed only on its slow path */
     FLO_EXIT = 2, /* an exit or a helper that reads flags comes before the next FLAGS: must be in
                      memory there */
-    FLO_USE = 4,  /* a GETCC, SELCC, XCC, GETFL or FLAGSIF consumes it in the block */
+    FLO_USE = 4,  /* a GETCC, SELCC, XCC or GETFL consumes it in the block */
 };
+
+/* In cc of LD, LDSX, LDRMW, ST: the address is an offset in segment seg. Its number, or -1. */
+#define IR_WRAP16      8 /* of such: the offset is (a + imm) modulo 64 KiB */
+#define IR_IN_SEG(seg) (((unsigned)(seg) + 1) << 4)
+#define ir_seg_of(cc)  ((int)((cc) >> 4) - 1)
 
 struct ir_insn {
     u8 op;
     u8 size;
     u8 cc;
-    u8 live; /* FLAGS, FLAGSIF: FLO_* */
+    u8 live; /* those that write the flags: FLO_* */
     u32 imm;
     struct irv d, d2;
     struct irv a, b, c, e;
@@ -142,15 +147,24 @@ struct irv ir_lds(struct ir *ir, size_t offset, unsigned size);
 void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a);
 struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size);
 void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v);
+void ir_in_seg(struct ir *ir, unsigned seg); /* so is that of the LD... or ST just emitted */
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size);
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write);
+void ir_segchk_eip(struct ir *ir, struct irv eip);
 void ir_alone(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b);
 void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struct irv src,
               struct irv aux);
-void ir_flags_if(struct ir *ir, struct irv nonzero, unsigned kind, unsigned size, struct irv dst,
-                 struct irv src);
+/* The same if the low five bits of count are not 0; else the instruction is over, without effect:
+ * goes on at page offset next. To be called after whatever may fault. */
+void ir_flags_if(struct ir *ir, struct irv count, s32 next, unsigned kind, unsigned size,
+                 struct irv dst, struct irv src);
+/* CF and OF become bits of values, unless NONE; the other flags stay. ir_flag_bits_if() as
+ * ir_flags_if(). */
+void ir_flag_bits(struct ir *ir, struct irv cf, unsigned cf_bit, struct irv of, unsigned of_bit);
+void ir_flag_bits_if(struct ir *ir, struct irv count, s32 next, struct irv cf, unsigned cf_bit,
+                     struct irv of, unsigned of_bit);
 struct irv ir_getcc(struct ir *ir, unsigned cc);
 struct irv ir_selcc(struct ir *ir, unsigned cc, struct irv x, struct irv y);
 struct irv ir_getfl(struct ir *ir);

@@ -55,12 +55,13 @@ static const char *check_operands(struct checker *c, const struct ir_insn *i)
 {
     const struct ir_op_info *info = &ir_op_info[i->op];
     const struct irv in[] = {i->a, i->b, i->c, i->e};
-    bool call = i->op == IR_CALL, flags = i->op == IR_FLAGS || i->op == IR_FLAGSIF;
+    bool call = i->op == IR_CALL, flags = info->flags & IRF_FW;
+    bool conditional = flags && (info->flags & IRF_X);
     unsigned nargs = call ? helper_info[i->imm].nargs : info->ins;
     const char *why;
     for (unsigned k = 0; k < 4; k++) {
-        bool optional = (i->op == IR_LEA && k == 1) || (flags && k < 3) || i->op == IR_X87 ||
-                        (i->op == IR_X87M && k == 1);
+        bool optional = (i->op == IR_LEA && k == 1) || (flags && !(conditional && k == 3)) ||
+                        i->op == IR_X87 || (i->op == IR_X87M && k == 1);
         why = check_input(c, in[k], k < nargs, optional);
         if (why)
             return why;
@@ -104,6 +105,16 @@ static const char *check_x87(const struct ir_insn *i)
     return i->size && i->size == form->size && irv_is(i->c, IRV_CONST) ? NULL : "bad access size";
 }
 
+/* By linear address, perhaps the system's, or in a segment. */
+static const char *check_access(const struct ir_insn *i, unsigned sizes)
+{
+    if (!size_in(i->size, sizes))
+        return "bad access size";
+    return i->cc <= 1 || (!(i->cc & 7) && ir_seg_of(i->cc) >= 0 && ir_seg_of(i->cc) < SEG_COUNT)
+               ? NULL
+               : "bad access flags";
+}
+
 /* Bit 1 of cc: the 16 bytes must be aligned. */
 static const char *check_vector(const struct ir_insn *i)
 {
@@ -117,22 +128,31 @@ static const char *check_fields(const struct ir_insn *i)
     const char *why;
     switch ((enum ir_op)i->op) {
     case IR_LEA: return i->size <= 3 ? NULL : "bad shift";
+    case IR_ADD:
+    case IR_SUB:
+    case IR_AND:
+    case IR_OR:
+    case IR_XOR:
+    case IR_NOT:
+    case IR_NEG: return i->size <= 2 ? NULL : "bad size";
     case IR_LD:
     case IR_LDRMW:
-    case IR_ST: return check_memory(i, S1 | S2 | S4);
-    case IR_LDSX: return check_memory(i, S1 | S2);
+    case IR_ST: return check_access(i, S1 | S2 | S4);
+    case IR_LDSX: return check_access(i, S1 | S2);
     case IR_LDS:
     case IR_STS:
         why = check_memory(i, S1 | S2 | S4);
         return why ? why : check_field(i->imm, i->size);
     case IR_LDV:
     case IR_STV: why = check_vector(i); return why ? why : check_field(i->imm, i->size);
-    case IR_SEGCHK: return i->imm < SEG_COUNT && i->cc <= 1 && i->size ? NULL : "bad segment check";
+    case IR_SEGCHK: return i->imm < SEG_COUNT && i->cc <= 2 && i->size ? NULL : "bad segment check";
     case IR_FLAGS:
     case IR_FLAGSIF:
         if (i->cc >= FK_COUNT)
             return "bad kind of flags";
         return size_in(i->size, S1 | S2 | S4) ? NULL : "bad flags size";
+    case IR_FLAGBITS:
+    case IR_FLAGBITSIF: return i->cc < 32 && i->size < 32 ? NULL : "bad number of a bit";
     case IR_SETC:
     case IR_SEL:
     case IR_ALONE:
@@ -150,7 +170,8 @@ static const char *check_fields(const struct ir_insn *i)
 
 static bool ends_block(const struct ir_insn *i)
 {
-    return ir_op_info[i->op].flags & IRF_X && i->op != IR_XCC && i->op != IR_XIF;
+    return (ir_op_info[i->op].flags & (IRF_X | IRF_FW)) == IRF_X && i->op != IR_XCC &&
+           i->op != IR_XIF;
 }
 
 const char *ir_verify(const struct ir *ir)

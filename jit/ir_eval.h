@@ -36,6 +36,13 @@ IR_INLINE u32 ir_eval1(enum ir_op op, u32 a)
     }
 }
 
+/* v, or its low size bytes in place of a's. */
+IR_INLINE u32 ir_eval_sized(unsigned size, u32 a, u32 v)
+{
+    u32 mask = size == 1 ? 0xff : size == 2 ? 0xffff : ~0u;
+    return (a & ~mask) | (v & mask);
+}
+
 /* Ops with two inputs and one output, but SETC and LEA, which have parameters */
 IR_INLINE u32 ir_eval2(enum ir_op op, u32 a, u32 b)
 {

@@ -63,14 +63,17 @@ static const char *cc_name(unsigned cc)
 
 static const char *kind_name(unsigned kind)
 {
-    static const char *const names[] = {"eflags", "add", "adc", "sub", "cmp", "sbb",
-                                        "logic",  "inc", "dec", "shl", "shr", "mul"};
+    static const char *const names[] = {"eflags", "inc", "dec",   "add", "adc", "sub",
+                                        "cmp",    "sbb", "logic", "shl", "shr", "mul"};
     return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
 }
 
 static void put_address(struct out *o, const struct ir_insn *i)
 {
-    put(o, ".%u%s [", i->size, i->cc & 1 ? "s" : "");
+    static const char *const segs[] = {"es:", "cs:", "ss:", "ds:", "fs:", "gs:"};
+    int seg = ir_seg_of(i->cc);
+    put(o, ".%u%s [%s%s", i->size, i->cc & 1 ? "s" : "", seg >= 0 && seg < 6 ? segs[seg] : "",
+        i->cc & IR_WRAP16 ? "word " : "");
     put_value(o, i->a);
     if (i->imm)
         put(o, "+0x%x", (unsigned)i->imm);
@@ -115,12 +118,18 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put_inputs(o, i);
         break;
     case IR_SEGCHK:
-        put(o, ".%u%s %u:", i->size, i->cc ? "w" : "r", (unsigned)i->imm);
+        put(o, ".%u%s %u:", i->size, i->cc == 2 ? "x" : i->cc ? "w" : "r", (unsigned)i->imm);
         put_value(o, i->a);
         break;
     case IR_FLAGS:
     case IR_FLAGSIF:
         put(o, ".%u %s", i->size, kind_name(i->cc));
+        put_inputs(o, i);
+        put_live(o, i->live);
+        break;
+    case IR_FLAGBITS:
+    case IR_FLAGBITSIF:
+        put(o, ".%u.%u", i->cc, i->size);
         put_inputs(o, i);
         put_live(o, i->live);
         break;
@@ -157,7 +166,11 @@ static void put_rest(struct out *o, const struct ir_insn *i)
         put(o, " %s", i->imm < HELPER_COUNT ? helper_info[i->imm].name : "?");
         put_inputs(o, i);
         break;
-    default: put_inputs(o, i); break;
+    default:
+        if (i->size)
+            put(o, ".%u", i->size);
+        put_inputs(o, i);
+        break;
     }
 }
 

@@ -80,7 +80,7 @@ struct block *jump_cache_find(struct cpu *cpu)
 {
     const struct jump_cache_entry *e = &cpu->jump_cache[jump_cache_index(cpu->eip)];
     if (e->eip != cpu->eip || e->where != where(cpu) || !(e->where & TLB_VALID) ||
-        e->block->serial != e->serial || e->block->pa2 != ~(paddr)0)
+        e->block->serial != e->serial || !e->block->valid || e->block->pa2 != ~(paddr)0)
         return NULL;
     cpu->eip_page = cpu->eip - ((cpu->seg[SEG_CS].base + cpu->eip) & PAGE_MASK);
     return e->block;

@@ -11,6 +11,8 @@
  * compact(). */
 #include "jit/opt.h"
 
+#include "cpu/flags.h"
+
 enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
 
 /* What an op does beyond its operands. */
@@ -18,7 +20,7 @@ struct effects {
     bool may_leave;  /* may fault, leave, or let a helper see and change registers */
     bool all_regs;   /* a helper may write every register */
     bool flags_lost; /* the lazy flags are not known afterwards */
-    u8 observes;     /* FLO_* bits of the flags before it */
+    u8 observes;     /* FLO_FAULT, FLO_EXIT: who sees all flags before it */
 };
 
 static struct effects call_effects(const struct ir_insn *o)
@@ -43,8 +45,6 @@ static struct effects effects_of(const struct ir_insn *o)
         e.may_leave = true;
         e.observes = flags & IRF_X ? FLO_EXIT : FLO_FAULT;
     }
-    if (flags & IRF_FR)
-        e.observes |= FLO_USE;
     if (flags & IRF_FW)
         e.flags_lost = true;
     if (o->op == IR_INSN && o->cc) { /* the interpreter may stop here */
@@ -124,10 +124,23 @@ static bool is_idle_move(const struct opt *p, const struct ir_insn *o)
     return same_value(o->d, o->a) || (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
 }
 
+/* Op o at i writes flags. */
+static void define_flags(struct opt *p, const struct ir_insn *o, s32 i)
+{
+    bool bits = o->op == IR_FLAGBITS || o->op == IR_FLAGBITSIF;
+    s32 def = ir_op_info[o->op].flags & IRF_FW ? i : -1;
+    if (!bits || !irv_is(o->a, IRV_NONE))
+        p->cf_def = def;
+    if (!bits || !irv_is(o->b, IRV_NONE))
+        p->of_def = def;
+    if (!bits)
+        p->flags_def = def;
+}
+
 static void forward(struct opt *p)
 {
     bool called = false; /* the instruction at hand has called a helper that may have done I/O */
-    p->flags_def = -1;
+    p->flags_def = p->cf_def = p->of_def = -1;
     for (u32 i = 0; i < p->ir->nops; i++) {
         struct ir_insn *o = &p->ir->ops[i];
         if (o->op == IR_INSN) {
@@ -147,7 +160,7 @@ static void forward(struct opt *p)
             called |= (helper_info[o->imm].flags & HF_FAULT) != 0;
         struct effects e = effects_of(o);
         if (e.flags_lost)
-            p->flags_def = o->op == IR_FLAGS ? (s32)i : -1;
+            define_flags(p, o, (s32)i);
         if (e.all_regs) {
             for (unsigned r = 0; r < GPR_COUNT; r++)
                 define(p, ir_reg(r), IR_NONE, (s32)i);
@@ -160,8 +173,8 @@ static void forward(struct opt *p)
 /* -- backward -- */
 
 struct liveness {
-    u8 flags; /* FLO_* */
-    u8 regs;  /* bit by register */
+    u8 flags[FG_COUNT]; /* FLO_* */
+    u8 regs;            /* bit by register */
 };
 
 static bool is_dead(const struct opt *p, struct irv d, const struct liveness *l)
@@ -173,26 +186,72 @@ static bool is_dead(const struct opt *p, struct irv d, const struct liveness *l)
     }
 }
 
+/* Groups of flags that o, which writes some, defines. */
+static u8 flags_written(const struct ir_insn *o)
+{
+    if (o->op == IR_FLAGS || o->op == IR_FLAGSIF)
+        return (1 << FG_COUNT) - 1;
+    return (u8)((irv_is(o->a, IRV_NONE) ? 0 : 1 << FG_CF) |
+                (irv_is(o->b, IRV_NONE) ? 0 : 1 << FG_OF));
+}
+
+/* What op o does to the liveness of the flags. */
+static void flow_flags(const struct ir_insn *o, struct effects e, struct liveness *l)
+{
+    u8 written = ir_op_info[o->op].flags & IRF_FW ? flags_written(o) : 0, used = 0;
+    if (o->op == IR_GETFL)
+        used = (1 << FG_COUNT) - 1;
+    else if (ir_op_info[o->op].flags & IRF_FR)
+        used = opt_condition_needs(o->cc);
+    for (unsigned g = 0; g < FG_COUNT; g++) {
+        if (written >> g & 1)
+            l->flags[g] = 0;
+        l->flags[g] |= (u8)(e.observes | (used >> g & 1 ? FLO_USE : 0));
+    }
+}
+
 /* Does nothing need op o? Flags ops get their live field. */
 static bool is_useless(const struct opt *p, struct ir_insn *o, const struct liveness *l)
 {
     u8 flags = ir_op_info[o->op].flags;
     if (flags & IRF_FW) {
-        o->live = l->flags;
-        return l->flags == 0;
+        u8 groups = flags_written(o);
+        if (!(flags & IRF_X)) /* else what the forward pass has folded may rely on it */
+            o->live = 0;
+        for (unsigned g = 0; g < FG_COUNT; g++)
+            o->live |= groups >> g & 1 ? l->flags[g] : 0;
+        if (groups == (1 << FG_CF | 1 << FG_OF)) { /* FLAGBITS */
+            o->a = l->flags[FG_CF] ? o->a : IR_NONE;
+            o->b = l->flags[FG_OF] ? o->b : IR_NONE;
+        }
+        return o->live == 0;
     }
     return flags & IRF_P && is_dead(p, o->d, l) && is_dead(p, o->d2, l);
 }
 
-static void use(struct opt *p, struct irv x, s32 at, struct liveness *l)
+static void use(struct opt *p, struct irv x, s32 at, u8 need, struct liveness *l)
 {
     if (irv_is(x, IRV_TEMP)) {
         struct opt_temp *t = &p->temp[x.v];
         t->uses++;
+        if (t->need < need)
+            t->need = need;
         if (t->last_use < 0)
             t->last_use = at;
     } else if (irv_is(x, IRV_REG)) {
         l->regs |= (u8)(1 << x.v);
+    }
+}
+
+/* How many bytes of input b of o count (of a, for flags). */
+static u8 bytes_needed(const struct ir_insn *o, bool of_a)
+{
+    switch (o->op) {
+    case IR_ST: return of_a ? 4 : o->size;
+    case IR_DEP16: return of_a ? 4 : 2;
+    case IR_DEP8: return of_a ? 4 : 1;
+    case IR_FLAGS: return o->cc == FK_EFLAGS || o->cc == FK_MUL ? 4 : o->size;
+    default: return 4;
     }
 }
 
@@ -204,7 +263,7 @@ static void kill_reg(struct irv d, struct liveness *l)
 
 static void backward(struct opt *p)
 {
-    struct liveness l = {FLO_EXIT, ALL_REGS};
+    struct liveness l = {{FLO_EXIT, FLO_EXIT, FLO_EXIT}, ALL_REGS};
     for (s32 i = (s32)p->ir->nops - 1; i >= 0; i--) {
         struct ir_insn *o = &p->ir->ops[i];
         if (o->op == OPT_REMOVED)
@@ -218,17 +277,15 @@ static void backward(struct opt *p)
         kill_reg(o->d2, &l);
         if (e.may_leave)
             l.regs = ALL_REGS;
-        if (o->op == IR_FLAGS)
-            l.flags = 0;
-        l.flags |= e.observes;
+        flow_flags(o, e, &l);
         unsigned n = ir_op_info[o->op].ins;
         if (n > 0)
-            use(p, o->a, i, &l);
+            use(p, o->a, i, bytes_needed(o, true), &l);
         if (n > 1)
-            use(p, o->b, i, &l);
+            use(p, o->b, i, bytes_needed(o, false), &l);
         if (n > 2) {
-            use(p, o->c, i, &l);
-            use(p, o->e, i, &l);
+            use(p, o->c, i, 4, &l);
+            use(p, o->e, i, 4, &l);
         }
         if (o->op == IR_CALL && irv_is(o->d, IRV_TEMP) && !p->temp[o->d.v].uses)
             o->d = IR_NONE;
@@ -268,6 +325,51 @@ static bool can_sink(const struct opt *p, const struct progress *g, const struct
            unchanged(p, g, def->e, t->def);
 }
 
+static bool may_be_partial(u8 op)
+{
+    return op == IR_ADD || op == IR_SUB || op == IR_AND || op == IR_OR || op == IR_XOR ||
+           op == IR_NOT || op == IR_NEG;
+}
+
+/* `t = op x, y` and `DEP16 x, t` at o: one op of that size. */
+static void merge_partial(struct opt *p, const struct progress *g, struct ir_insn *o)
+{
+    const struct opt_temp *t = irv_is(o->b, IRV_TEMP) ? &p->temp[o->b.v] : NULL;
+    struct ir_insn *def = t ? &p->ir->ops[t->def] : NULL;
+    struct irv b;
+    u8 op;
+    if (!t || t->reg != NO_REG || t->uses != 1 || irv_is(o->a, IRV_CONST))
+        return;
+    op = def->op;
+    b = def->b;
+    if (op == IR_LEA && irv_is(def->b, IRV_NONE)) {
+        op = IR_ADD;
+        b = ir_const(def->imm);
+    }
+    if (!may_be_partial(op) || (def->op != IR_LEA && def->size) ||
+        !unchanged(p, g, def->a, t->def) || !unchanged(p, g, def->b, t->def))
+        return;
+    if (!same_value(def->a, o->a)) {
+        if (!same_value(b, o->a) || op == IR_SUB)
+            return;
+        b = def->a;
+    }
+    o->size = o->op == IR_DEP16 ? 2 : 1;
+    o->op = op;
+    o->b = b;
+    def->op = OPT_REMOVED;
+}
+
+/* The result of o goes nowhere but into flags and low parts: at its own size it leaves the flags
+ * that are asked for. */
+static void narrow_op(const struct opt *p, struct ir_insn *o, const struct ir_insn *next)
+{
+    if (irv_is(o->d, IRV_TEMP) && !o->size && !irv_is(o->a, IRV_CONST) && next->op == IR_FLAGS &&
+        (next->live & FLO_USE) && same_value(next->a, o->d) && next->size < 4 &&
+        p->temp[o->d.v].need <= next->size)
+        o->size = next->size;
+}
+
 /* MOV reg, t at m */
 static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov, s32 m)
 {
@@ -299,6 +401,14 @@ static void note_read(const struct opt *p, struct progress *g, struct irv x, s32
         g->read[p->temp[x.v].reg] = at;
 }
 
+/* The op after i that is still there. */
+static const struct ir_insn *next_of(const struct opt *p, s32 i)
+{
+    while (p->ir->ops[++i].op == OPT_REMOVED)
+        ;
+    return &p->ir->ops[i];
+}
+
 static void coalesce(struct opt *p)
 {
     struct progress g = {.barrier = -1};
@@ -306,7 +416,11 @@ static void coalesce(struct opt *p)
         g.read[r] = g.write[r] = -1;
     for (s32 i = 0; i < (s32)p->ir->nops; i++) {
         struct ir_insn *o = &p->ir->ops[i];
-        if (o->op == IR_MOV && irv_is(o->d, IRV_REG) && irv_is(o->a, IRV_TEMP))
+        if (o->op == IR_DEP16 || o->op == IR_DEP8)
+            merge_partial(p, &g, o);
+        else if (may_be_partial(o->op))
+            narrow_op(p, o, next_of(p, i));
+        else if (o->op == IR_MOV && irv_is(o->d, IRV_REG) && irv_is(o->a, IRV_TEMP))
             coalesce_move(p, &g, o, i);
         if (o->op == OPT_REMOVED)
             continue;

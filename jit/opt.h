@@ -13,6 +13,7 @@ struct opt_temp {
     s32 def;       /* index of the op that defines it */
     s32 last_use;  /* index, -1 none */
     u16 uses;
+    u8 need;   /* bytes of it that somebody looks at: 1, 2, 4 */
     u8 holder; /* the register that it was last moved to, or GPR_COUNT */
     u8 reg;    /* the register that it was coalesced with, or GPR_COUNT */
 };
@@ -20,10 +21,17 @@ struct opt_temp {
 struct opt {
     struct ir *ir;
     s32 flags_def;              /* the FLAGS op that made the flags of now, -1 unknown */
+    s32 cf_def, of_def;         /* the same of CF and OF; may be a FLAGBITS */
     s32 last_write[GPR_COUNT];  /* index of the last write, -1 none */
     struct irv held[GPR_COUNT]; /* CONST or TEMP that the register equals, NONE unknown */
     struct opt_temp temp[IR_MAX_TEMPS];
 };
+
+/* The flags in groups that are followed one by one. */
+enum flag_group { FG_CF, FG_OF, FG_REST, FG_COUNT };
+
+/* Which of them, as bits, condition cc needs. */
+u8 opt_condition_needs(unsigned cc);
 
 /* The best operand for x at the current point of the forward pass. */
 struct irv opt_resolve(const struct opt *p, struct irv x);

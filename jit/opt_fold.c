@@ -103,6 +103,15 @@ static void fold_extend(const struct opt *p, struct ir_insn *o)
     o->a = narrow(p, o->a, bits);
 }
 
+/* The result that flags are of: a register that it was put into will do, and is longer at hand. */
+static struct irv narrow_result(const struct opt *p, struct irv x, unsigned bits)
+{
+    const struct ir_insn *d = def_of(p, x);
+    bool merged = d && ((d->op == IR_DEP16 && bits == 16) || (d->op == IR_DEP8 && bits == 8));
+
+    return merged ? x : narrow(p, x, bits);
+}
+
 static void fold_narrow(const struct opt *p, struct ir_insn *o)
 {
     switch (o->op) {
@@ -113,11 +122,14 @@ static void fold_narrow(const struct opt *p, struct ir_insn *o)
     case IR_STS: o->a = narrow(p, o->a, o->size * 8u); break;
     case IR_FLAGS:
     case IR_FLAGSIF:
+        if (o->op == IR_FLAGSIF)
+            o->e = narrow(p, o->e, 5);
         if (o->cc != FK_EFLAGS) {
-            o->a = narrow(p, o->a, o->size * 8u);
+            o->a = narrow_result(p, o->a, o->size * 8u);
             o->b = narrow(p, o->b, o->size * 8u);
         }
         break;
+    case IR_FLAGBITSIF: o->e = narrow(p, o->e, 5); break;
     default: break;
     }
 }
@@ -205,6 +217,19 @@ static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp)
     }
 }
 
+/* Of an access in a segment whose offset has been cut to 16 bits: the access does that itself. */
+static void fold_address(const struct opt *p, struct ir_insn *o)
+{
+    const struct ir_insn *d = def_of(p, o->a);
+
+    if (ir_seg_of(o->cc) >= 0 && !o->imm && d && d->op == IR_EXT16U &&
+        still_valid(p, d->a, p->temp[o->a.v].def)) {
+        o->a = opt_resolve(p, d->a);
+        o->cc |= IR_WRAP16;
+    }
+    fold_displacement(p, &o->a, &o->imm);
+}
+
 static void fold_lea(const struct opt *p, struct ir_insn *o)
 {
     fold_displacement(p, &o->a, &o->imm);
@@ -247,6 +272,13 @@ static void fold_condition(struct ir_insn *o)
 /* x86 conditions by number, the low bit inverts */
 enum { CC_O, CC_B = 2, CC_E = 4, CC_BE = 6, CC_S = 8, CC_L = 12 };
 
+u8 opt_condition_needs(unsigned cc)
+{
+    enum { C = 1 << FG_CF, O = 1 << FG_OF, R = 1 << FG_REST };
+    static const u8 needs[8] = {O, C, R, C | R, R, R, O | R, O | R};
+    return needs[cc >> 1];
+}
+
 static bool is_known(struct irv x)
 {
     return irv_is(x, IRV_CONST) || irv_is(x, IRV_NONE);
@@ -272,14 +304,38 @@ static int known_condition(const struct ir_insn *f, u8 *cc)
     return -1;
 }
 
-/* CF as a value, if the definition has it as an operand: INC and DEC keep it. */
-static bool fold_carry(const struct opt *p, struct ir_insn *o, const struct ir_insn *f)
+/* GETCC becomes bit `bit` of v, 0 or 1, inverted if it asks for that. */
+static void become_bit(struct ir_insn *o, struct irv v, unsigned bit, bool inverted)
 {
-    if ((f->cc != FK_INC && f->cc != FK_DEC) || (o->cc & ~1) != CC_B || o->op != IR_GETCC ||
-        !still_valid(p, f->b, p->flags_def))
+    if (irv_is(v, IRV_CONST)) {
+        become(o, ir_const((v.v >> bit & 1) ^ inverted));
+    } else if (bit == 31 && !inverted) {
+        become(o, v);
+        o->op = IR_SHR;
+        o->b = ir_const(31);
+    } else if (bit == 0 && !inverted) {
+        become(o, v);
+        o->op = IR_AND;
+        o->b = ir_const(1);
+    }
+}
+
+/* CF as a value, if the definition has it as an operand: INC and DEC keep it, rotates and bit tests
+ * have made it. A definition that may leave instead is still needed then: it is marked as used. */
+static bool fold_carry(const struct opt *p, struct ir_insn *o)
+{
+    struct ir_insn *f = &p->ir->ops[p->cf_def];
+    bool inverted = o->cc & 1;
+    if (f->op == IR_FLAGBITS || f->op == IR_FLAGBITSIF) {
+        if (still_valid(p, f->a, p->cf_def))
+            become_bit(o, opt_resolve(p, f->a), f->cc, inverted);
+        f->live = FLO_USE;
+        return true;
+    }
+    if ((f->cc != FK_INC && f->cc != FK_DEC) || !still_valid(p, f->b, p->cf_def))
         return false;
     struct irv carry = opt_resolve(p, f->b);
-    bool inverted = o->cc & 1;
+    f->live = FLO_USE;
     become(o, carry);
     if (inverted && irv_is(carry, IRV_CONST)) {
         o->a = ir_const(carry.v ^ 1);
@@ -292,14 +348,17 @@ static bool fold_carry(const struct opt *p, struct ir_insn *o, const struct ir_i
 
 static void fold_flags_use(const struct opt *p, struct ir_insn *o)
 {
-    if (p->flags_def < 0)
+    u8 needs = opt_condition_needs(o->cc);
+    if (needs == 1 << FG_CF && p->cf_def >= 0 && o->op == IR_GETCC && fold_carry(p, o))
         return;
-    const struct ir_insn *f = &p->ir->ops[p->flags_def];
-    if (fold_carry(p, o, f))
+    if (p->flags_def < 0 || ((needs >> FG_CF & 1) && p->cf_def != p->flags_def) ||
+        ((needs >> FG_OF & 1) && p->of_def != p->flags_def))
         return;
+    struct ir_insn *f = &p->ir->ops[p->flags_def];
     int known = known_condition(f, &o->cc);
     if (known < 0)
         return;
+    f->live = FLO_USE;
     if (o->op == IR_GETCC)
         become(o, ir_const((u32)known));
     else if (o->op == IR_SELCC)
@@ -308,16 +367,14 @@ static void fold_flags_use(const struct opt *p, struct ir_insn *o)
         o->op = OPT_REMOVED;
 }
 
+/* Of a count that is known. With 0 the op leaves always: nothing to gain there. */
 static void fold_flags_if(struct ir_insn *o)
 {
-    if (!irv_is(o->e, IRV_CONST))
+    if (!irv_is(o->e, IRV_CONST) || !(o->e.v & 31))
         return;
-    if (o->e.v) {
-        o->op = IR_FLAGS;
-        o->e = IR_NONE;
-    } else {
-        o->op = OPT_REMOVED;
-    }
+    o->op = o->op == IR_FLAGSIF ? IR_FLAGS : IR_FLAGBITS;
+    o->e = IR_NONE;
+    o->imm = 0;
 }
 
 void opt_fold(struct opt *p, struct ir_insn *o)
@@ -362,15 +419,16 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_XIF: fold_condition(o); break;
     case IR_LD:
     case IR_LDSX:
-    case IR_LDRMW:
+    case IR_LDRMW: fold_address(p, o); break;
     case IR_X87M: fold_displacement(p, &o->a, &o->imm); break;
     case IR_ST:
-        fold_displacement(p, &o->a, &o->imm);
+        fold_address(p, o);
         fold_narrow(p, o);
         break;
     case IR_STS:
     case IR_FLAGS: fold_narrow(p, o); break;
     case IR_FLAGSIF:
+    case IR_FLAGBITSIF:
         fold_narrow(p, o);
         fold_flags_if(o);
         break;

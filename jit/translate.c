@@ -20,8 +20,8 @@ static u32 count_exits(const struct ir *ir, u32 from, s32 here, bool *backward)
     *backward = false;
     for (u32 i = from; i < ir->nops; i++) {
         const struct ir_insn *in = &ir->ops[i];
-        if (!(ir_op_info[in->op].flags & IRF_X))
-            continue;
+        if ((ir_op_info[in->op].flags & (IRF_X | IRF_FW)) != IRF_X)
+            continue; /* FLAGSIF takes no slot */
         n++;
         if ((in->op == IR_XCC || in->op == IR_XIF) && (s32)in->imm <= here)
             *backward = true;

@@ -178,7 +178,7 @@ u64 linux_image_hash(const struct linux_image *img)
     return hash_value(&h);
 }
 
-static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE])
+static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE], bool vga)
 {
     struct e820_entry map[E820_MAX];
     u32 header_end = 0x202 + img->kernel[HDR_JUMP + 1];
@@ -190,21 +190,23 @@ static void make_params(const struct linux_image *img, u8 params[PAGE_SIZE])
     store_le(params + HDR_CODE32_START, 4, KERNEL_ADDR);
     store_le(params + HDR_RAMDISK_IMAGE, 4, img->initrd_addr);
     store_le(params + HDR_RAMDISK_SIZE, 4, img->initrd_size);
-    params[BP_VIDEO_MODE] = 3;
-    params[BP_VIDEO_COLS] = 80;
-    params[BP_VIDEO_LINES] = 25;
-    params[BP_VIDEO_ISVGA] = 0;
-    params[BP_FONT_POINTS] = 16;
+    if (vga) { /* without, all zeros: no screen */
+        params[BP_VIDEO_MODE] = 3;
+        params[BP_VIDEO_COLS] = 80;
+        params[BP_VIDEO_LINES] = 25;
+        params[BP_VIDEO_ISVGA] = 1;
+        params[BP_FONT_POINTS] = 16;
+    }
     store_le(params + BP_ALT_MEM_K, 4, (img->ram_bytes - KERNEL_ADDR) / 1024);
     params[BP_E820_ENTRIES] = (u8)boot_memory_map(img->ram_bytes, map);
     for (unsigned i = 0; i < params[BP_E820_ENTRIES]; i++)
         boot_store_e820(params + BP_E820_TABLE + i * E820_ENTRY_SIZE, &map[i]);
 }
 
-void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu)
+void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu, bool vga)
 {
     u8 params[PAGE_SIZE], gdt[BOOT_GDT_SIZE];
-    make_params(img, params);
+    make_params(img, params, vga);
     phys_dma_write(phys, PARAMS_ADDR, params, sizeof(params));
     phys_dma_write(phys, CMDLINE_ADDR, img->cmdline, strlen(img->cmdline) + 1);
     boot_store_gdt(gdt);

@@ -11,9 +11,10 @@
 #include "cpu/decode.h"
 #include "cpu/monitor.h"
 #include "devices/board_pc.h"
+#include "devices/core/blk.h"
 #include "devices/core/dev.h"
-#include "devices/floppy.h"
 #include "devices/fw_cfg.h"
+#include "devices/vga.h"
 #include "jit/backend.h"
 #include "machine/firmware.h"
 #include "machine/multiboot.h"
@@ -244,24 +245,33 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
+static struct board_drive board_drive(const struct orrery_drive *d)
+{
+    unsigned mode = d->readonly ? BLK_READONLY : d->snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
+    return (struct board_drive){.file = d->file,
+                                .cdrom = d->cdrom,
+                                .floppy = d->floppy,
+                                .mode = d->raw ? mode | BLK_RAW : mode,
+                                .name = d->name};
+}
+
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
-        .snapshot = c->snapshot,
         .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
+        .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
     };
     for (unsigned i = 0; i < 4; i++) {
-        board.hd[i] = c->hd[i];
+        board.ide[i] = board_drive(&c->ide[i]);
         board.serial[i] = c->serial_present[i];
     }
     for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
-        board.floppy[i] =
-            (struct board_floppy){c->floppy[i].present, c->floppy[i].path, c->floppy[i].read_only};
+        board.floppy[i] = board_drive(&c->floppy[i]);
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
     if (o->kernel)
@@ -272,6 +282,17 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         if (!add_device(o, c->devices[i], err, size))
             return false;
     return true;
+}
+
+static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
+{
+    if (d->file || d->cdrom || d->floppy)
+        fprintf(f, "%s%u=%s%s size %llu\n",
+                d->cdrom    ? "cd"
+                : d->floppy ? "floppy"
+                            : "hd",
+                n, d->file ? d->file : "", d->readonly && !d->cdrom ? " readonly" : "",
+                (unsigned long long)bytes);
 }
 
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
@@ -292,18 +313,14 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "bios=%016llx\n",
             (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
-        if (c->hd[i])
-            fprintf(f, "hd%u=%s size %llu\n", i, c->hd[i],
-                    (unsigned long long)board_pc_disk_bytes(o->bus, i));
+        describe_drive(f, &c->ide[i], board_pc_disk_bytes(o->bus, i), i);
     for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
-        if (c->floppy[i].present)
-            fprintf(f, "floppy%u=%s size %llu%s\n", i, c->floppy[i].path ? c->floppy[i].path : "",
-                    (unsigned long long)board_pc_floppy_bytes(o->bus, i),
-                    c->floppy[i].read_only ? " read-only" : "");
+        describe_drive(f, &c->floppy[i], board_pc_floppy_bytes(o->bus, i), i);
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
     fprintf(f, "parallel=%d\n", c->parallel_present);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
+    fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
@@ -332,7 +349,7 @@ static void machine_reset(struct orrery *o)
     bus_reset(o->bus);
     jit_flush(o->jit);
     if (o->kernel)
-        linux_boot(o->kernel, o->phys, o->cpu);
+        linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
     if (o->multiboot)
         multiboot_boot(o->multiboot, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
@@ -604,17 +621,6 @@ size_t orrery_serial_room(const struct orrery *o, unsigned port)
     if (port >= ORRERY_SERIAL_PORTS || !o->serial[port].ring)
         return 0;
     return chardev_room(&o->serial[port]);
-}
-
-bool orrery_floppy_insert(struct orrery *o, unsigned drive, const char *path, bool read_only,
-                          char *err, size_t err_size)
-{
-    return floppy_insert(bus_find_dev(o->bus, FLOPPY_ID), drive, path, read_only, err, err_size);
-}
-
-bool orrery_floppy_eject(struct orrery *o, unsigned drive, char *err, size_t err_size)
-{
-    return floppy_eject(bus_find_dev(o->bus, FLOPPY_ID), drive, err, err_size);
 }
 
 int orrery_exit_code(const struct orrery *o)

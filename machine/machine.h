@@ -44,8 +44,9 @@ struct orrery {
 struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append,
                                u64 ram_bytes, char *err, size_t err_size);
 void linux_image_free(struct linux_image *img);
-/* Copies the image into RAM and sets the CPU to its entry point. */
-void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu);
+/* Copies the image into RAM and sets the CPU to its entry point. vga: there is a VGA, in text mode.
+ */
+void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu, bool vga);
 /* Hash of kernel, initrd and command line, for the journal's configuration. */
 u64 linux_image_hash(const struct linux_image *img);
 /* Offers kernel, initrd and command line to firmware, as items that refer to the image. */

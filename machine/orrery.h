@@ -29,30 +29,56 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
+/* A drive: a disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise none.
+ */
+struct orrery_drive {
+    const char *file; /* raw image: of 512-byte sectors, or of a disc (ISO) */
+    bool cdrom;       /* then the image is only read */
+    bool floppy;      /* the image's size tells its format */
+    bool readonly;    /* the guest's writes fail */
+    bool snapshot;    /* they go to memory and are lost at the end */
+    bool raw;         /* the image is known to be raw, whatever it begins with */
+    /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
+     * floppy0, floppy1. */
+    const char *name;
+};
+
+/* A picture of the guest's screen: every dot of the display area, 0x00RRGGBB, rows without gaps. */
+struct orrery_screen {
+    uint32_t width, height;
+    uint32_t *pixels;
+    size_t room; /* pixels allocated */
+};
+
+/* The characters of a text mode: low byte the character (code page 437, unless the guest has loaded
+ * another font), high byte the attribute. */
+struct orrery_text {
+    uint32_t columns, rows;
+    int32_t cursor; /* index of the cell that it is in, -1: none */
+    uint16_t *cells;
+    size_t room; /* cells allocated */
+};
+
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;   /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;    /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;      /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes; /* bound of the code cache; 0: 256 MiB */
-    const char *bios;     /* ROM image to start in, instead of a kernel */
-    const char *kernel;   /* Linux bzImage or Multiboot kernel to boot directly */
-    const char *initrd;   /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;   /* kernel command line */
-    const char *hd[4];    /* raw disk images: primary master, slave, secondary master, slave */
-    struct orrery_floppy {
-        bool present;
-        const char *path; /* raw image of a floppy disk; NULL: the drive is empty */
-        bool read_only;
-    } floppy[2];
-    bool snapshot; /* disk writes go to memory and are lost at the end */
+    uint64_t ram_bytes;            /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;             /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;               /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
+    const char *bios;              /* ROM image to start in, instead of a kernel */
+    const char *kernel;            /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;            /* kernel command line */
+    struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct orrery_drive floppy[2]; /* A, B */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink parallel; /* what is printed */
     bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
+    bool no_vga;
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
@@ -104,11 +130,13 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns);
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
 
-/* Changes the medium in a floppy drive; enters through the journal. Insertion takes out what is in
- * the drive. False and one line in err: no such drive, or the image cannot be used there. */
-bool orrery_floppy_insert(struct orrery *o, unsigned drive, const char *path, bool read_only,
-                          char *err, size_t err_size);
-bool orrery_floppy_eject(struct orrery *o, unsigned drive, char *err, size_t err_size);
+/* Drives with removable media, by name. Enters through the journal, between two instructions: call
+ * it while the machine does not run. What the guest has locked comes out by force only: otherwise
+ * the guest is told that somebody wants it, and the result is false. False, too, for an unknown
+ * drive or an image that cannot be opened; then nothing happens. One line in err. */
+bool orrery_eject(struct orrery *o, const char *drive, bool force, char *err, size_t err_size);
+bool orrery_change(struct orrery *o, const char *drive, const char *file, bool force, char *err,
+                   size_t err_size);
 
 int orrery_exit_code(const struct orrery *o);
 const char *orrery_error(const struct orrery *o);
@@ -126,6 +154,21 @@ uint64_t orrery_time_ns(const struct orrery *o);
 uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
+
+/* What is on the screen now; false without a VGA or memory. Zero-initialize *screen or *text, use
+ * it as often as you like, free its memory in the end. orrery_text() is also false in graphics
+ * modes and while the screen is blank. */
+bool orrery_screen(struct orrery *o, struct orrery_screen *screen);
+void orrery_screen_free(struct orrery_screen *screen);
+bool orrery_text(struct orrery *o, struct orrery_text *text);
+void orrery_text_free(struct orrery_text *text);
+
+/* The screen as a file: PPM, or PNG where Orrery was built with libpng. False with a message in
+ * err. */
+enum orrery_picture { ORRERY_PPM, ORRERY_PNG };
+bool orrery_can_png(void);
+bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, char *err,
+                       size_t err_size);
 
 /* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
  * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.

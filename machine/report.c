@@ -67,7 +67,7 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu->debug_hits);
     hash_u64(h, cpu->smbase | (u64)cpu->smm << 32);
     if (cpu->rep_more)
-        hash_u64(h, flags_eval(cpu->rep_cc.op, cpu->rep_cc.dst, cpu->rep_cc.src, cpu->rep_cc.aux));
+        hash_u64(h, flags_eval_all(&cpu->rep_cc));
     hash_fpu(h, &cpu->fpu);
     hash_u64(h, cpu->mxcsr);
     for (unsigned i = 0; i < 8; i++) {

@@ -55,7 +55,11 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
 /* Translates for fetching code, from the TLB if it can. */
 enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out);
 
-/* The same without side effects (no A/D, no fill), for debuggers. */
+/* Fills the TLB for the page of la if the access would change nothing in memory: it is permitted,
+ * and A (for writes D) is set. False: it has filled nothing. */
+bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv);
+
+/* The same as mmu_translate() without side effects (no A/D, no fill), for debuggers. */
 enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
                           struct mmu_walk *out);
 

@@ -34,6 +34,7 @@ struct region {
     u8 *mem;  /* RAM or ROM; NULL: MMIO or nothing */
     u64 *lines;
     bool writable;
+    bool shared; /* mem is the caller's */
     const struct mmio_ops *ops;
     void *opaque;
 };
@@ -159,7 +160,7 @@ struct phys *phys_new(u64 ram_size)
 
 static void free_memory(struct region *r)
 {
-    if (r->mem)
+    if (r->mem && !r->shared)
         munmap(r->mem, r->size);
     if (r->lines)
         munmap(r->lines, lines_bytes(r->size));
@@ -232,23 +233,56 @@ void phys_add_ram(struct phys *p, paddr base, u64 size)
     add_memory(p, base, size)->writable = true;
 }
 
-void phys_remove(struct phys *p, paddr base)
+void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem)
 {
-    struct region *r = NULL;
-    u64 size;
+    struct region *r = add_region(p, base, size);
 
-    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
-        struct region *c = &p->region[i];
-        if (c->size && c->base == base && (!r || c->seq > r->seq))
-            r = c;
-    }
-    CHECK(r, "no region at %#llx", (unsigned long long)base);
-    size = r->size;
+    r->mem = mem;
+    r->lines = map_zero(lines_bytes(size)); /* never marked */
+    CHECK(r->lines, "no memory for a region of %#llx bytes", (unsigned long long)size);
+    r->writable = r->shared = true;
+}
+
+bool phys_is_shared(struct phys *p, paddr pa)
+{
+    return region_at(p, pa)->shared;
+}
+
+static void remove_region(struct phys *p, struct region *r)
+{
+    paddr base = r->base;
+    u64 size = r->size;
+
     drop_code(p, base, size);
     free_memory(r);
     if (base < LOW_END)
         repaint(p, base, base + size);
     p->generation++;
+}
+
+void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+{
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        struct region *r = &p->region[i];
+        if (r->size && r->shared && r->base == base && r->mem == mem) {
+            remove_region(p, r);
+            return;
+        }
+    }
+    CHECK(false, "no shared memory at %#llx", (unsigned long long)base);
+}
+
+void phys_remove(struct phys *p, paddr base)
+{
+    struct region *r = NULL;
+
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        struct region *c = &p->region[i];
+        if (c->size && !c->shared && c->base == base && (!r || c->seq > r->seq))
+            r = c;
+    }
+    CHECK(r, "no region at %#llx", (unsigned long long)base);
+    remove_region(p, r);
 }
 
 void phys_set_smram(struct phys *p, unsigned how)
@@ -500,7 +534,7 @@ void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 le
 
         for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
             const struct region *r = &p->region[i];
-            if (!r->mem || !r->writable)
+            if (!r->mem || !r->writable || r->shared)
                 continue;
             if (r->base < last->base || (r->base == last->base && r->seq <= last->seq))
                 continue;

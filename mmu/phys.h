@@ -32,6 +32,15 @@ void phys_add_mmio(struct phys *p, paddr base, u64 size, const struct mmio_ops *
 void phys_add_rom(struct phys *p, paddr base, u64 size, const void *data);
 void phys_add_ram(struct phys *p, paddr base, u64 size);
 void phys_remove(struct phys *p, paddr base);
+
+/* Adds RAM that belongs to the caller (video memory), which must outlive the region; the same
+ * memory may show at several places. The caller hashes it: phys_hash() leaves it out. Code is
+ * fetched from it byte by byte and never kept, so writes by whatever way need no tracking.
+ * phys_remove_shared() removes the region that shows mem at base. */
+void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem);
+void phys_remove_shared(struct phys *p, paddr base, const void *mem);
+bool phys_is_shared(struct phys *p, paddr pa);
+
 u32 phys_generation(const struct phys *p);
 
 u64 phys_ram_size(const struct phys *p);

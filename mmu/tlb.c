@@ -25,6 +25,23 @@ static inline u64 *entry_of(struct tlb *t, u32 key)
     return &t->e[key >> 2 & 3][key & 3][key >> KEY_BITS].addend;
 }
 
+void tlb_drop_window(struct tlb *t, unsigned n)
+{
+    struct tlb_window *w = &t->window[n];
+
+    memset(w->end, 0, sizeof(w->end));
+    w->bytes = 0;
+    t->live &= ~(1u << n);
+    t->stale |= 1u << n;
+}
+
+void tlb_drop_windows(struct tlb *t)
+{
+    t->run[0].entry = t->run[1].entry = 0;
+    while (t->live)
+        tlb_drop_window(t, (unsigned)__builtin_ctz(t->live));
+}
+
 /* Drops names of empty entries and all but one of repeated ones. */
 static void weed(struct tlb *t, struct tlb_list *l)
 {
@@ -59,14 +76,20 @@ void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8
 {
     struct tlb_list *l = &t->filled[global];
     u32 key = key_of(la, priv, acc);
+    u64 *e = entry_of(t, key), granted = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
+    if (*e && *e != granted)
+        tlb_drop_windows(t);
+    if (!*e) /* a window may now be larger */
+        t->stale = (1u << TLB_WINDOWS) - 1;
     if (l->n == l->cap)
         make_room(t, l);
     l->key[l->n++] = key;
-    *entry_of(t, key) = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
+    *e = granted;
 }
 
 static void empty(struct tlb *t, struct tlb_list *l)
 {
+    tlb_drop_windows(t);
     for (u32 i = 0; i < l->n; i++)
         *entry_of(t, l->key[i]) = 0;
     l->n = 0;
@@ -102,6 +125,7 @@ void mmu_flush_page(struct mmu *m, laddr la)
 {
     u32 slot = la >> 22;
 
+    tlb_drop_windows(m->tlb);
     if (m->large[slot / 64] >> slot % 64 & 1) {
         flush_slot(m, slot);
         return;
@@ -119,8 +143,10 @@ static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
         u64 granted = (host - ((u64)(key >> KEY_BITS) << PAGE_BITS)) | TLB_VALID;
         u64 *e = entry_of(t, key);
 
-        if ((key & 3) == ACCESS_WRITE && *e == granted)
+        if ((key & 3) == ACCESS_WRITE && *e == granted) {
+            tlb_drop_windows(t);
             *e = 0;
+        }
     }
 }
 

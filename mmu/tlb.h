@@ -4,7 +4,11 @@
  * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So
  * code tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access
  * permitted, A (and for writes D) already set, plain memory, and for writes no translated code in
- * the page; bits 3 to 11 are 0. The lists of filled entries make a flush cost what was filled. */
+ * the page; bits 3 to 11 are 0. The lists of filled entries make a flush cost what was filled.
+ *
+ * A window is a run of pages whose entries are equal, as seen from an address that is not linear
+ * (an offset in a segment): the CPU makes them, and code tests one bound instead of a limit and an
+ * entry. Whatever empties or changes an entry drops all of them. */
 #ifndef MMU_TLB_H
 #define MMU_TLB_H
 
@@ -29,7 +33,28 @@ struct tlb_list {
     u32 n, cap;
 };
 
+/* size bytes at `at` may be accessed at host + (at - lo) if at - lo < end[log2 size]. */
+struct tlb_window {
+    u64 host; /* host address of lo */
+    u32 lo;
+    u32 end[3]; /* 0: not at all */
+    u64 bytes;  /* from lo on */
+    u32 misses;
+};
+
+/* Pages first to last have the same entry, which is not 0 (if it is, there is no run). */
+struct tlb_run {
+    u64 entry;
+    u32 first, last;
+};
+
+#define TLB_WINDOWS 12 /* for each segment register, to read and to write */
+
 struct tlb {
+    struct tlb_window window[TLB_WINDOWS];
+    struct tlb_run run[2];     /* the last that windows were made of: to read, to write */
+    u32 live;                  /* bit by window: end may not be 0 */
+    u32 stale;                 /* bit by window: it is worth making anew */
     struct tlb_list filled[2]; /* [global: CR4.PGE and G]: every entry that is not 0 is named in the
                                   list of its last fill; others may be named too */
     struct tlb_entry e[PRIV_COUNT][ACCESS_COUNT]
@@ -39,6 +64,9 @@ struct tlb {
 /* Grants access acc to the page of la: host is the page's host address. */
 void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
               bool global);
+
+void tlb_drop_window(struct tlb *t, unsigned n);
+void tlb_drop_windows(struct tlb *t); /* all, and the runs */
 
 static inline bool tlb_has(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {

@@ -195,6 +195,8 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
                         acc == ACCESS_EXEC);
     out->host = phys_host(m->phys, out->pa, acc == ACCESS_WRITE);
     out->pf_code = 0;
+    if (acc == ACCESS_EXEC && phys_is_shared(m->phys, out->pa))
+        out->host = NULL; /* video memory: code there is not tracked */
     if (!out->host)
         return MMU_MMIO;
     out->host += la & PAGE_MASK;
@@ -228,6 +230,17 @@ static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
         tlb_fill(m->tlb, la, priv, ACCESS_WRITE, page, global);
 }
 
+static void fill_walked(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                        const struct path *w, const struct mmu_walk *at)
+{
+    u64 leaf = w->value[w->n - 1];
+    bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
+
+    fill(m, la, acc, priv, at, (leaf & E_D) && permitted(m, w, ACCESS_WRITE, priv), global);
+    if (w->n == 1)
+        m->large[la >> 28] |= 1ull << (la >> 22 & 63);
+}
+
 static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, enum priv priv,
                                       struct mmu_walk *out)
 {
@@ -254,15 +267,33 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
     }
     set_accessed(m, &w, acc == ACCESS_WRITE);
     r = locate(m, la, acc, w.page, out);
-    if (r == MMU_MEMORY) {
-        u64 leaf = w.value[w.n - 1];
-        bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
-
-        fill(m, la, acc, priv, out, (leaf & E_D) && permitted(m, &w, ACCESS_WRITE, priv), global);
-        if (w.n == 1)
-            m->large[la >> 28] |= 1ull << (la >> 22 & 63);
-    }
+    if (r == MMU_MEMORY)
+        fill_walked(m, la, acc, priv, &w, out);
     return r;
+}
+
+/* Have all entries of the walk the bits that the access would set? */
+static bool is_marked(const struct path *w, enum access acc)
+{
+    return (w->all & E_A) && (acc != ACCESS_WRITE || (w->value[w->n - 1] & E_D));
+}
+
+bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv)
+{
+    struct path w = {.peek = true};
+    struct mmu_walk at;
+
+    if (m->phys_gen != phys_generation(m->phys))
+        return false;
+    if (!paging(m)) {
+        translate_flat(m, la, acc, priv, &at);
+    } else {
+        if (!walk(m, la, acc, priv, &w, &at) || !is_marked(&w, acc))
+            return false;
+        if (locate(m, la, acc, w.page, &at) == MMU_MEMORY)
+            fill_walked(m, la, acc, priv, &w, &at);
+    }
+    return tlb_has(m->tlb, la, priv, acc);
 }
 
 enum mmu_result mmu_translate_code(struct mmu *m, laddr la, enum priv priv, struct mmu_walk *out)

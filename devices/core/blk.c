@@ -17,12 +17,13 @@
 
 #define CLUSTER         65536u
 #define CLUSTER_SECTORS (CLUSTER / BLK_SECTOR)
+#define GROUP           4096u /* clusters in a group of the overlay, 256 MiB */
 
 struct blk {
     int fd;
     u64 sectors;
-    bool snapshot;
-    u8 **cluster; /* snapshot: the overlay, NULL where the file still shows */
+    unsigned mode;
+    u8 ***group; /* snapshot: the overlay, groups of clusters, NULL where the file still shows */
     struct blk_log *log;
 };
 
@@ -48,6 +49,7 @@ static const struct {
     {"VDI", 64, 4, "\x7f\x10\xda\xbe"},
     {"VHD", 0, 8, "conectix"},
     {"VHDX", 0, 8, "vhdxfile"},
+    {"a CD-ROM with 2352 bytes a sector", 0, 12, "\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\0"},
 };
 
 /* The format that the file is in if it is none of raw sectors, or NULL. */
@@ -71,11 +73,12 @@ static bool refuse(const char *path, const char *why, char *err, size_t err_size
 }
 
 /* Looks at an open file; sets *size. */
-static bool check_file(int fd, const char *path, u64 *size, char *err, size_t err_size)
+static bool check_file(int fd, const char *path, unsigned mode, u64 *size, char *err,
+                       size_t err_size)
 {
     struct stat st;
     const char *format;
-    char why[64];
+    char why[80];
 
     if (fstat(fd, &st))
         return refuse(path, strerror(errno), err, err_size);
@@ -88,7 +91,7 @@ static bool check_file(int fd, const char *path, u64 *size, char *err, size_t er
         return refuse(path, strerror(errno), err, err_size);
     if (!end)
         return refuse(path, "is empty", err, err_size);
-    format = other_format(fd);
+    format = mode & BLK_RAW ? NULL : other_format(fd);
     if (format) {
         snprintf(why, sizeof(why), "not a raw image (it is %s)", format);
         return refuse(path, why, err, err_size);
@@ -120,19 +123,20 @@ static int reopen_for_writing(int fd, const char *path)
 }
 
 /* A descriptor for the checked and locked file, or -1 and err. */
-static int open_image(const char *path, bool snapshot, u64 *size, char *err, size_t err_size)
+static int open_image(const char *path, unsigned mode, u64 *size, char *err, size_t err_size)
 {
+    bool shared = mode & (BLK_SNAPSHOT | BLK_READONLY);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not stop us */
 
     if (fd < 0) {
         refuse(path, strerror(errno), err, err_size);
         return -1;
     }
-    if (!check_file(fd, path, size, err, err_size)) {
+    if (!check_file(fd, path, mode, size, err, err_size)) {
         close(fd);
         return -1;
     }
-    if (!snapshot) {
+    if (!shared) {
         fd = reopen_for_writing(fd, path);
         if (fd < 0) {
             snprintf(err, err_size, "disk image '%s': cannot be opened for writing: %s", path,
@@ -140,7 +144,9 @@ static int open_image(const char *path, bool snapshot, u64 *size, char *err, siz
             return -1;
         }
     }
-    if (flock(fd, (snapshot ? LOCK_SH : LOCK_EX) | LOCK_NB) && errno == EWOULDBLOCK) {
+    if (mode & BLK_UNLOCKED)
+        return fd;
+    if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) && errno == EWOULDBLOCK) {
         refuse(path, "is in use by another machine or drive", err, err_size);
         close(fd);
         return -1;
@@ -148,15 +154,15 @@ static int open_image(const char *path, bool snapshot, u64 *size, char *err, siz
     return fd;
 }
 
-static u64 cluster_count(const struct blk *b)
+static u64 group_count(const struct blk *b)
 {
-    return (b->sectors + CLUSTER_SECTORS - 1) / CLUSTER_SECTORS;
+    return b->sectors / CLUSTER_SECTORS / GROUP + 1;
 }
 
-struct blk *blk_open(const char *path, bool snapshot, char *err, size_t err_size)
+struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size)
 {
     u64 size = 0;
-    int fd = open_image(path, snapshot, &size, err, err_size);
+    int fd = open_image(path, mode, &size, err, err_size);
     struct blk *b;
 
     if (fd < 0)
@@ -165,21 +171,28 @@ struct blk *blk_open(const char *path, bool snapshot, char *err, size_t err_size
     CHECK(b, "out of memory");
     b->fd = fd;
     b->sectors = size / BLK_SECTOR;
-    b->snapshot = snapshot;
-    if (snapshot) {
-        b->cluster = calloc(cluster_count(b), sizeof(*b->cluster));
-        CHECK(b->cluster, "out of memory");
+    b->mode = mode;
+    if (mode & BLK_SNAPSHOT) {
+        b->group = calloc(group_count(b), sizeof(*b->group));
+        CHECK(b->group, "out of memory");
     }
     return b;
+}
+
+static void free_group(u8 **group)
+{
+    for (u32 i = 0; group && i < GROUP; i++)
+        free(group[i]);
+    free(group);
 }
 
 void blk_close(struct blk *b)
 {
     if (!b)
         return;
-    for (u64 i = 0; b->cluster && i < cluster_count(b); i++)
-        free(b->cluster[i]);
-    free(b->cluster);
+    for (u64 i = 0; b->group && i < group_count(b); i++)
+        free_group(b->group[i]);
+    free(b->group);
     close(b->fd);
     free(b);
 }
@@ -192,6 +205,13 @@ void blk_attach(struct blk *b, struct blk_log *log)
 u64 blk_sectors(const struct blk *b)
 {
     return b->sectors;
+}
+
+bool blk_is_file(const struct blk *b, const char *path)
+{
+    struct stat ours, other;
+    return !fstat(b->fd, &ours) && !stat(path, &other) && ours.st_dev == other.st_dev &&
+           ours.st_ino == other.st_ino;
 }
 
 /* ---- transfers ---- */
@@ -238,14 +258,21 @@ static u32 within_cluster(u64 sector, u32 count)
     return count < room ? count : room;
 }
 
+/* The overlay's cluster with this number, NULL where there is none. */
+static u8 *find_cluster(const struct blk *b, u64 number)
+{
+    u8 **group = b->group ? b->group[number / GROUP] : NULL;
+    return group ? group[number % GROUP] : NULL;
+}
+
 /* How many of `count` sectors from `sector` on come from the file in one piece. */
 static u32 file_run(const struct blk *b, u64 sector, u32 count)
 {
     u32 run = 0;
 
-    if (!b->cluster)
+    if (!b->group)
         return count;
-    while (run < count && !b->cluster[(sector + run) / CLUSTER_SECTORS])
+    while (run < count && !find_cluster(b, (sector + run) / CLUSTER_SECTORS))
         run += within_cluster(sector + run, count - run);
     return run;
 }
@@ -264,7 +291,8 @@ bool blk_read(struct blk *b, u64 sector, void *buf, u32 count)
         } else {
             n = within_cluster(sector, count);
             memcpy(out,
-                   b->cluster[sector / CLUSTER_SECTORS] + sector % CLUSTER_SECTORS * BLK_SECTOR,
+                   find_cluster(b, sector / CLUSTER_SECTORS) +
+                       sector % CLUSTER_SECTORS * BLK_SECTOR,
                    (size_t)n * BLK_SECTOR);
         }
         sector += n;
@@ -279,16 +307,20 @@ static u8 *own_cluster(struct blk *b, u64 number)
 {
     u64 first = number * CLUSTER_SECTORS, left = b->sectors - first;
     size_t size = (size_t)(left < CLUSTER_SECTORS ? left : CLUSTER_SECTORS) * BLK_SECTOR;
-    u8 *data = b->cluster[number];
+    u8 ***group = &b->group[number / GROUP], *data = find_cluster(b, number);
 
     if (data)
         return data;
+    if (!*group)
+        *group = calloc(GROUP, sizeof(**group));
+    if (!*group)
+        return NULL;
     data = malloc(CLUSTER);
     if (!data || !file_read(b->fd, first * BLK_SECTOR, data, size)) {
         free(data);
         return NULL;
     }
-    b->cluster[number] = data;
+    (*group)[number % GROUP] = data;
     return data;
 }
 
@@ -323,10 +355,10 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
 {
     size_t len = (size_t)count * BLK_SECTOR;
 
-    if (!in_range(b, sector, count))
+    if (b->mode & BLK_READONLY || !in_range(b, sector, count))
         return false;
-    if (b->snapshot ? !overlay_write(b, sector, buf, count)
-                    : !file_write(b->fd, sector * BLK_SECTOR, buf, len))
+    if (b->group ? !overlay_write(b, sector, buf, count)
+                 : !file_write(b->fd, sector * BLK_SECTOR, buf, len))
         return false;
     if (b->log)
         log_write(b->log, sector, buf, len);
@@ -335,5 +367,5 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
 
 bool blk_flush(struct blk *b)
 {
-    return b->snapshot || !fdatasync(b->fd);
+    return b->mode & (BLK_SNAPSHOT | BLK_READONLY) || !fdatasync(b->fd);
 }

@@ -21,9 +21,18 @@ struct blk_log {
 };
 extern const struct field blk_log_fields[];
 
+enum blk_mode {
+    BLK_WRITABLE = 0, /* writes reach the file */
+    BLK_SNAPSHOT = 1, /* writes go to memory */
+    BLK_READONLY = 2, /* writes fail */
+    BLK_RAW = 4,      /* with one of them: it is known to be raw, whatever it begins with */
+    BLK_UNLOCKED = 8, /* and: in use or not, only to look at it */
+};
+
 /* Opens an image. Refuses what is missing, unreadable, no file, empty, not a multiple of 512 bytes,
- * in use by another machine, or in another format than raw. NULL and one line in err. */
-struct blk *blk_open(const char *path, bool snapshot, char *err, size_t err_size);
+ * in use by another machine, or in another format than raw. `mode`: enum blk_mode. NULL and one
+ * line in err. */
+struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size);
 void blk_close(struct blk *b); /* NULL is allowed */
 
 /* Connects the log that blk_write() keeps; the controller's own, for as long as the disk is open.
@@ -32,7 +41,11 @@ void blk_attach(struct blk *b, struct blk_log *log);
 
 u64 blk_sectors(const struct blk *b);
 
-/* Transfers of `count` sectors from `sector` on. False when out of range or the host cannot. */
+/* Whether this is the file at the path. */
+bool blk_is_file(const struct blk *b, const char *path);
+
+/* Transfers of `count` sectors from `sector` on. False when out of range, read-only, or the host
+ * cannot. */
 bool blk_read(struct blk *b, u64 sector, void *buf, u32 count);
 bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count);
 

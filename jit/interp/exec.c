@@ -8,6 +8,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 #include "jit/ir_eval.h"
 
 #include <string.h>
@@ -82,8 +83,39 @@ static inline enum priv access_priv(const struct frame *f, const struct iop *o)
     return o->cc & 1 ? PRIV_SUPER : (enum priv)f->code->priv;
 }
 
+static inline u32 offset_in_seg(const struct frame *f, const struct iop *o)
+{
+    u32 off = get(f, o->a) + o->imm;
+    return o->cc & IR_WRAP16 ? off & 0xffff : off;
+}
+
+static u32 load_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = offset_in_seg(f, o);
+    bool rmw = o->op == IR_LDRMW;
+    const u8 *p = window_host(f->cpu, seg, off, o->size, rmw);
+    if (p)
+        return host_load(p, o->size);
+    return rmw ? window_slow_read_rmw(f->cpu, off, o->size, seg)
+               : window_slow_read(f->cpu, off, o->size, seg);
+}
+
+static void store_in_seg(struct frame *f, const struct iop *o)
+{
+    enum seg seg = (enum seg)ir_seg_of(o->cc);
+    u32 off = offset_in_seg(f, o), v = get(f, o->b);
+    u8 *p = window_host(f->cpu, seg, off, o->size, true);
+    if (p)
+        host_store(p, o->size, v);
+    else
+        window_slow_write(f->cpu, off, o->size, seg, v);
+}
+
 static inline u32 load(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0)
+        return load_in_seg(f, o);
     laddr la = get(f, o->a) + o->imm;
     enum access acc = o->op == IR_LDRMW ? ACCESS_WRITE : ACCESS_READ;
     enum priv priv = access_priv(f, o);
@@ -93,6 +125,10 @@ static inline u32 load(struct frame *f, const struct iop *o)
 
 static inline void store(struct frame *f, const struct iop *o)
 {
+    if (ir_seg_of(o->cc) >= 0) {
+        store_in_seg(f, o);
+        return;
+    }
     laddr la = get(f, o->a) + o->imm;
     u32 v = get(f, o->b);
     enum priv priv = access_priv(f, o);
@@ -154,8 +190,12 @@ static void check_segment(struct frame *f, const struct iop *o)
 {
     const struct segment *s = &f->cpu->seg[o->imm];
     u32 off = get(f, o->a);
-    if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r))
+    if (o->cc == 2) {
+        if (off > s->limit)
+            seg_check_eip(f->cpu, off);
+    } else if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r)) {
         seg_linear(f->cpu, (enum seg)o->imm, off, o->size, o->cc ? ACCESS_WRITE : ACCESS_READ);
+    }
 }
 
 /* -- the CPU's fields, flags, calls -- */
@@ -180,22 +220,35 @@ static void store_field(struct cpu *cpu, u32 offset, unsigned size, u32 v)
     memcpy(p, size == 1 ? (void *)&v8 : size == 2 ? (void *)&v16 : (void *)&v, size);
 }
 
-static inline void set_flags(struct frame *f, const struct iop *o)
+static inline void set_flags(struct frame *f, const struct iop *o, u32 op)
 {
-    f->cpu->cc_op = o->imm;
+    f->cpu->cc_op = op;
     f->cpu->cc_dst = get(f, o->a);
     f->cpu->cc_src = get(f, o->b);
     f->cpu->cc_aux = get(f, o->c);
 }
 
-static u32 eval_flags(const struct cpu *cpu)
+/* CF and OF become bits of values; which of them is in d. */
+static void set_flag_bits(struct frame *f, const struct iop *o)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    struct cpu *cpu = f->cpu;
+    u32 op = cpu->cc_op;
+    if (o->d & FLAG_OP_CF) {
+        cpu->cc_cf = get(f, o->a);
+        op &= ~(31u << FLAG_OP_CF_BIT);
+        op |= FLAG_OP_CF | (u32)o->cc << FLAG_OP_CF_BIT;
+    }
+    if (o->d & FLAG_OP_OF) {
+        cpu->cc_of = get(f, o->b);
+        op &= ~(31u << FLAG_OP_OF_BIT);
+        op |= FLAG_OP_OF | (u32)o->size << FLAG_OP_OF_BIT;
+    }
+    cpu->cc_op = op;
 }
 
 static inline u32 condition(const struct frame *f, const struct iop *o)
 {
-    return flags_cond(eval_flags(f->cpu), o->cc);
+    return flags_cond(cpu_arith_flags(f->cpu), o->cc);
 }
 
 static void call(struct frame *f, struct ffi_calls *ffi, const struct iop *o)
@@ -256,8 +309,17 @@ static enum icode_end leave_to(struct frame *f, u32 eip, enum icode_end how)
 }
 
 #define EVAL1(OP)                                                                                  \
+    case IR_##OP: set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a))); break
+/* These may be partial. */
+#define EVAL1_SIZED(OP)                                                                            \
     case IR_##OP:                                                                                  \
-        set(&f, o->d, ir_eval1(IR_##OP, get(&f, o->a)));                                           \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval1(IR_##OP, v)));                            \
+        break
+#define EVAL2_SIZED(OP)                                                                            \
+    case IR_##OP:                                                                                  \
+        v = get(&f, o->a);                                                                         \
+        set(&f, o->d, ir_eval_sized(o->size, v, ir_eval2(IR_##OP, v, get(&f, o->b))));             \
         break
 #define EVAL2(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval2(IR_##OP, get(&f, o->a), get(&f, o->b))); break
@@ -278,8 +340,8 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
     for (const struct iop *o = c->ops;; o++) {
         switch ((enum ir_op)o->op) {
             EVAL1(MOV);
-            EVAL1(NOT);
-            EVAL1(NEG);
+            EVAL1_SIZED(NOT);
+            EVAL1_SIZED(NEG);
             EVAL1(EXT8U);
             EVAL1(EXT8S);
             EVAL1(EXT16U);
@@ -288,11 +350,11 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             EVAL1(BSWAP);
             EVAL1(CTZ);
             EVAL1(BSR);
-            EVAL2(ADD);
-            EVAL2(SUB);
-            EVAL2(AND);
-            EVAL2(OR);
-            EVAL2(XOR);
+            EVAL2_SIZED(ADD);
+            EVAL2_SIZED(SUB);
+            EVAL2_SIZED(AND);
+            EVAL2_SIZED(OR);
+            EVAL2_SIZED(XOR);
             EVAL2(SHL);
             EVAL2(SHR);
             EVAL2(SAR);
@@ -331,14 +393,21 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             if (ir_eval_cond(o->cc, get(&f, o->a), get(&f, o->b)))
                 cpu_alone(cpu);
             break;
-        case IR_FLAGS: set_flags(&f, o); break;
+        case IR_FLAGS: set_flags(&f, o, o->imm); break;
         case IR_FLAGSIF:
-            if (get(&f, o->e))
-                set_flags(&f, o);
+            if (!(get(&f, o->e) & 31))
+                return leave_direct(&f, o, exit);
+            set_flags(&f, o, FLAG_OP(o->cc, (u32)__builtin_ctz(o->size)));
+            break;
+        case IR_FLAGBITS: set_flag_bits(&f, o); break;
+        case IR_FLAGBITSIF:
+            if (!(get(&f, o->e) & 31))
+                return leave_direct(&f, o, exit);
+            set_flag_bits(&f, o);
             break;
         case IR_GETCC: set(&f, o->d, condition(&f, o)); break;
         case IR_SELCC: set(&f, o->d, get(&f, condition(&f, o) ? o->a : o->b)); break;
-        case IR_GETFL: set(&f, o->d, eval_flags(cpu)); break;
+        case IR_GETFL: set(&f, o->d, cpu_arith_flags(cpu)); break;
         case IR_VEC:
             vec_exec(cpu, (enum vec_op)(o->cc | o->size << 8), o->imm, get(&f, o->a),
                      get(&f, o->b));

@@ -47,8 +47,11 @@ static struct iop convert(struct icode *c, const struct ir_insn *i)
         .c = input(c, i->c),
         .e = input(c, i->e),
     };
-    if (i->op == IR_FLAGS || i->op == IR_FLAGSIF)
+    if (i->op == IR_FLAGS)
         o.imm = FLAG_OP(i->cc, (u32)__builtin_ctz(i->size));
+    if (i->op == IR_FLAGBITS || i->op == IR_FLAGBITSIF)
+        o.d = (u16)((irv_is(i->a, IRV_NONE) ? 0 : FLAG_OP_CF) |
+                    (irv_is(i->b, IRV_NONE) ? 0 : FLAG_OP_OF));
     return o;
 }
 

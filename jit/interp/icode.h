@@ -17,9 +17,9 @@ enum { OPERAND_BANK_SHIFT = 14, OPERAND_INDEX = (1 << OPERAND_BANK_SHIFT) - 1, O
 
 struct iop {
     u8 op, size, cc;
-    u8 exit; /* X ops: index in the block's exits, or NO_EXIT */
-    u32 imm; /* FLAGS: the FLAG_OP() value */
-    u16 d, d2, a, b, c, e;
+    u8 exit;               /* X ops: index in the block's exits, or NO_EXIT */
+    u32 imm;               /* FLAGS: the FLAG_OP() value */
+    u16 d, d2, a, b, c, e; /* FLAGBITS: d has FLAG_OP_CF, FLAG_OP_OF */
 };
 
 struct block;

@@ -40,6 +40,7 @@ static void find_features(struct x64 *be)
         for (unsigned i = 0; i < ARRAY_LEN(ecx); i++)
             be->vec |= c & ecx[i].bit ? ecx[i].attr : 0;
     }
+    be->lahf = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LAHF_LM);
     be->daz = host_has_daz();
 }
 

@@ -76,7 +76,15 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
     case IR_SEGCHK: lower_segchk(l, o); break;
     case IR_ALONE: lower_alone(l, o); break;
     case IR_FLAGS: lower_flags(l, o); break;
-    case IR_FLAGSIF: lower_flagsif(l, o); break;
+    case IR_FLAGSIF:
+        lower_leave_if_zero(l, o);
+        lower_flags(l, o);
+        break;
+    case IR_FLAGBITS: lower_flagbits(l, o); break;
+    case IR_FLAGBITSIF:
+        lower_leave_if_zero(l, o);
+        lower_flagbits(l, o);
+        break;
     case IR_GETCC: lower_getcc(l, o); break;
     case IR_SELCC: lower_selcc(l, o); break;
     case IR_GETFL: lower_getfl(l, o); break;
@@ -98,7 +106,11 @@ static void lower_op(struct lower *l, const struct ir_insn *o)
 
 static void lower_ool(struct lower *l, struct ool *q)
 {
-    if (q->kind == OOL_SLOT)
+    if (q->kind == OOL_OVER)
+        ool_over(l, q);
+    else if (q->kind == OOL_DIVIDE)
+        ool_divide(l, q);
+    else if (q->kind == OOL_SLOT)
         ool_slot(l, q);
     else if (q->kind == OOL_CARRY)
         ool_carry(l, q);

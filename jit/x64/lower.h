@@ -12,13 +12,18 @@ enum {
 
 enum { NO_SLOT = 0xffff };
 
+/* What is known of a value: that of root, which nothing is known of, plus delta. */
+struct place {
+    u16 root;
+    s32 delta;
+};
+
 struct temp {
     u16 last;   /* op index of the last need, flags included */
     u16 strong; /* op index of the last op that names it */
     u16 slot;   /* of its spilled value, or NO_SLOT */
     u8 reg;     /* where it is, or HOST_NONE; a guest register's when it is a copy of that */
-    u16 root;   /* lower_share.c: its value is that of root plus delta */
-    s32 delta;
+    struct place place, place16; /* lower_share.c */
 };
 
 /* One operand of the lazy flags. */
@@ -31,14 +36,20 @@ struct flag_part {
 /* Where the x87 state is, for certain: cpu.fpu_host tells. */
 enum { X87_AT_EITHER, X87_AT_HOST, X87_AT_HOME };
 
+/* Parts: the operands of the last operation, and what CF and OF are bits of if they come from
+ * elsewhere. */
+enum { PART_DST, PART_SRC, PART_AUX, PART_CF, PART_OF, FLAG_PARTS };
+
 /* What is known of the guest's flags: the operation that set them last and its operands, which go
  * to memory only where somebody may look. */
 struct recipe {
-    bool known; /* else only memory tells */
+    bool known; /* else only memory tells, but for CF and OF if they are in over */
     bool op_in_mem;
     u8 kind, size;
-    u16 end; /* op index of the last that needs it */
-    struct flag_part part[3];
+    u8 over;   /* HF_C, HF_O: from elsewhere */
+    u8 bit[2]; /* of PART_CF, PART_OF */
+    u16 end;   /* op index of the last that needs it */
+    struct flag_part part[FLAG_PARTS];
 };
 
 /* Of the x87 instructions so far, what struct cpu does not have yet: see lower_x87.c. */
@@ -57,9 +68,11 @@ struct flag_sync {
     struct x87_last x87;
     u32 op;
     bool store_op;
-    u8 reg[3]; /* HOST_NONE: imm, if store is set */
-    bool store[3];
-    u32 imm[3];
+    bool add_op; /* only memory knows the kind: op is what to add for CF and OF. Alters the host
+                    flags */
+    u8 reg[FLAG_PARTS]; /* HOST_NONE: imm, if store is set */
+    bool store[FLAG_PARTS];
+    u32 imm[FLAG_PARTS];
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
@@ -71,6 +84,8 @@ enum ool_kind {
     OOL_X87CHK,
     OOL_SEGCHK,
     OOL_EXIT,
+    OOL_OVER,
+    OOL_DIVIDE,
     OOL_CARRY,
     OOL_ALONE,
     OOL_SLOT
@@ -87,6 +102,8 @@ struct ool {
     u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
     bool sx;
+    bool wrap;   /* ... and the sum is cut to 16 bits */
+    u8 in_seg;   /* the access is to a segment: its number + 1; disp is to be added to addr */
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     u8 priv;
@@ -115,7 +132,8 @@ struct group {
     s32 lo, hi; /* bytes [lo, hi) from the root */
     u16 left;   /* members not lowered yet */
     u8 reg;     /* host address of the root's value, HOST_NONE while there is none */
-    bool write;
+    u8 in_seg;  /* it is in a segment: cc of its accesses */
+    bool read, write;
 };
 
 struct lower {
@@ -145,7 +163,7 @@ struct lower {
     u8 hf_mask; /* ... these of them, HF_* */
     struct {    /* last arithmetic op in host flags */
         u32 gen, at;
-        u8 op;
+        u8 op, size;
         struct irv d, a, b;
     } alu;
     struct rmw rmw;
@@ -216,10 +234,11 @@ void flags_resync(const struct lower *l,
  * result. */
 void flags_part_lost(struct lower *l, unsigned n, bool now);
 enum x_cc flags_to_host(struct lower *l,
-                        enum x_cc cc);         /* the host condition that is guest condition cc */
+                        enum x_cc cc); /* the host condition that is guest condition cc */
+bool flags_sync_is_empty(const struct flag_sync *s); /* nothing to store */
 bool flags_wanted_from(const struct lower *l); /* will the op's own host flags be asked for? */
 void lower_flags(struct lower *l, const struct ir_insn *o);
-void lower_flagsif(struct lower *l, const struct ir_insn *o);
+void lower_flagbits(struct lower *l, const struct ir_insn *o);
 void lower_getcc(struct lower *l, const struct ir_insn *o);
 void lower_selcc(struct lower *l, const struct ir_insn *o);
 void lower_getfl(struct lower *l, const struct ir_insn *o);
@@ -236,6 +255,7 @@ void lower_segchk(struct lower *l, const struct ir_insn *o);
 void lower_alone(struct lower *l, const struct ir_insn *o);
 void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
+u32 find_store(const struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
 s32 tlb_at(const struct lower *l, const struct ir_insn *o,
            enum access acc); /* the table's offset in struct cpu */
@@ -246,6 +266,11 @@ void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned ad
                  enum access acc, struct ool *q);
 struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry);
 void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm); /* reg HOST_NONE: imm */
+
+/* -- lower_window.c -- */
+void lower_window_load(struct lower *l, const struct ir_insn *o);
+void lower_window_store(struct lower *l, const struct ir_insn *o);
+void slow_window(struct lower *l, const struct ool *q); /* out of line: the call */
 
 /* -- lower_share.c -- */
 void share_find(struct lower *l); /* before lowering: groups the block's accesses */
@@ -261,6 +286,10 @@ void lower_xcc(struct lower *l, const struct ir_insn *o);
 void lower_xif(struct lower *l, const struct ir_insn *o);
 void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
 void ool_exit(struct lower *l, struct ool *q);
+void lower_leave_if_zero(struct lower *l, const struct ir_insn *o); /* FLAGSIF, FLAGBITSIF */
+void ool_over(struct lower *l, const struct ool *q);
+bool lower_divide(struct lower *l, const struct ir_insn *o); /* false: not for the host */
+void ool_divide(struct lower *l, const struct ool *q);
 void ool_slot(struct lower *l, struct ool *q);
 
 /* -- lower_vec.c -- */

@@ -9,12 +9,19 @@ static bool is_const(struct irv x)
     return irv_is(x, IRV_CONST);
 }
 
+/* Bytes of d that o computes. */
+static unsigned op_size(const struct ir_insn *o)
+{
+    return o->size ? o->size : 4;
+}
+
 /* The host flags are now those of op. */
 static void note_alu(struct lower *l, const struct ir_insn *o, struct irv a, struct irv b)
 {
     l->alu.gen = l->e.flags_gen;
     l->alu.at = l->i;
     l->alu.op = o->op;
+    l->alu.size = op_size(o);
     l->alu.d = o->d;
     l->alu.a = a;
     l->alu.b = b;
@@ -38,19 +45,20 @@ static void binary_const(struct lower *l, const struct ir_insn *o, enum x_alu al
     unsigned a = ra_use(l, o->a);
     unsigned d = ra_def(l, o->d, o->a);
     u32 imm = o->b.v;
-    if (d != a && (alu == X_ADD || alu == X_SUB) && !flags_wanted_from(l)) {
+    if (d != a && !o->size && (alu == X_ADD || alu == X_SUB) && !flags_wanted_from(l)) {
         x_lea(&l->e, 4, d, x_at(a, (s32)(alu == X_ADD ? imm : 0 - imm)));
         return;
     }
     mov(l, d, a);
-    x_alu_ri(&l->e, alu, 4, d, (s32)imm);
+    x_alu_ri(&l->e, alu, op_size(o), d, (s32)imm);
     note_alu(l, o, o->a, o->b);
 }
 
 static void lower_binary(struct lower *l, const struct ir_insn *o, enum x_alu alu)
 {
     struct irv x = o->a, y = o->b;
-    if (is_const(x) && alu != X_SUB) {
+    unsigned size = op_size(o);
+    if (is_const(x) && alu != X_SUB && !o->size) {
         x = o->b;
         y = o->a;
     }
@@ -64,20 +72,20 @@ static void lower_binary(struct lower *l, const struct ir_insn *o, enum x_alu al
     unsigned a = ra_use(l, x), b = ra_use(l, y);
     unsigned d = ra_def(l, o->d, is_const(x) ? IR_NONE : x);
     if (d == b && d != a) {
-        if (alu != X_SUB) {
+        if (alu != X_SUB && size == 4) {
             x_alu_rr(&l->e, alu, 4, d, a);
         } else {
             unsigned s = ra_scratch(l);
             x_mov_rr(&l->e, 4, s, b);
             x_mov_rr(&l->e, 4, d, a);
-            x_alu_rr(&l->e, X_SUB, 4, d, s);
+            x_alu_rr(&l->e, alu, size, d, s);
         }
-    } else if (d != a && alu == X_ADD && !flags_wanted_from(l)) {
+    } else if (d != a && alu == X_ADD && size == 4 && !flags_wanted_from(l)) {
         x_lea(&l->e, 4, d, x_idx(a, b, 0, 0));
         return;
     } else {
         mov(l, d, a);
-        x_alu_rr(&l->e, alu, 4, d, b);
+        x_alu_rr(&l->e, alu, size, d, b);
     }
     note_alu(l, o, x, y);
 }
@@ -87,7 +95,7 @@ static void lower_unary(struct lower *l, const struct ir_insn *o, unsigned n)
     unsigned a = ra_use(l, o->a);
     unsigned d = ra_def(l, o->d, o->a);
     mov(l, d, a);
-    x_unary(&l->e, n, 4, d);
+    x_unary(&l->e, n, op_size(o), d);
     if (o->op == IR_NEG)
         note_alu(l, o, o->a, IR_NONE);
 }

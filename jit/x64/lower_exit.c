@@ -39,7 +39,7 @@ static bool lower_native_call(struct lower *l, const struct ir_insn *o)
 
 void lower_call(struct lower *l, const struct ir_insn *o)
 {
-    if (lower_native_call(l, o))
+    if (lower_native_call(l, o) || lower_divide(l, o))
         return;
     const struct helper_info *h = &helper_info[o->imm];
     const struct irv args[4] = {o->a, o->b, o->c, o->e};
@@ -61,7 +61,7 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     if (h->returns && ra_is_wanted(l, o->d))
         x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
     if (h->flags & HF_FLAGS_W) {
-        l->fl.known = false;
+        l->fl = (struct recipe){0};
         l->hf_mask = 0;
     }
 }
@@ -190,19 +190,15 @@ static s8 take_slot(struct lower *l, const struct ir_insn *o)
 
 /* -- conditional -- */
 
-static bool is_empty(const struct flag_sync *s)
-{
-    return !s->store_op && !s->store[0] && !s->store[1] && !s->store[2] && !s->x87.code &&
-           !s->x87.data;
-}
-
 static void side_exit(struct lower *l, const struct ir_insn *o, enum x_cc cc)
 {
-    if (next_is_end(l)) /* both ways need the flags in memory */
-        flags_sync_inline(l);
     struct flag_sync sync = flags_sync(l);
+    if (next_is_end(l) && !sync.add_op) { /* both ways need the flags in memory */
+        flags_sync_inline(l);
+        sync = flags_sync(l);
+    }
     s8 slot = take_slot(l, o);
-    if (slot >= 0 && o->imm < PAGE_SIZE && l->left <= 1 && is_empty(&sync)) {
+    if (slot >= 0 && o->imm < PAGE_SIZE && l->left <= 1 && flags_sync_is_empty(&sync)) {
         struct ool *q = new_slot(l, slot);
         q->from[0] = x_jcc(&l->e, cc);
         l->b->exits[slot].patch = l->base + q->from[0];
@@ -232,6 +228,29 @@ void ool_exit(struct lower *l, struct ool *q)
     if (q->left)
         emit_give_back(l, q->left - 1u);
     emit_direct(l, q->imm, q->slot);
+}
+
+/* An instruction that does nothing if its count is 0: that is rare, and then the block is left, so
+ * that the flags are known afterwards. No slot: it would be one less for jumps. */
+void lower_leave_if_zero(struct lower *l, const struct ir_insn *o)
+{
+    struct ool *q = ool_new(l, OOL_OVER);
+    x_test_ri(&l->e, 1, ra_use(l, o->e), 31);
+    q->sync = flags_sync(l);
+    q->imm = o->imm;
+    q->from[0] = x_jcc(&l->e, CC_E);
+}
+
+void ool_over(struct lower *l, const struct ool *q)
+{
+    struct enc *e = &l->e;
+    x_bind(e, q->from[0]);
+    flags_store(l, &q->sync);
+    if (q->left)
+        emit_give_back(l, q->left - 1u);
+    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+    x_alu_ri(e, X_ADD, 4, R8, (s32)q->imm);
+    emit_look_up(l);
 }
 
 /* -- final -- */

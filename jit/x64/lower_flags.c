@@ -8,17 +8,31 @@
 
 #include "base/check.h"
 
+#include <string.h>
+
 /* Which operands a kind has. */
 static const u8 kind_parts[FK_COUNT] = {
     [FK_EFLAGS] = 2, [FK_ADD] = 3, [FK_ADC] = 7, [FK_SUB] = 3, [FK_CMP] = 3, [FK_SBB] = 7,
     [FK_LOGIC] = 1,  [FK_INC] = 3, [FK_DEC] = 3, [FK_SHL] = 3, [FK_SHR] = 3, [FK_MUL] = 3,
 };
 
-static const s32 part_at[3] = {CPU_OFF(cc_dst), CPU_OFF(cc_src), CPU_OFF(cc_aux)};
+static const s32 part_at[FLAG_PARTS] = {CPU_OFF(cc_dst), CPU_OFF(cc_src), CPU_OFF(cc_aux),
+                                        CPU_OFF(cc_cf), CPU_OFF(cc_of)};
+
+/* What cc_op says of CF and OF that come from elsewhere. */
+static u32 over_op(const struct recipe *r)
+{
+    u32 op = 0;
+    if (r->over & HF_C)
+        op |= FLAG_OP_CF | (u32)r->bit[0] << FLAG_OP_CF_BIT;
+    if (r->over & HF_O)
+        op |= FLAG_OP_OF | (u32)r->bit[1] << FLAG_OP_OF_BIT;
+    return op;
+}
 
 static u32 recipe_op(const struct recipe *r)
 {
-    return FLAG_OP(r->kind, (u32)__builtin_ctz(r->size));
+    return (r->known ? FLAG_OP(r->kind, (u32)__builtin_ctz(r->size)) : 0) | over_op(r);
 }
 
 /* -- memory -- */
@@ -44,12 +58,15 @@ void flags_part_lost(struct lower *l, unsigned n, bool now)
 
 struct flag_sync flags_sync(const struct lower *l)
 {
-    struct flag_sync s = {.x87 = l->x87.last, .reg = {HOST_NONE, HOST_NONE, HOST_NONE}};
-    if (!l->fl.known || l->fl.end < l->i)
+    const struct recipe *r = &l->fl;
+    struct flag_sync s = {.x87 = l->x87.last};
+    memset(s.reg, HOST_NONE, sizeof(s.reg));
+    if (r->end < l->i)
         return s;
-    s.store_op = !l->fl.op_in_mem;
-    s.op = recipe_op(&l->fl);
-    for (unsigned n = 0; n < 3; n++) {
+    s.store_op = r->known && !r->op_in_mem;
+    s.add_op = !r->known && r->over && !r->op_in_mem;
+    s.op = recipe_op(r);
+    for (unsigned n = 0; n < FLAG_PARTS; n++) {
         const struct flag_part *p = &l->fl.part[n];
         if (!p->needed || p->in_mem)
             continue;
@@ -68,15 +85,36 @@ struct flag_sync flags_sync(const struct lower *l)
 
 void flags_resync(const struct lower *l, struct flag_sync *s)
 {
-    for (unsigned n = 0; n < 3; n++)
+    for (unsigned n = 0; n < FLAG_PARTS; n++)
         s->store[n] &= s->reg[n] < R8 || s->reg[n] > R12 || !l->fl.part[n].in_mem;
+}
+
+bool flags_sync_is_empty(const struct flag_sync *s)
+{
+    bool empty = !s->store_op && !s->add_op && !s->x87.code && !s->x87.data;
+    for (unsigned n = 0; n < FLAG_PARTS; n++)
+        empty &= !s->store[n];
+    return empty;
+}
+
+/* CF and OF get other sources in memory: cc_op by bytes. */
+static void add_op(struct lower *l, u32 op)
+{
+    s32 at = CPU_OFF(cc_op);
+    x_alu_mi(&l->e, X_OR, 1, cpu_at(at), (s8)(op & 0xff));
+    if (op & FLAG_OP_CF)
+        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_CF_BIT / 8), op >> FLAG_OP_CF_BIT & 31);
+    if (op & FLAG_OP_OF)
+        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_OF_BIT / 8), op >> FLAG_OP_OF_BIT & 31);
 }
 
 static void store_parts(struct lower *l, const struct flag_sync *s)
 {
     if (s->store_op)
         x_store_i(&l->e, 4, cpu_at(CPU_OFF(cc_op)), s->op);
-    for (unsigned n = 0; n < 3; n++) {
+    if (s->add_op)
+        add_op(l, s->op);
+    for (unsigned n = 0; n < FLAG_PARTS; n++) {
         if (!s->store[n])
             continue;
         if (s->reg[n] == HOST_NONE)
@@ -99,7 +137,7 @@ void flags_sync_inline(struct lower *l)
     store_parts(l, &s);
     l->x87.last = (struct x87_last){0};
     l->fl.op_in_mem = true;
-    for (unsigned n = 0; n < 3; n++)
+    for (unsigned n = 0; n < FLAG_PARTS; n++)
         l->fl.part[n].in_mem |= s.store[n];
 }
 
@@ -116,7 +154,7 @@ static u8 flags_of_alu(const struct lower *l)
     u8 op = l->alu.op;
     struct irv a = l->alu.a, b = l->alu.b;
     const struct recipe *r = &l->fl;
-    if (r->size != 4 || !same(l->alu.d, r->part[0].v))
+    if (r->size != l->alu.size || !same(l->alu.d, r->part[0].v))
         return 0;
     switch (r->kind) {
     case FK_ADD:
@@ -141,25 +179,46 @@ static u8 flags_of_alu(const struct lower *l)
     return 0;
 }
 
+/* Part n is v from now on. */
+static void set_part(struct lower *l, unsigned n, struct irv v)
+{
+    struct recipe *r = &l->fl;
+    r->part[n] = (struct flag_part){.v = v, .needed = !irv_is(v, IRV_NONE)};
+    if (irv_is(v, IRV_TEMP) && l->temp[v.v].reg == HOST_NONE && r->end > l->i)
+        ra_use(l, v); /* so that code out of line can store it */
+}
+
 void lower_flags(struct lower *l, const struct ir_insn *o)
 {
     const struct irv v[3] = {o->a, o->b, o->c};
     struct recipe *r = &l->fl;
     bool from_host = l->alu.gen == l->e.flags_gen && l->alu.at + 1 == l->i;
     *r = (struct recipe){.known = true, .kind = o->cc, .size = o->size, .end = l->flag_end[l->i]};
-    for (unsigned n = 0; n < 3; n++) {
-        r->part[n].v = v[n];
-        r->part[n].needed = kind_parts[o->cc] >> n & 1;
-        if (!r->part[n].needed || irv_is(v[n], IRV_NONE))
-            r->part[n] = (struct flag_part){.v = IR_NONE};
-        else if (irv_is(v[n], IRV_TEMP) && l->temp[v[n].v].reg == HOST_NONE && r->end > l->i)
-            ra_use(l, v[n]); /* so that code out of line can store it */
-    }
+    for (unsigned n = 0; n < FLAG_PARTS; n++)
+        set_part(l, n, n < 3 && (kind_parts[o->cc] >> n & 1) ? v[n] : IR_NONE);
     if (from_host)
         l->hf_mask = flags_of_alu(l);
     else
         l->hf_mask = vec_left_flags(l) ? HF_ALL : x87_left_flags(l) ? HF_C | HF_Z | HF_P : 0;
     l->hf_gen = l->e.flags_gen;
+}
+
+void lower_flagbits(struct lower *l, const struct ir_insn *o)
+{
+    struct recipe *r = &l->fl;
+    r->end = l->flag_end[l->i];
+    r->op_in_mem = false;
+    if (!irv_is(o->a, IRV_NONE)) {
+        r->over |= HF_C;
+        r->bit[0] = o->cc;
+        set_part(l, PART_CF, o->a);
+    }
+    if (!irv_is(o->b, IRV_NONE)) {
+        r->over |= HF_O;
+        r->bit[1] = o->size;
+        set_part(l, PART_OF, o->b);
+    }
+    l->hf_mask &= (u8)~r->over;
 }
 
 /* Will the flags of the op at hand be asked for? Then it is worth computing them on the way. */
@@ -289,6 +348,12 @@ static u8 remake_step(struct lower *l, u8 needs)
     return needs & HF_C ? HF_ALL : HF_ALL & ~HF_C;
 }
 
+/* Host CF = CF or OF that comes from elsewhere. */
+static void over_to_carry(struct lower *l, bool overflow)
+{
+    carry_from(l, overflow ? PART_OF : PART_CF, l->fl.bit[overflow]);
+}
+
 static u8 from_memory(struct lower *l)
 {
     flags_sync_inline(l);
@@ -300,7 +365,11 @@ static u8 from_memory(struct lower *l)
 static u8 remake(struct lower *l, u8 needs)
 {
     const struct recipe *r = &l->fl;
-    if (!r->known)
+    if (needs == HF_C && (r->over & HF_C)) {
+        over_to_carry(l, false);
+        return HF_C;
+    }
+    if (!r->known || (needs & r->over))
         return from_memory(l);
     if (r->kind == FK_CMP)
         return remake_compare(l);
@@ -326,12 +395,32 @@ static u8 remake(struct lower *l, u8 needs)
     }
 }
 
+/* Of flags that are a number: any of the bits that a condition is about? Not for those that compare
+ * two. */
+static bool test_eflags(struct lower *l, enum x_cc cc)
+{
+    static const u16 bits[8] = {FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF};
+    u8 needs = cc_needs[cc >> 1];
+    if (!l->fl.known || l->fl.kind != FK_EFLAGS || !bits[cc >> 1] || (needs & l->fl.over))
+        return false;
+    x_test_ri(&l->e, 4, part_reg(l, PART_SRC), bits[cc >> 1]);
+    ra_unlock_all(l);
+    return true;
+}
+
 enum x_cc flags_to_host(struct lower *l, enum x_cc cc)
 {
     u8 needs = cc_needs[cc >> 1];
     if (l->hf_gen == l->e.flags_gen && !(needs & ~l->hf_mask))
         return cc;
-    u8 mask = remake(l, needs);
+    if (needs == HF_O && (l->fl.over & HF_O)) {
+        over_to_carry(l, true);
+        ra_unlock_all(l);
+        return cc & 1 ? CC_AE : CC_B;
+    }
+    if (test_eflags(l, cc))
+        return cc & 1 ? CC_E : CC_NE;
+    u8 mask = remake(l, needs) & (u8) ~(needs & l->fl.over ? 0 : l->fl.over);
     CHECK(!(needs & ~mask), "condition %d of flag kind %d", cc, l->fl.kind);
     l->hf_mask = mask;
     l->hf_gen = l->e.flags_gen;
@@ -341,15 +430,16 @@ enum x_cc flags_to_host(struct lower *l, enum x_cc cc)
 
 /* -- uses -- */
 
-/* CF when only memory knows: INC and DEC, by far the commonest askers, leave it in cc_src. */
+/* CF when only memory knows: INC and DEC, by far the commonest askers, leave it in cc_src; there it
+ * is, too, when memory has all flags as a number. */
 static void carry_of_memory(struct lower *l, unsigned d)
 {
     struct ool *q = ool_new(l, OOL_CARRY);
-    x_load(&l->e, 4, d, cpu_at(CPU_OFF(cc_op)));
-    x_alu_ri(&l->e, X_SUB, 4, d, FLAG_OP(FK_INC, 0));
-    x_alu_ri(&l->e, X_CMP, 4, d, FLAG_OP(FK_DEC, 3) - FLAG_OP(FK_INC, 0));
+    _Static_assert(FK_EFLAGS == 0 && FK_DEC == 2, "one comparison");
+    x_alu_mi(&l->e, X_CMP, 4, cpu_at(CPU_OFF(cc_op)), FLAG_OP(FK_DEC, 3));
     q->from[0] = x_jcc(&l->e, CC_A);
     x_load(&l->e, 4, d, cpu_at(CPU_OFF(cc_src)));
+    x_alu_ri(&l->e, X_AND, 4, d, 1);
     q->back = enc_pos(&l->e);
     q->dst = (u8)d;
 }
@@ -367,11 +457,12 @@ void lower_getcc(struct lower *l, const struct ir_insn *o)
 {
     struct recipe *r = &l->fl;
     bool in_host = l->hf_gen == l->e.flags_gen && (l->hf_mask & HF_C);
-    if (!r->known && o->cc == CC_B && !in_host) {
+    if (!r->known && !(r->over & HF_C) && o->cc == CC_B && !in_host) {
         carry_of_memory(l, ra_def(l, o->d, IR_NONE));
         return;
     }
-    if (r->known && (r->kind == FK_INC || r->kind == FK_DEC) && o->cc == CC_B) {
+    if (r->known && (r->kind == FK_INC || r->kind == FK_DEC) && !(r->over & HF_C) &&
+        o->cc == CC_B) {
         unsigned s = part_reg(l, 1), d = ra_def(l, o->d, IR_NONE);
         if (s != d)
             x_mov_rr(&l->e, 4, d, s);
@@ -402,7 +493,7 @@ static u32 pushed_flags(const struct lower *l)
 {
     const struct recipe *r = &l->fl;
     const struct flag_part *src = &r->part[1];
-    if (!r->known)
+    if (!r->known || r->over)
         return 0;
     switch (r->kind) {
     case FK_LOGIC: return FLAGS_ARITH & ~(u32)FLAG_AF;
@@ -434,31 +525,4 @@ void lower_getfl(struct lower *l, const struct ir_insn *o)
     flags_sync_inline(l);
     emit_call_stub(l, STUB_GETFL);
     x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
-}
-
-/* The flags change only if e is not 0: what they are otherwise must be in memory. */
-void lower_flagsif(struct lower *l, const struct ir_insn *o)
-{
-    const struct irv v[3] = {o->a, o->b, o->c};
-    u8 reg[3];
-    flags_sync_inline(l);
-    unsigned cond = ra_use(l, o->e);
-    for (unsigned n = 0; n < 3; n++) {
-        bool by_reg = irv_is(v[n], IRV_REG) || irv_is(v[n], IRV_TEMP);
-        reg[n] = by_reg ? (u8)ra_use(l, v[n]) : HOST_NONE;
-    }
-    x_test_rr(&l->e, 4, cond, cond);
-    u32 skip = x_jcc8(&l->e, CC_E);
-    x_store_i(&l->e, 4, cpu_at(CPU_OFF(cc_op)), FLAG_OP(o->cc, (u32)__builtin_ctz(o->size)));
-    for (unsigned n = 0; n < 3; n++) {
-        if (!(kind_parts[o->cc] >> n & 1))
-            continue;
-        if (reg[n] != HOST_NONE)
-            x_store(&l->e, 4, cpu_at(part_at[n]), reg[n]);
-        else
-            x_store_i(&l->e, 4, cpu_at(part_at[n]), irv_is(v[n], IRV_CONST) ? v[n].v : 0);
-    }
-    x_bind8(&l->e, skip);
-    l->fl.known = false;
-    l->hf_mask = 0;
 }

@@ -84,7 +84,7 @@ static bool same(struct irv x, struct irv y)
 
 /* The ST that ends the read-modify-write begun by o; 0 if there is none that can share its look-up.
  */
-static u32 find_store(const struct lower *l, const struct ir_insn *o)
+u32 find_store(const struct lower *l, const struct ir_insn *o)
 {
     for (u32 i = l->i + 1; i < l->ir->nops; i++) {
         const struct ir_insn *s = &l->ir->ops[i];
@@ -161,6 +161,10 @@ static void load_alone(struct lower *l, const struct ir_insn *o, struct ool *q)
 
 void lower_load(struct lower *l, const struct ir_insn *o)
 {
+    if (ir_seg_of(o->cc) >= 0) {
+        lower_window_load(l, o);
+        return;
+    }
     struct ool *q = ool_new(l, OOL_LOAD);
     struct group *g = share_begin(l, q);
     q->size = o->size;
@@ -215,6 +219,10 @@ static struct x_mem store_shared(struct lower *l, const struct ir_insn *o, struc
 
 void lower_store(struct lower *l, const struct ir_insn *o)
 {
+    if (ir_seg_of(o->cc) >= 0) {
+        lower_window_store(l, o);
+        return;
+    }
     struct ool *q = ool_new(l, OOL_STORE);
     struct group *g = share_begin(l, q);
     unsigned value = irv_is(o->b, IRV_CONST) ? (unsigned)HOST_NONE : ra_use(l, o->b);
@@ -237,9 +245,26 @@ void lower_store(struct lower *l, const struct ir_insn *o)
 
 /* -- segments and fields -- */
 
+/* Of an EIP in the limit of CS. */
+static void compare_eip(struct lower *l, const struct ir_insn *o, struct ool *q)
+{
+    unsigned a = ra_use(l, o->a);
+    q->sync = flags_sync(l);
+    x_alu_rm(&l->e, X_CMP, 4, a, cpu_at(CPU_OFF(seg[SEG_CS].limit)));
+    q->from[0] = x_jcc(&l->e, CC_A);
+    q->back = enc_pos(&l->e);
+    q->access = ACCESS_EXEC;
+    q->addr = (u8)a;
+    q->imm = SEG_CS;
+}
+
 void lower_segchk(struct lower *l, const struct ir_insn *o)
 {
     struct ool *q = ool_new(l, OOL_SEGCHK);
+    if (o->cc == 2) {
+        compare_eip(l, o, q);
+        return;
+    }
     unsigned a = ra_use(l, o->a), last = a;
     s32 limit =
         (s32)(offsetof(struct cpu, seg) + o->imm * sizeof(struct segment) +
@@ -318,6 +343,12 @@ static void load_result(struct lower *l, const struct ool *q)
 static void slow_scalar(struct lower *l, const struct ool *q)
 {
     u32 size = (u32)__builtin_ctz(q->size);
+    if (q->in_seg) {
+        slow_window(l, q);
+        if (q->kind == OOL_LOAD)
+            load_result(l, q);
+        return;
+    }
     put_arg_reg(l, 0, q->addr, q->disp);
     if (q->shared && q->disp)
         x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS), (s32)q->disp);

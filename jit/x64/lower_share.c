@@ -7,22 +7,18 @@
  *
  * Register contents are told apart by root and delta: a root is a value that nothing is known of,
  * and constants that are added to it, in whatever register, make deltas (PUSH, POP, MOV EBP,ESP).
- */
+ * Of 16-bit code the low halves are told apart the same way, and its groups look into a window
+ * (lower_window.c): there the first one checks that no offset of the group wraps, too. */
 #include "jit/x64/lower.h"
 
 enum {
     GROUP_SPAN = 256, /* bytes; a wider group would cross pages too often */
-    MAX_ROOTS = 1024, /* more than that, and the rest of the block does not share */
-};
-
-struct place {
-    u16 root;
-    s32 delta;
+    MAX_ROOTS = 2048, /* more than that, and the rest of the block does not share */
 };
 
 struct finder {
     struct lower *l;
-    struct place reg[GPR_COUNT];
+    struct place reg[GPR_COUNT], reg16[GPR_COUNT];
     u32 nroots;
     u16 group_of_root[MAX_ROOTS]; /* the group that an access may join; 0 none. Root 0: not known */
 };
@@ -44,18 +40,39 @@ static struct place place_of(const struct finder *f, struct irv x)
 {
     if (irv_is(x, IRV_REG))
         return f->reg[x.v];
-    if (irv_is(x, IRV_TEMP))
-        return (struct place){f->l->temp[x.v].root, f->l->temp[x.v].delta};
-    return (struct place){0, 0};
+    return irv_is(x, IRV_TEMP) ? f->l->temp[x.v].place : (struct place){0, 0};
 }
 
-static void define(struct finder *f, struct irv d, struct place p)
+/* Of the low half. */
+static struct place place16_of(const struct finder *f, struct irv x)
+{
+    if (irv_is(x, IRV_REG))
+        return f->reg16[x.v];
+    return irv_is(x, IRV_TEMP) ? f->l->temp[x.v].place16 : (struct place){0, 0};
+}
+
+static void define(struct finder *f, struct irv d, struct place p, struct place p16)
 {
     if (irv_is(d, IRV_REG)) {
         f->reg[d.v] = p;
+        f->reg16[d.v] = p16;
     } else if (irv_is(d, IRV_TEMP)) {
-        f->l->temp[d.v].root = p.root;
-        f->l->temp[d.v].delta = p.delta;
+        f->l->temp[d.v].place = p;
+        f->l->temp[d.v].place16 = p16;
+    }
+}
+
+/* Is o's result a constant away from its input a, in the bytes that it computes? */
+static bool is_step(const struct ir_insn *o, u32 *by)
+{
+    bool by_const = irv_is(o->b, IRV_CONST);
+    *by = 0;
+    switch (o->op) {
+    case IR_MOV: return true;
+    case IR_LEA: *by = o->imm; return irv_is(o->b, IRV_NONE);
+    case IR_ADD: *by = o->b.v; return by_const;
+    case IR_SUB: *by = 0u - o->b.v; return by_const;
+    default: return false;
     }
 }
 
@@ -63,16 +80,28 @@ static void define(struct finder *f, struct irv d, struct place p)
 static struct place result_of(struct finder *f, const struct ir_insn *o)
 {
     struct place p = place_of(f, o->a);
-    bool by_const = irv_is(o->b, IRV_CONST);
-    if (p.root && o->op == IR_MOV)
-        return p;
-    if (p.root && o->op == IR_LEA && irv_is(o->b, IRV_NONE))
-        return (struct place){p.root, add_wrapping(p.delta, o->imm)};
-    if (p.root && o->op == IR_ADD && by_const)
-        return (struct place){p.root, add_wrapping(p.delta, o->b.v)};
-    if (p.root && o->op == IR_SUB && by_const)
-        return (struct place){p.root, add_wrapping(p.delta, 0 - o->b.v)};
+    bool whole = o->op == IR_LEA || o->size == 0;
+    u32 by;
+    if (p.root && whole && is_step(o, &by))
+        return (struct place){p.root, add_wrapping(p.delta, by)};
     return fresh(f);
+}
+
+static struct place result16_of(struct finder *f, const struct ir_insn *o)
+{
+    struct place p = place16_of(f, o->op == IR_DEP16 ? o->b : o->a);
+    bool whole = o->op == IR_LEA || o->size != 1;
+    u32 by = 0;
+    if (p.root && (o->op == IR_EXT16U || o->op == IR_DEP16 || (whole && is_step(o, &by))))
+        return (struct place){p.root, (s16)(u16)add_wrapping(p.delta, by)};
+    return fresh(f);
+}
+
+/* What the accesses of a group have in common in cc. */
+static u8 segment_of(const struct ir_insn *o)
+{
+    bool may_be = o->op == IR_LD || o->op == IR_LDSX || o->op == IR_LDRMW || o->op == IR_ST;
+    return may_be && ir_seg_of(o->cc) >= 0 ? o->cc : 0;
 }
 
 static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place p, s32 off)
@@ -83,10 +112,10 @@ static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place 
     s32 end = off + o->size;
     struct group *g = &l->group[f->group_of_root[p.root]];
     s32 lo = off < g->lo ? off : g->lo, hi = end > g->hi ? end : g->hi;
-    if (!f->group_of_root[p.root] || (s64)hi - lo > GROUP_SPAN) {
+    if (!f->group_of_root[p.root] || (s64)hi - lo > GROUP_SPAN || g->in_seg != segment_of(o)) {
         f->group_of_root[p.root] = (u16)++l->ngroups;
         g = &l->group[l->ngroups];
-        *g = (struct group){.reg = HOST_NONE};
+        *g = (struct group){.reg = HOST_NONE, .in_seg = segment_of(o)};
         lo = off;
         hi = end;
     }
@@ -94,6 +123,7 @@ static void join(struct finder *f, u32 i, const struct ir_insn *o, struct place 
     g->hi = hi;
     g->left++;
     g->write |= write;
+    g->read |= !write;
     l->op_group[i] = (u16)(g - l->group);
     l->op_off[i] = off;
 }
@@ -115,8 +145,10 @@ static void new_segment(struct finder *f)
 
 static void forget_registers(struct finder *f)
 {
-    for (unsigned g = 0; g < GPR_COUNT; g++)
+    for (unsigned g = 0; g < GPR_COUNT; g++) {
         f->reg[g] = fresh(f);
+        f->reg16[g] = fresh(f);
+    }
 }
 
 void share_find(struct lower *l)
@@ -131,9 +163,12 @@ void share_find(struct lower *l)
         const struct ir_insn *o = &l->ir->ops[i];
         l->op_group[i] = 0;
         if (is_access(l, o)) {
-            struct place p = place_of(&f, o->a);
+            bool wraps = segment_of(o) & IR_WRAP16;
+            struct place p = wraps ? place16_of(&f, o->a) : place_of(&f, o->a);
             bool vector = o->op == IR_LDV || o->op == IR_STV;
             s32 off = add_wrapping(p.delta, vector ? 0 : o->imm);
+            if (wraps)
+                off = (s16)(u16)off;
             if (p.root && off > -(1 << 30) && off < 1 << 30)
                 join(&f, i, o, p, off);
         } else if (o->op == IR_CALL) {
@@ -144,9 +179,9 @@ void share_find(struct lower *l)
                 new_segment(&f);
         }
         if (!irv_is(o->d, IRV_NONE))
-            define(&f, o->d, result_of(&f, o));
+            define(&f, o->d, result_of(&f, o), result16_of(&f, o));
         if (!irv_is(o->d2, IRV_NONE))
-            define(&f, o->d2, fresh(&f));
+            define(&f, o->d2, fresh(&f), fresh(&f));
     }
 }
 

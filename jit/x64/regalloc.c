@@ -26,7 +26,7 @@ static bool needs_flags(const struct ir_insn *o)
 
 static bool flags_unknown_after(const struct ir_insn *o)
 {
-    return o->op == IR_FLAGSIF || (o->op == IR_CALL && (helper_info[o->imm].flags & HF_FLAGS_W));
+    return o->op == IR_CALL && (helper_info[o->imm].flags & HF_FLAGS_W);
 }
 
 static bool evaluates_flags(const struct ir_insn *o)
@@ -45,30 +45,50 @@ static void need(struct lower *l, struct irv x, u32 at, u32 strong)
         t->strong = (u16)strong;
 }
 
+/* Ends of the lives of the flags that hold at some op, all and CF and OF alone: 0 if nobody looks.
+ */
+struct flag_ends {
+    u32 all, cf;
+};
+
+/* Op i writes flags: until when their operands are needed. */
+static u32 flags_until(struct lower *l, u32 i, struct flag_ends *end)
+{
+    const struct ir_insn *o = &l->ir->ops[i];
+    bool bits = o->op == IR_FLAGBITS || o->op == IR_FLAGBITSIF;
+    u32 until = bits && irv_is(o->b, IRV_NONE) ? end->cf : end->all;
+    l->flag_end[i] = (u16)(end->all ? end->all : i);
+    if (!bits || !irv_is(o->a, IRV_NONE))
+        end->cf = 0;
+    if (!bits)
+        end->all = 0;
+    return until ? until : i;
+}
+
 static void find_lifetimes(struct lower *l)
 {
     const struct ir *ir = l->ir;
-    u32 end = 0;
+    struct flag_ends end = {0};
     bool used = false;
     for (u32 i = ir->nops; i-- > 0;) {
         const struct ir_insn *o = &ir->ops[i];
+        u32 until = i;
         need(l, o->d, i, i);
         need(l, o->d2, i, i);
-        u32 until = i;
-        if (o->op == IR_FLAGS) {
-            until = end ? end : i;
-            l->flag_end[i] = (u16)until;
+        if (ir_op_info[o->op].flags & IRF_FW) {
             l->flag_used[i] = used;
-            end = 0;
-            used = false;
+            used = used && o->op == IR_FLAGBITS;
+            until = flags_until(l, i, &end);
         }
-        if (needs_flags(o) && (!end || flags_unknown_after(o)))
-            end = i;
+        if (needs_flags(o) && (!end.all || flags_unknown_after(o)))
+            end.all = i;
+        if (needs_flags(o) && (!end.cf || flags_unknown_after(o)))
+            end.cf = i;
         used = (used && !flags_unknown_after(o)) || evaluates_flags(o);
         need(l, o->a, until, i);
         need(l, o->b, until, i);
         need(l, o->c, until, i);
-        need(l, o->e, until, i);
+        need(l, o->e, i, i);
     }
 }
 
@@ -96,9 +116,9 @@ static void lock(struct lower *l, unsigned reg)
 /* Parts of the lazy flags that are in temp t go to memory; true if that is all it was kept for. */
 static bool give_to_flags(struct lower *l, u32 t, bool now)
 {
-    for (unsigned n = 0; n < 3; n++) {
+    for (unsigned n = 0; n < FLAG_PARTS; n++) {
         const struct flag_part *p = &l->fl.part[n];
-        if (l->fl.known && irv_is(p->v, IRV_TEMP) && p->v.v == t)
+        if (irv_is(p->v, IRV_TEMP) && p->v.v == t)
             flags_part_lost(l, n, now);
     }
     return l->temp[t].strong < l->i;
@@ -271,9 +291,9 @@ void ra_reg_written(struct lower *l, unsigned gpr)
 {
     unsigned reg = host_of(gpr);
     x87_reg_written(l, gpr);
-    for (unsigned n = 0; n < 3; n++) {
+    for (unsigned n = 0; n < FLAG_PARTS; n++) {
         const struct flag_part *p = &l->fl.part[n];
-        if (l->fl.known && irv_is(p->v, IRV_REG) && p->v.v == gpr)
+        if (irv_is(p->v, IRV_REG) && p->v.v == gpr)
             flags_part_lost(l, n, false);
     }
     for (unsigned n = 0; n < 2; n++) {
@@ -331,7 +351,7 @@ void ra_end_op(struct lower *l)
     release(l, o->d);
     release(l, o->d2);
     if (l->fl.end <= l->i) {
-        for (unsigned n = 0; n < 3; n++) {
+        for (unsigned n = 0; n < FLAG_PARTS; n++) {
             release(l, l->fl.part[n].v);
             l->fl.part[n] = (struct flag_part){.v = IR_NONE};
         }

@@ -9,6 +9,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 
 #include <string.h>
 
@@ -70,12 +71,15 @@ static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 ho
 
 static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
 {
-    seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
+    if (acc == ACCESS_EXEC)
+        seg_check_eip(cpu, off);
+    else
+        seg_linear(cpu, (enum seg)seg, off, size, (enum access)acc);
 }
 
 static u32 current_flags(struct cpu *cpu)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu_arith_flags(cpu);
 }
 
 static void run_vec(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
@@ -342,10 +346,62 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
     emit_c_call(be, e, &c);
 }
 
+/* What one of a group does that its own window may show after all: argument words as
+ * STUB_WINDOW's. */
+static void emit_try_window(const struct x64 *be, struct enc *e, unsigned access, unsigned log2)
+{
+    bool write = access != SLOW_READ;
+    s32 args = 24 + FRAME_ARGS;
+    s32 first = CPU_OFF(tlb.window) + (write ? (s32)sizeof(struct tlb_window) : 0);
+    s32 end = (s32)(offsetof(struct tlb_window, end) + log2 * sizeof(u32));
+    x_push(e, R8);
+    x_push(e, R9);
+    x_load(e, 4, R8, x_at(RSP, args));
+    x_load(e, 4, R9, x_at(RSP, args + 4));
+    x_imul_rri(e, R9, R9, 2 * sizeof(struct tlb_window));
+    x_alu_rm(e, X_SUB, 4, R8, x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, lo)));
+    x_alu_rm(e, X_CMP, 4, R8, x_idx(REG_CPU, R9, 0, first + end));
+    u32 missing = x_jcc(e, CC_AE);
+    x_alu_rm(e, X_ADD, 8, R8,
+             x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, host)));
+    if (access == SLOW_WRITE) {
+        x_load(e, 4, R9, x_at(RSP, args + 8));
+        x_store(e, 1u << log2, x_at(R8, 0), R9);
+    } else {
+        x_load(e, 1u << log2, R8, x_at(R8, 0));
+        x_store(e, 4, x_at(RSP, args), R8);
+    }
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_byte(e, 0xc3);
+    x_bind(e, missing);
+    x_pop(e, R9);
+    x_pop(e, R8);
+    x_jmp_to(e, be->stub[STUB_WINDOW + access * 3 + log2]);
+}
+
+static void make_window_stubs(struct x64 *be, struct enc *e)
+{
+    static const c_fn fn[] = {
+        [SLOW_READ] = (c_fn)window_slow_read,
+        [SLOW_RMW] = (c_fn)window_slow_read_rmw,
+        [SLOW_WRITE] = (c_fn)window_slow_write,
+    };
+    for (unsigned n = 0; n < 9; n++) {
+        unsigned a = n / 3;
+        bool write = a == SLOW_WRITE;
+        make_c_stub(be, e, STUB_WINDOW + n,
+                    (struct c_call){fn[a], write ? 3 : 2, !write, HF_FAULT, true, 1u << n % 3});
+        begin_stub(be, e, STUB_TRY_WINDOW + n);
+        emit_try_window(be, e, a, n % 3);
+    }
+}
+
 static void make_call_stubs(struct x64 *be, struct enc *e)
 {
     make_memory_stubs(be, e);
     make_try_stubs(be, e);
+    make_window_stubs(be, e);
     make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0});
     make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
     make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});
@@ -374,14 +430,38 @@ static struct x_mem cc_at(s32 offset)
     return cpu_at(offset);
 }
 
+/* Host flags = those in EAX, at their EFLAGS places; EAX changes. POPF at CPL 3 changes nothing
+ * else but TF and DF, which have to be 0; it is slow. */
+static void emit_eax_to_flags(const struct x64 *be, struct enc *e)
+{
+    x_alu_ri(e, X_AND, 4, RAX, FLAGS_ARITH);
+    if (!be->lahf) {
+        x_push(e, RAX);
+        x_byte(e, 0x9d);
+        return;
+    }
+    _Static_assert(FLAG_OF == 8 << 8, "OF is bit 3 of AL after the exchange");
+    x_byte(e, 0x86); /* XCHG AL, AH */
+    x_byte(e, 0xc4);
+    x_byte(e, 0x04); /* ADD AL, 0x78: 8 overflows, 0 does not */
+    x_byte(e, 0x78);
+    x_byte(e, 0x9e); /* SAHF: all but OF */
+}
+
 /* Makes the flags of one kind and size anew in the host, with R8 to work with; the stub's tail
  * follows. False: there is no short way. */
-static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
+static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsigned size)
 {
     struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
     struct x_mem aux = cc_at(CPU_OFF(cc_aux));
     bool add = kind == FK_ADD || kind == FK_ADC;
     switch ((enum flag_kind)kind) {
+    case FK_EFLAGS:
+        x_mov_rr(e, 8, R8, RAX);
+        x_load(e, 4, RAX, src);
+        emit_eax_to_flags(be, e);
+        x_mov_rr(e, 8, RAX, R8);
+        return true;
     case FK_CMP:
         x_load(e, 4, R8, dst);
         x_alu_rm(e, X_CMP, size, R8, src);
@@ -415,7 +495,7 @@ static bool emit_kind(struct enc *e, unsigned kind, unsigned size)
     }
 }
 
-/* flags_eval() and POPF: for the kinds that are rarely asked. */
+/* flags_eval(): for the kinds that are rarely asked. */
 static void emit_flags_by_c(const struct x64 *be, struct enc *e)
 {
     move_vu(be, e, STUB_VU_SAVE);
@@ -426,21 +506,19 @@ static void emit_flags_by_c(const struct x64 *be, struct enc *e)
     x_rr(e, 0xff, 2, RAX);
     restore_temps(e);
     move_vu(be, e, STUB_VU_LOAD);
-    x_push(e, RAX);
-    x_byte(e, 0x9d); /* POPF: at CPL 3 it changes nothing that is not in flags_eval()'s result but
-                        TF and DF, 0 */
+    emit_eax_to_flags(be, e);
     load_gprs(e, false);
     x_byte(e, 0xc3);
 }
 
-/* Dispatches on cc_op through a table of addresses. */
+/* Dispatches on the low byte of cc_op through a table of addresses. */
 static void make_flags_stub(struct x64 *be, struct enc *e)
 {
     u32 at[FK_COUNT * 4], by_c = enc_pos(e);
     emit_flags_by_c(be, e);
     for (unsigned op = 0; op < FK_COUNT * 4; op++) {
         u32 pos = enc_pos(e);
-        bool made = (op & 3) < 3 && emit_kind(e, op >> 2, 1u << (op & 3));
+        bool made = (op & 3) < 3 && emit_kind(be, e, op >> 2, 1u << (op & 3));
         if (made)
             x_pop(e, R9);
         if (made)
@@ -455,13 +533,15 @@ static void make_flags_stub(struct x64 *be, struct enc *e)
     x_jmp_to(e, by_c);
     x_align(e, 16);
     u32 table = enc_pos(e);
-    for (unsigned op = 0; op < FK_COUNT * 4; op++)
-        x_u64(e, (u64)(uintptr_t)(be->mem.rx + (at[op] ? at[op] : popped)));
+    for (unsigned op = 0; op < 256; op++) { /* by C too where CF or OF is from elsewhere */
+        bool made = op < FK_COUNT * 4 && at[op];
+        x_u64(e, (u64)(uintptr_t)(be->mem.rx + (made ? at[op] : popped)));
+    }
     x_align(e, 16);
     be->stub[STUB_FLAGS] = enc_pos(e);
     x_push(e, R8);
     x_push(e, R9);
-    x_load(e, 4, R8, cc_at(CPU_OFF(cc_op)));
+    x_load(e, 1, R8, cc_at(CPU_OFF(cc_op)));
     x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
     x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
 }
@@ -530,6 +610,23 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
     x_jmp_to(e, leave);
 }
 
+/* What sent the block here may be all that there was to do: then translated code goes on. */
+static void make_resume(struct x64 *be, struct enc *e)
+{
+    begin_stub(be, e, STUB_EXIT_EVENT);
+    test_vu(e, 0, VU_OFF);
+    x_jcc_to(e, CC_NE, be->stub[STUB_EXIT_LOOP]);
+    store_gprs(e, false);
+    x_mov_rr(e, 8, RDI, REG_CPU);
+    x_mov_ri64(e, RAX, (u64)(uintptr_t)jit_resume);
+    x_rr(e, 0xff, 2, RAX); /* CALL */
+    x_mov_rr(e, 8, R8, RAX);
+    load_gprs(e, false);
+    x_test_rr(e, 8, R8, R8);
+    x_jcc_to(e, CC_E, be->stub[STUB_EXIT_LOOP]);
+    x_rr(e, 0xff, 4, R8); /* JMP */
+}
+
 void stubs_make(struct x64 *be)
 {
     struct enc enc, *e = &enc;
@@ -541,7 +638,8 @@ void stubs_make(struct x64 *be)
     make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_EIP, EIP_R8, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_BUDGET, EIP_PAGE_R8, RUN_BUDGET, leave);
-    make_exit(be, e, STUB_EXIT_EVENT, EIP_SET, RUN_EVENT, leave);
+    make_exit(be, e, STUB_EXIT_LOOP, EIP_SET, RUN_EVENT, leave);
+    make_resume(be, e);
     make_call_stubs(be, e);
     make_flags_stub(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");

@@ -38,7 +38,8 @@ enum stub {
     STUB_EXIT_OFF,    /* r8d = page offset: RUN_NEXT */
     STUB_EXIT_EIP,    /* r8d = EIP: RUN_NEXT */
     STUB_EXIT_BUDGET, /* r8d = page offset: RUN_BUDGET */
-    STUB_EXIT_EVENT,  /* cpu->eip is set: RUN_EVENT */
+    STUB_EXIT_EVENT,  /* cpu->eip is set: on with the block there, or RUN_EVENT */
+    STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
     STUB_FLAGS,       /* host flags = guest flags as they are in memory, but AF */
     STUB_GETFL,       /* argument word 0 = guest flags */
     STUB_XMM_ON,      /* to VU_XMM, from VU_OFF */
@@ -58,7 +59,10 @@ enum stub {
     STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
     STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
                                  the TLB if possible */
-    STUB_HELPER = STUB_TRY + 9 * PRIV_COUNT, /* + enum helper */
+    STUB_WINDOW = STUB_TRY + 9 * PRIV_COUNT, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset,
+                                                segment, value; result in word 0 */
+    STUB_TRY_WINDOW = STUB_WINDOW + 9,       /* the same, through the window if possible */
+    STUB_HELPER = STUB_TRY_WINDOW + 9,       /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 
@@ -76,7 +80,7 @@ struct x64 {
     struct phys *phys;
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
-    bool bmi2, popcnt;
+    bool bmi2, popcnt, lahf;
     u16 vec;  /* VA_HOST bits of cpu/vec.h that the host has */
     bool daz; /* MXCSR has all that a guest may set */
     struct run_return (*enter)(struct cpu *cpu, const void *code);

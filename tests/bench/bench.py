@@ -173,10 +173,10 @@ class Table:
 
     def foot(self):
         """Geometric means of the ratios, by group."""
-        for group in dict.fromkeys(name.split("/")[0] for name, _, _ in self.rows):
+        for group in dict.fromkeys(name.rpartition("/")[0] for name, _, _ in self.rows):
             means = []
             for i in range(len(self.columns()) - 2 - len(self.names)):
-                found = [r[i] for n, _, r in self.rows if n.split("/")[0] == group and r[i]]
+                found = [r[i] for n, _, r in self.rows if n.rpartition("/")[0] == group and r[i]]
                 means.append(math.exp(sum(map(math.log, found)) / len(found)) if found else None)
             cells = [""] * len(self.names) + [f"{m:.3g}" if m else "-" for m in means]
             if self.tsv:

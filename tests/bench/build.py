@@ -59,7 +59,7 @@ class Builder:
 
     def low(self):
         """The 16-bit image, as an object with its bytes."""
-        objects = [self.assemble("low16"), self.compile("low16", "-m16"), self.compile("k_int", "-m16")]
+        objects = [self.assemble("low16"), self.assemble("k_dos"), self.compile("low16", "-m16"), self.compile("k_int", "-m16")]
         self.link("low.bin", objects, "-Ttext", "0", "-Tbss", "0x4000", "--oformat", "binary")
         with open(self.path("low.s"), "w") as f:
             f.write(".globl low_image, low_image_end\n.section .rodata\nlow_image: .incbin \"low.bin\"\nlow_image_end:\n")

@@ -58,12 +58,12 @@ class BadInput(common.GuestTest):
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
-        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-fda", "-fdb",
-                       "-drive", "-parallel", "-serial", "-debugcon",
+        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-fda",
+                       "-fdb", "-drive", "-global", "-parallel", "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
-        for option, value in (("-display", "gtk"), ("-vga", "std"), ("-net", "user"), ("-smp", "2"),
+        for option, value in (("-display", "gtk"), ("-vga", "cirrus"), ("-net", "user"), ("-smp", "2"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
@@ -138,11 +138,59 @@ class BadInput(common.GuestTest):
         with open(self.path("floppy"), "wb") as f:
             f.truncate(1440 * 1024)
         self.refused("-fda", "floppy", "-fdb", "floppy", says="use")
-        for drive, says in (("", "if=ide"), ("file=disk", "if=ide"), ("if=virtio", "virtio"), ("if", "if"),
-                            ("if=floppy,index=2", "index"), ("if=floppy,format=qcow2", "qcow2"),
-                            ("if=floppy,readonly=maybe", "maybe"), ("if=floppy,cache=none", "cache"),
-                            ("if=floppy,file=a,,b", "'a,b'"), ("if=floppy,file=disk", "32768 bytes")):
-            self.refused("-drive", drive, says=says)
+        for line, words in (("index=2", "index"), ("unit=2", "unit"), ("bus=1", "bus"), ("media=cdrom", "media"),
+                            ("format=qcow2", "qcow2"), ("readonly=maybe", "maybe"), ("file=a,,b", "'a,b'"),
+                            ("file=disk", "32768 bytes")):
+            self.refused("-drive", "if=floppy," + line, says=words)
+        self.refused("-fda", "floppy", "-drive", "if=floppy,index=0", says="floppy drive A")
+        self.refused(*["-drive", "if=floppy"] * 3, says="no place")
+        self.refused("-device", "floppy,unit=2", says="unit")
+        self.refused("-device", "floppy,drive=x", says="'x'")
+        self.refused("-device", "floppy,bus=ide.0", says="bus")
+        self.refused("-drive", "if=none,id=a,media=cdrom", "-device", "floppy,drive=a", says="media")
+        self.refused("-drive", "if=none,id=a", "-global", "isa-fdc.driveB=a", "-fdb", "floppy", says="floppy drive B")
+        self.refused("-global", "isa-fdc.driveA=b", says=("-global", "'b'"))
+        self.refused("-global", "isa-fdc", says="isa-fdc")
+
+    def test_drive(self):
+        for line, words in (("file=none", ("none", "No such file")), ("", "image"), ("disk", "no property"),
+                            ("file=disk,what=1", "no property 'what'"), ("file=disk,media", "needs a value"),
+                            ("file=disk,format=qcow2", ("qcow2", "raw")), ("file=disk,if=virtio", "virtio"),
+                            ("file=disk,if=floppy", "floppy"), ("file=disk,index=4", "index"),
+                            ("file=disk,index=x", "index"), ("file=disk,index=", "index"), ("file=disk,bus=2", "bus"),
+                            ("file=disk,unit=2", "unit"), ("file=disk,index=0,unit=0", "excludes"),
+                            ("file=disk,media=tape", "tape"), ("file=disk,readonly=maybe", "maybe"),
+                            ("file=disk,snapshot=1", "snapshot"), ("file=disk,cache=none", "cache"),
+                            ("file=disk,if=none", "id"), ("file=disk,if=none,id=a", "no -device"),
+                            ("file=disk,if=none,id=a,unit=0", "if=none"), ("file=disk,id=", "id"),
+                            ("file=disk,media=cdrom,readonly=off", "reads"), ("media=disk", "file"),
+                            ("file=no,,where,format=raw", "no,where")):
+            self.refused("-drive", line, says=words)
+        self.refused("-drive", "file=disk,snapshot=on", "-hda", "disk", says=("-hda", "primary master"))
+        self.refused("-cdrom", "disk", "-hdc", "disk", says=("-hdc", "secondary master"))
+        self.refused("-cdrom", "none", says=("none", "No such file"))
+        self.refused("-cdrom", "text", says="512")
+        self.refused("-drive", "file=disk,id=a", "-drive", "media=cdrom,id=a", says="taken")
+        self.refused(*["-drive", "media=cdrom"] * 5, says="no place")
+        self.refused("-drive", f"media=cdrom,id={'x' * 64}", says="too long")
+        self.write("image", b"QFI\xfb\0\0\0\3".ljust(4096, b"\0"))
+        self.refused("-drive", "file=image,readonly=on", says="qcow2")
+        self.write("bin", (b"\0" + b"\xff" * 10 + b"\0").ljust(2352 * 512, b"\0"))
+        self.refused("-cdrom", "bin", says="2352")
+
+    def test_ide_devices(self):
+        none = ["-drive", "file=disk,if=none,id=a"]
+        for device, words in (("ide-hd", "drive"), ("ide-hd,drive=b", "'b'"), ("ide-hd,drive=a,bus=ide.2", "bus"),
+                              ("ide-hd,drive=a,bus=scsi.0", "bus"), ("ide-hd,drive=a,unit=2", "unit"),
+                              ("ide-hd,drive=a,serial=1", "serial"), ("ide-hd,drive", "value")):
+            self.refused(*none, "-device", device, says=words)
+        self.refused(*none, "-device", "ide-hd,drive=a", "-device", "ide-hd,drive=a", says="in use")
+        self.refused("-drive", "file=disk,id=a", "-device", "ide-hd,drive=a", says="in use")
+        self.refused("-drive", "if=none,id=c,media=cdrom", "-device", "ide-hd,drive=c", says="media")
+        self.refused("-drive", "if=none,id=d", "-device", "ide-hd,drive=d", says="image")
+        self.refused("-hda", "disk", "-device", "ide-cd,bus=ide.0,unit=0", says="primary master")
+        self.refused(*["-device", "ide-cd"] * 5, says="no place")
+        self.refused("-device", "ide-cdrom", says="unknown device")
 
     def test_unwritable(self):
         self.refused("-record", "nowhere/j", says=("nowhere/j", "No such file"))

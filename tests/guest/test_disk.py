@@ -77,6 +77,25 @@ class Disk(common.GuestTest):
         self.assertEqual(result.status, 1, str(result))
         self.assertIn(b"hd0", result.err)
 
+    def test_spellings(self):
+        """The same disk in the same place, by each of the options; writes go where they say."""
+        disk = self.write("disk", image())
+        for args, written in ((["-drive", f"file={disk}"], True), (["-drive", f"file={disk},format=raw,if=ide"], True),
+                              (["-drive", f"file={disk},bus=0,unit=0,media=disk,cache=writeback"], True),
+                              (["-drive", f"if=none,id=d,file={disk}", "-device", "ide-hd,drive=d"], True),
+                              (["-device", "ide-hd,drive=d,bus=ide.0,unit=0", "-drive",
+                                f"if=none,id=d,file={disk}"], True),
+                              (["-drive", f"file={disk},index=0,snapshot=on"], False),
+                              (["-snapshot", "-drive", f"file={disk}"], False),
+                              (["-snapshot", "-drive", f"file={disk},snapshot=off"], True)):
+            with self.subTest(args):
+                self.write("disk", image())
+                self.run_guest("jit", *args)
+                self.assertEqual(self.read("disk"), changed() if written else image())
+        comma = self.write("a,b", image())
+        self.run_guest("jit", "-drive", f"format=raw,file={comma.replace(',', ',,')}")
+        self.assertEqual(self.read("a,b"), changed())
+
     def test_read_only_file(self):
         """A file that may only be read is fine with -snapshot."""
         disk = self.write("disk", image())

@@ -15,6 +15,7 @@
 
 #include <asm/ldt.h>
 #include <cpuid.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
@@ -232,6 +233,27 @@ static void make_ldt(void)
         printf("oracle: no modify_ldt() here: flat segments and 32-bit code only\n");
 }
 
+/* One CPU from now on: a segment of Linux's has its number as the limit. */
+static void stay_here(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((unsigned)sched_getcpu(), &set);
+    sched_setaffinity(0, sizeof(set), &set);
+}
+
+u32 host_cpu(void)
+{
+    u32 limit = 0;
+    __asm__("lsl %1, %0" : "+r"(limit) : "r"(0x7bu) : "cc");
+    return limit;
+}
+
+bool host_own_page(u32 la)
+{
+    return la - IO < PAGE_SIZE || la - STUB < PAGE_SIZE;
+}
+
 bool host_start(char *why, size_t size)
 {
 #ifdef SANITIZED
@@ -242,6 +264,7 @@ bool host_start(char *why, size_t size)
         snprintf(why, size, "the host does not let processes set the FS base");
         return false;
     }
+    stay_here();
     if (!map_arena() || !map_annex()) {
         snprintf(why, size, "the arena's addresses are taken");
         return false;
@@ -371,6 +394,15 @@ u64 host_features(void)
 }
 bool host_has_ldt(void)
 {
+    return false;
+}
+u32 host_cpu(void)
+{
+    return 0;
+}
+bool host_own_page(u32 la)
+{
+    (void)la;
     return false;
 }
 bool host_is_intel(void)

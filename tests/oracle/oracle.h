@@ -173,6 +173,8 @@ bool host_run(const struct trial *t, struct trial_state *out);
 u8 *host_data(void);     /* the arena's data after the run */
 u64 host_features(void); /* FEAT_BIT()s of cpu/cpuid.h that its CPUID reports; all, elsewhere */
 bool host_has_ldt(void);
+u32 host_cpu(void);         /* number of the CPU that it stays on */
+bool host_own_page(u32 la); /* memory that the host has there for its own ends */
 /* What the manuals leave to the processor (order of faults, partial results) is compared only with
  * Intel's: on others trials stay away from it. */
 bool host_is_intel(void);

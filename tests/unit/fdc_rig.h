@@ -79,8 +79,9 @@ static inline struct devtest *open_bare(struct dev **fdc)
 static inline void add_drive(struct dev *fdc, unsigned n, const char *path, bool read_only,
                              bool snapshot)
 {
+    unsigned mode = read_only ? BLK_READONLY : snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
     char err[300];
-    if (!floppy_add_drive(fdc, n, path, read_only, snapshot, err, sizeof(err)))
+    if (!floppy_add_drive(fdc, n, path, n ? "b" : "a", mode, err, sizeof(err)))
         fail_msg("%s", err);
 }
 

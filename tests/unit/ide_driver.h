@@ -59,18 +59,25 @@ static inline void read_file(u64 sector, u8 *data)
 
 /* ---- a board with disks in the places of `mask`, and a driver ---- */
 
-static inline struct devtest *open_ide(unsigned mask, bool snapshot)
+static inline struct devtest *open_empty_ide(struct dev **ide)
 {
     struct devtest *t = dt_open();
-    struct dev *ide;
-    char err[200];
 
     t->bus->phys = phys_new(RAM);
     dt_dev(t, &dev_i440fx, NULL);
     dt_dev(t, &dev_piix3_isa, NULL);
-    ide = dt_dev(t, &dev_piix3_ide, NULL);
+    *ide = dt_dev(t, &dev_piix3_ide, NULL);
     dt_dev(t, &dev_piix4_pm, NULL);
     dt_dev(t, &dev_pc_setup, NULL);
+    return t;
+}
+
+static inline struct devtest *open_ide(unsigned mask, bool snapshot)
+{
+    struct dev *ide;
+    struct devtest *t = open_empty_ide(&ide);
+    char err[200];
+
     for (unsigned n = 0; n < 4; n++) {
         if (!(mask & 1u << n))
             continue;
@@ -154,6 +161,22 @@ static inline void take_irq(struct devtest *t)
     dt_script(t, "irq 14 1; edges 14 1");
     dt_in(t, 0x1f7);
     dt_script(t, "irq 14 0");
+}
+
+/* ---- the bus master ---- */
+
+static inline void prd(struct devtest *t, u32 at, u32 addr, u32 len, bool last)
+{
+    phys_write(t->bus->phys, at, 4, addr);
+    phys_write(t->bus->phys, at + 4, 4, (len & 0xffff) | (last ? 0x80000000u : 0));
+}
+
+static inline void start_dma(struct devtest *t, u32 table, bool to_memory)
+{
+    bus_out(t->bus, BM, 1, to_memory ? 8 : 0);
+    bus_out(t->bus, BM + 2, 1, 6);
+    bus_out(t->bus, BM + 4, 4, table);
+    bus_out(t->bus, BM, 1, to_memory ? 9 : 1);
 }
 
 #endif

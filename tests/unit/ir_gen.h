@@ -12,6 +12,7 @@ struct gen;
 
 struct gen_shape {
     u32 reg_values;            /* of ten values so many are registers */
+    bool leaves;               /* FLAGSIF may leave: not if the optimizer may drop it */
     u32 temps;                 /* results that are kept to be used, at most 64 */
     u32 consts;                /* values that mean something, at most 10 */
     bool carry_in;             /* ADC and SBB may take the carry at hand, not just constants */
@@ -89,6 +90,12 @@ static inline void emit_pure(struct gen *g)
     }
 }
 
+/* A count for what leaves if it is 0. */
+static inline struct irv count(struct gen *g)
+{
+    return g->shape->leaves ? value(g) : ir_op2(g->ir, IR_OR, value(g), ir_const(1));
+}
+
 static inline void emit_flags(struct gen *g)
 {
     unsigned kind = pick(g, FK_COUNT);
@@ -101,7 +108,18 @@ static inline void emit_flags(struct gen *g)
     if (pick(g, 4))
         ir_flags(g->ir, kind, size124(g), value(g), src, aux);
     else if (kind != FK_ADC && kind != FK_SBB)
-        ir_flags_if(g->ir, value(g), kind, size124(g), value(g), src);
+        ir_flags_if(g->ir, count(g), g->off + 3, kind, size124(g), value(g), src);
+}
+
+/* CF and OF alone */
+static inline void emit_flag_bits(struct gen *g)
+{
+    u32 which = pick(g, 4);
+    struct irv cf = which ? value(g) : IR_NONE, of = which < 2 ? value(g) : IR_NONE;
+    if (pick(g, 3))
+        ir_flag_bits(g->ir, cf, pick(g, 32), of, pick(g, 32));
+    else
+        ir_flag_bits_if(g->ir, count(g), g->off + 3, cf, pick(g, 32), of, pick(g, 32));
 }
 
 /* What reads the flags */
@@ -130,8 +148,62 @@ static inline void emit_store(struct gen *g, struct irv addr)
     ir_st(g->ir, addr, pick(g, 2) * 8, size124(g), value(g));
 }
 
+/* In segments; of a read-modify-write perhaps both halves. */
+static inline void emit_in_seg(struct gen *g, u32 mask)
+{
+    struct irv addr = ir_op2(g->ir, IR_AND, value(g), ir_const(mask));
+    unsigned seg = pick(g, SEG_COUNT), size = size124(g);
+    u32 disp = pick(g, 2) * 8;
+    struct irv v;
+    if (pick(g, 4) == 0) {
+        unsigned reg = pick(g, GPR_COUNT);
+        ir_set_reg(g->ir, reg, addr);
+        addr = ir_reg(reg);
+    }
+    switch (pick(g, 4)) {
+    case 0: emit_store(g, addr); break;
+    case 1:
+        v = ir_ld(g->ir, IR_LDRMW, addr, disp, size);
+        ir_in_seg(g->ir, seg);
+        v = ir_op2(g->ir, IR_ADD, v, value(g));
+        ir_st(g->ir, addr, disp, size, v);
+        break;
+    default: emit_load(g, addr); break;
+    }
+    ir_in_seg(g->ir, seg);
+}
+
+/* 16-bit code: a stack that grows, a frame, a structure. */
+static inline void emit_frame16(struct gen *g)
+{
+    unsigned seg = pick(g, SEG_COUNT);
+    for (u32 i = 2 + pick(g, 4); i-- > 0;) {
+        unsigned reg = pick(g, 2) ? ESP : EBP;
+        struct irv low = ir_lea(g->ir, ir_reg(reg), IR_NONE, 0, pick(g, 40) * 2 - 40), v;
+        struct irv off = pick(g, 8) ? ir_op1(g->ir, IR_EXT16U, low) : low;
+        switch (pick(g, 4)) {
+        case 0: ir_st(g->ir, off, 0, size124(g), value(g)); break;
+        case 1:
+            v = ir_ld(g->ir, IR_LDRMW, off, 0, 2);
+            ir_in_seg(g->ir, seg);
+            ir_st(g->ir, off, 0, 2, ir_op2(g->ir, IR_ADD, v, value(g)));
+            break;
+        default: keep(g, ir_ld(g->ir, IR_LD, off, 0, size124(g))); break;
+        }
+        ir_in_seg(g->ir, seg);
+        if (pick(g, 3) == 0)
+            ir_set_reg(g->ir, ESP, ir_op2(g->ir, IR_DEP16, ir_reg(ESP), low));
+        if (pick(g, 8) == 0)
+            ir_set_reg(g->ir, EBP, ir_op2(g->ir, IR_DEP16, ir_reg(EBP), ir_reg(ESP)));
+    }
+}
+
 static inline void emit_segchk(struct gen *g, struct irv addr)
 {
+    if (pick(g, 4) == 0) {
+        ir_segchk_eip(g->ir, addr);
+        return;
+    }
     ir_segchk(g->ir, pick(g, SEG_COUNT), addr, 1 + pick(g, 16), pick(g, 2));
 }
 

@@ -18,6 +18,7 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 #include "cpu/vec.h"
+#include "cpu/window.h"
 #include "cpu/x87_ops.h"
 #include "jit/backend.h"
 #include "jit/ir.h"
@@ -53,7 +54,7 @@ static inline u64 mix(u64 h, u64 v)
 
 static inline u32 world_flags(const struct cpu *cpu)
 {
-    return flags_eval(cpu->cc_op, cpu->cc_dst, cpu->cc_src, cpu->cc_aux);
+    return cpu_arith_flags(cpu);
 }
 
 static inline u64 mix_regs(u64 h, const struct cpu *cpu)
@@ -88,12 +89,12 @@ static inline u64 access_memory(struct cpu *cpu, u64 what, laddr la, unsigned si
     return size < 8 ? mix(h, 7) & (((u64)1 << size * 8) - 1) : mix(h, 7);
 }
 
-u64 mem_read(struct cpu *cpu, laddr la, unsigned size, enum priv user)
+u64 mem_read_miss(struct cpu *cpu, laddr la, unsigned size, enum priv user)
 {
     world_last.user = user;
     return access_memory(cpu, 1, la, size, user);
 }
-void mem_write(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv user)
+void mem_write_miss(struct cpu *cpu, laddr la, unsigned size, u64 value, enum priv user)
 {
     world_last.user = user;
     world_writes++;
@@ -133,6 +134,23 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
 {
     access_memory(cpu, 9 + acc, off, size, seg);
     return cpu->seg[seg].base + off;
+}
+void seg_check_eip(struct cpu *cpu, u32 eip)
+{
+    access_memory(cpu, 12, eip, 1, 0);
+}
+u32 window_slow_read(struct cpu *cpu, u32 off, unsigned size, enum seg seg)
+{
+    return (u32)access_memory(cpu, 13, off, size, seg);
+}
+u32 window_slow_read_rmw(struct cpu *cpu, u32 off, unsigned size, enum seg seg)
+{
+    return (u32)access_memory(cpu, 14, off, size, seg);
+}
+void window_slow_write(struct cpu *cpu, u32 off, unsigned size, enum seg seg, u32 value)
+{
+    world_writes++;
+    access_memory(cpu, 15 + seg, off, size, size == 4 ? value : value & ((1u << size * 8) - 1));
 }
 void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len)
 {
@@ -219,10 +237,49 @@ void help_x87_mem(struct cpu *cpu, u32 desc, u32 off)
     cpu->fpu = f;
 }
 
+/* DIV and IDIV: a back end may have the host divide. */
+static inline void world_divide(struct cpu *cpu, enum helper h, u32 divisor)
+{
+    unsigned n = (unsigned)h - HELPER_div8, bits = 8u << n % 3, up = 64 - bits;
+    bool is_signed = n >= 3;
+    u64 low = bits == 8 ? cpu->gpr[EAX] & 0xff : cpu->gpr[EAX] & (u32)(~(u64)0 >> up);
+    u64 high = bits == 8 ? cpu->gpr[EAX] >> 8 & 0xff : cpu->gpr[EDX] & (u32)(~(u64)0 >> up);
+    u64 a = high << bits | low, b = (u64)divisor << up >> up, q = 0, r = 0;
+    bool fits = b != 0;
+    if (is_signed && fits) {
+        s64 x = (s64)(a << (up - bits)) >> (up - bits), y = (s64)((u64)divisor << up) >> up;
+        fits = !(x == INT64_MIN && y == -1);
+        s64 sq = fits ? x / y : 0;
+        fits &= sq == (s64)((u64)sq << up) >> up;
+        q = (u64)sq;
+        r = fits ? (u64)(x % y) : 0;
+    } else if (fits) {
+        q = a / b;
+        r = a % b;
+        fits = q >> bits == 0;
+    }
+    if (!fits) {
+        observe(cpu, 42);
+        world_faulted = true;
+        siglongjmp(world_unwind, 1);
+    }
+    u32 mask = (u32)(~(u64)0 >> up);
+    if (bits == 8) {
+        cpu->gpr[EAX] = (cpu->gpr[EAX] & ~0xffffu) | (u32)(r & 0xff) << 8 | (u32)(q & 0xff);
+        return;
+    }
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & ~mask) | ((u32)q & mask);
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & ~mask) | ((u32)r & mask);
+}
+
 /* A helper that uses every right it has. */
 static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 c, u32 e)
 {
     unsigned hf = helper_info[h].flags;
+    if (h >= HELPER_div8 && h <= HELPER_idiv32) {
+        world_divide(cpu, h, a);
+        return 0;
+    }
     if (h == HELPER_popcnt) /* these are what they are: back ends may compute them */
         return bits_count(a);
     if (h >= HELPER_crc32_8 && h <= HELPER_crc32_32)

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "devices/board_pc.h"
+#include "devices/core/blk.h"
 #include "mmu/phys.h"
 
 #define RAM (8u << 20)
@@ -50,7 +51,7 @@ static void close_board(struct devtest *t)
 static void test_what_answers(void **state)
 {
     const struct board_pc config = {
-        .ram_bytes = RAM, .hd = {[1] = disk}, .snapshot = true, .serial = {true}};
+        .ram_bytes = RAM, .ide = {[1] = {.file = disk, .mode = BLK_SNAPSHOT}}, .serial = {true}};
     struct chardev port;
     struct devtest *t = open_board(&config, &port);
 
@@ -72,11 +73,10 @@ static void test_what_answers(void **state)
 static void test_floppy_drives(void **state)
 {
     const struct board_pc config = {
-        .ram_bytes = RAM, .snapshot = true, .floppy = {[1] = {.present = true}}, .parallel = true};
-    const struct board_pc both = {.ram_bytes = RAM,
-                                  .floppy = {{true, NULL, false}, {true, NULL, false}}};
+        .ram_bytes = RAM, .floppy = {[1] = {.floppy = true}}, .parallel = true};
+    const struct board_pc both = {.ram_bytes = RAM, .floppy = {{.floppy = true}, {.floppy = true}}};
     const struct board_pc none = {.ram_bytes = RAM};
-    const struct board_pc odd = {.ram_bytes = RAM, .floppy = {{true, disk, false}}};
+    const struct board_pc odd = {.ram_bytes = RAM, .floppy = {{.floppy = true, .file = disk}}};
     struct chardev printer;
     char err[300] = "";
     struct devtest *t = dt_open();
@@ -121,7 +121,9 @@ static void test_tables_in_memory(void **state)
 
 static void test_equal_boards(void **state)
 {
-    const struct board_pc config = {.ram_bytes = RAM, .hd = {disk, disk}, .snapshot = true};
+    const struct board_pc config = {
+        .ram_bytes = RAM,
+        .ide = {{.file = disk, .mode = BLK_SNAPSHOT}, {.file = disk, .mode = BLK_SNAPSHOT}}};
     struct devtest *a = open_board(&config, NULL), *b = open_board(&config, NULL);
     const char *script =
         "outw 602 1; out 1f6 a0; out 1f7 ec; step 1000000; inw 1f0; outl cf8 80000960; "
@@ -146,9 +148,9 @@ static void test_refusals(void **state)
         struct board_pc config;
         const char *message;
     } cases[] = {
-        {{.ram_bytes = RAM, .hd = {"/nonexistent/disk"}}, "No such file"},
-        {{.ram_bytes = RAM, .hd = {disk, [3] = "/tmp"}}, "is a directory"},
-        {{.ram_bytes = RAM, .hd = {disk, disk}}, "in use"},
+        {{.ram_bytes = RAM, .ide = {{.file = "/nonexistent/disk"}}}, "No such file"},
+        {{.ram_bytes = RAM, .ide = {{.file = disk}, [3] = {.file = "/tmp"}}}, "is a directory"},
+        {{.ram_bytes = RAM, .ide = {{.file = disk}, {.file = disk}}}, "in use"},
         {{.ram_bytes = RAM, .serial = {false, true}}, "serial1"},
         {{.ram_bytes = RAM, .debugcon = true}, "debugcon"},
     };

@@ -1,25 +1,33 @@
 /* Floppy media: formats, drives, rates, write protection, changes through the journal. */
+#include "devices/core/medium.h"
 #include "tests/unit/fdc_rig.h"
 
-static void refused(struct dev *fdc, unsigned n, const char *path, const char *says)
+static struct medium *slot(struct dev *fdc, unsigned n)
+{
+    struct medium *m = bus_find_object(fdc->bus, MEDIUM_KIND, n ? "b" : "a");
+    assert_non_null(m);
+    return m;
+}
+
+static void refused(struct dev *fdc, const char *path, const char *says)
 {
     char err[300] = "";
-    assert_false(floppy_insert(fdc, n, path, false, err, sizeof(err)));
+    assert_false(medium_change(slot(fdc, 0), path, false, err, sizeof(err)));
     if (!strstr(err, says))
         fail_msg("'%s' does not say '%s'", err, says);
 }
 
-static void insert(struct dev *fdc, unsigned n, const char *path, bool read_only)
+static void insert(struct dev *fdc, unsigned n, const char *path)
 {
     char err[300];
-    if (!floppy_insert(fdc, n, path, read_only, err, sizeof(err)))
+    if (!medium_change(slot(fdc, n), path, false, err, sizeof(err)))
         fail_msg("%s", err);
 }
 
 static void eject(struct dev *fdc, unsigned n)
 {
     char err[300];
-    if (!floppy_eject(fdc, n, err, sizeof(err)))
+    if (!medium_eject(slot(fdc, n), false, err, sizeof(err)))
         fail_msg("%s", err);
 }
 
@@ -102,7 +110,7 @@ static void test_double_steps(void **state)
     fill_image(image_b, 360);
     eject(fdc, 0);
     dt_step(t, 1);
-    insert(fdc, 0, image_b, false);
+    insert(fdc, 0, image_b);
     dt_script(t, "step 1; out 3f7 1");
     send(t, "0f 00 02");
     await(t);
@@ -167,7 +175,7 @@ static void test_disk_change(void **state)
     send(t, "08");
     result(t, "21 01");
     dt_script(t, "in 3f7 7f");
-    insert(fdc, 0, image_b, false);
+    insert(fdc, 0, image_b);
     dt_script(t, "step 1; in 3f7 7f; out 3f2 3c; in 3f7 ff");
     send(t, "0f 00 00"); /* no step, no change */
     await(t);
@@ -185,7 +193,7 @@ static void test_disk_change(void **state)
     result(t, "20 00");
     dt_script(t, "in 3f7 ff");
     /* Taken out in the middle of a write. */
-    insert(fdc, 0, image_b, false);
+    insert(fdc, 0, image_b);
     dt_step(t, 1);
     send(t, "03 df 03");
     send(t, "45 00 00 00 01 02 09 1b ff");
@@ -208,39 +216,55 @@ static void test_refusals(void **state)
 
     (void)state;
     fill_image(image_b, 800);
-    assert_false(floppy_add_drive(fdc, 0, image_b, false, true, err, sizeof(err)));
+    assert_false(floppy_add_drive(fdc, 0, image_b, "a", BLK_SNAPSHOT, err, sizeof(err)));
     assert_non_null(strstr(err, "819200"));
     close_fdc(t);
     t = open_bare(&fdc);
     add_drive(fdc, 0, NULL, false, true);
-    refused(fdc, 0, image_b, "819200");
-    refused(fdc, 1, image_a, "no floppy drive 1");
-    refused(fdc, 7, image_a, "no floppy drive 7");
-    refused(fdc, 0, "/nonexistent", "No such file");
+    refused(fdc, image_b, "819200");
+    refused(fdc, "/nonexistent", "No such file");
     fill_image(image_b, 1200);
-    refused(fdc, 0, image_b, "does not fit");
+    refused(fdc, image_b, "does not fit");
     fill_image(image_b, 2880);
-    refused(fdc, 0, image_b, "does not fit");
-    assert_false(floppy_eject(fdc, 1, err, sizeof(err)));
+    refused(fdc, image_b, "does not fit");
+    close_fdc(t);
+}
+
+/* What is in a drive of its own may be put into it again; into no other. */
+static void test_same_image(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    char err[300];
+
+    (void)state;
+    fill_image(image_b, 1440);
+    add_drive(fdc, 0, image_b, false, false);
+    add_drive(fdc, 1, NULL, false, false);
+    assert_false(medium_change(slot(fdc, 1), image_b, false, err, sizeof(err)));
+    assert_non_null(strstr(err, "in use"));
+    fill_image(image_b, 720);
+    insert(fdc, 0, image_b);
+    dt_step(t, 1);
+    assert_int_equal(floppy_bytes(fdc, 0), 720 * 1024);
     close_fdc(t);
 }
 
 /* The same changes at the same ticks, from the file. */
 static u64 changes(struct devtest *t, struct dev *fdc, bool live)
 {
-    add_drive(fdc, 0, image_a, false, true);
     dt_step(t, 100);
     if (live)
         eject(fdc, 0);
     start(t);
     dt_script(t, "in 3f7 ff");
     if (live)
-        insert(fdc, 0, image_b, true);
+        insert(fdc, 0, image_b);
     dt_step(t, 100);
     dt_script(t, "out 3f7 2");
     read_last(t, 80, 2, 9);
     send(t, "04 00");
-    result(t, "68");
+    result(t, "28");
     return dt_hash(t);
 }
 
@@ -257,12 +281,14 @@ static void test_replay(void **state)
     assert_true(fd >= 0);
     close(fd);
     fill_image(image_b, 720);
+    add_drive(fdc, 0, image_a, false, true);
     if (!journal_record(t->journal, journal, "x", 0, err, sizeof(err)))
         fail_msg("%s", err);
     first = changes(t, fdc, true);
     assert_true(journal_finish(t->journal));
     close_fdc(t);
     t = open_bare(&fdc);
+    add_drive(fdc, 0, image_a, false, true);
     if (!journal_replay(t->journal, journal, "x", err, sizeof(err)))
         fail_msg("%s", err);
     assert_int_equal(changes(t, fdc, false), first);
@@ -317,7 +343,7 @@ static void random_step(struct devtest *t, struct dev *fdc, u64 *seed)
     case 4: dt_script(t, "out 3f2 3c; out d6 c0; out d4 0; out 3f7 0"); break;
     case 5:
         if (r >> 4 & 1)
-            insert(fdc, 0, r >> 5 & 1 ? image_a : image_b, r >> 6 & 1);
+            insert(fdc, 0, r >> 5 & 1 ? image_a : image_b);
         else if (!(r >> 5 & 3))
             eject(fdc, 0);
         dt_step(t, 1);
@@ -344,7 +370,7 @@ static u64 random_run(u64 seed)
     u64 hash;
 
     add_drive(fdc, 0, NULL, false, true);
-    insert(fdc, 0, image_a, false);
+    insert(fdc, 0, image_a);
     start(t);
     for (unsigned i = 0; i < 3000; i++)
         random_step(t, fdc, &seed);
@@ -368,8 +394,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),          cmocka_unit_test(test_double_steps),
         cmocka_unit_test(test_write_protection), cmocka_unit_test(test_disk_change),
-        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_replay),
-        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_same_image),
+        cmocka_unit_test(test_replay),           cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, make_images, remove_images);
 }

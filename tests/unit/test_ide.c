@@ -208,6 +208,91 @@ static void test_other_commands(void **state)
     close_ide(t);
 }
 
+/* A sparse file of 3 TiB: what 28 bits cannot say, 48 can. */
+static void test_large(void **state)
+{
+    static const u64 sectors = 3ull << 31; /* 3 TiB */
+    char large[] = "/tmp/orrery-large-XXXXXX", err[200] = "";
+    int fd = mkstemp(large);
+    struct dev *ide;
+    struct blk *blk;
+    struct devtest *t;
+    u8 data[512];
+
+    (void)state;
+    assert_true(fd >= 0);
+    memset(data, 0x3c, sizeof(data));
+    if (ftruncate(fd, (off_t)(sectors * 512)) ||
+        pwrite(fd, data, 512, (off_t)((sectors - 1) * 512)) != 512) {
+        close(fd);
+        unlink(large);
+        skip();
+    }
+    close(fd);
+    t = open_empty_ide(&ide);
+    blk = blk_open(large, BLK_SNAPSHOT, err, sizeof(err));
+    assert_non_null(blk);
+    piix3_ide_attach(ide, 0, blk);
+    dt_script(t, "out 1f6 a0; out 1f7 ec");
+    expect(t, DATA);
+    read_words(t, data, 512);
+    assert_int_equal(load_le(data + 2, 2), 16383);
+    assert_int_equal(load_le(data + 120, 4), 0x0fffffff);
+    assert_true(load_le(data + 200, 8) == sectors);
+    assert_int_equal(load_le(data + 166, 2) & 0xc400, 0x4400);
+    /* The last sector, and one behind it; writing it, and what was there before. */
+    command48(t, 0x24, sectors - 1, 1);
+    expect(t, DATA);
+    read_words(t, data, 512);
+    assert_int_equal(data[0], 0x3c);
+    dt_in(t, 0x1f7);
+    command48(t, 0x24, sectors, 1);
+    expect(t, FAILED);
+    command48(t, 0x24, sectors - 1, 2);
+    expect(t, FAILED);
+    memset(data, 0x99, sizeof(data));
+    command48(t, 0x34, sectors - 2, 1);
+    expect(t, DATA);
+    write_words(t, data, 512);
+    expect(t, READY);
+    command48(t, 0x24, sectors - 2, 1);
+    expect(t, DATA);
+    read_words(t, data, 512);
+    assert_int_equal(data[511], 0x99);
+    command28(t, 0x20, 0x0fffffff, 1); /* the last one that 28 bits reach */
+    expect(t, DATA);
+    read_words(t, data, 512);
+    assert_int_equal(data[0], 0);
+    /* READ NATIVE MAX, in both widths. */
+    dt_script(t, "out 1f6 40; out 1f7 f8; step 100000; in 1f7 50; in 1f3 ff; in 1f5 ff; in 1f6 4f");
+    dt_script(t,
+              "out 1f6 40; out 1f7 27; step 100000; in 1f7 50; in 1f3 ff; in 1f5 ff; out 3f6 80; "
+              "in 1f3 7f; in 1f4 1; in 1f5 0; out 3f6 0");
+    close_ide(t);
+    unlink(large);
+}
+
+static void test_read_only(void **state)
+{
+    struct dev *ide;
+    struct devtest *t = open_empty_ide(&ide);
+    char err[200];
+    u8 data[512] = {0};
+
+    (void)state;
+    piix3_ide_attach(ide, 0, blk_open(path, BLK_READONLY, err, sizeof(err)));
+    command28(t, 0x30, 3, 1);
+    expect(t, DATA);
+    write_words(t, data, 512);
+    expect(t, 0x71);
+    dt_script(t, "in 1f1 4; in 1f7; out 1f7 e7; step 100000; in 1f7 50");
+    command28(t, 0x20, 3, 1);
+    expect(t, DATA);
+    read_words(t, data, 512);
+    check_sector(data, 3);
+    close_ide(t);
+}
+
 /* ---- drives that are there and that are not ---- */
 
 static void test_absent(void **state)
@@ -288,7 +373,8 @@ int main(void)
         cmocka_unit_test(test_pio_write),      cmocka_unit_test(test_multiple),
         cmocka_unit_test(test_addresses),      cmocka_unit_test(test_other_commands),
         cmocka_unit_test(test_absent),         cmocka_unit_test(test_two_drives),
-        cmocka_unit_test(test_software_reset),
+        cmocka_unit_test(test_software_reset), cmocka_unit_test(test_large),
+        cmocka_unit_test(test_read_only),
     };
     return cmocka_run_group_tests(tests, make_disk, remove_disk);
 }

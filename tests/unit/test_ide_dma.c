@@ -2,20 +2,6 @@
  * and what becomes of the data: snapshots, a host that fails, random port traffic. */
 #include "tests/unit/ide_driver.h"
 
-static void prd(struct devtest *t, u32 at, u32 addr, u32 len, bool last)
-{
-    phys_write(t->bus->phys, at, 4, addr);
-    phys_write(t->bus->phys, at + 4, 4, (len & 0xffff) | (last ? 0x80000000u : 0));
-}
-
-static void start_dma(struct devtest *t, u32 table, bool to_memory)
-{
-    bus_out(t->bus, BM, 1, to_memory ? 8 : 0);
-    bus_out(t->bus, BM + 2, 1, 6);
-    bus_out(t->bus, BM + 4, 4, table);
-    bus_out(t->bus, BM, 1, to_memory ? 9 : 1);
-}
-
 static void test_dma(void **state)
 {
     struct devtest *t = open_ide(1, true);

@@ -221,9 +221,8 @@ static void flags_and_conditions(void **state)
     ir_flags(ir, FK_CMP, 1, ir_const(0x105), ir_reg(ECX), IR_NONE); /* 5 - 5 in 8 bits */
     ir_set_reg(ir, EAX, ir_getcc(ir, 4));
     ir_set_reg(ir, EBX, ir_selcc(ir, 5, ir_const(1), ir_const(2)));
-    ir_flags_if(ir, ir_reg(ESI), FK_LOGIC, 4, ir_const(1), IR_NONE); /* ESI is 0 */
     ir_set_reg(ir, EDX, ir_getfl(ir));
-    ir_flags_if(ir, ir_reg(ECX), FK_ADC, 4, ir_const(0), ir_const(0xffffffff));
+    ir_flags_if(ir, ir_reg(ECX), 0x99, FK_ADC, 4, ir_const(0), ir_const(0xffffffff));
     ir_set_reg(ir, EDI, ir_getfl(ir));
     ir_xjmp(ir, 0x11);
     w->cpu->cc_aux = 1;
@@ -232,6 +231,28 @@ static void flags_and_conditions(void **state)
     assert_int_equal(w->cpu->gpr[EBX], 2);
     assert_int_equal(w->cpu->gpr[EDX], FLAG_ZF | FLAG_PF);
     assert_int_equal(w->cpu->gpr[EDI], FLAG_ZF | FLAG_PF | FLAG_CF | FLAG_AF);
+}
+
+/* CF and OF from elsewhere, until the next definition of all; and leaving where the count is 0. */
+static void carry_and_overflow_alone(void **state)
+{
+    struct world *w = *state;
+    struct ir *ir = begin(w);
+    w->cpu->gpr[ECX] = 0x40;
+    w->cpu->gpr[EBP] = 32; /* 0 of 31 */
+    ir_insn_begin(ir, 0x10, 1);
+    ir_flags(ir, FK_LOGIC, 4, ir_const(0), IR_NONE, IR_NONE);
+    ir_flag_bits(ir, ir_reg(ECX), 6, IR_NONE, 0);
+    ir_set_reg(ir, EAX, ir_getfl(ir));
+    ir_flag_bits(ir, IR_NONE, 0, ir_const(0x800), 11);
+    ir_flag_bits_if(ir, ir_reg(ECX), 0x99, ir_reg(ECX), 5, IR_NONE, 0); /* 0x40: leaves */
+    ir_set_reg(ir, EBX, ir_const(7));
+    ir_xjmp(ir, 0x11);
+    run_ir(w);
+    assert_int_equal(w->cpu->gpr[EAX], FLAG_ZF | FLAG_PF | FLAG_CF);
+    assert_int_equal(cpu_arith_flags(w->cpu), FLAG_ZF | FLAG_PF | FLAG_CF | FLAG_OF);
+    assert_int_not_equal(w->cpu->gpr[EBX], 7);
+    assert_int_equal(w->cpu->eip & PAGE_MASK, 0x99);
 }
 
 /* Every helper gets its arguments and gives its value, whatever its signature. */
@@ -504,6 +525,7 @@ int main(void)
         T(memory_past_the_tlb),
         T(segment_check),
         T(flags_and_conditions),
+        T(carry_and_overflow_alone),
         T(calls),
         T(budget_and_chaining),
         T(side_exits_give_back),

@@ -75,9 +75,9 @@ static void constant_condition_of_flags(void **state)
 {
     struct ir *ir = new_ir();
     (void)state;
-    ir_flags_if(ir, ir_const(0), FK_SHL, 4, ir_reg(EAX), ir_reg(ECX));
+    ir_flags_if(ir, ir_const(32), 2, FK_SHL, 4, ir_reg(EAX), ir_reg(ECX));
     assert_int_equal(ir->nops, 1);
-    ir_flags_if(ir, ir_const(3), FK_SHL, 4, ir_reg(EAX), ir_reg(ECX));
+    ir_flags_if(ir, ir_const(3), 2, FK_SHL, 4, ir_reg(EAX), ir_reg(ECX));
     assert_int_equal(ir->ops[1].op, IR_FLAGS);
     free(ir);
 }

@@ -74,6 +74,55 @@ static void test_independent(void **state)
     orrery_free(b);
 }
 
+/* A run with a CD-ROM drive whose disc is changed half way, recorded or replayed. Its state; 0: the
+ * replay differs. */
+static uint64_t change_discs(const char *disc, const char *record, const char *replay)
+{
+    struct orrery_config config = {
+        .ram_bytes = 2 * MIB, .ide[3] = {.cdrom = true}, .record = record, .replay = replay};
+    char err[256] = "";
+    enum orrery_stop stop;
+    uint64_t hash;
+    struct orrery *o = orrery_create(&config, err, sizeof(err));
+
+    if (!o)
+        fail_msg("%s", err);
+    orrery_run(o, 1000);
+    if (!replay) {
+        assert_false(orrery_eject(o, "ide0-cd0", true, err, sizeof(err)));
+        assert_non_null(strstr(err, "ide0-cd0"));
+        assert_false(orrery_change(o, "ide1-cd1", "/nonexistent", false, err, sizeof(err)));
+        assert_true(orrery_change(o, "ide1-cd1", disc, false, err, sizeof(err)));
+        orrery_run(o, 1000);
+        assert_true(orrery_eject(o, "ide1-cd1", false, err, sizeof(err)));
+        assert_true(orrery_change(o, "ide1-cd1", disc, true, err, sizeof(err)));
+    }
+    while ((stop = orrery_run(o, 1000)) == ORRERY_RUNNING && (replay || orrery_time_ns(o) < 5000))
+        continue;
+    assert_true(orrery_finish(o));
+    hash = stop == ORRERY_DIVERGED ? 0 : orrery_state_hash(o);
+    orrery_free(o);
+    return hash;
+}
+
+static void test_change_discs(void **state)
+{
+    char disc[] = "/tmp/orrery-disc-XXXXXX", journal[] = "/tmp/orrery-journal-XXXXXX";
+    int fd = mkstemp(disc), other = mkstemp(journal);
+    uint64_t recorded;
+
+    (void)state;
+    assert_true(fd >= 0 && other >= 0);
+    assert_int_equal(ftruncate(fd, 8192), 0);
+    close(fd);
+    close(other);
+    recorded = change_discs(disc, journal, NULL);
+    assert_true(recorded && change_discs(disc, NULL, journal) == recorded);
+    unlink(disc); /* what is not there any more is noticed */
+    assert_int_equal(change_discs(disc, NULL, journal), 0);
+    unlink(journal);
+}
+
 static void refused(const struct orrery_config *config, const char *word)
 {
     char err[128] = "";
@@ -90,7 +139,7 @@ static void test_refusals(void **state)
     refused(&(struct orrery_config){.accel = "kvm"}, "accelerator");
     refused(&(struct orrery_config){.cpu = "z80"}, "CPU model");
     refused(&(struct orrery_config){.record = "a", .replay = "b"}, "exclude");
-    refused(&(struct orrery_config){.hd = {"/nonexistent"}}, "/nonexistent");
+    refused(&(struct orrery_config){.ide = {{.file = "/nonexistent"}}}, "/nonexistent");
     refused(&(struct orrery_config){.devices = (const char *const[]){"i8042", NULL}}, "board");
     refused(&(struct orrery_config){.devices = (const char *const[]){"toaster", NULL}}, "toaster");
     assert_non_null(orrery_cpu_model(0));
@@ -101,7 +150,7 @@ static void test_refusals(void **state)
 static uint64_t run_floppy(const char *image, const char *record, const char *replay)
 {
     struct orrery_config config = {
-        .ram_bytes = 2 * MIB, .floppy = {{.present = true}}, .record = record, .replay = replay};
+        .ram_bytes = 2 * MIB, .floppy = {{.floppy = true}}, .record = record, .replay = replay};
     char err[300] = "";
     struct orrery *o = orrery_create(&config, err, sizeof(err));
     uint64_t before, hash;
@@ -110,11 +159,11 @@ static uint64_t run_floppy(const char *image, const char *record, const char *re
         fail_msg("%s", err);
     before = orrery_state_hash(o);
     if (record) {
-        assert_true(orrery_floppy_insert(o, 0, image, true, err, sizeof(err)));
-        assert_false(orrery_floppy_insert(o, 0, "/nonexistent", true, err, sizeof(err)));
+        assert_true(orrery_change(o, "floppy0", image, false, err, sizeof(err)));
+        assert_false(orrery_change(o, "floppy0", "/nonexistent", false, err, sizeof(err)));
         assert_non_null(strstr(err, "/nonexistent"));
-        assert_false(orrery_floppy_eject(o, 1, err, sizeof(err)));
-        assert_non_null(strstr(err, "no floppy drive 1"));
+        assert_false(orrery_eject(o, "floppy1", false, err, sizeof(err)));
+        assert_non_null(strstr(err, "no drive 'floppy1'"));
     }
     orrery_run(o, 1);
     hash = orrery_state_hash(o);
@@ -144,9 +193,9 @@ static void test_floppy_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registers),     cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_independent),   cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_floppy_change),
+        cmocka_unit_test(test_change_discs), cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_floppy_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

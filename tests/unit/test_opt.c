@@ -23,7 +23,14 @@ static void emit_memory(struct gen *g)
     case 1: emit_load(g, a); break;
     case 2:
     case 3: emit_store(g, a); break;
-    case 4: emit_segchk(g, a); break;
+    case 4:
+        if (pick(g, 2))
+            emit_segchk(g, a);
+        else if (pick(g, 2))
+            emit_frame16(g);
+        else
+            emit_in_seg(g, 0xffff);
+        break;
     default:
         if (pick(g, 2))
             ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), a, 4u << pick(g, 3));
@@ -41,7 +48,7 @@ static void emit_random(struct gen *g)
     case 2: pick(g, 3) ? (void)0 : emit_call(g); break;
     case 3:
     case 4:
-    case 5: emit_flags(g); break;
+    case 5: pick(g, 2) ? emit_flags(g) : emit_flag_bits(g); break;
     case 6: keep(g, ir_getcc(g->ir, pick(g, 16))); break;
     case 7: emit_use(g); break;
     case 8: emit_field(g); break;
@@ -318,10 +325,46 @@ static void conditional_flags_do_not_kill(void **state)
     struct ir *ir = new_ir(0);
     lift_add(ir, 0, EAX, ir_reg(EBX));
     ir_insn_begin(ir, 2, 2);
-    ir_flags_if(ir, ir_reg(ECX), FK_SHL, 4, ir_reg(EDX), ir_reg(ESI));
+    ir_flags_if(ir, ir_reg(ECX), 4, FK_SHL, 4, ir_reg(EDX), ir_reg(ESI));
     ir_xjmp(ir, 4);
-    EXPECT(ir, "insn +0x0, 2 bytes", "eax = add eax, ebx", "flags.4 add eax, ebx  ; exit use",
+    EXPECT(ir, "insn +0x0, 2 bytes", "eax = add eax, ebx", "flags.4 add eax, ebx  ; exit",
            "insn +0x2, 2 bytes", "flagsif.4 shl edx, esi, -, ecx  ; exit", "xjmp 4");
+}
+
+/* A rotation through CF hands it on as a value; what the next one overwrites is not computed. */
+static void carry_passes_from_rotation_to_rotation(void **state)
+{
+    (void)state;
+    struct ir *ir = new_ir(0);
+    for (u32 k = 0; k < 2; k++) {
+        ir_insn_begin(ir, k, 1);
+        struct irv a = ir_copy(ir, ir_reg(EAX)), carry = ir_getcc(ir, 2);
+        struct irv t = ir_lea(ir, carry, a, 1, 0);
+        ir_set_reg(ir, EAX, t);
+        ir_flag_bits(ir, a, 31, ir_op2(ir, IR_XOR, t, a), 31);
+    }
+    ir_insn_begin(ir, 2, 1);
+    ir_flag_bits(ir, ir_reg(EDX), 4, IR_NONE, 0); /* OF is the second rotation's */
+    ir_xjmp(ir, 3);
+    EXPECT(ir, "insn +0x0, 1 bytes", "t0 = mov eax", "t1 = getcc.b", "eax = lea t1, eax << 1 + 0x0",
+           "insn +0x1, 1 bytes", "t4 = mov eax", "t5 = shr t0, 0x1f",
+           "eax = lea t5, eax << 1 + 0x0", "t7 = xor eax, t4", "flagbits.31.31 -, t7  ; exit",
+           "insn +0x2, 1 bytes", "flagbits.4.0 edx  ; exit", "xjmp 3");
+}
+
+/* What may leave instead of rotating stays, although nobody looks at its flags any more. */
+static void a_folded_carry_keeps_what_may_leave(void **state)
+{
+    (void)state;
+    struct ir *ir = new_ir(0);
+    ir_insn_begin(ir, 0, 2);
+    ir_flag_bits_if(ir, ir_reg(ECX), 2, ir_reg(EDX), 0, ir_reg(EDX), 31);
+    ir_insn_begin(ir, 2, 1);
+    struct irv carry = ir_getcc(ir, 2);
+    ir_flags(ir, FK_INC, 4, ir_reg(EBX), carry, IR_NONE);
+    ir_xjmp(ir, 3);
+    EXPECT(ir, "insn +0x0, 2 bytes", "flagbitsif.0.31 -, -, -, ecx  ; use", "insn +0x2, 1 bytes",
+           "t0 = and edx, 0x1", "flags.4 inc ebx, t0  ; exit", "xjmp 3");
 }
 
 static void byte_operands_lose_their_extensions(void **state)
@@ -391,6 +434,8 @@ int main(void)
         cmocka_unit_test(constants_flow_through_registers),
         cmocka_unit_test(carry_after_inc_is_its_operand),
         cmocka_unit_test(conditional_flags_do_not_kill),
+        cmocka_unit_test(carry_passes_from_rotation_to_rotation),
+        cmocka_unit_test(a_folded_carry_keeps_what_may_leave),
         cmocka_unit_test(byte_operands_lose_their_extensions),
         cmocka_unit_test(a_store_keeps_register_writes_in_place),
         cmocka_unit_test(random_blocks_behave_the_same),

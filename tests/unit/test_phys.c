@@ -427,6 +427,35 @@ static void test_hash_is_free(void **state)
     phys_free(p);
 }
 
+/* Memory of the caller's at two places; another region at the same base is not taken for it. */
+static void test_shared(void **state)
+{
+    struct phys *p = *state;
+    struct log l = {0};
+    struct sum s = {0};
+    static u8 mem[2 * PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+    u32 gen = phys_generation(p);
+
+    phys_add_mmio(p, 0xA0000, 2 * PAGE_SIZE, &any_size, &l);
+    phys_add_shared(p, DEV, sizeof(mem), mem);
+    phys_add_shared(p, 0xA0000, PAGE_SIZE, mem + PAGE_SIZE);
+    assert_int_not_equal(phys_generation(p), gen);
+    phys_write(p, 0xA0010, 4, 0x12345678);
+    assert_int_equal(phys_read(p, DEV + PAGE_SIZE + 0x10, 4), 0x12345678);
+    assert_int_equal(mem[PAGE_SIZE + 0x10], 0x78);
+    assert_ptr_equal(phys_host(p, 0xA0123, true), mem + PAGE_SIZE);
+    assert_true(phys_is_shared(p, 0xA0000) && phys_is_shared(p, DEV));
+    assert_false(phys_is_shared(p, 0xA1000) || phys_is_shared(p, 0x1000));
+    phys_hash(p, add_up, &s);
+    assert_int_equal(s.bytes, RAM_SIZE); /* the caller hashes it */
+    phys_remove(p, 0xA0000);             /* the device below it */
+    assert_true(phys_is_shared(p, 0xA0000));
+    assert_int_equal(phys_read(p, 0xA1000, 1), 0xff);
+    phys_remove_shared(p, 0xA0000, mem + PAGE_SIZE);
+    assert_int_equal(phys_read(p, 0xA0010, 4), 0xffffffff);
+    assert_int_equal(phys_read(p, DEV + PAGE_SIZE + 0x10, 4), 0x12345678);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -434,7 +463,7 @@ int main(void)
         T(test_ram),          T(test_unmapped),   T(test_mmio_split),      T(test_mmio_whole),
         T(test_mmio_widen),   T(test_rom),        T(test_layers),          T(test_above_4g),
         T(test_dma),          T(test_code_lines), T(test_code_in_regions), T(test_hash),
-        T(test_hash_is_free),
+        T(test_hash_is_free), T(test_shared),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,8 @@ static void test_linear(void **state)
 static void test_mode_word(void **state)
 {
     struct sys *s = *state;
-    const u32 flat = MODE_CODE32 | MODE_STACK32 | MODE_PROT | MODE_CS_FLAT | MODE_NOSSE;
+    const u32 flat =
+        MODE_CODE32 | MODE_STACK32 | MODE_PROT | MODE_CS_FLAT | MODE_CS_64K | MODE_NOSSE;
 
     assert_int_equal(s->cpu->mode, flat | MODE_CPL0 | MODE_X87_SOFT); /* FCW of power-up is 40 */
     x87_init(&s->cpu->fpu);

@@ -66,21 +66,24 @@ static void test_state(void **state)
     ASSERT_RAISES(s, VEC_UD, 0, smm_resume(cpu));
 }
 
+static void check_waiting(struct sys *s, u32 waits)
+{
+    struct cpu *cpu = s->cpu;
+
+    enter(s, 0);
+    cpu->events = waits;
+    smi(s);
+    assert_int_equal(cpu->events & EV_WAIT, 0);
+    ASSERT_OK(s, smm_resume(cpu));
+    assert_int_equal(cpu->events & EV_WAIT, waits == EV_HALT ? EV_HALT : 0);
+}
+
 /* HLT goes on after RSM, MWAIT does not. */
 static void test_waiting(void **state)
 {
-    struct sys *s = *state;
-    struct cpu *cpu = s->cpu;
-    static const u32 waits[] = {EV_HALT, EV_HALT | EV_MWAIT, EV_HALT | EV_MWAIT | EV_MWAIT_IRQ};
-
-    for (unsigned i = 0; i < ARRAY_LEN(waits); i++) {
-        enter(s, 0);
-        cpu->events = waits[i];
-        smi(s);
-        assert_int_equal(cpu->events & EV_WAIT, 0);
-        ASSERT_OK(s, smm_resume(cpu));
-        assert_int_equal(cpu->events & EV_WAIT, waits[i] == EV_HALT ? EV_HALT : 0);
-    }
+    check_waiting(*state, EV_HALT);
+    check_waiting(*state, EV_HALT | EV_MWAIT);
+    check_waiting(*state, EV_HALT | EV_MWAIT | EV_MWAIT_IRQ);
 }
 
 static void test_refused(void **state)

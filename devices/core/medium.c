@@ -1,0 +1,102 @@
+/* Changing media through the input journal. A record is one byte, what is done, and for a new
+ * medium the path of its image: a replay opens it at the same tick. What is not there any more then
+ * is an empty drive, which the next state hash tells apart. */
+#include "devices/core/medium.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "devices/core/journal.h"
+
+enum { OP_EJECT = 'e', OP_FORCE = 'f', OP_INSERT = 'i' };
+
+#define MAX_PATH 4096
+
+/* Journal sink. */
+static void on_input(void *opaque, const void *data, size_t len)
+{
+    struct medium *m = opaque;
+    const char *record = data;
+    char path[MAX_PATH + 1], err[256];
+
+    if (!len || len > MAX_PATH)
+        return;
+    if (record[0] != OP_INSERT) {
+        m->ops->eject(m->opaque, record[0] == OP_FORCE);
+        return;
+    }
+    memcpy(path, record + 1, len - 1);
+    path[len - 1] = 0;
+    m->ops->insert(m->opaque, blk_open(path, m->mode, err, sizeof(err)));
+}
+
+bool medium_name_ok(struct bus *bus, const char *name)
+{
+    return strlen(name) < MEDIUM_NAME && !bus_find_object(bus, MEDIUM_KIND, name);
+}
+
+void medium_init(struct medium *m, struct bus *bus, const char *name, unsigned mode,
+                 const struct medium_ops *ops, void *opaque)
+{
+    char channel[MEDIUM_NAME + 8];
+
+    CHECK(medium_name_ok(bus, name), "drive name '%s'", name);
+    snprintf(m->name, sizeof(m->name), "%s", name);
+    m->ops = ops;
+    m->opaque = opaque;
+    m->mode = mode;
+    m->journal = bus->journal;
+    m->channel = -1;
+    bus_add_object(bus, MEDIUM_KIND, m->name, m);
+    snprintf(channel, sizeof(channel), "medium %s", name);
+    if (m->journal)
+        m->channel = journal_add_channel(m->journal, channel, on_input, m);
+}
+
+static void input(struct medium *m, char op, const char *path)
+{
+    char record[MAX_PATH];
+    size_t len = 1 + strlen(path);
+
+    CHECK(len <= sizeof(record), "path too long");
+    record[0] = op;
+    memcpy(record + 1, path, len - 1);
+    if (m->journal)
+        journal_input(m->journal, m->channel, record, len);
+}
+
+bool medium_eject(struct medium *m, bool force, char *err, size_t err_size)
+{
+    bool held = !force && m->ops->locked(m->opaque);
+
+    input(m, force ? OP_FORCE : OP_EJECT, "");
+    if (held)
+        snprintf(err, err_size, "drive '%s' is locked by the guest", m->name);
+    return !held;
+}
+
+/* Whether the image can be opened and is for this drive. What is in the drive may be put in anew.
+ */
+static bool can_insert(const struct medium *m, const char *path, char *err, size_t err_size)
+{
+    const struct blk *now = m->ops->current(m->opaque);
+    unsigned lock = now && blk_is_file(now, path) ? BLK_UNLOCKED : 0;
+    struct blk *blk = blk_open(path, m->mode | lock, err, err_size);
+    bool good = blk && (!m->ops->accepts || m->ops->accepts(m->opaque, blk, path, err, err_size));
+
+    blk_close(blk);
+    return good;
+}
+
+bool medium_change(struct medium *m, const char *path, bool force, char *err, size_t err_size)
+{
+    if (strlen(path) >= MAX_PATH) {
+        snprintf(err, err_size, "drive '%s': the path is too long", m->name);
+        return false;
+    }
+    if (!can_insert(m, path, err, err_size) || !medium_eject(m, force, err, err_size))
+        return false;
+    input(m, OP_INSERT, path);
+    return true;
+}

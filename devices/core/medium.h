@@ -1,0 +1,49 @@
+/* A drive whose medium can be changed while the machine runs. Opening the tray and putting a medium
+ * in are input from outside: they pass through the journal, the medium as the path of its image. A
+ * drive has a struct medium, known to the board as the object (MEDIUM_KIND, name). */
+#ifndef DEVICES_CORE_MEDIUM_H
+#define DEVICES_CORE_MEDIUM_H
+
+#include "devices/core/blk.h"
+
+#define MEDIUM_KIND "medium"
+#define MEDIUM_NAME 64 /* with the zero at its end */
+
+/* What the drive does, at the tick of the input. */
+struct medium_ops {
+    bool (*locked)(void *opaque); /* the guest holds the medium fast */
+    /* Somebody wants the medium out; by force: it comes out, locked or not. */
+    void (*eject)(void *opaque, bool force);
+    /* A medium is put in and the tray closed. The drive owns blk, which is NULL if the image cannot
+     * be opened any more; the tray is empty or open. */
+    void (*insert)(void *opaque, struct blk *blk);
+    /* From outside: what is in the drive, or NULL. */
+    const struct blk *(*current)(const void *opaque);
+    /* And whether it takes an image; if not, one line in err. May be NULL: it takes all. */
+    bool (*accepts)(const void *opaque, const struct blk *blk, const char *path, char *err,
+                    size_t err_size);
+};
+
+struct medium {
+    char name[MEDIUM_NAME];
+    const struct medium_ops *ops;
+    void *opaque;
+    unsigned mode; /* enum blk_mode for its images */
+    struct journal *journal;
+    int channel;
+};
+
+/* While the board is built. The name is copied; medium_name_ok() must have allowed it. */
+void medium_init(struct medium *m, struct bus *bus, const char *name, unsigned mode,
+                 const struct medium_ops *ops, void *opaque);
+
+/* Not too long, and no other drive has it. */
+bool medium_name_ok(struct bus *bus, const char *name);
+
+/* From outside, on the machine's thread, between two instructions. What a guest has locked only
+ * comes out by force: else the guest is told of the wish, and the result is false with one line in
+ * err; so it is for an image that blk_open() refuses, and then nothing happens. */
+bool medium_eject(struct medium *m, bool force, char *err, size_t err_size);
+bool medium_change(struct medium *m, const char *path, bool force, char *err, size_t err_size);
+
+#endif

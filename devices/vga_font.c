@@ -1,0 +1,196 @@
+/* Our own 8 by 16 font in code page 437's order, as text. Letters are drawn on a grid of 5 by 7 and
+ * two rows for descenders, a digit of base 32 for each row (leftmost column 16), and stretched to 7
+ * by 13 dots. Symbols are eight rows in hexadecimal, each used twice. Accented letters are
+ * composed, line drawing characters computed from their arms. */
+#include "devices/vga.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define TOP    2 /* scan line of the grid's first row */
+#define ROWS   16
+#define CENTRE 7 /* scan line of single horizontal lines; double ones are beside it */
+
+/* 20h to 7Fh */
+static const char *const ascii[96] = {
+    "0",         "4444404",   "aaa",     "aavavaa",   "4fke5u4",   "op248j3",   "cik8lid",
+    "c48",       "2488842",   "8422248", "04lel4",    "044v44",    "00000cc48", "000v",
+    "00000cc",   "01248g",    "ehjlphe", "4c4444e",   "eh1248v",   "v2421he",   "26aiv22",
+    "vgu11he",   "68guhhe",   "v124888", "ehhehhe",   "ehhf12c",   "0cc0cc",    "0cc0c48",
+    "248g842",   "00v0v",     "8421248", "eh12404",   "ehnlngf",   "ehhvhhh",   "uhhuhhu",
+    "ehggghe",   "sihhhis",   "vgguggv", "vgguggg",   "ehgnhhf",   "hhhvhhh",   "e44444e",
+    "72222ic",   "hikokih",   "ggggggv", "hrllhhh",   "hhpljhh",   "ehhhhhe",   "uhhuggg",
+    "ehhhlid",   "uhhukih",   "fgge11u", "v444444",   "hhhhhhe",   "hhhhha4",   "hhhllla",
+    "hha4ahh",   "hhha444",   "v1248gv", "e88888e",   "0g8421",    "e22222e",   "4ah",
+    "00000000v", "842",       "00e1fhf", "ggmphhu",   "00egghe",   "11djhhf",   "00ehvge",
+    "698s888",   "00fhhhf1e", "ggmphhh", "40c444e",   "2062222ic", "ggikoki",   "c44444e",
+    "00qllll",   "00mphhh",   "00ehhhe", "00uhhhugg", "00fhhhf11", "00mpggg",   "00fge1u",
+    "88s8896",   "00hhhjd",   "00hhha4", "00hhlla",   "00ha4ah",   "00hhhhf1e", "00v248v",
+    "2448442",   "4444444",   "8442448", "008l2",     "004ahhv",
+};
+
+struct glyph {
+    u8 code;
+    const char *rows;
+};
+
+static const struct glyph others[] = {
+    {0x91, "00q5fkf"}, {0x92, "fkkukkn"},   {0x9b, "04fkkf4"},   {0x9c, "698s88v"},
+    {0x9d, "hav4v44"}, {0x9e, "sisinih"},   {0x9f, "344e4444o"}, {0xa6, "c2eie0u"},
+    {0xa7, "ciic0u"},  {0xa8, "4048ghe"},   {0xa9, "000vgg"},    {0xaa, "000v11"},
+    {0xab, "hi4bh27"}, {0xac, "hi49j71"},   {0xad, "4044444"},   {0xae, "005aka5"},
+    {0xaf, "00ka5ak"}, {0xe0, "00diiid"},   {0xe1, "ciikihm"},   {0xe2, "vgggggg"},
+    {0xe3, "00vaaaa"}, {0xe4, "vg848gv"},   {0xe5, "00fiiic"},   {0xe6, "00hhhjtgg"},
+    {0xe7, "00v4442"}, {0xe8, "e4ele4e"},   {0xe9, "ehhvhhe"},   {0xea, "ehhhaar"},
+    {0xeb, "684ehhe"}, {0xec, "00alla"},    {0xed, "01ejlpe"},   {0xee, "78gug87"},
+    {0xef, "0ehhhhh"}, {0xf0, "0v0v0v"},    {0xf1, "44v440v"},   {0xf2, "842480v"},
+    {0xf3, "248420v"}, {0xf4, "254444444"}, {0xf5, "4444444k8"}, {0xf6, "040v04"},
+    {0xf7, "08l28l2"}, {0xf8, "4a4"},       {0xf9, "000cc"},     {0xfa, "0004"},
+    {0xfb, "3222ia4"}, {0xfc, "siii"},      {0xfd, "o48s"},      {0xfe, "00vvvv"},
+};
+
+/* 01h to 1Fh */
+static const char *const symbols[31] = {
+    "3c42a581a599423c", "3c7edbffdbe77e3c", "0066ffff7e3c1800", "00183c7e7e3c1800",
+    "183c1866ff66183c", "183c7effff5a183c", "0000183c3c180000", "ffffe7c3c3e7ffff",
+    "003c664242663c00", "ffc399bdbd99c3ff", "0703053844444438", "3c4242423c187e18",
+    "0c0e0b0808387830", "3f213f212163e742", "185a24c3c3245a18", "4060787e7e786040",
+    "02061e7e7e1e0602", "183c5a18185a3c18", "2424242424002424", "3e7a7a3a0a0a0a0a",
+    "3c40384444380478", "00000000007e7e00", "183c5a185a3c187e", "183c5a1818181818",
+    "18181818185a3c18", "00080cfefe0c0800", "0010307f7f301000", "00004040407e0000",
+    "002466ffff662400", "00101038387cfe00", "00fe7c3838101000",
+};
+
+/* Letters with something above, two rows of the grid, or (cedilla) below. */
+enum accent { ACUTE, GRAVE, CIRCUMFLEX, DIAERESIS, RING, TILDE, CEDILLA };
+static const char *const accents[] = {"24", "84", "4a", "a", "aa", "dm", "48"};
+
+#define DOTLESS_I "00c444e"
+static const struct {
+    u8 code;
+    char letter;
+    u8 accent;
+} composed[] = {
+    {0x80, 'C', CEDILLA},    {0x81, 'u', DIAERESIS}, {0x82, 'e', ACUTE},
+    {0x83, 'a', CIRCUMFLEX}, {0x84, 'a', DIAERESIS}, {0x85, 'a', GRAVE},
+    {0x86, 'a', RING},       {0x87, 'c', CEDILLA},   {0x88, 'e', CIRCUMFLEX},
+    {0x89, 'e', DIAERESIS},  {0x8a, 'e', GRAVE},     {0x8b, 'i', DIAERESIS},
+    {0x8c, 'i', CIRCUMFLEX}, {0x8d, 'i', GRAVE},     {0x8e, 'A', DIAERESIS},
+    {0x8f, 'A', RING},       {0x90, 'E', ACUTE},     {0x93, 'o', CIRCUMFLEX},
+    {0x94, 'o', DIAERESIS},  {0x95, 'o', GRAVE},     {0x96, 'u', CIRCUMFLEX},
+    {0x97, 'u', GRAVE},      {0x98, 'y', DIAERESIS}, {0x99, 'O', DIAERESIS},
+    {0x9a, 'U', DIAERESIS},  {0xa0, 'a', ACUTE},     {0xa1, 'i', ACUTE},
+    {0xa2, 'o', ACUTE},      {0xa3, 'u', ACUTE},     {0xa4, 'n', TILDE},
+    {0xa5, 'N', TILDE},
+};
+
+/* B3h to DAh: weight of the arms left, right, up, down. */
+static const char lines[40][5] = {
+    "0011", "1011", "2011", "1022", "1002", "2001", "2022", "0022", "2002", "2020",
+    "1020", "2010", "1001", "0110", "1110", "1101", "0111", "1100", "1111", "0211",
+    "0122", "0220", "0202", "2220", "2202", "0222", "2200", "2222", "2210", "1120",
+    "2201", "1102", "0120", "0210", "0201", "0102", "1122", "2211", "1010", "0101",
+};
+
+static unsigned digit(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* Five columns on seven dots: 1, 2, 1, 2, 1. */
+static u8 stretch(unsigned row)
+{
+    static const u8 dots[5] = {0x02, 0x0c, 0x10, 0x60, 0x80};
+    u8 out = 0;
+
+    for (unsigned i = 0; i < 5; i++)
+        out |= row >> i & 1 ? dots[i] : 0;
+    return out;
+}
+
+static void draw_grid(u8 g[ROWS], const char *rows)
+{
+    static const u8 height[9] = {1, 2, 2, 1, 2, 2, 1, 1, 1};
+
+    for (unsigned i = 0, y = TOP; rows[i]; i++) {
+        for (unsigned n = 0; n < height[i]; n++)
+            g[y++] |= stretch(digit(rows[i]));
+    }
+}
+
+static void draw_composed(u8 g[ROWS], char letter, u8 accent)
+{
+    bool capital = letter <= 'Z';
+    unsigned y = accent == CEDILLA ? 13 : capital ? 0 : TOP;
+
+    draw_grid(g, letter == 'i' ? DOTLESS_I : ascii[letter - 0x20]);
+    for (const char *row = accents[accent]; *row; row++)
+        g[y++] |= stretch(digit(*row));
+}
+
+/* Line drawing. Single lines lie in columns 3 and 4, double ones in 2 and 5. An arm goes from the
+ * edge to the far side of what it meets, but a single one only up to a double line that passes by.
+ */
+static void draw_lines(u8 g[ROWS], const char *arms)
+{
+    unsigned l = digit(arms[0]), r = digit(arms[1]), u = digit(arms[2]), d = digit(arms[3]);
+    u8 column = u == 2 || d == 2 ? 0x24 : 0x18;
+    bool wide = column == 0x24, tall = l == 2 || r == 2;
+    u8 left = wide && l == 1 && !r && u && d ? 0xe0 : wide ? 0xfc : 0xf8;
+    u8 right = wide && r == 1 && !l && u && d ? 0x07 : wide ? 0x3f : 0x1f;
+    u8 row = (u8)((l ? left : 0) | (r ? right : 0));
+    unsigned first = u ? 0 : tall && d == 1 && l && r ? CENTRE + 1 : CENTRE - tall;
+    unsigned last = d ? ROWS - 1 : tall && u == 1 && l && r ? CENTRE - 1 : CENTRE + tall;
+
+    for (unsigned y = first; (u || d) && y <= last; y++)
+        g[y] |= column;
+    if (l || r) {
+        g[CENTRE - tall] |= row;
+        g[CENTRE + tall] |= row;
+    }
+    /* Where double lines meet, the way between them stays open. */
+    g[CENTRE] &= (u8) ~((l == 2 && wide ? 0x20 : 0) | (r == 2 && wide ? 0x04 : 0));
+    g[CENTRE - 1] &= (u8)(u == 2 && tall ? ~0x18 : ~0);
+    g[CENTRE + 1] &= (u8)(d == 2 && tall ? ~0x18 : ~0);
+}
+
+static void draw_symbol(u8 g[ROWS], const char *rows)
+{
+    for (unsigned y = 0; y < ROWS; y++)
+        g[y] = (u8)(digit(rows[y & ~1u]) << 4 | digit(rows[y | 1u]));
+}
+
+/* B0h to B2h, DBh to DFh: shades and blocks, by even and odd lines of the upper and lower half. */
+static void draw_blocks(u8 font[256][ROWS])
+{
+    static const struct {
+        u8 code, rows[4];
+    } blocks[] = {
+        {0xb0, {0x22, 0x88, 0x22, 0x88}}, {0xb1, {0xaa, 0x55, 0xaa, 0x55}},
+        {0xb2, {0xdd, 0x77, 0xdd, 0x77}}, {0xdb, {0xff, 0xff, 0xff, 0xff}},
+        {0xdc, {0x00, 0x00, 0xff, 0xff}}, {0xdd, {0xf0, 0xf0, 0xf0, 0xf0}},
+        {0xde, {0x0f, 0x0f, 0x0f, 0x0f}}, {0xdf, {0xff, 0xff, 0x00, 0x00}},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
+        for (unsigned y = 0; y < ROWS; y++)
+            font[blocks[i].code][y] = blocks[i].rows[(y >> 3) * 2 + (y & 1)];
+    }
+}
+
+void vga_font_8x16(u8 font[256][16])
+{
+    memset(font, 0, 256 * ROWS);
+    for (unsigned i = 0; i < ARRAY_LEN(symbols); i++)
+        draw_symbol(font[i + 1], symbols[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(ascii); i++)
+        draw_grid(font[i + 0x20], ascii[i]);
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++)
+        draw_grid(font[others[i].code], others[i].rows);
+    for (unsigned i = 0; i < ARRAY_LEN(composed); i++)
+        draw_composed(font[composed[i].code], composed[i].letter, composed[i].accent);
+    for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
+        draw_lines(font[i + 0xb3], lines[i]);
+    draw_blocks(font);
+}
