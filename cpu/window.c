@@ -144,8 +144,6 @@ void window_update(struct cpu *cpu, enum seg seg)
 
 void windows_update(struct cpu *cpu)
 {
-    if (!memcmp(cpu->window_seg, cpu->seg, sizeof(cpu->seg)))
-        return;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         window_update(cpu, (enum seg)i);
 }
