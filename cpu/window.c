@@ -6,7 +6,6 @@
  * functions, so that the TLB is filled alike. Segment checks: SDM 3A, 5.3. */
 #include "cpu/window.h"
 
-
 #include "cpu/cpuid.h"
 #include "cpu/mem.h"
 
