@@ -189,7 +189,7 @@ enum atapi_load atapi_load(struct ide_channel *ch)
     struct atapi *cd = &d->cd;
     u32 size = atapi_sector_bytes(cd->parts), n;
 
-    if (!cd->left)
+    if (!cd->left || !size)
         return LOAD_END;
     n = (u32)sizeof(ch->buf) / size;
     n = n < cd->left ? n : cd->left;

@@ -130,6 +130,13 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns);
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
 
+/* A key goes down or up; enters through the journal. Its number is its scan code of set 1, with bit
+ * 7 for those with the prefix E0; b7h is Print Screen, c6h Pause. */
+void orrery_key(struct orrery *o, uint8_t key, bool down);
+/* Movement (dy downwards) and wheel (positive: towards the user) since the last call, and the
+ * buttons now held (bits 0-4: left, right, middle, 4th, 5th); enters through the journal. */
+void orrery_mouse(struct orrery *o, int dx, int dy, int wheel, unsigned buttons);
+
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise
  * the guest is told that somebody wants it, and the result is false. False, too, for an unknown
