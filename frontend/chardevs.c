@@ -1,6 +1,5 @@
 /* Character devices of the command line: what serial ports, the printer port and the debug port are
- * connected to, and
- * the terminal as one of them. */
+ * connected to, and the terminal as one of them. */
 #include "frontend/session.h"
 
 #include <errno.h>
