@@ -322,6 +322,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
+    for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
+        fprintf(f, "netdev=%s\n", o->net_name[i]);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
     fclose(f);
@@ -402,7 +404,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!build_devices(o, c, err, size))
+    if (!nets_build(o, c, err, size) || !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -451,6 +453,7 @@ void orrery_free(struct orrery *o)
     linux_image_free(o->kernel);
     multiboot_free(o->multiboot);
     firmware_free(o->firmware);
+    nets_free(o);
     free(o->config_text);
     free(o);
 }

@@ -18,6 +18,7 @@ struct orrery_sink {
 };
 
 #define ORRERY_SERIAL_PORTS 4
+#define ORRERY_NETS         8
 #define ORRERY_LOG_IN_ASM   1
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
@@ -41,6 +42,13 @@ struct orrery_drive {
     /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
      * floppy0, floppy1. */
     const char *name;
+};
+
+/* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
+ * every Ethernet frame that the guest sends, without its checksum. */
+struct orrery_net {
+    const char *id;
+    struct orrery_sink sink;
 };
 
 /* A picture of the guest's screen: every dot of the display area, 0x00RRGGBB, rows without gaps. */
@@ -78,6 +86,7 @@ struct orrery_config {
     bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
+    const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
     bool no_vga;
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
@@ -136,6 +145,15 @@ void orrery_key(struct orrery *o, uint8_t key, bool down);
 /* Movement (dy downwards) and wheel (positive: towards the user) since the last call, and the
  * buttons now held (bits 0-4: left, right, middle, 4th, 5th); enters through the journal. */
 void orrery_mouse(struct orrery *o, int dx, int dy, int wheel, unsigned buttons);
+
+/* Networks, numbered as configured: a frame for the guest, without checksum (14 to 65553 bytes);
+ * enters through the journal. What the card cannot take waits; orrery_net_room(): bytes of frames
+ * for which there is room, ORRERY_NET_COST added for each; what is beyond is lost.
+ * orrery_net_plug(): plugs the cable of a network in or out; false if there is no such network. */
+#define ORRERY_NET_COST 7
+void orrery_net_input(struct orrery *o, unsigned net, const void *frame, size_t len);
+size_t orrery_net_room(const struct orrery *o, unsigned net);
+bool orrery_net_plug(struct orrery *o, const char *id, bool plugged);
 
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise
