@@ -446,6 +446,7 @@ void orrery_free(struct orrery *o)
         journal_destroy(o->journal);
     if (o->cpu) {
         decoder_free(o->cpu->decoder);
+        free(o->cpu->stops);
         cpu_free(o->cpu);
     }
     if (o->phys)
@@ -467,6 +468,8 @@ static enum orrery_stop handle_events(struct orrery *o)
         return ORRERY_TRIPLE;
     if (o->exit_wanted)
         return ORRERY_EXIT;
+    if (breaks_met(o))
+        return ORRERY_BREAK;
     if (o->poweroff_wanted)
         return ORRERY_POWEROFF;
     if (o->reset_wanted) {
@@ -572,6 +575,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
 {
     check_set_report(report_history, o);
+    breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
     enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);

@@ -55,6 +55,13 @@ u64 linux_image_hash(const struct linux_image *img);
 /* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
 void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
 
+/* -- breaks.c -- */
+
+/* Has a break point been met in this run? */
+bool breaks_met(const struct orrery *o);
+/* A run begins: the break point met last does not count. */
+void breaks_pass(struct orrery *o);
+
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void nets_free(struct orrery *o);

@@ -114,6 +114,7 @@ enum orrery_stop {
     ORRERY_TRIPLE,     /* shutdown after a triple fault: orrery_report_shutdown() */
     ORRERY_REPLAY_END, /* the journal's end */
     ORRERY_DIVERGED,   /* replay met a state that differs from the recorded one: orrery_error() */
+    ORRERY_BREAK,      /* a break point: orrery_break_hit() */
     ORRERY_STUCK,      /* the CPU is halted for ever: interrupts off and no NMI can come */
 };
 
@@ -133,6 +134,26 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
  * first; others skip at once. */
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
+
+/* Where to stop, for debuggers: before an instruction, or after one that has accessed memory, by
+ * linear address. The guest sees nothing of them. */
+enum orrery_break_kind {
+    ORRERY_BREAK_CODE,
+    ORRERY_BREAK_WRITE,
+    ORRERY_BREAK_READ,
+    ORRERY_BREAK_ACCESS
+};
+struct orrery_break {
+    enum orrery_break_kind kind;
+    uint32_t linear;
+    uint32_t len; /* bytes of memory, 1 to 64 */
+};
+#define ORRERY_MAX_BREAKS 32
+/* Replaces all; n may be 0. False: too many, or too long. */
+bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigned n);
+/* The one that ended the last run with ORRERY_BREAK, and the linear address of the access. The next
+ * run passes a code break at this very moment. */
+void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
 
 /* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take
  * without loss. */
