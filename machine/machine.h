@@ -24,7 +24,7 @@ struct orrery {
     struct journal *journal;
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
-    struct chardev debugcon;
+    struct chardev parallel, debugcon;
     struct net_link net[ORRERY_NETS];
     char *net_name[ORRERY_NETS];       /* NULL: there is none */
     struct linux_image *kernel;        /* booted directly, or NULL */

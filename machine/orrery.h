@@ -30,15 +30,18 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
-/* An IDE drive: a disk if it has a file, or a CD-ROM drive, empty without one; otherwise none. */
+/* A drive: a disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise none.
+ */
 struct orrery_drive {
     const char *file; /* raw image: of 512-byte sectors, or of a disc (ISO) */
     bool cdrom;       /* then the image is only read */
+    bool floppy;      /* the image's size tells its format */
     bool readonly;    /* the guest's writes fail */
     bool snapshot;    /* they go to memory and are lost at the end */
     bool raw;         /* the image is known to be raw, whatever it begins with */
-    const char
-        *name; /* of a CD-ROM drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... */
+    /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
+     * floppy0, floppy1. */
+    const char *name;
 };
 
 /* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
@@ -67,17 +70,20 @@ struct orrery_text {
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;         /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;          /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;            /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes;       /* bound of the code cache; 0: 256 MiB */
-    const char *bios;           /* ROM image to start in, instead of a kernel */
-    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot directly */
-    const char *initrd;         /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;         /* kernel command line */
-    struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */
+    uint64_t ram_bytes;            /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;             /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;               /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
+    const char *bios;              /* ROM image to start in, instead of a kernel */
+    const char *kernel;            /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;            /* kernel command line */
+    struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct orrery_drive floppy[2]; /* A, B */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
+    struct orrery_sink parallel; /* what is printed */
+    bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
     const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
