@@ -227,6 +227,38 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
     }
 }
 
+static void run_audio(struct orrery *o, u64 now)
+{
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
+        audio_run(o->audio[i], now);
+}
+
+/* When it has something to do, in ticks. It is no timer: the guest goes on the same without it. */
+static u64 audio_tick(const struct orrery *o)
+{
+    u64 first = CLOCK_NEVER;
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
+        first = audio_due(o->audio[i]) < first ? audio_due(o->audio[i]) : first;
+    return clock_ticks_at(&o->clock, first);
+}
+
+static bool build_audio(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && c->audio[i].id; i++) {
+        const struct orrery_audiodev *a = &c->audio[i];
+        if (a->rate && (a->rate < AUDIO_MIN_RATE || a->rate > AUDIO_MAX_RATE))
+            return fail(err, size, "audiodev '%s': the rate must be %u to %u Hz", a->id,
+                        AUDIO_MIN_RATE, AUDIO_MAX_RATE);
+        if (!*a->id || bus_find_object(o->bus, AUDIO_KIND, a->id))
+            return fail(err, size, "audiodev '%s': the id is empty or taken", a->id);
+        o->audio[i] = audio_create(a->rate ? a->rate : 44100, a->sink.write, a->sink.opaque);
+        bus_add_object(o->bus, AUDIO_KIND, a->id, o->audio[i]);
+        if (!i)
+            bus_add_object(o->bus, AUDIO_KIND, AUDIO_DEFAULT, o->audio[i]);
+    }
+    return true;
+}
+
 /* A -device option: "type,property=value,...". */
 static bool add_device(struct orrery *o, const char *option, char *err, size_t size)
 {
@@ -261,6 +293,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .ram_bytes = phys_ram_size(o->phys),
         .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
+        .speaker = c->speaker,
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
@@ -295,6 +328,19 @@ static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, uns
                 (unsigned long long)bytes);
 }
 
+/* A -device option, but for where its sound goes. */
+static void describe_device(FILE *f, const char *option)
+{
+    fprintf(f, "device=");
+    for (const char *part = option; *part;) {
+        size_t len = strcspn(part, ",");
+        if (strncmp(part, "audiodev=", 9))
+            fprintf(f, "%s%.*s", part == option ? "" : ",", (int)len, part);
+        part += len + (part[len] == ',');
+    }
+    fputc('\n', f);
+}
+
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
  */
 static bool describe(struct orrery *o, const struct orrery_config *c)
@@ -325,7 +371,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
         fprintf(f, "netdev=%s\n", o->net_name[i]);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
-        fprintf(f, "device=%s\n", c->devices[i]);
+        describe_device(f, c->devices[i]);
     fclose(f);
     o->config_text = text;
     return true;
@@ -404,7 +450,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!nets_build(o, c, err, size) || !build_devices(o, c, err, size))
+    if (!nets_build(o, c, err, size) || !build_audio(o, c, err, size) ||
+        !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -442,6 +489,8 @@ void orrery_free(struct orrery *o)
         jit_free(o->jit);
     if (o->bus)
         bus_destroy(o->bus);
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS; i++)
+        audio_destroy(o->audio[i]);
     if (o->journal)
         journal_destroy(o->journal);
     if (o->cpu) {
@@ -515,6 +564,7 @@ static enum orrery_stop end_of_replay(struct orrery *o)
 /* Fires what is due now. */
 static enum orrery_stop deliver(struct orrery *o)
 {
+    run_audio(o, clock_now(&o->clock));
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     const char *why = journal_error(o->journal);
@@ -548,6 +598,8 @@ static u64 run_limit(struct orrery *o, u64 end)
     u64 until = next_tick(o);
     if (o->profile && profile_due(o->profile) < until)
         until = profile_due(o->profile);
+    if (o->audio[0] && audio_tick(o) < until)
+        until = audio_tick(o);
     return until < end ? until : end;
 }
 
@@ -642,6 +694,8 @@ const char *orrery_error(const struct orrery *o)
 
 bool orrery_finish(struct orrery *o)
 {
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
+        audio_finish(o->audio[i], clock_now(&o->clock));
     if (o->profile && !profile_finish(o->profile, o->error, sizeof(o->error)))
         return false;
     if (journal_mode(o->journal) != JOURNAL_RECORD)

@@ -3,6 +3,7 @@
 #define MACHINE_MACHINE_H
 
 #include "cpu/state.h"
+#include "devices/core/audio.h"
 #include "devices/core/bus.h"
 #include "devices/core/chardev.h"
 #include "devices/core/clock.h"
@@ -26,11 +27,12 @@ struct orrery {
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev parallel, debugcon;
     struct net_link net[ORRERY_NETS];
-    char *net_name[ORRERY_NETS];       /* NULL: there is none */
-    struct linux_image *kernel;        /* booted directly, or NULL */
-    struct multiboot_image *multiboot; /* likewise */
-    struct firmware *firmware;         /* -bios, or NULL */
-    struct profile *profile;           /* or NULL */
+    char *net_name[ORRERY_NETS];           /* NULL: there is none */
+    struct audio *audio[ORRERY_AUDIODEVS]; /* or NULL */
+    struct linux_image *kernel;            /* booted directly, or NULL */
+    struct multiboot_image *multiboot;     /* likewise */
+    struct firmware *firmware;             /* -bios, or NULL */
+    struct profile *profile;               /* or NULL */
     const char *accel;
     bool no_reboot;
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
