@@ -316,17 +316,26 @@ static u32 frequency(const struct opl_synth *s, const struct slot *o)
     return at & 4 ? o->fnum - range : o->fnum + range;
 }
 
+/* For good: only a key makes the envelope go up. */
+static bool slot_silent(const struct slot *o)
+{
+    return o->state != ATTACK && o->env == SILENT;
+}
+
 /* One sample of an operator at a given phase; its own moves on. */
 static s32 run_at(struct opl_synth *s, struct slot *o, u32 phase)
 {
-    bool negative;
-    u32 level, total;
+    bool negative = false;
+    s32 out = 0;
 
     step_envelope(o, s->count);
-    level = o->env + o->level + (o->tremolo ? tremolo(s) : 0);
-    total = waveform(s, o->wave, phase & 0x3ff, &negative) + (level < SILENT ? level * 8 : MUTE);
-    total = total < MUTE ? total : MUTE;
-    s32 out = (s32)((1024u + s->power[~total & 0xff]) << 1 >> (total >> 8));
+    if (!slot_silent(o)) {
+        u32 level = o->env + o->level + (o->tremolo ? tremolo(s) : 0);
+        u32 total = waveform(s, o->wave, phase & 0x3ff, &negative);
+        total += level < SILENT ? level * 8 : MUTE;
+        total = total < MUTE ? total : MUTE;
+        out = (s32)((1024u + s->power[~total & 0xff]) << 1 >> (total >> 8));
+    }
     o->phase += ((frequency(s, o) << o->block >> 1) * o->mult) >> 1;
     o->out[1] = o->out[0];
     return o->out[0] = negative ? ~out : out;
@@ -385,11 +394,6 @@ static void run_rhythm(struct opl_synth *s, s32 out[3])
     out[1] = 2 * run_at(s, &o[13], mixed << 9 | (mixed ^ noise ? 0xd0 : 0x34));
     out[1] += 2 * run_at(s, &o[16], snare << 9 | (snare ^ noise) << 8);
     out[2] = 2 * run(s, &o[14], 0) + 2 * run_at(s, &o[17], mixed << 9 | 0x80);
-}
-
-static bool slot_silent(const struct slot *o)
-{
-    return o->state == RELEASE && o->env == SILENT;
 }
 
 static bool channel_silent(const struct opl_synth *s, unsigned channel, unsigned slots)

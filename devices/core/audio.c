@@ -181,14 +181,16 @@ static s16 cut(s32 value)
     return (s16)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
-static void hand_out(struct audio *a, u32 frames)
+/* Voices are taken further than the block's end, as far as half the lag: a stream's last frame needs
+ * the sample behind it. */
+static void hand_out(struct audio *a, u32 frames, u64 now)
 {
     s16 out[AUDIO_MAX_RATE / BLOCK_RATE][2];
-    u64 end = a->done + frames;
+    u64 end = a->done + frames, ahead = frame_ns(a, end + a->rate / LAG_RATE / 2);
 
     for (struct audio_voice *v = a->voices; v; v = v->next) {
         if (v->pull)
-            v->pull(v->opaque, frame_ns(a, end));
+            v->pull(v->opaque, ahead < now ? ahead : now);
         advance(v, end * ONE);
     }
     for (u32 i = 0; i < frames; i++) {
@@ -211,7 +213,7 @@ u64 audio_due(const struct audio *a)
 void audio_run(struct audio *a, u64 now)
 {
     while (now >= audio_due(a))
-        hand_out(a, a->rate / BLOCK_RATE);
+        hand_out(a, a->rate / BLOCK_RATE, now);
 }
 
 void audio_finish(struct audio *a, u64 now)
@@ -219,6 +221,6 @@ void audio_finish(struct audio *a, u64 now)
     u64 end = a->write ? frame_at(a, now) : 0;
     while (a->done < end) {
         u64 left = end - a->done;
-        hand_out(a, left < a->rate / BLOCK_RATE ? (u32)left : a->rate / BLOCK_RATE);
+        hand_out(a, left < a->rate / BLOCK_RATE ? (u32)left : a->rate / BLOCK_RATE, now);
     }
 }
