@@ -13,14 +13,8 @@
 #include "frontend/props.h"
 #include "frontend/session.h"
 
-#ifdef HAVE_SDL
-#include <SDL.h>
-#endif
-
 #define DEFAULT_RATE 44100u
-#define FRAME_BYTES  4u
 #define WAV_HEADER   44u
-#define SDL_QUEUE_MS 250u /* more is dropped */
 
 struct audio_driver {
     const char *name;
@@ -46,8 +40,8 @@ static void wav_header(const struct audio_out *out, uint64_t bytes)
     store_le(header + 20, 2, 1); /* PCM */
     store_le(header + 22, 2, 2); /* channels */
     store_le(header + 24, 4, out->rate);
-    store_le(header + 28, 4, out->rate * FRAME_BYTES);
-    store_le(header + 32, 2, FRAME_BYTES);
+    store_le(header + 28, 4, out->rate * AUDIO_FRAME_BYTES);
+    store_le(header + 32, 2, AUDIO_FRAME_BYTES);
     store_le(header + 34, 2, 16); /* bits */
     memcpy(header + 36, "data", 4);
     store_le(header + 40, 4, bytes > UINT32_MAX ? UINT32_MAX : bytes);
@@ -87,70 +81,15 @@ static void wav_close(struct session *s, struct audio_out *out)
         wav_header(out, out->bytes);
 }
 
-/* ---- SDL ---- */
-
-#ifdef HAVE_SDL
-static void sdl_write(void *opaque, const void *data, size_t len)
-{
-    struct audio_out *out = opaque;
-
-    if (SDL_GetQueuedAudioSize(out->sdl_device) < out->rate * FRAME_BYTES / 1000 * SDL_QUEUE_MS)
-        SDL_QueueAudio(out->sdl_device, data, (Uint32)len);
-}
-
-static bool sdl_open(struct session *s, struct audio_out *out, struct orrery_sink *sink)
-{
-    SDL_AudioSpec spec = {
-        .freq = (int)out->rate, .format = AUDIO_S16SYS, .channels = 2, .samples = 1024};
-
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    if (SDL_InitSubSystem(SDL_INIT_AUDIO))
-        return complain("-audiodev: SDL has no sound: %s", SDL_GetError());
-    out->sdl_device = SDL_OpenAudioDevice(NULL, 0, &spec, NULL, 0);
-    if (!out->sdl_device) {
-        complain("-audiodev: SDL: %s", SDL_GetError());
-        SDL_QuitSubSystem(SDL_INIT_AUDIO);
-        return false;
-    }
-    SDL_PauseAudioDevice(out->sdl_device, 0);
-    *sink = (struct orrery_sink){sdl_write, out};
-    s->waiting++;
-    s->paced++;
-    return true;
-}
-
-static void sdl_close(struct session *s, struct audio_out *out)
-{
-    s->waiting--;
-    s->paced--;
-    SDL_CloseAudioDevice(out->sdl_device);
-    SDL_QuitSubSystem(SDL_INIT_AUDIO);
-}
-#else
-static bool sdl_open(struct session *s, struct audio_out *out, struct orrery_sink *sink)
-{
-    (void)s;
-    (void)out;
-    (void)sink;
-    return complain("-audiodev: built without SDL, only none and wav are there");
-}
-
-static void sdl_close(struct session *s, struct audio_out *out)
-{
-    (void)s;
-    (void)out;
-}
-#endif
-
 static const struct audio_driver drivers[] = {
     {"none", NULL, NULL, false, false},
     {"wav", wav_open, wav_close, true, false},
-    {"sdl", sdl_open, sdl_close, false, false},
-    {"pa", sdl_open, sdl_close, false, true},
-    {"pipewire", sdl_open, sdl_close, false, true},
-    {"alsa", sdl_open, sdl_close, false, true},
-    {"oss", sdl_open, sdl_close, false, true},
-    {"jack", sdl_open, sdl_close, false, true},
+    {"sdl", sdl_audio_open, sdl_audio_close, false, false},
+    {"pa", sdl_audio_open, sdl_audio_close, false, true},
+    {"pipewire", sdl_audio_open, sdl_audio_close, false, true},
+    {"alsa", sdl_audio_open, sdl_audio_close, false, true},
+    {"oss", sdl_audio_open, sdl_audio_close, false, true},
+    {"jack", sdl_audio_open, sdl_audio_close, false, true},
 };
 
 /* ---- options ---- */

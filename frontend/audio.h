@@ -9,6 +9,8 @@ struct options;
 struct session;
 struct audio_driver;
 
+#define AUDIO_FRAME_BYTES 4u
+
 /* One -audiodev; `driver` knows what it is connected to. */
 struct audio_out {
     const struct audio_driver *driver;
@@ -37,5 +39,9 @@ bool audio_configure(struct options *o);
  * the machine has given out all. */
 bool session_audio(struct session *s);
 void session_stop_audio(struct session *s);
+
+/* sdl_audio.c: connects to the default sound device and sets the sink; false after a complaint. */
+bool sdl_audio_open(struct session *s, struct audio_out *out, struct orrery_sink *sink);
+void sdl_audio_close(struct session *s, struct audio_out *out);
 
 #endif
