@@ -209,8 +209,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     const struct part parallel = {&dev_parport, "chardev=parallel0"};
 
     if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
-        !add_speaker(bus, config, err, err_size) ||
-        !add_serial(bus, config, err, err_size))
+        !add_speaker(bus, config, err, err_size) || !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;

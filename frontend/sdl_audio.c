@@ -1,6 +1,6 @@
-/* Sound through SDL. It comes in virtual time and is wanted in real time: the session keeps to the wall
- * clock while there is sound to hear. What a guest has too much of is dropped, what it has too little
- * of is a gap. Where Orrery is built without SDL, this says so. */
+/* Sound through SDL. It comes in virtual time and is wanted in real time: the session keeps to the
+ * wall clock while there is sound to hear. What a guest has too much of is dropped, what it has too
+ * little of is a gap. Where Orrery is built without SDL, this says so. */
 #include "frontend/audio.h"
 #include "frontend/session.h"
 

@@ -181,8 +181,8 @@ static s16 cut(s32 value)
     return (s16)(value < INT16_MIN ? INT16_MIN : value > INT16_MAX ? INT16_MAX : value);
 }
 
-/* Voices are taken further than the block's end, as far as half the lag: a stream's last frame needs
- * the sample behind it. */
+/* Voices are taken further than the block's end, as far as half the lag: a stream's last frame
+ * needs the sample behind it. */
 static void hand_out(struct audio *a, u32 frames, u64 now)
 {
     s16 out[AUDIO_MAX_RATE / BLOCK_RATE][2];
