@@ -213,15 +213,15 @@ static void restart_time(struct sb16 *s)
 static void arm(struct sb16 *s)
 {
     struct sb_stream *t = &s->stream;
-    u64 per_tick = bytes_per_tick(t), end = t->taken + (t->left + per_tick - 1) / per_tick;
-    u64 chunk = muldiv64(CHUNK_NS, t->num, (u64)t->den * NS_PER_SEC), soon;
+    u64 per_tick = bytes_per_tick(t), end, chunk;
 
     if (!t->active || t->paused || t->starved) {
         timer_cancel(&t->timer);
         return;
     }
-    soon = t->taken + (chunk ? chunk : 1);
-    timer_arm(&t->timer, tick_ns(t, soon < end ? soon : end));
+    end = t->taken + (t->left + per_tick - 1) / per_tick;
+    chunk = t->taken + 1 + muldiv64(CHUNK_NS, t->num, (u64)t->den * NS_PER_SEC);
+    timer_arm(&t->timer, tick_ns(t, chunk < end ? chunk : end));
 }
 
 static void end_block(struct sb16 *s)
