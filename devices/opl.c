@@ -8,7 +8,6 @@
 #include <string.h>
 
 enum {
-    REG_TEST = 0x01,
     REG_TIMER1 = 0x02,
     REG_TIMER2 = 0x03,
     REG_CONTROL = 0x04,

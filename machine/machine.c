@@ -227,38 +227,6 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
     }
 }
 
-static void run_audio(struct orrery *o, u64 now)
-{
-    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
-        audio_run(o->audio[i], now);
-}
-
-/* When it has something to do, in ticks. It is no timer: the guest goes on the same without it. */
-static u64 audio_tick(const struct orrery *o)
-{
-    u64 first = CLOCK_NEVER;
-    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
-        first = audio_due(o->audio[i]) < first ? audio_due(o->audio[i]) : first;
-    return clock_ticks_at(&o->clock, first);
-}
-
-static bool build_audio(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
-{
-    for (unsigned i = 0; i < ORRERY_AUDIODEVS && c->audio[i].id; i++) {
-        const struct orrery_audiodev *a = &c->audio[i];
-        if (a->rate && (a->rate < AUDIO_MIN_RATE || a->rate > AUDIO_MAX_RATE))
-            return fail(err, size, "audiodev '%s': the rate must be %u to %u Hz", a->id,
-                        AUDIO_MIN_RATE, AUDIO_MAX_RATE);
-        if (!*a->id || bus_find_object(o->bus, AUDIO_KIND, a->id))
-            return fail(err, size, "audiodev '%s': the id is empty or taken", a->id);
-        o->audio[i] = audio_create(a->rate ? a->rate : 44100, a->sink.write, a->sink.opaque);
-        bus_add_object(o->bus, AUDIO_KIND, a->id, o->audio[i]);
-        if (!i)
-            bus_add_object(o->bus, AUDIO_KIND, AUDIO_DEFAULT, o->audio[i]);
-    }
-    return true;
-}
-
 /* A -device option: "type,property=value,...". */
 static bool add_device(struct orrery *o, const char *option, char *err, size_t size)
 {
@@ -450,7 +418,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!nets_build(o, c, err, size) || !build_audio(o, c, err, size) ||
+    if (!nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||
         !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
@@ -489,8 +457,7 @@ void orrery_free(struct orrery *o)
         jit_free(o->jit);
     if (o->bus)
         bus_destroy(o->bus);
-    for (unsigned i = 0; i < ORRERY_AUDIODEVS; i++)
-        audio_destroy(o->audio[i]);
+    sound_free(o);
     if (o->journal)
         journal_destroy(o->journal);
     if (o->cpu) {
@@ -564,7 +531,7 @@ static enum orrery_stop end_of_replay(struct orrery *o)
 /* Fires what is due now. */
 static enum orrery_stop deliver(struct orrery *o)
 {
-    run_audio(o, clock_now(&o->clock));
+    sound_run(o);
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     const char *why = journal_error(o->journal);
@@ -598,8 +565,8 @@ static u64 run_limit(struct orrery *o, u64 end)
     u64 until = next_tick(o);
     if (o->profile && profile_due(o->profile) < until)
         until = profile_due(o->profile);
-    if (o->audio[0] && audio_tick(o) < until)
-        until = audio_tick(o);
+    if (sound_tick(o) < until)
+        until = sound_tick(o);
     return until < end ? until : end;
 }
 
@@ -694,8 +661,7 @@ const char *orrery_error(const struct orrery *o)
 
 bool orrery_finish(struct orrery *o)
 {
-    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
-        audio_finish(o->audio[i], clock_now(&o->clock));
+    sound_finish(o);
     if (o->profile && !profile_finish(o->profile, o->error, sizeof(o->error)))
         return false;
     if (journal_mode(o->journal) != JOURNAL_RECORD)

@@ -29,10 +29,11 @@ struct orrery {
     struct net_link net[ORRERY_NETS];
     char *net_name[ORRERY_NETS];           /* NULL: there is none */
     struct audio *audio[ORRERY_AUDIODEVS]; /* or NULL */
-    struct linux_image *kernel;            /* booted directly, or NULL */
-    struct multiboot_image *multiboot;     /* likewise */
-    struct firmware *firmware;             /* -bios, or NULL */
-    struct profile *profile;               /* or NULL */
+    char *audio_name[ORRERY_AUDIODEVS];
+    struct linux_image *kernel;        /* booted directly, or NULL */
+    struct multiboot_image *multiboot; /* likewise */
+    struct firmware *firmware;         /* -bios, or NULL */
+    struct profile *profile;           /* or NULL */
     const char *accel;
     bool no_reboot;
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
@@ -67,6 +68,17 @@ void breaks_pass(struct orrery *o);
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void nets_free(struct orrery *o);
+
+/* -- sound.c -- */
+
+bool sound_build(struct orrery *o, const struct orrery_config *c, char *err, size_t size);
+void sound_free(struct orrery *o);
+/* Hands out what is due, before timers fire; the tick at which that is needed next, or CLOCK_NEVER.
+ */
+void sound_run(struct orrery *o);
+u64 sound_tick(const struct orrery *o);
+/* All that is left. */
+void sound_finish(struct orrery *o);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);
