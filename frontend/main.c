@@ -1,5 +1,6 @@
 /* The orrery command: opens what the options name, builds the machine, runs it, and says how it
  * ended. */
+#include "frontend/audio.h"
 #include "frontend/daemon.h"
 #include "frontend/session.h"
 
@@ -93,6 +94,7 @@ static int run_machine(struct session *s, struct daemon *d)
         complain("%s", orrery_error(o));
         status = 1;
     }
+    session_stop_audio(s);
     if (!write_screendump(s, o))
         status = 1;
     if (s->options.stats) /* first: hashing reads all of the guest's memory */
@@ -113,7 +115,7 @@ int main(int argc, char **argv)
     if (s.options.done)
         return 0;
     if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && open_log(&s) &&
-        open_profile(&s) && open_perf_map(&s) && open_screendump(&s) &&
+        open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
         daemon_pidfile(&daemon, s.options.pidfile))
         status = run_machine(&s, &daemon);
     for (unsigned i = 0; i < s.nfiles; i++)

@@ -62,7 +62,8 @@ struct option_row {
 static const struct option_row rows[] = {
     {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
     {"cpu", "MODEL,...", opt_cpu, 0, 0, "CPU model, +FEATURE, -FEATURE; help lists them"},
-    {"machine", "TYPE,...", opt_machine, 0, 0, "pc; accel=NAME"},
+    {"machine", "TYPE,...", opt_machine, 0, 0,
+     "pc; accel=NAME, pcspk-audiodev=ID: its speaker is heard there"},
     {"M", "TYPE,...", opt_machine, 0, 0, "the same"},
     {"smp", "N,...", opt_smp, 0, 0, "there is one CPU; more are warned of"},
     {"rtc", "base=DATE,...", opt_rtc, 0, 0,
@@ -118,6 +119,9 @@ static const struct option_row rows[] = {
     {"net", "none", opt_none, 0, 0, "no network yet"},
     {"nic", "none", opt_none, 0, 0, "no network yet"},
     {"monitor", "none", opt_none, 0, 0, "no monitor yet"},
+    {"audiodev", "DRIVER,id=ID", audio_audiodev, 0, 0,
+     "where sound goes: none; wav,path=FILE; sdl; out.frequency=N"},
+    {"soundhw", "CARDS", audio_soundhw, 0, 0, "sb16, adlib, pcspk or all"},
     {"version", NULL, opt_version, 0, 0, "print the version"},
     {"help", NULL, opt_help, 0, 0, "print this help"},
     {"h", NULL, opt_help, 0, 0, "print this help"},
@@ -212,6 +216,7 @@ static bool apply_nodefaults(struct options *o)
 static bool (*const finish[])(struct options *o) = {
     apply_nodefaults,
     check,
+    audio_configure,
     drives_finish,
 };
 

@@ -119,6 +119,10 @@ static bool machine_property(struct options *o, char *key, char *value)
         return machine_type(value);
     if (!strcmp(key, "accel") && value)
         return accel_name(o, value);
+    if (!strcmp(key, "pcspk-audiodev") && value) {
+        o->audio.speaker = value;
+        return true;
+    }
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
         if (strcmp(fixed[i].name, key))
             continue;
