@@ -82,10 +82,10 @@ static int run_machine(struct session *s, struct daemon *d)
     }
     for (unsigned i = 0; i < s->nfiles; i++)
         outfile_start(&s->files[i]);
-    daemon_ready(d);
     if (s->options.said_date)
         orrery_set_date(o, s->options.date);
     loop_catch_signals();
+    daemon_ready(d);
     session_start_chardevs(s);
     enum orrery_stop stop = session_run(s);
     session_stop_chardevs(s);

@@ -221,7 +221,7 @@ class Habits(common.GuestTest):
         with open(f"/proc/{pid}/cmdline", "rb") as f:
             self.assertIn(b"-daemonize", f.read())
         os.kill(pid, 15)
-        for _ in range(200):
+        for _ in range(600):
             if not os.path.exists(self.path("pid")):
                 break
             common.time.sleep(0.05)
