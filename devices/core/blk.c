@@ -22,6 +22,7 @@
 struct blk {
     int fd;
     u64 sectors;
+    u64 bytes; /* of the file; the last sector may be short */
     unsigned mode;
     u8 ***group; /* snapshot: the overlay, groups of clusters, NULL where the file still shows */
     struct blk_log *log;
@@ -96,8 +97,6 @@ static bool check_file(int fd, const char *path, unsigned mode, u64 *size, char 
         snprintf(why, sizeof(why), "not a raw image (it is %s)", format);
         return refuse(path, why, err, err_size);
     }
-    if (end % BLK_SECTOR)
-        return refuse(path, "its size is not a multiple of 512 bytes", err, err_size);
     *size = (u64)end;
     return true;
 }
@@ -170,7 +169,8 @@ struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size
     b = calloc(1, sizeof(*b));
     CHECK(b, "out of memory");
     b->fd = fd;
-    b->sectors = size / BLK_SECTOR;
+    b->sectors = (size + BLK_SECTOR - 1) / BLK_SECTOR;
+    b->bytes = size;
     b->mode = mode;
     if (mode & BLK_SNAPSHOT) {
         b->group = calloc(group_count(b), sizeof(*b->group));
@@ -221,10 +221,15 @@ static bool in_range(const struct blk *b, u64 sector, u32 count)
     return sector <= b->sectors && count <= b->sectors - sector;
 }
 
-static bool file_read(int fd, u64 offset, u8 *buf, size_t len)
+static bool file_read(const struct blk *b, u64 offset, u8 *buf, size_t len)
 {
+    if (offset + len > b->bytes) { /* in the last sector */
+        size_t there = (size_t)(b->bytes - offset);
+        memset(buf + there, 0, len - there);
+        len = there;
+    }
     while (len) {
-        ssize_t n = pread(fd, buf, len, (off_t)offset);
+        ssize_t n = pread(b->fd, buf, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) /* 0: somebody cut the file short */
@@ -236,10 +241,10 @@ static bool file_read(int fd, u64 offset, u8 *buf, size_t len)
     return true;
 }
 
-static bool file_write(int fd, u64 offset, const u8 *buf, size_t len)
+static bool file_write(struct blk *b, u64 offset, const u8 *buf, size_t len)
 {
     while (len) {
-        ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+        ssize_t n = pwrite(b->fd, buf, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -248,6 +253,8 @@ static bool file_write(int fd, u64 offset, const u8 *buf, size_t len)
         offset += (u64)n;
         len -= (size_t)n;
     }
+    if (b->bytes < offset)
+        b->bytes = offset;
     return true;
 }
 
@@ -286,7 +293,7 @@ bool blk_read(struct blk *b, u64 sector, void *buf, u32 count)
     while (count) {
         u32 n = file_run(b, sector, count);
         if (n) {
-            if (!file_read(b->fd, sector * BLK_SECTOR, out, (size_t)n * BLK_SECTOR))
+            if (!file_read(b, sector * BLK_SECTOR, out, (size_t)n * BLK_SECTOR))
                 return false;
         } else {
             n = within_cluster(sector, count);
@@ -316,7 +323,7 @@ static u8 *own_cluster(struct blk *b, u64 number)
     if (!*group)
         return NULL;
     data = malloc(CLUSTER);
-    if (!data || !file_read(b->fd, first * BLK_SECTOR, data, size)) {
+    if (!data || !file_read(b, first * BLK_SECTOR, data, size)) {
         free(data);
         return NULL;
     }
@@ -358,7 +365,7 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
     if (b->mode & BLK_READONLY || !in_range(b, sector, count))
         return false;
     if (b->group ? !overlay_write(b, sector, buf, count)
-                 : !file_write(b->fd, sector * BLK_SECTOR, buf, len))
+                 : !file_write(b, sector * BLK_SECTOR, buf, len))
         return false;
     if (b->log)
         log_write(b->log, sector, buf, len);
