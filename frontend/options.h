@@ -4,6 +4,7 @@
 
 #include "frontend/audio.h"
 #include "frontend/drives.h"
+#include "frontend/nets.h"
 #include "machine/orrery.h"
 
 #define MAX_DEVICES 32
@@ -13,6 +14,7 @@ struct options {
     struct orrery_config config;
     struct drives drives;
     struct audio_options audio;
+    struct nets nets;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;

@@ -337,7 +337,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
-        fprintf(f, "netdev=%s\n", o->net_name[i]);
+        fprintf(f, "netdev=%s%s\n", o->net_name[i], o->net[i].large ? " large" : "");
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         describe_device(f, c->devices[i]);
     fclose(f);
