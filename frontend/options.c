@@ -224,7 +224,7 @@ struct option_row {
 static const struct option_row rows[] = {
     {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
     {"cpu", "MODEL", opt_cpu, 0, 0, "CPU model; help lists them"},
-    {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image"},
+    {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image instead of Orrery's own"},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
@@ -315,8 +315,6 @@ static bool check(const struct options *o)
         return complain("-initrd and -append need -kernel");
     if (c->bios && c->kernel)
         return complain("-bios and -kernel exclude each other");
-    if (!c->kernel && !c->bios)
-        return complain("nothing to boot: give a kernel with -kernel, or firmware with -bios");
     if (!o->profile_path && (o->nsymbols || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
     if (o->screendump && c->no_vga)

@@ -341,25 +341,22 @@ static void machine_reset(struct orrery *o)
     mmu_flush(&o->cpu->mmu);
 }
 
-/* What the CPU starts in: firmware, or a kernel of either protocol. */
+/* What the CPU starts in: a kernel of either protocol, or firmware. */
 static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram, char *err,
                        size_t size)
 {
     if (c->bios && c->kernel)
         return fail(err, size, "-bios and -kernel exclude each other");
-    if (c->bios) {
+    if (!c->kernel) {
         o->firmware = firmware_load(c->bios, err, size);
         return o->firmware;
     }
-    if (c->kernel && multiboot_is(c->kernel)) {
+    if (multiboot_is(c->kernel)) {
         o->multiboot = multiboot_load(c->kernel, c->initrd, c->append, ram, err, size);
         return o->multiboot;
     }
-    if (c->kernel) {
-        o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
-        return o->kernel;
-    }
-    return true;
+    o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
+    return o->kernel;
 }
 
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -372,8 +369,9 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     const struct cpu_model *model = c->cpu ? cpu_model_find(c->cpu) : cpu_model_default();
     if (!model)
         return fail(err, size, "unknown CPU model '%s' (see -cpu help)", c->cpu);
-    if (c->kernel && model->isa < ISA_386)
-        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
+    if (!c->bios && model->isa < ISA_386)
+        return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
+                    c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
     o->no_reboot = c->no_reboot;
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
         !build_jit(o, c, err, size))

@@ -63,8 +63,8 @@ struct orrery_config {
     const char *accel;          /* "jit" or "interp"; NULL: jit where the host has a back end */
     const char *cpu;            /* CPU model, see orrery_cpu_model(); NULL: the default */
     uint64_t cache_bytes;       /* bound of the code cache; 0: 256 MiB */
-    const char *bios;           /* ROM image to start in, instead of a kernel */
-    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *bios;           /* ROM image to start in; NULL: Orrery's own firmware */
+    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot without firmware */
     const char *initrd;         /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
     const char *append;         /* kernel command line */
     struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */

@@ -41,6 +41,12 @@ void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem);
 void phys_remove_shared(struct phys *p, paddr base, const void *mem);
 bool phys_is_shared(struct phys *p, paddr pa);
 
+/* Shadow RAM: shows the RAM behind 0xC0000-0xFFFFF in [base, base + size), page multiples, over
+ * what was there. SHADOW_READ: reads go to that RAM, else to what it covers; SHADOW_WRITE likewise
+ * for writes. 0 ends it. base and size are the same in every call for an area. */
+enum { SHADOW_READ = 1, SHADOW_WRITE = 2 };
+void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how);
+
 u32 phys_generation(const struct phys *p);
 
 u64 phys_ram_size(const struct phys *p);

@@ -1,0 +1,110 @@
+/* The keyboard controller: commands, bytes to keyboard and mouse, and their answers. */
+#include "bios/system/services.h"
+
+#define STATUS 0x64
+#define DATA   0x60
+enum { OUT_FULL = 1, IN_FULL = 2, FROM_MOUSE = 0x20 };
+enum { ACK = 0xfa, TRIES = 2000 };
+
+static bool wait_status(u8 mask, u8 value)
+{
+    for (unsigned i = 0; i < TRIES; i++) {
+        if ((inb(STATUS) & mask) == value)
+            return true;
+        delay_us(15);
+    }
+    return false;
+}
+
+bool ps2_command(u8 command)
+{
+    if (!wait_status(IN_FULL, 0))
+        return false;
+    outb(STATUS, command);
+    return true;
+}
+
+static bool ps2_data(u8 byte)
+{
+    if (!wait_status(IN_FULL, 0))
+        return false;
+    outb(DATA, byte);
+    return true;
+}
+
+bool ps2_read(u8 *byte)
+{
+    if (!wait_status(OUT_FULL, OUT_FULL))
+        return false;
+    *byte = inb(DATA);
+    return true;
+}
+
+/* Sends to keyboard or mouse and waits for its acknowledge. Bytes of keys that come in between are
+ * lost, as there is nowhere to put them. */
+static bool send(u8 byte, bool mouse)
+{
+    u8 answer;
+
+    if ((mouse && !ps2_command(0xd4)) || !ps2_data(byte))
+        return false;
+    for (unsigned i = 0; i < 16; i++) {
+        if (!ps2_read(&answer))
+            return false;
+        if (answer == ACK)
+            return true;
+    }
+    return false;
+}
+
+bool ps2_keyboard(u8 byte)
+{
+    u16 flags;
+    bool ok;
+
+    asm volatile("pushfw\n\tpopw %0\n\tcli" : "=r"(flags) : : "memory");
+    ok = send(byte, false);
+    asm volatile("pushw %0\n\tpopfw" : : "r"(flags) : "memory");
+    return ok;
+}
+
+bool ps2_mouse(u8 byte)
+{
+    u16 flags;
+    bool ok;
+
+    asm volatile("pushfw\n\tpopw %0\n\tcli" : "=r"(flags) : : "memory");
+    ok = send(byte, true);
+    asm volatile("pushw %0\n\tpopfw" : : "r"(flags) : "memory");
+    return ok;
+}
+
+u8 ps2_config(u8 clear, u8 set)
+{
+    u8 config = 0;
+
+    ps2_command(0x20);
+    ps2_read(&config);
+    config = (u8)((config & ~clear) | set);
+    ps2_command(0x60);
+    ps2_data(config);
+    return config;
+}
+
+void ps2_init(void)
+{
+    u8 byte;
+
+    while (inb(STATUS) & OUT_FULL)
+        inb(DATA);
+    ps2_command(0xad);
+    ps2_command(0xa7);
+    ps2_command(0xaa);
+    ps2_read(&byte);
+    ps2_command(0xae);
+    send(0xff, false); /* reset: acknowledge, then the self-test's result */
+    ps2_read(&byte);
+    send(0xf4, false);
+    ps2_config(0x32, 0x65); /* IRQ 1, translation, system flag; mouse off for now */
+    ps2_config(0x20, 0);
+}
