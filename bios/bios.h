@@ -62,6 +62,37 @@ static inline void cmos_write(u8 index, u8 v)
     outb(0x71, v);
 }
 
+/* ---- registers ---- */
+
+#define HALVES(r)                                                                                  \
+    union {                                                                                        \
+        u32 e##r##x;                                                                               \
+        u16 r##x;                                                                                  \
+        struct {                                                                                   \
+            u8 r##l, r##h;                                                                         \
+        };                                                                                         \
+    }
+#define WHOLE(r)                                                                                   \
+    union {                                                                                        \
+        u32 e##r;                                                                                  \
+        u16 r;                                                                                     \
+    }
+
+/* As PUSHAD leaves them in memory. */
+#define GENERAL                                                                                    \
+    WHOLE(di);                                                                                     \
+    WHOLE(si);                                                                                     \
+    WHOLE(bp);                                                                                     \
+    u32 esp;                                                                                       \
+    HALVES(b);                                                                                     \
+    HALVES(d);                                                                                     \
+    HALVES(c);                                                                                     \
+    HALVES(a)
+
+struct general {
+    GENERAL;
+};
+
 #define LOW8(x)  ((u8)(x))
 #define HIGH8(x) ((u8)((x) >> 8))
 

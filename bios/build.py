@@ -2,7 +2,6 @@
 """Builds a firmware image: compiles the 16-bit and the 32-bit sources, links them, and checks the image.
    usage: build.py COMPILER SOURCE-FOLDER OUTPUT            COMPILER "prebuilt": copies prebuilt/bios.bin
           build.py --can COMPILER                         status 0 if it makes such code
-          build.py --embed IMAGE NAME OUTPUT                IMAGE as a C array NAME
 The order of files is fixed, so one version of the compiler gives one image."""
 import os
 import shutil
@@ -67,16 +66,6 @@ def build(compiler, root, output):
         shutil.copy(elf, output + ".elf")
 
 
-def embed(image, name, output):
-    with open(image, "rb") as f:
-        data = f.read()
-    with open(output, "w") as f:
-        f.write(f'#include "machine/builtin.h"\n\nconst unsigned char {name}[] = {{\n')
-        for i in range(0, len(data), 32):
-            f.write(",".join(str(b) for b in data[i:i + 32]) + ",\n")
-        f.write(f"}};\nconst unsigned long {name}_size = {len(data)};\n")
-
-
 def can(compiler):
     """Whether this compiler makes 16-bit code for x86, and has a linker for it."""
     with tempfile.TemporaryDirectory() as work:
@@ -91,9 +80,7 @@ def can(compiler):
 
 
 def main():
-    if sys.argv[1] == "--embed":
-        embed(*sys.argv[2:])
-    elif sys.argv[1] == "--can":
+    if sys.argv[1] == "--can":
         sys.exit(not can(sys.argv[2]))
     elif sys.argv[1] == "prebuilt":
         shutil.copy(os.path.join(sys.argv[2], "bios", "prebuilt", "bios.bin"), sys.argv[3])

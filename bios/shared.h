@@ -29,8 +29,10 @@ struct shared {
     u32 low_used; /* end of tables in segment F000, an offset */
     struct rom roms[MAX_ROMS];
     u32 rom_count;
-    u16 boot_menu; /* ask for F12 */
-    u16 menu_wait; /* ms */
+    u16 boot_menu;    /* ask for F12 */
+    u16 menu_wait;    /* ms */
+    u16 apm16, apm32; /* entries, offsets in segment E000 */
+    u16 routing;      /* the $PIR table, an offset in segment F000; 0: none */
     u8 last_bus;
     bool firmware_config;
 };

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "bios/images.h"
 #include "machine/boot.h"
-#include "machine/builtin.h"
 
 #define UNIT     0x10000u
 #define MAX_SIZE (16u << 20)
@@ -30,8 +30,8 @@ static struct firmware *builtin(char *err, size_t err_size)
         snprintf(err, err_size, "out of memory");
         return NULL;
     }
-    fw->data = builtin_bios;
-    fw->size = builtin_bios_size;
+    fw->data = system_rom;
+    fw->size = system_rom_size;
     return fw;
 }
 

@@ -39,31 +39,36 @@ bool fwcfg_present(void)
     return SHARED->firmware_config;
 }
 
-bool fwcfg_find(const char *name, u16 *key, u32 *len)
+bool fwcfg_entry(u32 n, struct fwcfg_file *f)
 {
     u8 count[4], entry[64];
 
-    if (!fwcfg_item(KEY_FILES, count, 4))
+    if (!fwcfg_item(KEY_FILES, count, 4) || n >= big(count, 4))
         return false;
-    for (u32 n = big(count, 4); n; n--) {
+    for (u32 i = 0; i <= n; i++)
         take(entry, sizeof(entry));
-        if (memcmp(entry + 8, name, strlen(name) + 1))
-            continue;
-        *len = big(entry, 4);
-        *key = (u16)big(entry + 4, 2);
-        return true;
-    }
+    f->len = big(entry, 4);
+    f->key = (u16)big(entry + 4, 2);
+    memcpy(f->name, entry + 8, sizeof(f->name));
+    return true;
+}
+
+bool fwcfg_find(const char *name, struct fwcfg_file *f)
+{
+    for (u32 n = 0; fwcfg_entry(n, f); n++)
+        if (!memcmp(f->name, name, strlen(name) + 1))
+            return true;
     return false;
 }
 
 /* A file that holds a little-endian number. */
 u32 fwcfg_number(const char *name, u32 otherwise)
 {
-    u16 key;
-    u32 len, v = 0;
+    struct fwcfg_file f;
+    u32 v = 0;
 
-    if (!fwcfg_find(name, &key, &len) || len > 8)
+    if (!fwcfg_find(name, &f) || f.len > 8)
         return otherwise;
-    fwcfg_item(key, &v, len < 4 ? len : 4);
+    fwcfg_item(f.key, &v, f.len < 4 ? f.len : 4);
     return v;
 }

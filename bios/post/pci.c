@@ -212,6 +212,32 @@ static void assign_bridge(u16 function, struct span *outer)
         widen(outer, &(struct bar_size){.size = inner.memory_end - inner.memory}, inner.memory);
 }
 
+u32 pci_map_rom(u16 function)
+{
+    struct bar_size b;
+    u32 at;
+
+    if (is_bridge(function))
+        return 0;
+    b = size_bar(function, ROM_BAR);
+    if (!b.size || b.size > LARGE)
+        return 0;
+    at = pci_read(function, ROM_BAR, 4) & ~0x7ffu;
+    if (!at)
+        at = take_memory(b.size);
+    if (!at)
+        return 0;
+    pci_write(function, ROM_BAR, 4, at | 1);
+    pci_write(function, COMMAND, 2, pci_read(function, COMMAND, 2) | ENABLE_MEMORY);
+    return at;
+}
+
+void pci_unmap_rom(u16 function)
+{
+    if (!is_bridge(function))
+        pci_write(function, ROM_BAR, 4, pci_read(function, ROM_BAR, 4) & ~1u);
+}
+
 /* ---- interrupts ---- */
 
 /* The pin of a function behind bridges comes out at another one on bus 0. */

@@ -20,14 +20,23 @@ void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* fwcfg.c: the configuration device. */
 bool fwcfg_present(void);
 bool fwcfg_item(u16 key, void *to, u32 len);
-/* A file: its key and length; false: there is none. */
-bool fwcfg_find(const char *name, u16 *key, u32 *len);
+struct fwcfg_file {
+    u32 len;
+    u16 key;
+    char name[56];
+};
+/* A file by name, or the n-th one; false: there is none. */
+bool fwcfg_find(const char *name, struct fwcfg_file *f);
+bool fwcfg_entry(u32 n, struct fwcfg_file *f);
 u32 fwcfg_number(const char *name, u32 otherwise);
 
 /* pci.c */
 u32 pci_read(u16 function, u8 reg, unsigned size);
 void pci_write(u16 function, u8 reg, unsigned size, u32 value);
 void pci_setup(void);
+/* Shows a function's expansion ROM; its address, 0: it has none. */
+u32 pci_map_rom(u16 function);
+void pci_unmap_rom(u16 function);
 /* Calls fn for every function of every bus. */
 void pci_each(void (*fn)(u16 function, void *opaque), void *opaque);
 
@@ -43,6 +52,8 @@ void tables_setup(void);
 /* mptable.c, pirq.c */
 void mptable_setup(void);
 void pirq_setup(void);
+/* directory.c */
+void directory_setup(void);
 /* roms.c */
 void roms_setup(void);
 

@@ -1,13 +1,23 @@
 /* The power-on code's order, and the shadow RAM's lock at its end. */
 #include "bios/post/post.h"
 
+#define KEY_BOOT_MENU   0x0e
+#define DEFAULT_WAIT_MS 2500
+
 u32 post_setup(u32 unused)
 {
     (void)unused;
     memory_setup();
-    if (fwcfg_present())
-        SHARED->boot_menu = 0;
+    if (fwcfg_present()) {
+        fwcfg_item(KEY_BOOT_MENU, &SHARED->boot_menu, 2);
+        SHARED->menu_wait = (u16)fwcfg_number("etc/boot-menu-wait", DEFAULT_WAIT_MS);
+    }
     pci_setup();
+    roms_setup();
+    tables_setup();
+    mptable_setup();
+    pirq_setup();
+    directory_setup();
     memory_finish();
     return 0;
 }

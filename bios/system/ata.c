@@ -6,24 +6,25 @@
 enum { DATA, ERROR, COUNT, LBA0, LBA1, LBA2, DEVICE, COMMAND };
 enum { BSY = 0x80, DRDY = 0x40, DF = 0x20, DRQ = 8, ERR = 1 };
 enum { NO_INTERRUPTS = 2, SOFT_RESET = 4 };
-#define SECTOR  512
-#define TICK_US 15
-#define SPIN_US 10000000u /* the longest a drive may take */
+#define SECTOR     512
+#define LONGEST_US 10000000u /* that a drive may take */
 
 struct drive disks[MAX_DISKS], cds[MAX_CDS];
 u8 disk_count, cd_count;
 
-/* Waits until BSY is off and the bits of mask have the given value; the status, 0xff after too long
- * a time. */
+/* Waits until BSY is off and the bits of mask have the given value, or there is an error; the
+ * status, 0xff after too long a time. It looks often at first. */
 static u8 wait_for(const struct drive *d, u8 mask, u8 value)
 {
-    for (u32 us = 0; us < SPIN_US; us += TICK_US) {
+    u32 step = 1;
+
+    for (u32 us = 0; us < LONGEST_US; us += step) {
         u8 status = inb(d->control);
-        if (!(status & BSY) && (status & mask) == value)
+        if (!(status & BSY) && ((status & mask) == value || status & (ERR | DF)))
             return status;
-        if (!(status & BSY) && status & (ERR | DF))
-            return status;
-        delay_us(1);
+        delay_us(step);
+        if (step < 1000)
+            step *= 2;
     }
     return 0xff;
 }

@@ -400,6 +400,123 @@ wait_irq:                               /* in virtual-8086 mode HLT is somebody 
 1:      nop
         ret32
 
+/* ---- protected mode for services ---- */
+
+/* void move_words(u32 gdt: eax, u16 count: edx): from 10h:0 to 18h:0; code and stack are 20h, 28h */
+        .section .text.move_words, "ax"
+        .globl move_words
+move_words:
+        push esi
+        push edi
+        sub esp, 12
+        sgdt [esp + 6]
+        mov word ptr [esp], 0x2f
+        mov [esp + 2], eax
+        lgdt [esp]
+        movzx ecx, dx
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        .byte 0xea
+        .word 1f, 0x20
+1:      mov ax, 0x28
+        mov ss, ax
+        mov ax, 0x10
+        mov ds, ax
+        mov ax, 0x18
+        mov es, ax
+        xor esi, esi
+        xor edi, edi
+        shr cx, 1
+        rep movsd
+        adc cx, cx
+        rep movsw
+        mov ax, 0x28
+        mov ds, ax
+        mov es, ax
+        mov eax, cr0
+        and al, 0xfe
+        mov cr0, eax
+        .byte 0xea
+        .word 2f, 0xf000
+2:      mov ax, DATA_SEG
+        mov ss, ax
+        mov ds, ax
+        mov es, ax
+        lgdt [esp + 6]
+        add esp, 12
+        pop edi
+        pop esi
+        ret32
+
+/* void protected_mode(struct regs *: eax, const struct tables *: edx): the service does not return
+ * to where it was called but behind it, with the caller's selectors: DS 18h, ES 20h, SS 28h, CS 30h;
+ * 38h is us. Only for callers from another stack, whose SS and ESP are behind the frame. */
+        .section .text.protected_mode, "ax"
+        .globl protected_mode
+protected_mode:
+        lgdt [edx]
+        lidt [edx + 6]
+        mov ebx, eax
+        mov dword ptr [stack_top], STACK_END
+        mov cx, [ebx + 42]              /* IP */
+        mov ax, [ebx + FRAME]
+        mov edx, [ebx + FRAME + 4]
+        add dx, FRAME
+        mov ss, ax
+        mov esp, edx
+        push 0x30
+        push cx
+        mov edi, [ebx]
+        mov esi, [ebx + 4]
+        mov ebp, [ebx + 8]
+        mov edx, [ebx + 20]
+        mov ecx, [ebx + 24]
+        mov ebx, [ebx + 16]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        .byte 0xea
+        .word 1f, 0x38
+1:      mov ax, 0x18
+        mov ds, ax
+        mov ax, 0x20
+        mov es, ax
+        mov ax, 0x28
+        mov ss, ax
+        xor ax, ax
+        retf
+
+/* void call_mouse(u32 handler: eax, const u16 words[4]: edx): a far call with four words */
+        .section .text.call_mouse, "ax"
+        .globl call_mouse
+call_mouse:
+        push ebx
+        push esi
+        push edi
+        push ebp
+        push dword ptr [edx]
+        push dword ptr [edx + 4]
+        push cs
+        push offset 1f
+        push eax
+        sti
+        retf
+1:      add sp, 8
+        mov ax, DATA_SEG
+        mov ds, ax
+        mov es, ax
+        movzx esp, sp
+        mov ax, 0x40
+        mov fs, ax
+        cli
+        cld
+        pop ebp
+        pop edi
+        pop esi
+        pop ebx
+        ret32
+
         .section .text.pnp, "ax"
         .balign 16
         .globl pnp_header

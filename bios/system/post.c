@@ -29,7 +29,7 @@ ENTRY(int18);
 ENTRY(int19);
 ENTRY(int1a);
 ENTRY(int40);
-extern const u8 diskette_table[], font8x8[];
+extern const u8 font8x8[];
 
 /* All vectors but those of the table lead to an IRET, and these to nowhere: the disk parameters of
  * drives that INT 13 does not take them from, and 60h-67h, which are the user's and zero if free.
@@ -87,9 +87,9 @@ void power_on_self_test(void)
     vectors_init();
     memory_init();
     interrupts_init();
+    time_init();
     video_rom();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
-    time_init();
     irq_enable();
     keyboard_init();
     mouse_init();

@@ -4,14 +4,14 @@
 #define STATUS 0x64
 #define DATA   0x60
 enum { OUT_FULL = 1, IN_FULL = 2, FROM_MOUSE = 0x20 };
-enum { ACK = 0xfa, TRIES = 2000 };
+enum { ACK = 0xfa, TRIES = 4000 };
 
 static bool wait_status(u8 mask, u8 value)
 {
     for (unsigned i = 0; i < TRIES; i++) {
         if ((inb(STATUS) & mask) == value)
             return true;
-        delay_us(15);
+        delay_us(10);
     }
     return false;
 }
@@ -91,20 +91,20 @@ u8 ps2_config(u8 clear, u8 set)
     return config;
 }
 
+/* Keyboard and controller have tested themselves at power-on, which takes them half a second:
+ * nobody waits for that here. */
 void ps2_init(void)
 {
     u8 byte;
 
     while (inb(STATUS) & OUT_FULL)
         inb(DATA);
-    ps2_command(0xad);
     ps2_command(0xa7);
     ps2_command(0xaa);
     ps2_read(&byte);
+    ps2_config(0x33, 0x64); /* translation, system flag; the mouse stays off */
     ps2_command(0xae);
-    send(0xff, false); /* reset: acknowledge, then the self-test's result */
-    ps2_read(&byte);
-    send(0xf4, false);
-    ps2_config(0x32, 0x65); /* IRQ 1, translation, system flag; mouse off for now */
-    ps2_config(0x20, 0);
+    send(0xf6, false); /* defaults */
+    send(0xf4, false); /* keys, please */
+    ps2_config(0, 1);  /* IRQ 1 */
 }

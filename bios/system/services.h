@@ -43,6 +43,7 @@ void floppy_init(void);
 void floppy_service(struct regs *r);
 u8 floppy_count(void);
 void int40(struct regs *r);
+extern const u8 diskette_table[]; /* entry.S: the parameters of INT 1Eh */
 void floppy_tick(void);
 
 /* misc.c */
@@ -54,6 +55,10 @@ void ports_init(void);
 
 /* int15.c */
 void int15(struct regs *r);
+extern const u8 config_table[]; /* entry.S */
+
+/* apm.c */
+void apm_service(struct regs *r); /* INT 15/53 */
 
 /* pcibios.c */
 void pci_service(struct regs *r);

@@ -57,31 +57,10 @@ void port_out16(u16 port, u32 from, u16 words);
 
 /* ---- services ---- */
 
-#define HALVES(r)                                                                                  \
-    union {                                                                                        \
-        u32 e##r##x;                                                                               \
-        u16 r##x;                                                                                  \
-        struct {                                                                                   \
-            u8 r##l, r##h;                                                                         \
-        };                                                                                         \
-    }
-#define WHOLE(r)                                                                                   \
-    union {                                                                                        \
-        u32 e##r;                                                                                  \
-        u16 r;                                                                                     \
-    }
-
 /* The caller's registers, as entry.S lays them out; what a service changes here, the caller gets.
  */
 struct regs {
-    WHOLE(di);
-    WHOLE(si);
-    WHOLE(bp);
-    u32 esp;
-    HALVES(b);
-    HALVES(d);
-    HALVES(c);
-    HALVES(a);
+    GENERAL;
     u16 gs, fs, es, ds;
     u16 handler;
     u16 ip, cs, flags;

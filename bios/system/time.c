@@ -1,25 +1,52 @@
 /* The clocks: the tick of channel 0 (INT 08), the real-time clock (INT 1A), waiting, and the
- * alarm. Short delays count the refresh requests that port 61h shows, one each 15 us. */
+ * alarm. Short delays are loops, calibrated by the refresh requests that port 61h shows, one each
+ * 15 us. */
 #include "bios/system/services.h"
 
 #define TICKS_PER_DAY 0x1800b0u
 #define REFRESH_BIT   0x10
 #define REFRESH_US    15
+#define SPIN          32
 
 enum { RTC_A = 10, RTC_B = 11, RTC_C = 12, RTC_CENTURY = 0x32 };
 enum { A_UPDATING = 0x80, B_SET = 0x80, B_PERIODIC = 0x40, B_ALARM = 0x20, B_DST = 1, B_24H = 2 };
 enum { C_PERIODIC = 0x40, C_ALARM = 0x20 };
 #define PERIOD_US 976u /* of the 1024 Hz interrupt */
 
-void delay_us(u32 us)
+static u32 spins_per_refresh = 1;
+
+static void spin(u32 n)
+{
+    asm volatile("1: decl %0\n\tjnz 1b" : "+r"(n));
+}
+
+/* Until the refresh bit changes; how many times round. */
+static u32 wait_refresh(void)
 {
     u8 last = inb(0x61) & REFRESH_BIT;
+    u32 n = 0;
 
-    for (u32 left = us / REFRESH_US + 1; left; left--) {
-        while ((inb(0x61) & REFRESH_BIT) == last)
-            ;
-        last ^= REFRESH_BIT;
-    }
+    do {
+        spin(SPIN);
+        n++;
+    } while ((inb(0x61) & REFRESH_BIT) == last);
+    return n * SPIN;
+}
+
+/* Ports are slow, so delays do not look at them: they count by what the CPU does in a refresh. */
+static void calibrate(void)
+{
+    wait_refresh();
+    spins_per_refresh = wait_refresh();
+}
+
+void delay_us(u32 us)
+{
+    u32 loops = spins_per_refresh * (us % REFRESH_US) / REFRESH_US;
+
+    for (u32 n = us / REFRESH_US; n; n--)
+        spin(spins_per_refresh);
+    spin(loops + 1);
 }
 
 /* ---- INT 08 ---- */
@@ -60,6 +87,7 @@ void time_init(void)
 {
     u32 seconds;
 
+    calibrate();
     cmos_write(RTC_A, 0x26);
     cmos_write(RTC_B, B_24H);
     cmos_read(RTC_C);
@@ -106,8 +134,8 @@ void rtc_irq(struct regs *r)
             BDA->wait_us -= PERIOD_US;
         } else {
             u16 seg = BDA->wait_flag.seg, off = BDA->wait_flag.off;
-            poke8(seg, off, peek8(seg, off) | 0x80);
             wait_cancel();
+            poke8(seg, off, peek8(seg, off) | 0x80);
         }
     }
     if (what & C_ALARM) {
