@@ -2,6 +2,8 @@
  * clear line and a failure: nothing is ignored in silence. */
 #include "frontend/options.h"
 
+#include "frontend/boot.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -225,6 +227,8 @@ static const struct option_row rows[] = {
     {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
     {"cpu", "MODEL", opt_cpu, 0, 0, "CPU model; help lists them"},
     {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image instead of Orrery's own"},
+    {"boot", "ORDER,...", boot_option, 0, 0,
+     "letters a, c, d, n: floppy, disk, CD-ROM, network; order=, once=, menu=on|off, splash-time="},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},

@@ -6,8 +6,8 @@
 
 struct firmware;
 
-/* Reads an image: 64 KiB to 16 MiB, a multiple of 64 KiB; path NULL: Orrery's own firmware. NULL and
- * err otherwise. */
+/* Reads an image: 64 KiB to 16 MiB, a multiple of 64 KiB; path NULL: Orrery's own firmware. NULL
+ * and err otherwise. */
 struct firmware *firmware_load(const char *path, char *err, size_t err_size);
 void firmware_free(struct firmware *fw);
 

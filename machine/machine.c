@@ -256,6 +256,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
+        .boot_menu = c->boot_menu,
+        .boot_menu_ms = c->boot_menu_ms,
     };
     for (unsigned i = 0; i < 4; i++) {
         const struct orrery_drive *d = &c->ide[i];
@@ -307,6 +309,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
+    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot_menu,
+            c->boot_menu_ms);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
     fclose(f);
@@ -333,6 +337,10 @@ static void machine_reset(struct orrery *o)
     cpu_reset(o->cpu);
     bus_reset(o->bus);
     jit_flush(o->jit);
+    if (o->boot_wanted) {
+        board_pc_set_boot_order(o->bus, o->boot_wanted);
+        o->boot_wanted = o->boot_wanted == o->boot_once ? o->boot_order : NULL;
+    }
     if (o->kernel)
         linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
     if (o->multiboot)
@@ -359,6 +367,14 @@ static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram,
     return o->kernel;
 }
 
+/* With an order for once, the usual one is set at the first reset after power-on. */
+static void set_boot_order(struct orrery *o, const struct orrery_config *c)
+{
+    snprintf(o->boot_order, sizeof(o->boot_order), "%s", c->boot_order[0] ? c->boot_order : "cad");
+    snprintf(o->boot_once, sizeof(o->boot_once), "%s", c->boot_once);
+    o->boot_wanted = o->boot_once[0] ? o->boot_once : o->boot_order;
+}
+
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     u64 ram = c->ram_bytes ? c->ram_bytes : DEFAULT_RAM;
@@ -373,6 +389,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
                     c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
     o->no_reboot = c->no_reboot;
+    set_boot_order(o, c);
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
         !build_jit(o, c, err, size))
         return false;

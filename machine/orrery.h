@@ -59,14 +59,18 @@ struct orrery_text {
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;         /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;          /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;            /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes;       /* bound of the code cache; 0: 256 MiB */
-    const char *bios;           /* ROM image to start in; NULL: Orrery's own firmware */
-    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot without firmware */
-    const char *initrd;         /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;         /* kernel command line */
+    uint64_t ram_bytes;    /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;     /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;       /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;  /* bound of the code cache; 0: 256 MiB */
+    const char *bios;      /* ROM image to start in; NULL: Orrery's own firmware */
+    const char *kernel;    /* Linux bzImage or Multiboot kernel to boot without firmware */
+    const char *initrd;    /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;    /* kernel command line */
+    char boot_order[4];    /* what firmware boots from, of the letters a, c, d, n; empty: cad */
+    char boot_once[4];     /* likewise, until the first reset */
+    bool boot_menu;        /* firmware asks */
+    uint16_t boot_menu_ms; /* for so long; 0: 2.5 s */
     struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
