@@ -6,8 +6,6 @@
  * functions, so that the TLB is filled alike. Segment checks: SDM 3A, 5.3. */
 #include "cpu/window.h"
 
-#include <string.h>
-
 #include "cpu/cpuid.h"
 #include "cpu/mem.h"
 
@@ -144,8 +142,6 @@ void window_update(struct cpu *cpu, enum seg seg)
 
 void windows_update(struct cpu *cpu)
 {
-    if (!memcmp(cpu->window_seg, cpu->seg, sizeof(cpu->seg)))
-        return;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         window_update(cpu, (enum seg)i);
 }

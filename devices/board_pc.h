@@ -4,25 +4,28 @@
 
 #include "devices/core/bus.h"
 
-/* A disk if it has a file, or a CD-ROM drive, empty without one; otherwise nothing. */
+/* A disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise nothing. */
 struct board_drive {
     const char *file; /* raw image */
-    bool cdrom;
-    unsigned mode;    /* of a disk: enum blk_mode */
-    const char *name; /* of a CD-ROM drive, for changing discs; NULL: ide0-cd0 ... ide1-cd1 */
+    bool cdrom, floppy;
+    unsigned mode; /* of a disk or floppy drive: enum blk_mode */
+    /* Of a CD-ROM or floppy drive, for changing media; NULL: ide0-cd0 ... ide1-cd1, floppy0 ... */
+    const char *name;
 };
 
 struct board_pc {
     u64 ram_bytes;
-    struct board_drive ide[4]; /* primary master, slave, secondary master, slave */
-    bool vga;                  /* there is a VGA */
-    bool serial[4];            /* port n is there, on chardev "serial<n>" */
-    bool debugcon;             /* on chardev "debugcon" */
-    bool apic;                 /* the CPU has a local APIC; then there is an I/O APIC, too */
-    bool tsc_deadline;         /* and its timer that mode */
-    bool firmware;    /* there is some: it sets up the chip set, and puts tables in place */
-    bool boot_menu;   /* it asks what to boot */
-    u16 boot_menu_ms; /* for so long; 0: as it likes */
+    struct board_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct board_drive floppy[2]; /* A, B */
+    bool vga;                     /* there is a VGA */
+    bool serial[4];               /* port n is there, on chardev "serial<n>" */
+    bool parallel;                /* a printer port, on chardev "parallel0" */
+    bool debugcon;                /* on chardev "debugcon" */
+    bool apic;                    /* the CPU has a local APIC; then there is an I/O APIC, too */
+    bool tsc_deadline;            /* and its timer that mode */
+    bool firmware;                /* there is some: it sets up the chip set, places tables */
+    bool boot_menu;               /* it asks what to boot */
+    u16 boot_menu_ms;             /* for so long; 0: as it likes */
 };
 
 /* Creates all devices on the bus, and puts the ACPI tables into memory or offers them to firmware.
@@ -35,5 +38,8 @@ void board_pc_set_boot_order(struct bus *bus, const char *order);
 
 /* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);
+
+/* Size of the medium in floppy drive n in bytes, 0 if there is none. */
+u64 board_pc_floppy_bytes(struct bus *bus, unsigned n);
 
 #endif

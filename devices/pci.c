@@ -6,6 +6,7 @@
  * other. */
 #include "devices/pci.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -137,12 +138,44 @@ void pci_add_rom(struct pci_func *f, u32 size, const u8 *data)
 
 /* ---- life of a function ---- */
 
+bool pci_parse_addr(const char *text, u8 *devfn)
+{
+    char *end;
+    unsigned long slot;
+
+    *devfn = PCI_DEVFN_ANY;
+    if (!text)
+        return true;
+    slot = strtoul(text, &end, 16);
+    if (end == text || slot > 31 || (*end && strcmp(end, ".0")))
+        return false;
+    *devfn = PCI_DEVFN(slot, 0);
+    return true;
+}
+
+/* The first slot with no function at all, or PCI_DEVFN_ANY. */
+static u8 free_slot(const struct pci_bus *pci)
+{
+    for (unsigned devfn = PCI_DEVFN(PCI_FIRST_SLOT, 0); devfn < ARRAY_LEN(pci->func); devfn += 8) {
+        unsigned taken = 0;
+        for (unsigned n = 0; n < 8; n++)
+            taken += pci->func[devfn + n] != NULL;
+        if (!taken)
+            return (u8)devfn;
+    }
+    return PCI_DEVFN_ANY;
+}
+
 const char *pci_func_init(struct pci_func *f, struct bus *bus, u8 devfn, const struct pci_id *id)
 {
     struct pci_bus *pci = pci_find(bus);
 
     if (!pci)
         return "there is no PCI bus";
+    if (devfn == PCI_DEVFN_ANY)
+        devfn = free_slot(pci);
+    if (devfn == PCI_DEVFN_ANY)
+        return "there is no free slot on the PCI bus";
     if (pci->func[devfn])
         return "its place on the PCI bus is taken";
     pci->func[devfn] = f;

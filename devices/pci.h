@@ -82,7 +82,10 @@ struct pci_bus {
     void *route_opaque;
 };
 
-/* Puts a function onto the PCI bus of the board. Returns NULL, or a message for dev_type.init. */
+/* Puts a function onto the PCI bus of the board, or for PCI_DEVFN_ANY into the first slot from
+ * PCI_FIRST_SLOT on that is free. Returns NULL, or a message for dev_type.init. */
+#define PCI_DEVFN_ANY  0xff
+#define PCI_FIRST_SLOT 3
 const char *pci_func_init(struct pci_func *f, struct bus *bus, u8 devfn, const struct pci_id *id);
 
 /* Base address registers, of a power of two bytes: ports (4..256), memory (a multiple of 4 KiB).
@@ -111,6 +114,10 @@ bool pci_pirq_level(const struct pci_bus *pci, unsigned pirq);
  */
 u32 pci_config_read(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned size);
 void pci_config_write(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned size, u32 value);
+
+/* The option text of a slot, addr=4 or addr=04.0 (hexadecimal); NULL: PCI_DEVFN_ANY. False: it is
+ * none. */
+bool pci_parse_addr(const char *text, u8 *devfn);
 
 /* The board's PCI bus, or NULL. */
 struct pci_bus *pci_find(struct bus *bus);

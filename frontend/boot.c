@@ -31,19 +31,19 @@ static bool property(struct orrery_config *c, const char *text, size_t len)
     char *end;
 
     if (!value)
-        return letters("order", text, len, c->boot_order);
+        return letters("order", text, len, c->boot.order);
     if (name == 5 && !strncmp(text, "order", 5))
-        return letters("order", value, n, c->boot_order);
+        return letters("order", value, n, c->boot.order);
     if (name == 4 && !strncmp(text, "once", 4))
-        return letters("once", value, n, c->boot_once);
+        return letters("once", value, n, c->boot.once);
     if (name == 4 && !strncmp(text, "menu", 4)) {
-        c->boot_menu = n == 2 && !strncmp(value, "on", 2);
-        return c->boot_menu || (n == 3 && !strncmp(value, "off", 3)) ||
+        c->boot.menu = n == 2 && !strncmp(value, "on", 2);
+        return c->boot.menu || (n == 3 && !strncmp(value, "off", 3)) ||
                complain("-boot: menu is on or off");
     }
     if (name == 11 && !strncmp(text, "splash-time", 11)) {
         unsigned long ms = strtoul(value, &end, 10);
-        c->boot_menu_ms = (uint16_t)ms;
+        c->boot.menu_ms = (uint16_t)ms;
         return (end == value + n && n && ms && ms <= MAX_WAIT_MS) ||
                complain("-boot: splash-time must be 1 to %d ms", MAX_WAIT_MS);
     }

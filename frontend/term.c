@@ -1,23 +1,15 @@
-/* Terminal handling. The saved terminal state is the process's one truly global thing: signal
- * handlers and atexit() need it. */
-#define _GNU_SOURCE
+/* Terminal handling. The saved terminal state is the process's, as atexit() needs it. */
 #include "frontend/term.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ESCAPE 0x01 /* Ctrl-A */
 
 static struct termios saved;
 static bool raw;
-static volatile sig_atomic_t interrupted;
 
 static void restore(void)
 {
@@ -26,46 +18,10 @@ static void restore(void)
     raw = false;
 }
 
-static void on_signal(int sig)
-{
-    (void)sig;
-    interrupted = 1;
-}
-
-bool term_interrupted(void)
-{
-    return interrupted;
-}
-
-static const int end_signals[] = {SIGTERM, SIGHUP, SIGINT};
-
-void term_catch_signals(void)
-{
-    struct sigaction sa = {.sa_handler = on_signal};
-    for (size_t i = 0; i < sizeof(end_signals) / sizeof(end_signals[0]); i++)
-        sigaction(end_signals[i], &sa, NULL);
-}
-
-/* poll(), but a signal that came just before it ends it too. */
-static int wait_input(struct pollfd *p, nfds_t n, int timeout_ms)
-{
-    const struct timespec t = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-    sigset_t block, before;
-    sigemptyset(&block);
-    for (size_t i = 0; i < sizeof(end_signals) / sizeof(end_signals[0]); i++)
-        sigaddset(&block, end_signals[i]);
-    sigprocmask(SIG_BLOCK, &block, &before);
-    int ready = interrupted ? 0 : ppoll(p, n, timeout_ms < 0 ? NULL : &t, &before);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return ready;
-}
-
 void term_open(struct term *t)
 {
-    memset(t, 0, sizeof(*t));
     t->open = true;
-    t->is_tty = isatty(STDIN_FILENO);
-    if (!t->is_tty || tcgetattr(STDIN_FILENO, &saved))
+    if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved))
         return;
     struct termios now = saved;
     now.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
@@ -114,17 +70,10 @@ static size_t filter(struct term *t, char *buf, size_t n)
     return out;
 }
 
-size_t term_read(struct term *t, char *buf, size_t size, int timeout_ms)
+size_t term_read(struct term *t, char *buf, size_t size)
 {
-    struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-    if (!t->open || size == 0) {
-        if (timeout_ms > 0)
-            wait_input(NULL, 0, timeout_ms);
-        return 0;
-    }
-    if ((timeout_ms ? wait_input(&p, 1, timeout_ms) : poll(&p, 1, 0)) <= 0)
-        return 0;
     ssize_t n = read(STDIN_FILENO, buf, size);
+
     if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
         t->open = false;
     return n > 0 ? filter(t, buf, (size_t)n) : 0;

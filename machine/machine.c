@@ -217,6 +217,10 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
         chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
         bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
     }
+    if (c->parallel_present) {
+        chardev_init(&o->parallel, c->parallel.write, c->parallel.opaque);
+        bus_add_object(o->bus, CHARDEV_KIND, "parallel0", &o->parallel);
+    }
     if (c->debugcon_present) {
         chardev_init(&o->debugcon, c->debugcon.write, c->debugcon.opaque);
         bus_add_object(o->bus, CHARDEV_KIND, "debugcon", &o->debugcon);
@@ -241,30 +245,35 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
-static unsigned drive_mode(const struct orrery_drive *d)
+static struct board_drive board_drive(const struct orrery_drive *d)
 {
     unsigned mode = d->readonly ? BLK_READONLY : d->snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
-    return d->raw ? mode | BLK_RAW : mode;
+    return (struct board_drive){.file = d->file,
+                                .cdrom = d->cdrom,
+                                .floppy = d->floppy,
+                                .mode = d->raw ? mode | BLK_RAW : mode,
+                                .name = d->name};
 }
 
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
+        .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
-        .boot_menu = c->boot_menu,
-        .boot_menu_ms = c->boot_menu_ms,
+        .boot_menu = c->boot.menu,
+        .boot_menu_ms = c->boot.menu_ms,
     };
     for (unsigned i = 0; i < 4; i++) {
-        const struct orrery_drive *d = &c->ide[i];
-        board.ide[i] = (struct board_drive){
-            .file = d->file, .cdrom = d->cdrom, .mode = drive_mode(d), .name = d->name};
+        board.ide[i] = board_drive(&c->ide[i]);
         board.serial[i] = c->serial_present[i];
     }
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        board.floppy[i] = board_drive(&c->floppy[i]);
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
     if (o->kernel)
@@ -277,12 +286,15 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     return true;
 }
 
-static void describe_drive(FILE *f, struct orrery *o, const struct orrery_drive *d, unsigned n)
+static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
 {
-    if (d->file || d->cdrom)
-        fprintf(f, "%s%u=%s%s size %llu\n", d->cdrom ? "cd" : "hd", n, d->file ? d->file : "",
-                d->readonly && !d->cdrom ? " readonly" : "",
-                (unsigned long long)board_pc_disk_bytes(o->bus, n));
+    if (d->file || d->cdrom || d->floppy)
+        fprintf(f, "%s%u=%s%s size %llu\n",
+                d->cdrom    ? "cd"
+                : d->floppy ? "floppy"
+                            : "hd",
+                n, d->file ? d->file : "", d->readonly && !d->cdrom ? " readonly" : "",
+                (unsigned long long)bytes);
 }
 
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
@@ -303,14 +315,19 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "bios=%016llx\n",
             (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
-        describe_drive(f, o, &c->ide[i], i);
+        describe_drive(f, &c->ide[i], board_pc_disk_bytes(o->bus, i), i);
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        describe_drive(f, &c->floppy[i], board_pc_floppy_bytes(o->bus, i), i);
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
+    fprintf(f, "parallel=%d\n", c->parallel_present);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
-    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot_menu,
-            c->boot_menu_ms);
+    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot.menu,
+            c->boot.menu_ms);
+    for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
+        fprintf(f, "netdev=%s\n", o->net_name[i]);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         fprintf(f, "device=%s\n", c->devices[i]);
     fclose(f);
@@ -370,8 +387,8 @@ static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram,
 /* With an order for once, the usual one is set at the first reset after power-on. */
 static void set_boot_order(struct orrery *o, const struct orrery_config *c)
 {
-    snprintf(o->boot_order, sizeof(o->boot_order), "%s", c->boot_order[0] ? c->boot_order : "cad");
-    snprintf(o->boot_once, sizeof(o->boot_once), "%s", c->boot_once);
+    snprintf(o->boot_order, sizeof(o->boot_order), "%s", c->boot.order[0] ? c->boot.order : "cad");
+    snprintf(o->boot_once, sizeof(o->boot_once), "%s", c->boot.once);
     o->boot_wanted = o->boot_once[0] ? o->boot_once : o->boot_order;
 }
 
@@ -402,7 +419,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!build_devices(o, c, err, size))
+    if (!nets_build(o, c, err, size) || !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -444,6 +461,7 @@ void orrery_free(struct orrery *o)
         journal_destroy(o->journal);
     if (o->cpu) {
         decoder_free(o->cpu->decoder);
+        free(o->cpu->stops);
         cpu_free(o->cpu);
     }
     if (o->phys)
@@ -451,6 +469,7 @@ void orrery_free(struct orrery *o)
     linux_image_free(o->kernel);
     multiboot_free(o->multiboot);
     firmware_free(o->firmware);
+    nets_free(o);
     free(o->config_text);
     free(o);
 }
@@ -464,6 +483,8 @@ static enum orrery_stop handle_events(struct orrery *o)
         return ORRERY_TRIPLE;
     if (o->exit_wanted)
         return ORRERY_EXIT;
+    if (breaks_met(o))
+        return ORRERY_BREAK;
     if (o->poweroff_wanted)
         return ORRERY_POWEROFF;
     if (o->reset_wanted) {
@@ -569,6 +590,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
 {
     check_set_report(report_history, o);
+    breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
     enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);

@@ -7,6 +7,7 @@
 #include "devices/core/chardev.h"
 #include "devices/core/clock.h"
 #include "devices/core/journal.h"
+#include "devices/core/net.h"
 #include "jit/jit.h"
 #include "machine/orrery.h"
 
@@ -23,7 +24,9 @@ struct orrery {
     struct journal *journal;
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
-    struct chardev debugcon;
+    struct chardev parallel, debugcon;
+    struct net_link net[ORRERY_NETS];
+    char *net_name[ORRERY_NETS];       /* NULL: there is none */
     struct linux_image *kernel;        /* booted directly, or NULL */
     struct multiboot_image *multiboot; /* likewise */
     struct firmware *firmware;         /* -bios, or NULL */
@@ -53,6 +56,17 @@ void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cp
 u64 linux_image_hash(const struct linux_image *img);
 /* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
 void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
+
+/* -- breaks.c -- */
+
+/* Has a break point been met in this run? */
+bool breaks_met(const struct orrery *o);
+/* A run begins: the break point met last does not count. */
+void breaks_pass(struct orrery *o);
+
+/* -- nets.c -- */
+bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
+void nets_free(struct orrery *o);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);

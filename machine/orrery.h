@@ -18,6 +18,7 @@ struct orrery_sink {
 };
 
 #define ORRERY_SERIAL_PORTS 4
+#define ORRERY_NETS         8
 #define ORRERY_LOG_IN_ASM   1
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
@@ -29,15 +30,25 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
-/* An IDE drive: a disk if it has a file, or a CD-ROM drive, empty without one; otherwise none. */
+/* A drive: a disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise none.
+ */
 struct orrery_drive {
     const char *file; /* raw image: of 512-byte sectors, or of a disc (ISO) */
     bool cdrom;       /* then the image is only read */
+    bool floppy;      /* the image's size tells its format */
     bool readonly;    /* the guest's writes fail */
     bool snapshot;    /* they go to memory and are lost at the end */
     bool raw;         /* the image is known to be raw, whatever it begins with */
-    const char
-        *name; /* of a CD-ROM drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... */
+    /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
+     * floppy0, floppy1. */
+    const char *name;
+};
+
+/* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
+ * every Ethernet frame that the guest sends, without its checksum. */
+struct orrery_net {
+    const char *id;
+    struct orrery_sink sink;
 };
 
 /* A picture of the guest's screen: every dot of the display area, 0x00RRGGBB, rows without gaps. */
@@ -59,29 +70,35 @@ struct orrery_text {
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;    /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;     /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;       /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes;  /* bound of the code cache; 0: 256 MiB */
-    const char *bios;      /* ROM image to start in; NULL: Orrery's own firmware */
-    const char *kernel;    /* Linux bzImage or Multiboot kernel to boot without firmware */
-    const char *initrd;    /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;    /* kernel command line */
-    char boot_order[4];    /* what firmware boots from, of the letters a, c, d, n; empty: cad */
-    char boot_once[4];     /* likewise, until the first reset */
-    bool boot_menu;        /* firmware asks */
-    uint16_t boot_menu_ms; /* for so long; 0: 2.5 s */
-    struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */
+    uint64_t ram_bytes;            /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;             /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;               /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
+    const char *bios;              /* ROM image to start in; NULL: Orrery's own firmware */
+    const char *kernel;            /* Linux bzImage or Multiboot kernel, without firmware */
+    const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;            /* kernel command line */
+    struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct orrery_drive floppy[2]; /* A, B */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
+    struct orrery_sink parallel; /* what is printed */
+    bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
+    const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
     bool no_vga;
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
-    bool no_reboot;              /* a reset request stops the machine */
-    FILE *log;                   /* translation log, with log_mask of ORRERY_LOG_* */
+    struct {
+        char order[4];    /* what firmware boots from: letters a, c, d, n; empty: cad */
+        char once[4];     /* likewise, until the first reset */
+        bool menu;        /* firmware asks */
+        uint16_t menu_ms; /* for so long; 0: 2.5 s */
+    } boot;
+    bool no_reboot; /* a reset request stops the machine */
+    FILE *log;      /* translation log, with log_mask of ORRERY_LOG_* */
     uint32_t log_mask;
     /* Profiles, written by orrery_finish(); each may be NULL. The host's use SIGPROF, whose handler
      * stays installed, and count the thread that calls orrery_run() first. */
@@ -103,6 +120,7 @@ enum orrery_stop {
     ORRERY_TRIPLE,     /* shutdown after a triple fault: orrery_report_shutdown() */
     ORRERY_REPLAY_END, /* the journal's end */
     ORRERY_DIVERGED,   /* replay met a state that differs from the recorded one: orrery_error() */
+    ORRERY_BREAK,      /* a break point: orrery_break_hit() */
     ORRERY_STUCK,      /* the CPU is halted for ever: interrupts off and no NMI can come */
 };
 
@@ -123,10 +141,46 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
 
+/* Where to stop, for debuggers: before an instruction, or after one that has accessed memory, by
+ * linear address. The guest sees nothing of them. */
+enum orrery_break_kind {
+    ORRERY_BREAK_CODE,
+    ORRERY_BREAK_WRITE,
+    ORRERY_BREAK_READ,
+    ORRERY_BREAK_ACCESS
+};
+struct orrery_break {
+    enum orrery_break_kind kind;
+    uint32_t linear;
+    uint32_t len; /* bytes of memory, 1 to 64 */
+};
+#define ORRERY_MAX_BREAKS 32
+/* Replaces all; n may be 0. False: too many, or too long. */
+bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigned n);
+/* The one that ended the last run with ORRERY_BREAK, and the linear address of the access. The next
+ * run passes a code break at this very moment. */
+void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
+
 /* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take
  * without loss. */
 void orrery_serial_input(struct orrery *o, unsigned port, const void *data, size_t len);
 size_t orrery_serial_room(const struct orrery *o, unsigned port);
+
+/* A key goes down or up; enters through the journal. Its number is its scan code of set 1, with bit
+ * 7 for those with the prefix E0; b7h is Print Screen, c6h Pause. */
+void orrery_key(struct orrery *o, uint8_t key, bool down);
+/* Movement (dy downwards) and wheel (positive: towards the user) since the last call, and the
+ * buttons now held (bits 0-4: left, right, middle, 4th, 5th); enters through the journal. */
+void orrery_mouse(struct orrery *o, int dx, int dy, int wheel, unsigned buttons);
+
+/* Networks, numbered as configured: a frame for the guest, without checksum (14 to 65553 bytes);
+ * enters through the journal. What the card cannot take waits; orrery_net_room(): bytes of frames
+ * for which there is room, ORRERY_NET_COST added for each; what is beyond is lost.
+ * orrery_net_plug(): plugs the cable of a network in or out; false if there is no such network. */
+#define ORRERY_NET_COST 7
+void orrery_net_input(struct orrery *o, unsigned net, const void *frame, size_t len);
+size_t orrery_net_room(const struct orrery *o, unsigned net);
+bool orrery_net_plug(struct orrery *o, const char *id, bool plugged);
 
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise

@@ -48,7 +48,7 @@ void boot_add_rom(u16 seg, u16 entry, const char *name)
 static void find_devices(void)
 {
     for (u8 i = 0; i < floppy_count(); i++)
-        add(FLOPPY, i, i ? "Floppy B:" : "Floppy A:");
+        add(FLOPPY, i, i ? "B:" : "A:");
     for (u8 i = 0; i < disk_count; i++)
         add(DISK, i, disks[i].model);
     for (u8 i = 0; i < cd_count; i++)

@@ -81,12 +81,22 @@ static void interrupts_init(void)
         outb(writes[i][0], writes[i][1]);
 }
 
+/* The first 8237's requests come in at channel 4, the second one's first. */
+static void dma_init(void)
+{
+    outb(0x0d, 0);
+    outb(0xda, 0);
+    outb(0xd6, 0xc0);
+    outb(0xd4, 0);
+}
+
 void power_on_self_test(void)
 {
     call32(post_setup, 0);
     vectors_init();
     memory_init();
     interrupts_init();
+    dma_init();
     time_init();
     video_rom();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));

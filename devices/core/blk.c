@@ -144,6 +144,8 @@ static int open_image(const char *path, unsigned mode, u64 *size, char *err, siz
             return -1;
         }
     }
+    if (mode & BLK_UNLOCKED)
+        return fd;
     if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) && errno == EWOULDBLOCK) {
         refuse(path, "is in use by another machine or drive", err, err_size);
         close(fd);
@@ -203,6 +205,13 @@ void blk_attach(struct blk *b, struct blk_log *log)
 u64 blk_sectors(const struct blk *b)
 {
     return b->sectors;
+}
+
+bool blk_is_file(const struct blk *b, const char *path)
+{
+    struct stat ours, other;
+    return !fstat(b->fd, &ours) && !stat(path, &other) && ours.st_dev == other.st_dev &&
+           ours.st_ino == other.st_ino;
 }
 
 /* ---- transfers ---- */

@@ -354,11 +354,11 @@ static void over_to_carry(struct lower *l, bool overflow)
     carry_from(l, overflow ? PART_OF : PART_CF, l->fl.bit[overflow]);
 }
 
-static u8 from_memory(struct lower *l)
+static u8 from_memory(struct lower *l, u8 needs)
 {
     flags_sync_inline(l);
-    emit_call_stub(l, STUB_FLAGS);
-    return HF_ALL;
+    emit_call_stub(l, needs == HF_C ? STUB_CARRY : STUB_FLAGS);
+    return needs == HF_C ? HF_C : HF_ALL;
 }
 
 /* Emits what gives the host the flags in needs; returns those it has then. */
@@ -370,7 +370,7 @@ static u8 remake(struct lower *l, u8 needs)
         return HF_C;
     }
     if (!r->known || (needs & r->over))
-        return from_memory(l);
+        return from_memory(l, needs);
     if (r->kind == FK_CMP)
         return remake_compare(l);
     if (r->kind == FK_LOGIC)
@@ -390,8 +390,8 @@ static u8 remake(struct lower *l, u8 needs)
             carry_from(l, 1, r->kind == FK_SHL ? 8 * r->size - 1u : 0);
             return HF_C;
         }
-        return from_memory(l);
-    default: return from_memory(l);
+        return from_memory(l, needs);
+    default: return from_memory(l, needs);
     }
 }
 
@@ -447,7 +447,7 @@ static void carry_of_memory(struct lower *l, unsigned d)
 void ool_carry(struct lower *l, const struct ool *q)
 {
     x_bind(&l->e, q->from[0]);
-    emit_call_stub(l, STUB_FLAGS);
+    emit_call_stub(l, STUB_CARRY);
     x_setcc(&l->e, CC_B, q->dst);
     x_zx(&l->e, 1, q->dst, q->dst);
     x_jmp_to(&l->e, q->back);

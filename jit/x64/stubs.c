@@ -511,14 +511,43 @@ static void emit_flags_by_c(const struct x64 *be, struct enc *e)
     x_byte(e, 0xc3);
 }
 
-/* Dispatches on the low byte of cc_op through a table of addresses. */
-static void make_flags_stub(struct x64 *be, struct enc *e)
+/* The same for CF alone. */
+static bool emit_kind_carry(const struct x64 *be, struct enc *e, unsigned kind, unsigned size)
 {
-    u32 at[FK_COUNT * 4], by_c = enc_pos(e);
-    emit_flags_by_c(be, e);
+    struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
+
+    switch ((enum flag_kind)kind) {
+    case FK_LOGIC:
+        x_byte(e, 0xf8); /* CLC */
+        return true;
+    case FK_SHL: x_bt_mi(e, src, 8 * size - 1); return true;
+    case FK_EFLAGS:
+    case FK_INC:
+    case FK_DEC:
+    case FK_SHR: x_bt_mi(e, src, 0); return true;
+    case FK_ADD: /* the sum wrapped */
+        x_load(e, 4, R8, dst);
+        x_alu_rm(e, X_CMP, size, R8, src);
+        return true;
+    case FK_SUB: /* it borrowed if adding back carries */
+        x_load(e, 4, R8, dst);
+        x_alu_rm(e, X_ADD, size, R8, src);
+        return true;
+    default: return emit_kind(be, e, kind, size);
+    }
+}
+
+typedef bool emit_kind_fn(const struct x64 *be, struct enc *e, unsigned kind, unsigned size);
+
+/* Dispatches on the low byte of cc_op through a table of addresses; what has no short way goes by
+ * C, and so does CF or OF that is from elsewhere. */
+static u32 make_dispatch(struct x64 *be, struct enc *e, emit_kind_fn *emit, u32 by_c)
+{
+    u32 at[FK_COUNT * 4], popped, table, stub;
+
     for (unsigned op = 0; op < FK_COUNT * 4; op++) {
         u32 pos = enc_pos(e);
-        bool made = (op & 3) < 3 && emit_kind(be, e, op >> 2, 1u << (op & 3));
+        bool made = (op & 3) < 3 && emit(be, e, op >> 2, 1u << (op & 3));
         if (made)
             x_pop(e, R9);
         if (made)
@@ -527,23 +556,33 @@ static void make_flags_stub(struct x64 *be, struct enc *e)
             x_byte(e, 0xc3);
         at[op] = made ? pos : 0;
     }
-    u32 popped = enc_pos(e);
+    popped = enc_pos(e);
     x_pop(e, R9);
     x_pop(e, R8);
     x_jmp_to(e, by_c);
     x_align(e, 16);
-    u32 table = enc_pos(e);
-    for (unsigned op = 0; op < 256; op++) { /* by C too where CF or OF is from elsewhere */
+    table = enc_pos(e);
+    for (unsigned op = 0; op < 256; op++) {
         bool made = op < FK_COUNT * 4 && at[op];
         x_u64(e, (u64)(uintptr_t)(be->mem.rx + (made ? at[op] : popped)));
     }
     x_align(e, 16);
-    be->stub[STUB_FLAGS] = enc_pos(e);
+    stub = enc_pos(e);
     x_push(e, R8);
     x_push(e, R9);
     x_load(e, 1, R8, cc_at(CPU_OFF(cc_op)));
     x_mov_ri64(e, R9, (u64)(uintptr_t)(be->mem.rx + table));
     x_rm(e, 0xff, 4, x_idx(R9, R8, 3, 0)); /* JMP */
+    return stub;
+}
+
+static void make_flags_stubs(struct x64 *be, struct enc *e)
+{
+    u32 by_c = enc_pos(e);
+
+    emit_flags_by_c(be, e);
+    be->stub[STUB_FLAGS] = make_dispatch(be, e, emit_kind, by_c);
+    be->stub[STUB_CARRY] = make_dispatch(be, e, emit_kind_carry, by_c);
 }
 
 /* -- in and out -- */
@@ -641,7 +680,7 @@ void stubs_make(struct x64 *be)
     make_exit(be, e, STUB_EXIT_LOOP, EIP_SET, RUN_EVENT, leave);
     make_resume(be, e);
     make_call_stubs(be, e);
-    make_flags_stub(be, e);
+    make_flags_stubs(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");
     code_mem_commit(&be->mem, CODE_HOT, enc_pos(e));
     code_mem_keep(&be->mem);

@@ -41,6 +41,7 @@ enum stub {
     STUB_EXIT_EVENT,  /* cpu->eip is set: on with the block there, or RUN_EVENT */
     STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
     STUB_FLAGS,       /* host flags = guest flags as they are in memory, but AF */
+    STUB_CARRY,       /* host CF = guest CF as memory has it */
     STUB_GETFL,       /* argument word 0 = guest flags */
     STUB_XMM_ON,      /* to VU_XMM, from VU_OFF */
     STUB_FP_ON,       /* to VU_FP, from anything */

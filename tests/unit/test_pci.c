@@ -5,6 +5,8 @@
 #include "devices/pci.h"
 #include "mmu/phys.h"
 
+#define ANY_SLOT 99
+
 /* A card with an I/O bar and a memory bar. */
 struct card {
     struct dev dev;
@@ -60,7 +62,8 @@ static const char *card_init(struct dev *dev, struct bus *bus)
     static const struct pci_id id = {
         .vendor = 0x1234, .device = 0x5678, .class_code = 0xff0000, .revision = 7, .pin = 1};
     struct card *c = (struct card *)dev;
-    const char *refusal = pci_func_init(&c->pci, bus, PCI_DEVFN(c->slot, 0), &id);
+    u8 devfn = c->slot == ANY_SLOT ? PCI_DEVFN_ANY : PCI_DEVFN(c->slot, 0);
+    const char *refusal = pci_func_init(&c->pci, bus, devfn, &id);
 
     if (refusal)
         return refusal;
@@ -252,12 +255,45 @@ static void test_refusals(void **state)
     dt_close(t);
 }
 
+static void test_addresses(void **state)
+{
+    u8 devfn;
+    (void)state;
+    assert_true(pci_parse_addr(NULL, &devfn));
+    assert_int_equal(devfn, PCI_DEVFN_ANY);
+    assert_true(pci_parse_addr("1f", &devfn));
+    assert_int_equal(devfn, PCI_DEVFN(31, 0));
+    assert_true(pci_parse_addr("04.0", &devfn));
+    assert_int_equal(devfn, PCI_DEVFN(4, 0));
+    assert_false(pci_parse_addr("20", &devfn) || pci_parse_addr("", &devfn) ||
+                 pci_parse_addr("4.1", &devfn) || pci_parse_addr("4x", &devfn));
+}
+
+/* Cards without a slot of their own take the first free ones, until there is none. */
+static void test_any_slot(void **state)
+{
+    struct devtest *t = dt_open();
+    char err[200];
+    (void)state;
+    dt_dev(t, &dev_i440fx, NULL);
+    dt_dev(t, &dev_card, "slot=4");
+    for (unsigned slot = PCI_FIRST_SLOT; slot < 32; slot++) {
+        if (slot == 4)
+            continue;
+        struct card *c = (struct card *)dt_dev(t, &dev_card, "slot=99");
+        assert_int_equal(c->pci.devfn, PCI_DEVFN(slot, 0));
+    }
+    assert_null(dev_create(t->bus, &dev_card, "slot=99", err, sizeof(err)));
+    dt_close(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mechanism),     cmocka_unit_test(test_io_bar),
         cmocka_unit_test(test_memory_bar),    cmocka_unit_test(test_interrupts),
         cmocka_unit_test(test_reset_control), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_addresses),     cmocka_unit_test(test_any_slot),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

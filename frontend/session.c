@@ -1,0 +1,100 @@
+/* The loop that lets the guest run in slices and sees to the host's events between them, and the
+ * relation of the guest's time to the host's. Guest time is a function of instructions; here it is
+ * only decided how long the host sleeps, or how much idle time passes at once. */
+#include "frontend/session.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SLICE_INSNS  2000000u /* a few milliseconds */
+#define NS_PER_MS    1000000
+#define MAX_LAG_NS   (100 * NS_PER_MS) /* a guest that is later than this does not catch up */
+#define MAX_LEAD_NS  (2 * NS_PER_MS)   /* a busy guest may be this much ahead */
+#define MAX_SLEEP_NS (1000ull * NS_PER_MS)
+
+FILE *session_output(struct session *s, const char *option, const char *path)
+{
+    struct outfile *f = &s->files[s->nfiles];
+
+    if (!outfile_open(f, path)) {
+        complain("-%s: cannot write '%s': %s", option, path, strerror(errno));
+        return NULL;
+    }
+    s->nfiles++;
+    return f->file;
+}
+
+/* By how much the guest's clock is ahead of the host's since they were set together; they are set
+ * together anew when it is far behind, and when it is ahead and nobody minds. */
+static int64_t lead(struct session *s)
+{
+    uint64_t wall = loop_now_ns(), guest = orrery_time_ns(s->machine);
+    int64_t ahead = (int64_t)(guest - s->guest_ns) - (int64_t)(wall - s->wall_ns);
+
+    if (ahead >= -MAX_LAG_NS && (s->paced || ahead <= 0))
+        return ahead;
+    s->wall_ns = wall;
+    s->guest_ns = guest;
+    return 0;
+}
+
+static int to_ms(uint64_t ns)
+{
+    ns = ns < MAX_SLEEP_NS ? ns : MAX_SLEEP_NS;
+    return (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+/* The guest waits for something. If somebody watches, wait with it by the wall clock; else let the
+ * time pass at once. False when nothing can ever wake it. */
+static bool idle(struct session *s)
+{
+    uint64_t left = orrery_idle_ns(s->machine);
+    int64_t ahead;
+
+    if (!s->waiting || s->options.config.replay) {
+        orrery_idle_skip(s->machine, UINT64_MAX);
+        loop_poll(&s->loop, 0);
+        return left != UINT64_MAX;
+    }
+    ahead = lead(s);
+    if (left == UINT64_MAX || (int64_t)left + ahead > 0)
+        loop_poll(&s->loop, to_ms(left == UINT64_MAX ? left : (uint64_t)((int64_t)left + ahead)));
+    else
+        loop_poll(&s->loop, 0);
+    ahead = lead(s);
+    if (ahead < 0)
+        orrery_idle_skip(s->machine, left < (uint64_t)-ahead ? left : (uint64_t)-ahead);
+    return true;
+}
+
+/* The guest has used up its slice. */
+static void busy(struct session *s)
+{
+    int64_t ahead = s->paced && !s->options.config.replay ? lead(s) : 0;
+
+    loop_poll(&s->loop, ahead > MAX_LEAD_NS ? to_ms((uint64_t)ahead) : 0);
+}
+
+enum orrery_stop session_run(struct session *s)
+{
+    s->wall_ns = loop_now_ns();
+    s->guest_ns = orrery_time_ns(s->machine);
+    while (!s->quit && !loop_interrupted()) {
+        enum orrery_stop stop = ORRERY_RUNNING;
+
+        if (s->paused) {
+            loop_poll(&s->loop, -1);
+            continue;
+        }
+        stop = orrery_run(s->machine, SLICE_INSNS);
+        if (stop == ORRERY_IDLE) {
+            if (!idle(s))
+                return ORRERY_STUCK;
+        } else if (stop != ORRERY_RUNNING) {
+            return stop;
+        } else {
+            busy(s);
+        }
+    }
+    return ORRERY_RUNNING;
+}
