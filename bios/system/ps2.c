@@ -6,6 +6,19 @@
 enum { OUT_FULL = 1, IN_FULL = 2, FROM_MOUSE = 0x20 };
 enum { ACK = 0xfa, TRIES = 4000 };
 
+/* A dialogue with the controller is not for INT 09 to listen to. */
+static u16 lock(void)
+{
+    u16 flags;
+    asm volatile("pushfw\n\tpopw %0\n\tcli" : "=r"(flags) : : "memory");
+    return flags;
+}
+
+static void unlock(u16 flags)
+{
+    asm volatile("pushw %0\n\tpopfw" : : "r"(flags) : "memory");
+}
+
 static bool wait_status(u8 mask, u8 value)
 {
     for (unsigned i = 0; i < TRIES; i++) {
@@ -59,28 +72,25 @@ static bool send(u8 byte, bool mouse)
 
 bool ps2_keyboard(u8 byte)
 {
-    u16 flags;
-    bool ok;
+    u16 flags = lock();
+    bool ok = send(byte, false);
 
-    asm volatile("pushfw\n\tpopw %0\n\tcli" : "=r"(flags) : : "memory");
-    ok = send(byte, false);
-    asm volatile("pushw %0\n\tpopfw" : : "r"(flags) : "memory");
+    unlock(flags);
     return ok;
 }
 
 bool ps2_mouse(u8 byte)
 {
-    u16 flags;
-    bool ok;
+    u16 flags = lock();
+    bool ok = send(byte, true);
 
-    asm volatile("pushfw\n\tpopw %0\n\tcli" : "=r"(flags) : : "memory");
-    ok = send(byte, true);
-    asm volatile("pushw %0\n\tpopfw" : : "r"(flags) : "memory");
+    unlock(flags);
     return ok;
 }
 
 u8 ps2_config(u8 clear, u8 set)
 {
+    u16 flags = lock();
     u8 config = 0;
 
     ps2_command(0x20);
@@ -88,6 +98,7 @@ u8 ps2_config(u8 clear, u8 set)
     config = (u8)((config & ~clear) | set);
     ps2_command(0x60);
     ps2_data(config);
+    unlock(flags);
     return config;
 }
 
@@ -95,6 +106,7 @@ u8 ps2_config(u8 clear, u8 set)
  * nobody waits for that here. */
 void ps2_init(void)
 {
+    u16 flags = lock();
     u8 byte;
 
     while (inb(STATUS) & OUT_FULL)
@@ -107,4 +119,5 @@ void ps2_init(void)
     send(0xf6, false); /* defaults */
     send(0xf4, false); /* keys, please */
     ps2_config(0, 1);  /* IRQ 1 */
+    unlock(flags);
 }
