@@ -21,9 +21,9 @@
 /* ---- services ---- */
 
         .section .data, "aw"
-        .globl stack_top
-stack_top:
+stack_top:                              /* a far pointer for LSS, which no MOV SS can replace as cheaply */
         .long STACK_END
+        .word DATA_SEG
 
         .section .entry, "ax"
 enter:  cli
@@ -43,15 +43,14 @@ enter:  cli
         cmp cx, STACK_MIN + LEVEL
         jae 1f
         mov ecx, STACK_END
-1:      lea edx, [ecx - LEVEL]
-        mov [stack_top], edx
-        mov dx, DATA_SEG
-        mov ss, dx
-        mov esp, ecx
-        push ecx                        /* level, caller's ESP and SS, its frame */
-        push esi
+        mov [stack_top], ecx
+1:      lss esp, [stack_top]
+        sub dword ptr [stack_top], LEVEL
+        push ecx                        /* level, caller's SS and ESP, its frame */
         push eax
+        push esi
         sub esp, FRAME
+        mov dx, DATA_SEG
         mov edi, esp
         mov es, dx
         mov ds, ax
@@ -60,16 +59,13 @@ enter:  cli
         mov ds, dx
         call call_handler
         mov esi, esp
-        mov ax, [esi + FRAME]
-        mov es, ax
-        mov di, [esi + FRAME + 4]
+        mov di, [esi + FRAME]
+        mov es, [esi + FRAME + 4]
         mov cx, FRAME / 4
         rep movsd
         mov ecx, [esi + 8]
         mov [stack_top], ecx
-        mov edx, [esi + 4]
-        mov ss, ax
-        mov esp, edx
+        lss esp, [esi]
         jmp leave_service
 own_stack:
         mov ds, ax
@@ -460,8 +456,8 @@ protected_mode:
         mov ebx, eax
         mov dword ptr [stack_top], STACK_END
         mov cx, [ebx + 42]              /* IP */
-        mov ax, [ebx + FRAME]
-        mov edx, [ebx + FRAME + 4]
+        mov ax, [ebx + FRAME + 4]
+        mov edx, [ebx + FRAME]
         add dx, FRAME
         mov ss, ax
         mov esp, edx

@@ -23,6 +23,7 @@ enum {
 };
 #define MOTOR_TICKS  37 /* two seconds */
 #define LATEST_TICKS 40
+#define DEFAULT_SPT  18 /* of the table in ROM */
 
 /* By the type that CMOS tells. */
 static const struct type {
@@ -314,19 +315,50 @@ static void finish(struct regs *r, u8 status)
 
 /* ---- services ---- */
 
+/* Sectors of a track: what INT 1Eh says, if a program has changed it, else what the medium usually
+ * has. */
+static u8 sectors_per_track(u8 drive)
+{
+    static const u8 by_rate[] = {18, 9, 9, 36};
+    u8 told = table(4), rate = BDA->fd_media[drive] >> RATE_SHIFT, type = drive_type(drive);
+
+    if (told != DEFAULT_SPT)
+        return told;
+    return type == 2 && rate == 0 ? types[2].spt : by_rate[rate];
+}
+
+/* A part of a transfer: one cylinder's sectors, where the controller goes from head 0 to head 1. */
+static u8 transfer_some(u8 drive, u8 what, u8 cylinder, u8 head, u8 sector, u8 count, u8 last,
+                        u32 at)
+{
+    const u8 bytes[] = {what, (u8)(head << 2 | drive), cylinder, head, sector, 2, last, table(5),
+                        0xff};
+    u8 status;
+
+    if (!dma_setup(at, count * 512u, what == READ))
+        return DISK_DMA_BOUNDARY;
+    status = seek(drive, head, cylinder);
+    return status ? status : command(bytes, sizeof(bytes));
+}
+
+/* Transfers may go on at the next cylinder, which old BIOSes refuse and programs for emulators do.
+ */
 static u8 transfer(struct regs *r, u8 drive, u8 what)
 {
-    u8 sector = r->cl & 0x3f, last = table(4);
-    const u8 bytes[] = {what, (u8)(r->dh << 2 | drive),      r->ch,    r->dh, sector,
-                        2,    last > sector ? last : sector, table(5), 0xff};
-    u8 status = prepare(drive);
+    u8 status = prepare(drive), cylinder = r->ch, head = r->dh, sector = r->cl & 0x3f, left = r->al;
+    u32 at = linear(r->es, r->bx);
 
-    if (status)
-        return status;
-    if (!dma_setup(linear(r->es, r->bx), r->al * 512u, what == READ))
-        return DISK_DMA_BOUNDARY;
-    status = seek(drive, r->dh, r->ch);
-    return status ? status : command(bytes, sizeof(bytes));
+    while (!status && left) {
+        u8 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
+        u8 room = (u8)(last - sector + 1 + (head ? 0 : last)), some = left < room ? left : room;
+        status = transfer_some(drive, what, cylinder, head, sector, some, last, at);
+        at += some * 512u;
+        left -= some;
+        cylinder++;
+        head = 0;
+        sector = 1;
+    }
+    return status;
 }
 
 static void read_write(struct regs *r, u8 drive)

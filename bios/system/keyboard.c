@@ -444,31 +444,36 @@ static bool old_key(u16 *key)
     return scan <= 0x84;
 }
 
-/* The enhanced ones keep E0 in AL. */
-static void read_key(struct regs *r, bool enhanced, bool wait)
+/* Interrupts are off but while waiting. */
+static void wait_key(struct regs *r, bool enhanced)
 {
     u16 key;
 
-    for (;;) {
-        irq_disable();
-        if (!peek_key(&key)) {
-            if (!wait) {
-                set_flag(r, FLAG_ZF, true);
-                return;
-            }
+    do {
+        while (!peek_key(&key)) {
             wait_irq();
-            continue;
+            irq_disable();
         }
-        bool there = enhanced || old_key(&key);
-        if (wait || !there)
-            drop_key();
-        irq_enable();
-        if (there)
-            break;
-    }
+        drop_key();
+    } while (!enhanced && !old_key(&key));
     r->ax = key;
-    if (!wait)
-        set_flag(r, FLAG_ZF, false);
+}
+
+/* Programs ask for keys all the time, so this is short. Keys that the old functions do not know are
+ * dropped. */
+static void look_key(struct regs *r, bool enhanced)
+{
+    u16 key;
+
+    while (peek_key(&key)) {
+        if (enhanced || old_key(&key)) {
+            r->ax = key;
+            set_flag(r, FLAG_ZF, false);
+            return;
+        }
+        drop_key();
+    }
+    set_flag(r, FLAG_ZF, true);
 }
 
 static void typematic(struct regs *r)
@@ -492,15 +497,15 @@ static u8 extended_shifts(void)
 void int16(struct regs *r)
 {
     switch (r->ah) {
-    case 0x00: read_key(r, false, true); break;
-    case 0x01: read_key(r, false, false); break;
+    case 0x00: wait_key(r, false); break;
+    case 0x01: look_key(r, false); break;
     case 0x02: r->al = BDA->kbd_shift; break;
     case 0x03: typematic(r); break;
     case 0x05: r->al = !put_key(r->cx); break;
     case 0x09: r->al = 0x30; break; /* functions 0Ah, 10h-12h */
     case 0x0a: r->bx = 0x41ab; break;
-    case 0x10: read_key(r, true, true); break;
-    case 0x11: read_key(r, true, false); break;
+    case 0x10: wait_key(r, true); break;
+    case 0x11: look_key(r, true); break;
     case 0x12:
         r->al = BDA->kbd_shift;
         r->ah = extended_shifts();

@@ -415,6 +415,7 @@ main:
         mov ax, es:[0xfffe]
         show ax
         mov ax, es:[0xfff0]
+        xor ah, ah
         show ax
         mov ax, es:[0xff53]
         xor ah, ah
