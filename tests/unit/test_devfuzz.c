@@ -2,6 +2,7 @@
  * together: nothing may crash,
  * hang or trip a sanitizer, and the same script must give the same state. A failing seed is
  * printed; its script (devtest.h) comes out on stderr with ORRERY_FUZZ_TRACE set. */
+#include "devices/core/audio.h"
 #include "devices/core/blk.h"
 #include "devices/floppy.h"
 #include "devices/i8042.h"
@@ -18,13 +19,16 @@ static const u16 ports[] = {
     0x3f5, 0x3f7,  0x378,  0x379, 0x37a, 0x4,   0x5,   0x8,   0x9,   0xa,   0xb,   0xc,
     0xd,   0xe,    0xf,    0xc4,  0xc6,  0xd0,  0xd2,  0xd4,  0xd6,  0xde,  0x81,  0xe0,
     0xe3,  0x2003, 0x200f, 0x3b4, 0x3b5, 0x3c0, 0x3c1, 0x3c2, 0x3c4, 0x3c5, 0x3c7, 0x3c8,
-    0x3c9, 0x3ce,  0x3cf,  0x3d4, 0x3d5, 0x3da, 0x1ce, 0x1cf, 0x1d0, 0xcf8, 0xcfc,
+    0x3c9, 0x3ce,  0x3cf,  0x3d4, 0x3d5, 0x3da, 0x1ce, 0x1cf, 0x1d0, 0xcf8, 0xcfc, 0x220,
+    0x221, 0x222,  0x223,  0x224, 0x225, 0x226, 0x22a, 0x22c, 0x22e, 0x22f, 0x228, 0x229,
+    0x330, 0x331,  0x388,  0x389, 0x38a, 0x38b, 0x2,   0x3,   0x83,  0x8b,
 };
 
 static const struct dev_type *const types[] = {
     &dev_lapic,      &dev_ioapic, &dev_i8259,   &dev_i8254,  &dev_mc146818, &dev_i8042,
     &dev_i8237,      &dev_fdc,    &dev_parport, &dev_port92, &dev_debugcon, &dev_isa_debug_exit,
-    &dev_pc_testdev, &dev_fw_cfg, &dev_hpet,    &dev_i440fx, &dev_vga,
+    &dev_pc_testdev, &dev_fw_cfg, &dev_hpet,    &dev_i440fx, &dev_vga,      &dev_pcspk,
+    &dev_adlib,      &dev_sb16,
 };
 
 static u32 random_u32(u64 *seed)
@@ -114,20 +118,47 @@ static void vga_command(char *line, size_t size, u64 *seed)
     }
 }
 
+/* The sound card: DSP commands with arguments that make sense together, FM registers, the mixer,
+ * its DMA channels ready to go. */
+static void sound_command(char *line, size_t size, u64 *seed)
+{
+    static const u8 starts[] = {0x14, 0x17, 0x1c, 0x2c, 0x75, 0x77, 0x80, 0x90,
+                                0xb0, 0xb6, 0xbe, 0xc0, 0xc6, 0xce, 0xc4, 0x1f};
+    u32 r = random_u32(seed), value = random_u32(seed);
+
+    switch (r & 7) {
+    case 0:
+        snprintf(line, size, "out 22c %x; out 22c %x; out 22c %x; out 22c 0", starts[value & 15],
+                 value >> 8 & 0x30, value >> 16 & 0xff);
+        break;
+    case 1: snprintf(line, size, "out 22c 40; out 22c %x", value & 0xff); break;
+    case 2:
+        snprintf(line, size, "outw 224 %x", (value & 0xff00) | (value & 3 ? 0x30 : 0x80));
+        break;
+    case 3: snprintf(line, size, "out d6 c0; out d4 0; out b 59; out d6 59; out f 0"); break;
+    case 4: snprintf(line, size, "out 226 %x", value & 1); break;
+    default:
+        snprintf(line, size, "out %x %x; out %x %x", r & 8 ? 0x388 : 0x38a, value & 0xff,
+                 r & 8 ? 0x389 : 0x38b, value >> 8 & 0xff);
+    }
+}
+
 static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
 {
     char line[64];
 
-    u32 what = random_u32(seed) & 3;
-    if (what == 0)
+    u32 what = random_u32(seed) & 7;
+    if (what == 2)
+        sound_command(line, sizeof(line), seed);
+    else if (what == 0 || what == 4)
         vga_command(line, sizeof(line), seed);
-    else if (what == 1)
+    else if (what == 1 || what == 5)
         memory_command(line, sizeof(line), seed);
     else if (!port_command(t, serial, line, sizeof(line), seed))
         return;
     if (getenv("ORRERY_FUZZ_TRACE"))
         fprintf(stderr, "%s\n", line);
-    dt_command(t, line);
+    dt_script(t, line);
     t->out_len = 0;
 }
 
@@ -145,8 +176,17 @@ static void draw(struct devtest *t)
     vga_text_free(&text);
 }
 
-static u64 run(u64 seed)
+static void drop_sound(void *opaque, const void *data, size_t len)
 {
+    (void)data;
+    *(u64 *)opaque += len;
+}
+
+/* heard: somebody listens, which must make no difference. */
+static u64 run(u64 seed, bool heard)
+{
+    u64 sound = 0;
+    struct audio *audio = audio_create(44100, heard ? drop_sound : NULL, &sound);
     struct devtest *t = dt_open();
     struct chardev serial;
     u64 hash;
@@ -154,20 +194,27 @@ static u64 run(u64 seed)
     struct phys *phys = t->bus->phys = phys_new(1 << 20);
     assert_non_null(phys);
     dt_chardev(t, &serial, "serial0");
+    bus_add_object(t->bus, AUDIO_KIND, AUDIO_DEFAULT, audio);
+    bus_add_object(t->bus, AUDIO_KIND, "snd0", audio);
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         dt_dev(t, types[i],
                types[i] == &dev_debugcon ? "chardev=serial0"
                : types[i] == &dev_vga    ? "id=" VGA_ID
+               : types[i] == &dev_pcspk  ? "audiodev=snd0"
                                          : NULL);
     assert_true(floppy_add_drive(bus_find_dev(t->bus, FLOPPY_ID), 0, NULL, "floppy0", BLK_SNAPSHOT,
                                  NULL, 0));
     dt_dev(t, &dev_uart16550, seed & 1 ? "chardev=serial0,pace=on" : "chardev=serial0");
-    for (int i = 0; i < COMMANDS; i++)
+    for (int i = 0; i < COMMANDS; i++) {
         one_command(t, &serial, &seed);
+        audio_run(audio, clock_now(&t->clk));
+    }
     draw(t);
     hash = dt_hash(t);
     dt_close(t);
     phys_free(phys);
+    audio_destroy(audio);
+    assert_true(!heard == !sound);
     return hash;
 }
 
@@ -175,7 +222,7 @@ static void test_random_scripts(void **state)
 {
     (void)state;
     for (u64 seed = 1; seed <= SEEDS; seed++) {
-        u64 first = run(seed), second = run(seed);
+        u64 first = run(seed, false), second = run(seed, true);
         if (first != second)
             fail_msg("seed %llu: two runs differ", (unsigned long long)seed);
     }
