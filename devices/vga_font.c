@@ -16,13 +16,14 @@ struct size {
     u8 top;    /* scan line of the grid's first row */
     u8 centre; /* that of single horizontal lines; double ones are beside it */
     u8 below;  /* that of a cedilla */
+    u8 above;  /* lines for the accent of a capital letter */
     u8 plain[9], descending[9], capital[9];
 };
 
 static const struct size sizes[] = {
-    {16, 2, 7, 13, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
-    {14, 2, 6, 11, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
-    {8, 0, 3, 7, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 0, 1}},
+    {16, 2, 7, 13, 2, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
+    {14, 2, 6, 11, 2, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
+    {8, 0, 3, 7, 1, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1}},
 };
 
 /* 20h to 7Fh */
@@ -77,7 +78,7 @@ static const char *const symbols[31] = {
 
 /* Letters with something above, two rows of the grid, or (cedilla) below. */
 enum accent { ACUTE, GRAVE, CIRCUMFLEX, DIAERESIS, RING, TILDE, CEDILLA };
-static const char *const accents[] = {"24", "84", "4a", "a", "aa", "dm", "48"};
+static const char *const accents[] = {"24", "84", "4a", "a", "ea", "dm", "48"};
 
 #define DOTLESS_I "00c444e"
 static const struct {
@@ -145,8 +146,11 @@ static void draw_composed(const struct size *size, u8 *g, char letter, u8 accent
         draw_rows(size, g, 2, rows, size->capital);
     else
         draw_grid(size, g, rows);
-    draw_rows(size, g, accent == CEDILLA ? size->below : capital ? 0 : size->top, accents[accent],
-              NULL);
+    draw_rows(size, g,
+              accent == CEDILLA ? size->below
+              : capital         ? 0
+                                : size->top,
+              accents[accent], NULL);
 }
 
 /* Line drawing. Single lines lie in columns 3 and 4, double ones in 2 and 5. An arm goes from the
@@ -219,8 +223,7 @@ void vga_font(u8 *font, unsigned rows)
     for (unsigned i = 0; i < ARRAY_LEN(others); i++)
         draw_grid(size, font + others[i].code * rows, others[i].rows);
     for (unsigned i = 0; i < ARRAY_LEN(composed); i++)
-        draw_composed(size, font + composed[i].code * rows, composed[i].letter,
-                      composed[i].accent);
+        draw_composed(size, font + composed[i].code * rows, composed[i].letter, composed[i].accent);
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
         draw_lines(size, font + (i + 0xb3) * rows, lines[i]);
     draw_blocks(size, font);

@@ -262,16 +262,26 @@ static void remove_region(struct phys *p, struct region *r)
     p->generation++;
 }
 
-void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+static struct region *shared_region(struct phys *p, paddr base, const void *mem)
 {
     for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
         struct region *r = &p->region[i];
-        if (r->size && r->shared && r->base == base && r->mem == mem) {
-            remove_region(p, r);
-            return;
-        }
+        if (r->size && r->shared && r->base == base && r->mem == mem)
+            return r;
     }
     CHECK(false, "no shared memory at %#llx", (unsigned long long)base);
+    return NULL;
+}
+
+void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+{
+    remove_region(p, shared_region(p, base, mem));
+}
+
+void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other)
+{
+    shared_region(p, base, mem)->mem = other;
+    p->generation++;
 }
 
 void phys_remove(struct phys *p, paddr base)
@@ -333,6 +343,13 @@ bool phys_is_mmio(struct phys *p, paddr pa)
     return !region_at(p, pa)->mem;
 }
 
+bool phys_is_quiet(struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    return r->ops ? r->ops->quiet : !r->writable;
+}
+
 /* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip`
  * on count. */
 struct piece {
@@ -345,8 +362,13 @@ struct piece {
  * contains addr. */
 static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
 {
-    struct piece c = {.addr = addr, .size = ops->max_size};
+    struct piece c = {.addr = addr, .size = left, .used = left};
 
+    /* Mostly it is one access as it stands. */
+    if (left >= ops->min_size && left <= ops->max_size && !(left & (left - 1)) &&
+        !(addr & (left - 1)))
+        return c;
+    c.size = ops->max_size;
     while (c.size > ops->min_size && (c.size > left || (addr & (c.size - 1))))
         c.size >>= 1;
     c.skip = (unsigned)(addr & (c.size - 1));

@@ -7,6 +7,8 @@ rom_head:
     .word 0xaa55
     .byte rom_blocks
     jmp init
+    .org 6
+    .word int10, crt_tables, font_8 + 1024, font_16, save_pointers /* devices/vga_mode3.c */
     .org 0x18
     .word pcir
     .org 0x1e
@@ -16,7 +18,8 @@ pcir:
     .ascii "PCIR"
     .word 0x1234, 0x1111
     .word 0                             /* no vital product data */
-    .word 0x18, 0
+    .word 0x18                          /* of this structure */
+    .byte 0
     .byte 0, 0, 3                       /* VGA */
     .word rom_blocks, 1
     .byte 0, 0x80                       /* for PCs; the last image */
@@ -67,8 +70,8 @@ window_call:
     enter_c vbe_window
     lret
 
-/* A list of characters that look otherwise in nine dots: there are none. */
-    .section .rodata
-    .globl font_none
-font_none:
-    .byte 0
+/* Print screen, after AH=12h BL=20h. */
+    .globl int05
+int05:
+    enter_c print_screen
+    iret

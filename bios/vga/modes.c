@@ -82,10 +82,8 @@ void screen_on(void)
 void get_params(struct params *p, u8 row)
 {
     u32 save = peek32(0x40, BDA_SAVE_POINTER);
-    u32 table = save ? peek32((u16)(save >> 16), save) : 0;
+    u32 table = peek32((u16)(save >> 16), save);
 
-    if (!table)
-        table = ROM_POINTER(params_table);
     for (u8 i = 0; i < sizeof(*p); i++)
         ((u8 *)p)[i] = peek8((u16)(table >> 16), table + row * sizeof(*p) + i);
 }
@@ -129,7 +127,7 @@ static void set_data_area(const struct mode ROM *m, const struct params *p, u8 k
     set_bda16(BDA_PAGE_START, 0);
     for (u8 page = 0; page < 8; page++)
         set_bda16(BDA_CURSOR + page * 2, 0);
-    set_bda16(BDA_CURSOR_SHAPE, mono ? 0x0b0c : 0x0607);
+    set_bda16(BDA_CURSOR_SHAPE, m->kind != TEXT ? 0 : mono ? 0x0b0c : 0x0607);
     set_bda8(BDA_PAGE, 0);
     set_bda16(BDA_CRTC, mono ? 0x3b4 : 0x3d4);
     set_bda8(BDA_CGA_MODE, m->number < 8 ? cga_mode[m->number] : 0);
@@ -161,7 +159,7 @@ static u8 params_row(const struct mode ROM *m)
 static u8 colours_of(const struct mode ROM *m, const struct params *p)
 {
     return m->kind == TEXT && m->palette == PALETTE_EGA && p->height == 8 ? PALETTE_CGA
-                                                                         : m->palette;
+                                                                          : m->palette;
 }
 
 void set_mode(u8 number)
