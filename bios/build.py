@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """Builds a firmware image: compiles the 16-bit and the 32-bit sources, links them, and checks the image.
-   usage: build.py COMPILER SOURCE-FOLDER OUTPUT            COMPILER "prebuilt": copies prebuilt/bios.bin
+   usage: build.py COMPILER ROOT FONTS OUTPUT              FONTS: program that prints the fonts (vga/rom_data.c)
+          build.py prebuilt ROOT FONTS OUTPUT              copies prebuilt/bios.bin
           build.py --can COMPILER                         status 0 if it makes such code
 The order of files is fixed, so one version of the compiler gives one image."""
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 
 SIZE = 0x20000
+FONT_AT, FONT_SIZE = 0x1fa6e, 1024  # where programs look for it: F000:FA6E
 PROBE = "char f(void) { return *(char __seg_fs *)1; }"
 POST_ENTRIES = ("post_setup", "post_lock")
 COMMON = ["-march=i386", "-Os", "-std=gnu11", "-ffreestanding", "-fno-pic", "-fno-pie", "-fno-stack-protector",
@@ -42,7 +45,13 @@ def compile_all(compiler, root, folder, mode, work):
     return objects
 
 
-def build(compiler, root, output):
+def low_font(fonts):
+    """The first 128 characters of 8 rows."""
+    rows = run(fonts).split("font_8:", 1)[1].split(".globl", 1)[0]
+    return bytes(int(n) for line in re.findall(r"\.byte (.*)", rows) for n in line.split(","))[:FONT_SIZE]
+
+
+def build(compiler, root, fonts, output):
     """system/ holds what runs in real mode, post/ what runs in flat 32-bit mode at power-on."""
     bios = os.path.join(root, "bios")
     with tempfile.TemporaryDirectory() as work:
@@ -58,7 +67,8 @@ def build(compiler, root, output):
             "-z", "noexecstack", "-T", os.path.join(bios, "bios.ld"), "-o", elf, *objects, post)
         run(objcopy, "-O", "binary", "--gap-fill", "0", elf, image)
         with open(image, "rb") as f:
-            data = f.read()
+            data = bytearray(f.read())
+        data[FONT_AT:FONT_AT + FONT_SIZE] = low_font(fonts)
         if len(data) != SIZE:
             sys.exit(f"image of {len(data)} bytes instead of {SIZE}")
         with open(output, "wb") as f:
@@ -83,7 +93,7 @@ def main():
     if sys.argv[1] == "--can":
         sys.exit(not can(sys.argv[2]))
     elif sys.argv[1] == "prebuilt":
-        shutil.copy(os.path.join(sys.argv[2], "bios", "prebuilt", "bios.bin"), sys.argv[3])
+        shutil.copy(os.path.join(sys.argv[2], "bios", "prebuilt", "bios.bin"), sys.argv[4])
     else:
         build(*sys.argv[1:])
 

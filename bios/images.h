@@ -8,4 +8,8 @@
 extern const u8 vga_rom[];
 extern const unsigned vga_rom_size;
 
+/* The system firmware: 128 KiB, for E0000-FFFFF and the top of the 4 GiB. */
+extern const u8 system_rom[];
+extern const unsigned system_rom_size;
+
 #endif

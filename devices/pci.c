@@ -68,13 +68,13 @@ static void map_bar(struct pci_func *f, unsigned n)
         bus_claim_mmio(bus, at, bar->size, bar->mem, bar->opaque);
 }
 
-/* The expansion ROM has an enable bit of its own (6.2.5.2). */
+/* The expansion ROM has an enable bit of its own (6.2.5.2), which is enough here: Bochs' firmware
+ * reads ROMs before it enables the function's memory. */
 static void map_rom(struct pci_func *f)
 {
     u32 reg = (u32)load_le(&f->config[PCI_ROM], 4), at = reg & ~(f->rom.size - 1);
-    bool shown = reg & 1 && f->config[PCI_COMMAND] & PCI_COMMAND_MEMORY;
 
-    if (!shown || !in_window(f, at, f->rom.size))
+    if (!(reg & 1) || !in_window(f, at, f->rom.size))
         at = 0;
     if (at == f->rom.at)
         return;
