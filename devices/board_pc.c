@@ -42,12 +42,11 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_piix4_pm, NULL},  {&dev_fw_cfg, NULL},
         {&dev_hpet, NULL},
     };
-    const struct part vga = {&dev_vga, "id=" VGA_ID}, setup = {&dev_pc_setup, NULL};
+    const struct part vga = {&dev_vga, "id=" VGA_ID};
 
     snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
-           (!config->vga || add_parts(bus, &vga, 1, err, err_size)) &&
-           (config->firmware || add_parts(bus, &setup, 1, err, err_size));
+           (!config->vga || add_parts(bus, &vga, 1, err, err_size));
 }
 
 static bool add_apics(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -160,9 +159,17 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     if (!add_drives(bus, config, err, err_size))
         return false;
     add_items(bus, config);
-    if (!config->firmware)
-        add_tables(bus, config);
     return true;
+}
+
+bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    const struct part setup = {&dev_pc_setup, NULL};
+
+    if (config->firmware)
+        return true;
+    add_tables(bus, config);
+    return add_parts(bus, &setup, 1, err, err_size);
 }
 
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n)

@@ -23,9 +23,12 @@ struct board_pc {
     bool firmware;             /* there is some: it sets up the chip set and makes tables */
 };
 
-/* Creates all devices on the bus, and puts the firmware tables (ACPI) into memory. False and one
- * line in err. */
+/* Creates all devices on the bus. False and one line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
+
+/* After the last device was added: without firmware, does what it would have done, and puts its
+ * tables (ACPI) into memory. */
+bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
 /* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);

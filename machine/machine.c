@@ -272,7 +272,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
-    return true;
+    return board_pc_finish(o->bus, &board, err, size);
 }
 
 static void describe_drive(FILE *f, struct orrery *o, const struct orrery_drive *d, unsigned n)

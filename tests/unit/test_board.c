@@ -36,7 +36,8 @@ static struct devtest *open_board(const struct board_pc *config, struct chardev 
     t->bus->phys = phys_new(RAM);
     if (port)
         dt_chardev(t, port, "serial0");
-    if (!board_pc_build(t->bus, config, err, sizeof(err)))
+    if (!board_pc_build(t->bus, config, err, sizeof(err)) ||
+        !board_pc_finish(t->bus, config, err, sizeof(err)))
         fail_msg("%s", err);
     return t;
 }
