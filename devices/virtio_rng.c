@@ -139,17 +139,19 @@ static const char *virtio_rng_init(struct dev *dev, struct bus *bus)
         .serve = rng_serve,
     };
     struct virtio_rng *s = (struct virtio_rng *)dev;
+    const char *refusal = virtio_init(&s->virtio, dev, &type, 0);
     u8 random[32];
+    int channel;
 
     s->key[0] = s->seed;
-    if (bus->journal) {
-        int channel = journal_add_channel(bus->journal, dev->id, mix, s);
-        if (s->host && getentropy(random, sizeof(random)))
-            return "the host has no random bytes";
-        if (s->host)
-            journal_input(bus->journal, channel, random, sizeof(random));
-    }
-    return virtio_init(&s->virtio, dev, &type, 0);
+    if (refusal || !bus->journal)
+        return refusal;
+    channel = journal_add_channel(bus->journal, dev->id, mix, s);
+    if (s->host && getentropy(random, sizeof(random)))
+        return "the host has no random bytes";
+    if (s->host)
+        journal_input(bus->journal, channel, random, sizeof(random));
+    return NULL;
 }
 
 const struct dev_type dev_virtio_rng = {

@@ -241,12 +241,6 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
-static unsigned drive_mode(const struct orrery_drive *d)
-{
-    unsigned mode = d->readonly ? BLK_READONLY : d->snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
-    return d->raw ? mode | BLK_RAW : mode;
-}
-
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
@@ -260,7 +254,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     for (unsigned i = 0; i < 4; i++) {
         const struct orrery_drive *d = &c->ide[i];
         board.ide[i] = (struct board_drive){
-            .file = d->file, .cdrom = d->cdrom, .mode = drive_mode(d), .name = d->name};
+            .file = d->file, .cdrom = d->cdrom, .mode = machine_drive_mode(d), .name = d->name};
         board.serial[i] = c->serial_present[i];
     }
     if (!board_pc_build(o->bus, &board, err, size))
@@ -307,6 +301,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
+    disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
         fprintf(f, "netdev=%s\n", o->net_name[i]);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
@@ -389,7 +384,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!nets_build(o, c, err, size) || !build_devices(o, c, err, size))
+    if (!disks_build(o, c, err, size) || !nets_build(o, c, err, size) ||
+        !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -438,6 +434,7 @@ void orrery_free(struct orrery *o)
     linux_image_free(o->kernel);
     multiboot_free(o->multiboot);
     firmware_free(o->firmware);
+    disks_free(o);
     nets_free(o);
     free(o->config_text);
     free(o);

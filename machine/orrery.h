@@ -19,6 +19,7 @@ struct orrery_sink {
 
 #define ORRERY_SERIAL_PORTS 4
 #define ORRERY_NETS         8
+#define ORRERY_DISKS        16
 #define ORRERY_LOG_IN_ASM   1
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
@@ -80,6 +81,9 @@ struct orrery_config {
     bool serial_present[ORRERY_SERIAL_PORTS];
     struct orrery_sink debugcon;
     bool debugcon_present;
+    /* Disks for -device options to name (drive=NAME): with a file and a name each, no CD-ROMs. At
+     * most ORRERY_DISKS; ends with file NULL; may be NULL. */
+    const struct orrery_drive *disks;
     const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
     bool no_vga;
     const char *const
