@@ -123,7 +123,7 @@ static void one_command(struct devtest *t, struct chardev *serial, u64 *seed)
         return;
     if (getenv("ORRERY_FUZZ_TRACE"))
         fprintf(stderr, "%s\n", line);
-    dt_command(t, line);
+    dt_script(t, line);
     t->out_len = 0;
 }
 

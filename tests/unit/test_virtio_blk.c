@@ -170,13 +170,13 @@ static void test_many_at_once(void **state)
     (void)state;
     start(d, 1, 1u << 9);
     for (unsigned i = 0; i < 16; i++)
-        build(d, 3 * i, 0, 10 * i, 512, true);
+        build(d, 3 * i, 0, 11 * i, 512, true);
     kick(d, 0);
     dt_step(d->t, 100000);
     for (unsigned i = 0; i < 16; i++) {
         assert_int_equal(collect(d, 0, &len), 3 * i);
         assert_int_equal(get8(d, STATUS + 3 * i), OK);
-        assert_int_equal(get32(d, DATA + 0x3000 * i), 10 * i * 128);
+        assert_int_equal(get32(d, DATA + 0x3000 * i), 11 * i * 128);
     }
     assert_int_equal(collect(d, 0, &len), -1);
     close_disk(&k);
