@@ -157,11 +157,17 @@ struct virtio_request {
 /* Takes the next one; false: there is none. */
 bool virtq_pop(struct virtq *q, struct virtio_request *r);
 
+/* Would virtq_pop() find one? */
+bool virtq_waits(struct virtq *q);
+
 /* Gives the last n requests back that were taken and not yet pushed. */
 void virtq_unpop(struct virtq *q, u16 n);
 
 /* Hands a request back to the driver; `written` bytes of its room hold something. */
 void virtq_push(struct virtq *q, const struct virtio_request *r, u32 written);
+
+/* After pushing outside serve(): interrupts the driver if it wants to be. */
+void virtq_signal(struct virtq *q);
 
 /* The next bytes of a stream; fewer than len at its end. Parts outside RAM read as ones or are
  * lost, and r->failed is set. Returns how many. */

@@ -141,7 +141,7 @@ static bool take(struct virtq *q, struct virtio_request *r)
     return true;
 }
 
-bool virtq_pop(struct virtq *q, struct virtio_request *r)
+bool virtq_waits(struct virtq *q)
 {
     u16 count;
 
@@ -151,11 +151,15 @@ bool virtq_pop(struct virtq *q, struct virtio_request *r)
         virtio_break(q->virtio);
         return false;
     }
-    if (!count) { /* the next one is to be notified */
-        if (virtio_has(q->virtio, VIRTIO_F_EVENT_IDX))
-            write_u16(q, avail_event(q), q->next_avail);
+    if (!count && virtio_has(q->virtio, VIRTIO_F_EVENT_IDX))
+        write_u16(q, avail_event(q), q->next_avail); /* of the next one we are to be told */
+    return count;
+}
+
+bool virtq_pop(struct virtq *q, struct virtio_request *r)
+{
+    if (!virtq_waits(q))
         return false;
-    }
     if (take(q, r))
         return true;
     virtio_break(q->virtio);
@@ -197,6 +201,12 @@ static bool wants_interrupt(struct virtq *q)
     return read_u16(q, used_event(q), &event) && (u16)(event - old) < pushed;
 }
 
+void virtq_signal(struct virtq *q)
+{
+    if (usable(q) && wants_interrupt(q))
+        virtio_interrupt(q->virtio, 1);
+}
+
 static void on_timer(void *opaque)
 {
     struct virtq *q = opaque;
@@ -206,11 +216,8 @@ static void on_timer(void *opaque)
     if (!usable(q))
         return;
     more = v->type->serve(v->opaque, q);
-    if (v->broken)
-        return;
-    if (wants_interrupt(q))
-        virtio_interrupt(v, 1);
-    if (more)
+    virtq_signal(q);
+    if (more && !v->broken)
         timer_arm(&q->timer, clock_now(v->bus->clock) + more);
 }
 

@@ -13,6 +13,7 @@
 #include "devices/core/blk.h"
 #include "devices/core/chardev.h"
 #include "devices/core/dev.h"
+#include "devices/core/net.h"
 #include "devices/vga.h"
 #include "mmu/phys.h"
 
@@ -25,6 +26,7 @@ struct board {
     struct devtest *t;
     struct blk *disk;
     struct chardev chardev[BOARD_PORTS];
+    struct net_link net;
 };
 
 static void make_image(char *path, u32 sectors)
@@ -74,6 +76,7 @@ static const struct {
     {&dev_isa_debug_exit, NULL},
     {&dev_pc_testdev, NULL},
     {&dev_virtio_blk, "drive=vd0"},
+    {&dev_virtio_net, "netdev=net0"},
     {&dev_virtio_rng, NULL},
     {&dev_virtio_serial, NULL},
     {&dev_virtconsole, "chardev=console"},
@@ -100,6 +103,8 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
     if (!b->disk)
         return false;
     bus_add_object(bus, BLK_KIND, "vd0", b->disk);
+    net_link_init(&b->net, NULL, NULL);
+    bus_add_object(bus, NET_KIND, "net0", &b->net);
     if (!board_pc_build(bus, &config, err, err_size))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(extras); i++) {
@@ -121,7 +126,6 @@ struct board *board_open(const struct media *m)
     CHECK(b->t->bus->phys, "out of memory");
     add_chardevs(b);
     CHECK(build(b, m, err, sizeof(err)), "%s", err);
-    bus_reset(b->t->bus);
     return b;
 }
 

@@ -282,11 +282,12 @@ static void do_reset(struct source *s)
 static void do_input(struct source *s)
 {
     static const char *const channels[] = {
-        "com1", "com2", "keyboard", "mouse", "virtconsole", "virtserialport", "virtio-rng-pci"};
+        "com1",        "com2",           "keyboard",       "mouse",
+        "virtconsole", "virtserialport", "virtio-rng-pci", "net virtio-net-pci"};
     struct op op = {.kind = OP_INPUT};
 
     strcpy(op.name, channels[take(s, 1) % ARRAY_LEN(channels)]);
-    op.size = take(s, 1) % 16 + 1;
+    op.size = take(s, 1) % OP_BYTES + 1;
     for (unsigned i = 0; i < op.size; i++)
         op.bytes[i] = (u8)take(s, 1);
     emit(s, &op);

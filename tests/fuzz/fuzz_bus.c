@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
     struct board *b = board_open(&media);
 
     decode_run(b, data, size, NULL, NULL);
-    board_draw(b);
+    if (size % 8 == 0) /* drawing takes longer than most of them */
+        board_draw(b);
     board_close(b);
     return 0;
 }
