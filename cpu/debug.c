@@ -2,6 +2,8 @@
  * the TLB, so that every access to them comes through mem.c, which asks here. */
 #include "cpu/debug.h"
 
+#include "cpu/stops.h"
+
 enum kind { EXECUTE, WRITE, PORT, READ_WRITE };
 
 struct breakpoint {
@@ -66,11 +68,12 @@ static u32 memory_hits(const struct cpu *cpu, laddr la, unsigned len, enum acces
 void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc)
 {
     cpu->debug_hits |= memory_hits(cpu, la, len, acc);
+    stops_memory(cpu, la, len, acc);
 }
 
 bool debug_watches(const struct cpu *cpu, laddr la, unsigned len, enum access acc)
 {
-    return memory_hits(cpu, la, len, acc);
+    return memory_hits(cpu, la, len, acc) || stops_watch(cpu, la, len, acc);
 }
 
 void debug_port(struct cpu *cpu, u16 port, unsigned size)
@@ -108,6 +111,13 @@ void debug_update(struct cpu *cpu)
         struct breakpoint b = breakpoint(cpu, n);
         if (b.on && (b.kind == WRITE || b.kind == READ_WRITE))
             m->watch[m->nwatch++] = b.start;
+    }
+    for (unsigned i = 0; cpu->stops && i < cpu->stops->n; i++) {
+        const struct stop *s = &cpu->stops->all[i];
+        if (s->kind == STOP_CODE)
+            continue;
+        m->watch[m->nwatch++] = s->la;
+        m->watch[m->nwatch++] = s->la + s->len - 1;
     }
     if (before | m->nwatch)
         mmu_flush(m);

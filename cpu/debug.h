@@ -17,8 +17,8 @@ bool debug_on_code(const struct cpu *cpu);
 /* Breakpoints on the instruction at CS:EIP, as bits of DR6; 0: none. */
 u32 debug_fetch(const struct cpu *cpu);
 
-/* An access that is going to be made: what watches it goes to cpu->debug_hits. Before one to a port
- * that is watched, translated code is left. */
+/* An access that is going to be made: what watches it goes to cpu->debug_hits, or stops the
+ * machine. Before one to a port that is watched, translated code is left. */
 void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc);
 /* Would it meet any? */
 bool debug_watches(const struct cpu *cpu, laddr la, unsigned len, enum access acc);
@@ -30,7 +30,7 @@ void debug_report(struct cpu *cpu, u32 dr6_bits);
 /* #DB has been delivered: its handler can reach the debug registers and steps by instructions. */
 void debug_entered(struct cpu *cpu);
 
-/* DR0 to DR3 or DR7 has changed. */
+/* DR0 to DR3 or DR7 has changed, or the stops (cpu/stops.h). */
 void debug_update(struct cpu *cpu);
 
 #endif

@@ -15,15 +15,12 @@ struct image {
 static struct image pop_image(struct cpu *cpu, struct stack *st, unsigned size, bool iret)
 {
     struct image im = {0};
-    struct stack cs = *st, flags = *st;
 
-    cs.sp = stack_sp_add(st, size);
-    flags.sp = stack_sp_add(st, 2 * size);
     if (iret)
-        im.eflags = stack_pop(cpu, &flags, size);
-    im.cs = stack_pop(cpu, &cs, 2);
-    im.eip = stack_pop(cpu, st, size);
-    st->sp = stack_sp_add(st, iret ? 2 * size : size);
+        im.eflags = stack_peek(cpu, st, 2 * size, size);
+    im.cs = stack_peek(cpu, st, size, 2);
+    im.eip = stack_peek(cpu, st, 0, size);
+    st->sp = stack_sp_add(st, iret ? 3 * size : 2 * size);
     return im;
 }
 

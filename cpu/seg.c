@@ -254,19 +254,25 @@ void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
     st->sp = stack_sp_add(st, 0 - size);
 }
 
-u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
+u32 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size)
 {
-    u32 off = st->sp & st->mask;
+    u32 off = (st->sp + at) & st->mask;
+    laddr la = st->ss->base + off;
 
     if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ)) {
         if (has_limits(cpu))
             cpu_raise_err(cpu, VEC_SS, st->err);
-        st->sp = stack_sp_add(st, size);
-        return (u32)(mem_read(cpu, st->ss->base + off, 1, PRIV_SUPER) |
-                     mem_read(cpu, st->ss->base, 1, PRIV_SUPER) << 8);
+        return (u32)(mem_read(cpu, la, 1, PRIV_SUPER) | mem_read(cpu, st->ss->base, 1, PRIV_SUPER)
+                                                            << 8);
     }
-    laddr la = st->ss->base + off;
     check_aligned(cpu, st, la, size);
-    st->sp = stack_sp_add(st, size);
     return (u32)mem_read(cpu, la, size, st->priv);
+}
+
+u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
+{
+    u32 value = stack_peek(cpu, st, 0, size);
+
+    st->sp = stack_sp_add(st, size);
+    return value;
 }

@@ -163,6 +163,8 @@ void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes);
 /* Both change st->sp within its mask only: once all is pushed or popped, it is the new ESP. */
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
 u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);
+/* What a pop would bring, at bytes further up. */
+u32 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size);
 
 static inline u32 stack_sp_add(const struct stack *st, u32 n)
 {

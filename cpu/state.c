@@ -180,14 +180,19 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
         window_update(cpu, seg);
 }
 
-/* After a change of mode. */
-static void check_windows(struct cpu *cpu, u32 old_mode)
+/* After a change of mode; `transfer`: no segments but CS and SS have changed. */
+static void check_windows(struct cpu *cpu, u32 old_mode, bool transfer)
 {
     if (!cpu->tlb.live)
         return;
     if (mode_priv(cpu->mode) != mode_priv(old_mode))
         tlb_drop_windows(&cpu->tlb);
-    windows_update(cpu);
+    if (transfer) {
+        window_update(cpu, SEG_CS);
+        window_update(cpu, SEG_SS);
+    } else {
+        windows_update(cpu);
+    }
 }
 
 /* The part of the mode word that tells of segment seg. */
@@ -238,7 +243,7 @@ void cpu_update_mode(struct cpu *cpu)
     for (unsigned i = 0; i < SEG_COUNT; i++)
         mode |= segment_bits(cpu, (enum seg)i);
     cpu->mode = mode;
-    check_windows(cpu, old_mode);
+    check_windows(cpu, old_mode, false);
 }
 
 void cpu_update_mode_transfer(struct cpu *cpu)
@@ -248,5 +253,5 @@ void cpu_update_mode_transfer(struct cpu *cpu)
 
     cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_CS) | segment_bits(cpu, SEG_SS) |
                 (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
-    check_windows(cpu, old_mode);
+    check_windows(cpu, old_mode, true);
 }

@@ -108,7 +108,7 @@ static void pci_routing(struct aml *a)
     aml_end(a, table);
 }
 
-/* What sits behind the ISA bridge: up to five port ranges, and a line (0: none). */
+/* What sits behind the ISA bridge: up to five port ranges, a line and a DMA channel (0: none). */
 static const struct isa_device {
     const char *name, *hid;
     struct {
@@ -117,8 +117,10 @@ static const struct isa_device {
     } io[5];
     u8 line;
     u8 uid;
+    u8 dma;
 } isa_devices[] = {
     {"PIC_", "PNP0000", {{0x20, 2}, {0xa0, 2}, {0x4d0, 2}}, 2, 0},
+    {"DMAC", "PNP0200", {{0x00, 0x10}, {0x81, 0xf}, {0xc0, 0x20}}, 0, 0, 4},
     {"TIMR", "PNP0100", {{0x40, 4}}, 0, 0},
     {"RTC_", "PNP0B00", {{0x70, 2}}, 8, 0},
     {"SPKR", "PNP0800", {{0x61, 1}}, 0, 0},
@@ -134,6 +136,8 @@ static const struct isa_device {
     {"COM2", "PNP0501", {{0x2f8, 8}}, 3, 2},
     {"COM3", "PNP0501", {{0x3e8, 8}}, 4, 3},
     {"COM4", "PNP0501", {{0x2e8, 8}}, 3, 4},
+    {"LPT1", "PNP0400", {{0x378, 3}}, 7, 0},
+    {"FDC0", "PNP0700", {{0x3f2, 4}, {0x3f7, 1}}, 6, 0, 2},
 };
 
 static void isa_device(struct aml *a, const struct isa_device *d)
@@ -149,6 +153,8 @@ static void isa_device(struct aml *a, const struct isa_device *d)
         aml_res_io(&r, d->io[i].port, d->io[i].count);
     if (d->line)
         aml_res_irq(&r, d->line);
+    if (d->dma)
+        aml_res_dma(&r, d->dma);
     aml_name(a, "_CRS");
     aml_resources(a, &r);
     aml_end(a, device);
@@ -167,6 +173,15 @@ static void hpet_device(struct aml *a)
     aml_end(a, device);
 }
 
+static bool is_there(const struct isa_device *d, const struct acpi_config *config)
+{
+    if (!memcmp(d->name, "COM", 3))
+        return config->serial[d->uid - 1];
+    if (!strcmp(d->name, "LPT1"))
+        return config->parallel;
+    return strcmp(d->name, "FDC0") || config->floppy;
+}
+
 static void isa_bridge(struct aml *a, const struct acpi_config *config)
 {
     u32 bridge = aml_device(a, "ISA_");
@@ -174,8 +189,7 @@ static void isa_bridge(struct aml *a, const struct acpi_config *config)
     name_int(a, "_ADR", 0x00010000);
     for (size_t i = 0; i < ARRAY_LEN(isa_devices); i++) {
         const struct isa_device *d = &isa_devices[i];
-        bool serial = !memcmp(d->name, "COM", 3);
-        if (!serial || config->serial[d->uid - 1])
+        if (is_there(d, config))
             isa_device(a, d);
     }
     aml_end(a, bridge);

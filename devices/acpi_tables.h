@@ -9,7 +9,7 @@
 
 struct acpi_config {
     u64 ram_bytes;
-    bool serial[4];
+    bool serial[4], parallel, floppy;
     bool apic;
 };
 

@@ -24,6 +24,7 @@ enum {
 /* Resource descriptors (ACPI 3.0, 6.4.2 and 6.4.3). */
 enum {
     RES_IRQ = 0x22,
+    RES_DMA = 0x2a,
     RES_IO = 0x47,
     RES_END = 0x79,
     RES_MEMORY = 0x86,
@@ -163,6 +164,13 @@ void aml_res_irq(struct aml_resources *r, unsigned line)
 {
     res(r, RES_IRQ, 1);
     res(r, 1u << line, 2);
+}
+
+void aml_res_dma(struct aml_resources *r, unsigned channel)
+{
+    res(r, RES_DMA, 1);
+    res(r, 1u << channel, 1);
+    res(r, 0, 1);
 }
 
 void aml_res_memory(struct aml_resources *r, u32 base, u32 size)

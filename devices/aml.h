@@ -35,6 +35,7 @@ struct aml_resources {
 void aml_res_io(struct aml_resources *r, u16 port, u8 count);
 void aml_res_irq(struct aml_resources *r, unsigned line); /* edge triggered, active high */
 
+void aml_res_dma(struct aml_resources *r, unsigned channel); /* bytes, one at a time */
 void aml_res_memory(struct aml_resources *r, u32 base, u32 size);
 
 /* Windows that a bridge passes on, both ends included. */

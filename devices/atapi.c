@@ -399,11 +399,17 @@ static void slot_insert(void *opaque, struct blk *blk)
     atapi_close_tray(&d->cd);
 }
 
+static const struct blk *slot_current(const void *opaque)
+{
+    return ((const struct ide_drive *)opaque)->blk;
+}
+
 /* ---- life ---- */
 
 void atapi_init(struct ide_channel *ch, struct ide_drive *d, const char *name)
 {
-    static const struct medium_ops ops = {slot_locked, slot_eject, slot_insert};
+    static const struct medium_ops ops = {
+        .locked = slot_locked, .eject = slot_eject, .insert = slot_insert, .current = slot_current};
 
     medium_init(&d->cd.slot, ch->bus, name, BLK_READONLY, &ops, d);
     d->cd.sectors = disc_sectors(d->blk);

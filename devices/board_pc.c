@@ -9,7 +9,9 @@
 #include "devices/acpi_tables.h"
 #include "devices/core/dev.h"
 #include "devices/core/medium.h"
+#include "devices/floppy.h"
 #include "devices/fw_cfg.h"
+#include "devices/mc146818.h"
 #include "devices/piix3_ide.h"
 #include "devices/vga.h"
 #include "mmu/phys.h"
@@ -36,6 +38,7 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
     char rtc[40];
     const struct part parts[] = {
         {&dev_i8259, NULL},     {&dev_i8254, NULL},
+        {&dev_i8237, NULL},     {&dev_fdc, NULL},
         {&dev_mc146818, rtc},   {&dev_i8042, NULL},
         {&dev_port92, NULL},    {&dev_i440fx, NULL},
         {&dev_piix3_isa, NULL}, {&dev_piix3_ide, "id=" IDE_ID},
@@ -74,20 +77,31 @@ static bool add_serial(struct bus *bus, const struct board_pc *config, char *err
     return true;
 }
 
+/* The name of a drive with removable media. NULL and one line in err: it cannot have it. */
+static const char *drive_name(struct bus *bus, const struct board_drive *drive,
+                              const char *by_place, char *err, size_t err_size)
+{
+    const char *name = drive->name ? drive->name : by_place;
+
+    if (medium_name_ok(bus, name))
+        return name;
+    snprintf(err, err_size, "drive '%s': the name is taken or too long", name);
+    return NULL;
+}
+
 static bool add_cdrom(struct bus *bus, const struct board_drive *drive, unsigned n, struct blk *blk,
                       char *err, size_t err_size)
 {
-    char name[MEDIUM_NAME];
+    char by_place[MEDIUM_NAME];
+    const char *name;
 
-    snprintf(name, sizeof(name), "ide%u-cd%u", n / 2, n % 2);
-    if (!medium_name_ok(bus, drive->name ? drive->name : name)) {
-        snprintf(err, err_size, "drive '%s': the name is taken or too long",
-                 drive->name ? drive->name : name);
+    snprintf(by_place, sizeof(by_place), "ide%u-cd%u", n / 2, n % 2);
+    name = drive_name(bus, drive, by_place, err, err_size);
+    if (name)
+        piix3_ide_attach_cd(bus_find_dev(bus, IDE_ID), n, blk, name);
+    else
         blk_close(blk);
-        return false;
-    }
-    piix3_ide_attach_cd(bus_find_dev(bus, IDE_ID), n, blk, drive->name ? drive->name : name);
-    return true;
+    return name;
 }
 
 static bool add_drives(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -105,6 +119,31 @@ static bool add_drives(struct bus *bus, const struct board_pc *config, char *err
         if (blk && !drive->cdrom)
             piix3_ide_attach(bus_find_dev(bus, IDE_ID), n, blk);
     }
+    return true;
+}
+
+/* And what the firmware is told of them: their kinds in CMOS RAM at 10h, their number in the
+ * equipment byte beside FPU and mouse. */
+static bool add_floppies(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    struct dev *fdc = bus_find_dev(bus, FLOPPY_ID), *rtc = bus_find_dev(bus, RTC_ID);
+    unsigned types = 0, count = 0;
+
+    for (unsigned n = 0; n < FLOPPY_DRIVES; n++) {
+        const struct board_drive *drive = &config->floppy[n];
+        char by_place[MEDIUM_NAME];
+        const char *name;
+        if (!drive->floppy)
+            continue;
+        snprintf(by_place, sizeof(by_place), "floppy%u", n);
+        name = drive_name(bus, drive, by_place, err, err_size);
+        if (!name || !floppy_add_drive(fdc, n, drive->file, name, drive->mode, err, err_size))
+            return false;
+        types |= (unsigned)floppy_type(fdc, n) << (n ? 0 : 4);
+        count++;
+    }
+    mc146818_set_cmos(rtc, 0x10, (u8)types);
+    mc146818_set_cmos(rtc, 0x14, (u8)(0x06 | (count ? 1 | (count - 1) << 6 : 0)));
     return true;
 }
 
@@ -136,7 +175,12 @@ static void add_items(struct bus *bus, const struct board_pc *config)
 static void add_tables(struct bus *bus, const struct board_pc *config)
 {
     static const size_t ports = ARRAY_LEN(config->serial);
-    struct acpi_config acpi = {.ram_bytes = config->ram_bytes, .apic = config->apic};
+    struct acpi_config acpi = {
+        .ram_bytes = config->ram_bytes,
+        .parallel = config->parallel,
+        .floppy = config->floppy[0].floppy || config->floppy[1].floppy,
+        .apic = config->apic,
+    };
     u8 image[ACPI_TABLES_SIZE];
 
     if (!bus->phys)
@@ -150,13 +194,16 @@ static void add_tables(struct bus *bus, const struct board_pc *config)
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
     const struct part debugcon = {&dev_debugcon, "chardev=debugcon"};
+    const struct part parallel = {&dev_parport, "chardev=parallel0"};
 
     if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
         !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;
-    if (!add_drives(bus, config, err, err_size))
+    if (config->parallel && !add_parts(bus, &parallel, 1, err, err_size))
+        return false;
+    if (!add_drives(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
         return false;
     add_items(bus, config);
     return true;
@@ -176,4 +223,9 @@ u64 board_pc_disk_bytes(struct bus *bus, unsigned n)
 {
     const struct dev *ide = bus_find_dev(bus, IDE_ID);
     return ide ? piix3_ide_sectors(ide, n) * BLK_SECTOR : 0;
+}
+
+u64 board_pc_floppy_bytes(struct bus *bus, unsigned n)
+{
+    return floppy_bytes(bus_find_dev(bus, FLOPPY_ID), n);
 }

@@ -4,23 +4,26 @@
 
 #include "devices/core/bus.h"
 
-/* A disk if it has a file, or a CD-ROM drive, empty without one; otherwise nothing. */
+/* A disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise nothing. */
 struct board_drive {
     const char *file; /* raw image */
-    bool cdrom;
-    unsigned mode;    /* of a disk: enum blk_mode */
-    const char *name; /* of a CD-ROM drive, for changing discs; NULL: ide0-cd0 ... ide1-cd1 */
+    bool cdrom, floppy;
+    unsigned mode; /* of a disk or floppy drive: enum blk_mode */
+    /* Of a CD-ROM or floppy drive, for changing media; NULL: ide0-cd0 ... ide1-cd1, floppy0 ... */
+    const char *name;
 };
 
 struct board_pc {
     u64 ram_bytes;
-    struct board_drive ide[4]; /* primary master, slave, secondary master, slave */
-    bool vga;                  /* there is a VGA */
-    bool serial[4];            /* port n is there, on chardev "serial<n>" */
-    bool debugcon;             /* on chardev "debugcon" */
-    bool apic;                 /* the CPU has a local APIC; then there is an I/O APIC, too */
-    bool tsc_deadline;         /* and its timer that mode */
-    bool firmware;             /* there is some: it sets up the chip set and makes tables */
+    struct board_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct board_drive floppy[2]; /* A, B */
+    bool vga;                     /* there is a VGA */
+    bool serial[4];               /* port n is there, on chardev "serial<n>" */
+    bool parallel;                /* a printer port, on chardev "parallel0" */
+    bool debugcon;                /* on chardev "debugcon" */
+    bool apic;                    /* the CPU has a local APIC; then there is an I/O APIC, too */
+    bool tsc_deadline;            /* and its timer that mode */
+    bool firmware;                /* there is some: it sets up the chip set and makes tables */
 };
 
 /* Creates all devices on the bus. False and one line in err. */
@@ -32,5 +35,8 @@ bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, 
 
 /* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);
+
+/* Size of the medium in floppy drive n in bytes, 0 if there is none. */
+u64 board_pc_floppy_bytes(struct bus *bus, unsigned n);
 
 #endif

@@ -142,7 +142,10 @@ static void on_timer(void *opaque)
         byte = s->answer;
         s->answering = false;
         break;
-    case FROM_MOUSE: byte = ps2_take(&s->mouse.port); break;
+    case FROM_MOUSE:
+        byte = ps2_take(&s->mouse.port);
+        ps2_mouse_refill(&s->mouse);
+        break;
     default:
         byte = ps2_take(&s->keyboard.port);
         if (!translate(s, &byte)) {
@@ -372,6 +375,7 @@ static const char *i8042_init(struct dev *dev, struct bus *bus)
     s->irq1 = bus_irq(bus, 1);
     s->irq12 = bus_irq(bus, 12);
     timer_init(&s->timer, bus->clock, on_timer, s);
+    ps2_keyboard_init(&s->keyboard, bus->clock);
     bus_claim_io(bus, 0x60, 1, &data_ops, dev);
     bus_claim_io(bus, 0x64, 1, &command_ops, dev);
     if (bus->journal) {

@@ -1,5 +1,6 @@
 /* The 8254 interval timer at 40h-43h and system control port B at 61h, which holds the gate of
- * channel 2. Intel 8254 data sheet (231164).
+ * channel 2. Intel 8254 data sheet (231164); PIIX data sheet (290519) for the aliases. Bits 6 and 7
+ * of port 61h, the sources of NMI, stay low: nothing on this board has bad parity or an I/O check.
  *
  * Nothing counts: a channel remembers the clock at which its count was loaded, and every output
  * level and count is computed from virtual time, in whole clocks of 1.193182 MHz since time 0. A
@@ -436,7 +437,9 @@ static const char *i8254_init(struct dev *dev, struct bus *bus)
     s->irq = bus_irq(bus, 0);
     timer_init(&s->timer, bus->clock, on_timer, s);
     bus_claim_io(bus, 0x40, 4, &pit_ops, dev);
-    bus_claim_io(bus, 0x61, 1, &port61_ops, dev);
+    bus_claim_io(bus, 0x50, 4, &pit_ops, dev);
+    for (u16 port = 0x61; port <= 0x67; port += 2)
+        bus_claim_io(bus, port, 1, &port61_ops, dev);
     return NULL;
 }
 

@@ -521,7 +521,7 @@ static const char *mc146818_init(struct dev *dev, struct bus *bus)
 }
 
 const struct dev_type dev_mc146818 = {
-    .name = "mc146818rtc",
+    .name = RTC_ID,
     .on_board = true,
     .size = sizeof(struct mc146818),
     .version = 1,

@@ -8,6 +8,8 @@
  * (signed). For a machine that starts at the host's date: send it before the first instruction. */
 #define RTC_CHANNEL "rtc"
 
+#define RTC_ID "mc146818rtc" /* bus_find_dev() */
+
 /* Sets a byte of CMOS RAM (10h..7Fh) as a setup program would, and the checksum over 10h..2Dh. The
  * battery keeps it across resets. */
 void mc146818_set_cmos(struct dev *rtc, u8 index, u8 value);

@@ -1,8 +1,9 @@
 /* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports, the VGA in text mode. For
- * those that go back to real mode: interrupt vectors that lead to a ROM and return, the interrupt
- * controllers at 08h and 70h, and the timer, 18.2 times a second, counted at 0040:006C.
+ * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
+ * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
+ * the interrupt controllers at 08h and 70h, and the timer, 18.2 times a second, counted at
+ * 0040:006C.
  *
  * PCI devices in other slots get addresses and an interrupt line.
  *
@@ -38,13 +39,13 @@ static const struct config_write writes[] = {
 };
 
 /* 8254: channel 0 in mode 3, 65536 clocks. 8259s, which forget the edge that this made: vectors 08h
- * and 70h, all masked but the timer and the cascade. */
+ * and 70h, all masked but the timer and the cascade. The cascade of the 8237s, open. */
 static const struct {
     u8 port, value;
 } outs[] = {
     {0x43, 0x36}, {0x40, 0x00}, {0x40, 0x00}, {0x20, 0x11}, {0x21, 0x08},
     {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfa}, {0xa0, 0x11}, {0xa1, 0x70},
-    {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff},
+    {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff}, {0xd6, 0xc0}, {0xd4, 0x00},
 };
 
 #define ROM_BASE 0xff000u

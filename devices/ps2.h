@@ -27,6 +27,9 @@ struct ps2_keyboard {
     bool scanning;
     u8 scan_set; /* 1..3 */
     u8 leds, rate;
+    u8 modifiers;        /* held down: PS2_CTRL ... */
+    u8 repeated;         /* the key that repeats while it is held, 0: none */
+    struct timer repeat; /* its next make code */
 };
 
 struct ps2_mouse {
@@ -41,7 +44,10 @@ struct ps2_mouse {
 extern const struct field ps2_keyboard_fields[];
 extern const struct field ps2_mouse_fields[];
 
-/* Power-on state. The port's changed and opaque stay. */
+/* Once: the clock of the keyboard's repetition. */
+void ps2_keyboard_init(struct ps2_keyboard *k, struct clock *clock);
+
+/* Power-on state. The port's changed and opaque stay, and what is held down. */
 void ps2_keyboard_reset(struct ps2_keyboard *k);
 void ps2_mouse_reset(struct ps2_mouse *m);
 
@@ -59,6 +65,9 @@ void ps2_keyboard_key(struct ps2_keyboard *k, u8 key, bool down);
 /* Relative movement (dy counts downwards, as on screens), wheel clicks (positive: towards the
  * user), and the buttons as they now are. */
 void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, u8 buttons);
+
+/* A packet was taken: room for what has not been reported yet. */
+void ps2_mouse_refill(struct ps2_mouse *m);
 
 /* For the two implementations. */
 extern const struct field ps2_port_fields[];

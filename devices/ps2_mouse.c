@@ -64,15 +64,10 @@ static void put_packet(struct ps2_mouse *m, struct ps2_queue *q, bool scale)
     m->reported = m->buttons;
 }
 
-void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, u8 buttons)
+void ps2_mouse_refill(struct ps2_mouse *m)
 {
-    const s32 limit = 100000;
     bool any = false;
 
-    m->dx = clamp(m->dx + clamp(dx, -limit, limit), -limit, limit);
-    m->dy = clamp(m->dy - clamp(dy, -limit, limit), -limit, limit);
-    m->dz = clamp(m->dz + clamp(dz, -127, 127), -127, 127);
-    m->buttons = buttons & 0x1f;
     if (!m->reporting || m->remote)
         return;
     while ((m->dx || m->dy || (m->dz && m->id != ID_PLAIN) || m->buttons != m->reported) &&
@@ -82,6 +77,17 @@ void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, u8 buttons)
     }
     if (any)
         m->port.changed(m->port.opaque);
+}
+
+void ps2_mouse_move(struct ps2_mouse *m, int dx, int dy, int dz, u8 buttons)
+{
+    const s32 limit = 100000;
+
+    m->dx = clamp(m->dx + clamp(dx, -limit, limit), -limit, limit);
+    m->dy = clamp(m->dy - clamp(dy, -limit, limit), -limit, limit);
+    m->dz = clamp(m->dz + clamp(dz, -127, 127), -127, 127);
+    m->buttons = buttons & 0x1f;
+    ps2_mouse_refill(m);
 }
 
 static void set_defaults(struct ps2_mouse *m)

@@ -1,5 +1,5 @@
-/* Character devices of the command line: what serial ports and the debug port are connected to, and
- * the terminal as one of them. */
+/* Character devices of the command line: what serial ports, the printer port and the debug port are
+ * connected to, and the terminal as one of them. */
 #include "frontend/session.h"
 
 #include <errno.h>
@@ -117,6 +117,9 @@ bool session_chardevs(struct session *s)
         if (o->config.serial[i].write == write_stdout && !term_attach(s, i))
             return false;
     }
+    if (o->parallel &&
+        !open_sink(s, "parallel", o->parallel, &o->config.parallel, &o->config.parallel_present))
+        return false;
     return !o->debugcon ||
            open_sink(s, "debugcon", o->debugcon, &o->config.debugcon, &o->config.debugcon_present);
 }

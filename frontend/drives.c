@@ -1,6 +1,6 @@
-/* Drives on the command line. A drive with if=ide takes its place when its option is read, in the
- * order of the options; one with if=none waits for the -device that names it. What is left over,
- * taken twice, unknown or contradictory is refused. */
+/* Drives on the command line. A drive with if=ide or if=floppy takes its place when its option is
+ * read, in the order of the options; one with if=none waits for the -device that names it. What is
+ * left over, taken twice, unknown or contradictory is refused. */
 #include "frontend/drives.h"
 
 #include <stdio.h>
@@ -45,30 +45,37 @@ static bool parse_index(const char *text, unsigned limit, int *out)
 
 /* ---- places ---- */
 
-static const char *slot_name(unsigned n)
-{
-    static const char *const names[IDE_DRIVES] = {"primary master", "primary slave",
-                                                  "secondary master", "secondary slave"};
-    return names[n];
-}
+static const struct interface {
+    const char *name, *bus; /* of -drive if=; of -device bus=, a number follows */
+    const char *kind;       /* in messages */
+    unsigned first;         /* of its places */
+    unsigned buses;         /* with two units each */
+} interfaces[] = {{"ide", "ide.", "IDE", 0, 2}, {"floppy", "floppy-bus.", "floppy", 4, 1}};
+static const struct interface *const ide = &interfaces[0], *const floppy = &interfaces[1];
+
+static const char *const place_names[PLACES] = {
+    "IDE primary master",  "IDE primary slave", "IDE secondary master",
+    "IDE secondary slave", "floppy drive A",    "floppy drive B",
+};
 
 /* A free place with this bus and unit; either may be -1, any. */
-static bool take_slot(struct drives *all, struct drive *d, int bus, int unit, unsigned *slot)
+static bool take_slot(struct drives *all, struct drive *d, const struct interface *at, int bus,
+                      int unit, unsigned *slot)
 {
-    for (unsigned n = 0; n < IDE_DRIVES; n++) {
+    for (unsigned n = 0; n < at->buses * 2; n++) {
         bool fits = (bus < 0 || n / 2 == (unsigned)bus) && (unit < 0 || n % 2 == (unsigned)unit);
         if (!fits)
             continue;
-        if (!all->slot[n]) {
-            all->slot[n] = d;
-            *slot = n;
-            d->on_ide = true;
+        *slot = at->first + n;
+        if (!all->slot[*slot]) {
+            all->slot[*slot] = d;
+            d->placed = true;
             return true;
         }
         if (bus >= 0 && unit >= 0)
-            return complain("-%s: there is a drive on IDE %s already", d->option, slot_name(n));
+            return complain("-%s: %s is taken by another drive", d->option, place_names[*slot]);
     }
-    return complain("-%s: no place is left for another IDE drive", d->option);
+    return complain("-%s: no place is left for another %s drive", d->option, at->kind);
 }
 
 static struct drive *new_drive(struct drives *all, const char *option)
@@ -84,8 +91,8 @@ static struct drive *new_drive(struct drives *all, const char *option)
     return d;
 }
 
-static bool plain_drive(struct options *o, const char *name, const char *file, unsigned n,
-                        enum drive_media media)
+static bool plain_drive(struct options *o, const char *name, const char *file,
+                        const struct interface *at, int n, enum drive_media media)
 {
     struct drive *d = new_drive(&o->drives, name);
     unsigned slot;
@@ -94,17 +101,22 @@ static bool plain_drive(struct options *o, const char *name, const char *file, u
         return false;
     d->file = file;
     d->media = media;
-    return take_slot(&o->drives, d, (int)n / 2, (int)n % 2, &slot);
+    return take_slot(&o->drives, d, at, n / 2, n % 2, &slot);
 }
 
 bool drives_hd(struct options *o, const char *name, const char *arg)
 {
-    return plain_drive(o, name, arg, (unsigned)(name[2] - 'a'), MEDIA_DISK);
+    return plain_drive(o, name, arg, ide, name[2] - 'a', MEDIA_DISK);
 }
 
 bool drives_cdrom(struct options *o, const char *name, const char *arg)
 {
-    return plain_drive(o, name, arg, 2, MEDIA_CDROM);
+    return plain_drive(o, name, arg, ide, 2, MEDIA_CDROM);
+}
+
+bool drives_fd(struct options *o, const char *name, const char *arg)
+{
+    return plain_drive(o, name, arg, floppy, name[2] - 'a', MEDIA_FLOPPY);
 }
 
 /* ---- -drive ---- */
@@ -112,8 +124,8 @@ bool drives_cdrom(struct options *o, const char *name, const char *arg)
 /* What -drive says besides what a struct drive holds. */
 struct drive_line {
     struct drive *d;
-    int index, bus, unit; /* -1: not given */
-    bool none;            /* if=none */
+    const struct interface *at; /* NULL: if=none */
+    int index, bus, unit;       /* -1: not given */
 };
 
 static bool bad_value(const char *option, const char *name, const char *value)
@@ -138,9 +150,12 @@ static bool set_media(struct drive_line *l, const char *name, const char *value)
 static bool set_interface(struct drive_line *l, const char *name, const char *value)
 {
     (void)name;
-    l->none = !strcmp(value, "none");
-    if (!l->none && strcmp(value, "ide"))
-        return complain("-drive: interface '%s' is not supported (ide, none)", value);
+    l->at = NULL;
+    for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++)
+        if (!strcmp(interfaces[i].name, value))
+            l->at = &interfaces[i];
+    if (!l->at && strcmp(value, "none"))
+        return complain("-drive: interface '%s' is not supported (ide, floppy, none)", value);
     return true;
 }
 
@@ -180,7 +195,7 @@ static bool set_id(struct drive_line *l, const char *name, const char *value)
 
 static bool set_index(struct drive_line *l, const char *name, const char *value)
 {
-    return parse_index(value, IDE_DRIVES, &l->index) || bad_value("drive", name, value);
+    return parse_index(value, 4, &l->index) || bad_value("drive", name, value);
 }
 
 static bool set_bus(struct drive_line *l, const char *name, const char *value)
@@ -246,7 +261,7 @@ static bool place_drive(struct drives *all, struct drive_line *l)
 {
     unsigned slot;
 
-    if (l->none) {
+    if (!l->at) {
         if (l->index >= 0 || l->bus >= 0 || l->unit >= 0)
             return complain("-drive: if=none has no index, bus and unit");
         if (!l->d->id)
@@ -259,14 +274,21 @@ static bool place_drive(struct drives *all, struct drive_line *l)
         l->bus = l->index / 2;
         l->unit = l->index % 2;
     }
-    if (l->d->media == MEDIA_UNSET)
+    if (l->bus >= (int)l->at->buses)
+        return complain("-drive: if=%s has no such %s", l->at->name,
+                        l->index < 0 ? "bus" : "index");
+    if (l->at == floppy && l->d->media == MEDIA_CDROM)
+        return complain("-drive: if=floppy has other media than a cdrom");
+    if (l->at == floppy)
+        l->d->media = MEDIA_FLOPPY;
+    else if (l->d->media == MEDIA_UNSET)
         l->d->media = MEDIA_DISK;
-    return check_drive(l->d) && take_slot(all, l->d, l->bus, l->unit, &slot);
+    return check_drive(l->d) && take_slot(all, l->d, l->at, l->bus, l->unit, &slot);
 }
 
 bool drives_drive(struct options *o, const char *name, const char *arg)
 {
-    struct drive_line l = {new_drive(&o->drives, name), -1, -1, -1, false};
+    struct drive_line l = {new_drive(&o->drives, name), ide, -1, -1, -1};
     char *rest = (char *)arg, *key, *value;
 
     if (!l.d)
@@ -280,102 +302,138 @@ bool drives_drive(struct options *o, const char *name, const char *arg)
     return place_drive(&o->drives, &l);
 }
 
-/* ---- -device ide-hd, ide-cd ---- */
+/* ---- -device ide-hd, ide-cd, floppy ---- */
+
+static const struct device_type {
+    const char *name;
+    const struct interface *at;
+    enum drive_media media;
+} device_types[] = {{"ide-hd", &interfaces[0], MEDIA_DISK},
+                    {"ide-cd", &interfaces[0], MEDIA_CDROM},
+                    {"floppy", &interfaces[1], MEDIA_FLOPPY}};
+
+static const struct device_type *find_type(const char *arg)
+{
+    size_t len = strcspn(arg, ",");
+
+    for (size_t i = 0; i < sizeof(device_types) / sizeof(device_types[0]); i++)
+        if (strlen(device_types[i].name) == len && !strncmp(arg, device_types[i].name, len))
+            return &device_types[i];
+    return NULL;
+}
 
 bool drives_is_device(const char *arg)
 {
-    size_t len = strcspn(arg, ",");
-    return len == 6 && (!strncmp(arg, "ide-hd", 6) || !strncmp(arg, "ide-cd", 6));
+    return find_type(arg);
 }
 
 bool drives_device(struct options *o, const char *arg)
 {
-    if (o->drives.devices == IDE_DRIVES)
-        return complain("-device: no place is left for another IDE drive");
+    if (o->drives.devices == PLACES)
+        return complain("-device: no place is left for another drive");
     o->drives.device[o->drives.devices++] = (char *)arg;
     return true;
 }
 
-/* What such a -device says. */
+/* -global isa-fdc.driveA=ID is -device floppy,unit=0,drive=ID. */
+bool drives_global(struct options *o, const char *name, const char *arg)
+{
+    static const char head[] = "isa-fdc.drive";
+    const char *unit = arg + sizeof(head) - 1;
+
+    if (strncmp(arg, head, sizeof(head) - 1) || (*unit != 'A' && *unit != 'B') || unit[1] != '=')
+        return complain("-%s: '%s' is not supported (isa-fdc.driveA, isa-fdc.driveB)", name, arg);
+    o->drives.global[*unit - 'A'] = unit + 2;
+    return true;
+}
+
+/* What such an option says. */
 struct device_line {
-    const char *type, *drive, *id;
+    const struct device_type *type;
+    const char *option; /* in messages */
+    const char *drive, *id;
     int bus, unit;
 };
 
 static bool device_property(struct device_line *l, const char *name, const char *value)
 {
+    size_t len = strlen(l->type->at->bus);
+
     if (!value || !*value)
-        return complain("-device: %s: property '%s' needs a value", l->type, name);
+        return complain("%s: property '%s' needs a value", l->option, name);
     if (!strcmp(name, "drive"))
         l->drive = value;
     else if (!strcmp(name, "id"))
         l->id = value;
     else if (!strcmp(name, "bus"))
-        return (!strncmp(value, "ide.", 4) && parse_index(value + 4, 2, &l->bus)) ||
+        return (!strncmp(value, l->type->at->bus, len) &&
+                parse_index(value + len, l->type->at->buses, &l->bus)) ||
                bad_value("device", name, value);
     else if (!strcmp(name, "unit"))
         return parse_index(value, 2, &l->unit) || bad_value("device", name, value);
     else
-        return complain("-device: %s: no property '%s'", l->type, name);
+        return complain("%s: no property '%s'", l->option, name);
     return true;
 }
 
-/* The drive that a device names, or a new one for a CD-ROM drive without a disc. */
-static struct drive *drive_of(struct drives *all, const struct device_line *l, bool cdrom)
+/* The drive that a device names, or a new one without a medium. */
+static struct drive *drive_of(struct drives *all, const struct device_line *l)
 {
     struct drive *d = l->drive ? find_drive(all, l->drive) : NULL;
+    enum drive_media media = l->type->media;
 
-    if (!l->drive && cdrom) {
-        d = new_drive(all, "device");
-    } else if (!l->drive) {
-        complain("-device: ide-hd needs a drive, drive=ID");
+    if (!l->drive && media != MEDIA_DISK)
+        return new_drive(all, "device");
+    if (!l->drive) {
+        complain("%s: a disk needs a drive, drive=ID", l->option);
     } else if (!d) {
-        complain("-device: %s: there is no -drive with id '%s'", l->type, l->drive);
-    } else if (d->on_ide) {
-        complain("-device: %s: drive '%s' is in use", l->type, l->drive);
+        complain("%s: there is no -drive with id '%s'", l->option, l->drive);
+    } else if (d->placed) {
+        complain("%s: drive '%s' is in use", l->option, l->drive);
         return NULL;
-    } else if (d->media != MEDIA_UNSET && cdrom != (d->media == MEDIA_CDROM)) {
-        complain("-device: %s: drive '%s' has other media", l->type, l->drive);
+    } else if (d->media != MEDIA_UNSET && (d->media == MEDIA_CDROM) != (media == MEDIA_CDROM)) {
+        complain("%s: drive '%s' has other media", l->option, l->drive);
         return NULL;
     }
     return d;
 }
 
-static bool finish_device(struct drives *all, char *text)
+static bool place_device(struct drives *all, const struct device_line *l)
 {
-    struct device_line l = {.bus = -1, .unit = -1};
-    char *rest = text, *key, *value;
-    struct drive *d;
+    struct drive *d = drive_of(all, l);
     unsigned slot;
-    bool cdrom;
 
-    if (!next_property(&rest, &key, &value))
-        return complain("-device: no device is named");
-    l.type = key;
-    cdrom = !strcmp(key, "ide-cd");
-    while (next_property(&rest, &key, &value))
-        if (!device_property(&l, key, value))
-            return false;
-    d = drive_of(all, &l, cdrom);
     if (!d)
         return false;
-    d->media = cdrom ? MEDIA_CDROM : MEDIA_DISK;
-    if (!check_drive(d) || !take_slot(all, d, l.bus, l.unit, &slot))
+    d->media = l->type->media;
+    if (!check_drive(d) || !take_slot(all, d, l->type->at, l->bus, l->unit, &slot))
         return false;
-    all->name[slot] = l.id;
+    all->name[slot] = l->id;
     return true;
 }
 
-static void finish_slot(struct options *o, unsigned n)
+static bool finish_device(struct drives *all, char *text)
+{
+    struct device_line l = {.type = find_type(text), .bus = -1, .unit = -1};
+    char *rest = text, *key, *value, option[32];
+
+    next_property(&rest, &key, &value);
+    snprintf(option, sizeof(option), "-device: %s", key);
+    l.option = option;
+    while (next_property(&rest, &key, &value))
+        if (!device_property(&l, key, value))
+            return false;
+    return place_device(all, &l);
+}
+
+static struct orrery_drive result(const struct options *o, unsigned n)
 {
     const struct drive *d = o->drives.slot[n];
-    struct orrery_drive *out = &o->config.ide[n];
 
-    if (!d)
-        return;
-    *out = (struct orrery_drive){
+    return (struct orrery_drive){
         .file = d->file,
         .cdrom = d->media == MEDIA_CDROM,
+        .floppy = d->media == MEDIA_FLOPPY,
         .readonly = d->readonly == ON,
         .snapshot = d->snapshot == ON || (o->snapshot && d->snapshot != OFF),
         .raw = d->raw,
@@ -390,10 +448,18 @@ bool drives_finish(struct options *o)
     for (unsigned i = 0; i < all->devices; i++)
         if (!finish_device(all, all->device[i]))
             return false;
+    for (int i = 0; i < 2; i++) {
+        const struct device_line l = {
+            find_type("floppy"), "-global: isa-fdc", all->global[i], NULL, 0, i};
+        if (all->global[i] && !place_device(all, &l))
+            return false;
+    }
     for (unsigned i = 0; i < all->count; i++)
-        if (!all->drive[i].on_ide)
+        if (!all->drive[i].placed)
             return complain("-drive: no -device uses the drive '%s'", all->drive[i].id);
-    for (unsigned n = 0; n < IDE_DRIVES; n++)
-        finish_slot(o, n);
+    for (unsigned n = 0; n < PLACES; n++)
+        if (all->slot[n])
+            *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =
+                result(o, n);
     return true;
 }

@@ -1,5 +1,6 @@
-/* The options that give the machine its IDE drives: -hda ... -hdd, -cdrom, -drive, and -device
- * ide-hd and ide-cd. Each function is false after one line on standard error. */
+/* The options that give the machine its drives: -hda ... -hdd, -cdrom, -fda, -fdb, -drive, -device
+ * ide-hd, ide-cd and floppy, and -global isa-fdc.driveA and driveB. Each function is false after
+ * one line on standard error. */
 #ifndef FRONTEND_DRIVES_H
 #define FRONTEND_DRIVES_H
 
@@ -8,10 +9,10 @@
 struct options;
 
 #define MAX_DRIVES 16
-#define IDE_DRIVES 4
+#define PLACES     6 /* for drives: four of IDE, two of floppy disks */
 
 enum tristate { UNSET, OFF, ON };
-enum drive_media { MEDIA_UNSET, MEDIA_DISK, MEDIA_CDROM };
+enum drive_media { MEDIA_UNSET, MEDIA_DISK, MEDIA_CDROM, MEDIA_FLOPPY };
 
 struct drive {
     const char *option; /* as it is called in messages */
@@ -19,22 +20,25 @@ struct drive {
     enum drive_media media;
     enum tristate readonly, snapshot;
     bool raw;    /* format=raw was given */
-    bool on_ide; /* if=none: a -device does it later */
+    bool placed; /* if=none: a -device does it later */
 };
 
 struct drives {
     struct drive drive[MAX_DRIVES];
     unsigned count;
-    struct drive *slot[IDE_DRIVES];
-    const char *name[IDE_DRIVES]; /* of the devices, or NULL */
-    char *device[IDE_DRIVES + 1]; /* -device options for IDE drives, not yet looked at */
+    struct drive *slot[PLACES];
+    const char *name[PLACES]; /* of the devices, or NULL */
+    char *device[PLACES];     /* -device options for drives, not yet looked at */
     unsigned devices;
+    const char *global[2]; /* isa-fdc.driveA and driveB */
 };
 
 /* Option handlers. The text of an option is cut up in place. */
 bool drives_hd(struct options *o, const char *name, const char *arg);
 bool drives_cdrom(struct options *o, const char *name, const char *arg);
+bool drives_fd(struct options *o, const char *name, const char *arg);
 bool drives_drive(struct options *o, const char *name, const char *arg);
+bool drives_global(struct options *o, const char *name, const char *arg);
 
 /* Whether this -device is for drives_device(). */
 bool drives_is_device(const char *arg);

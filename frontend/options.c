@@ -171,8 +171,8 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"},  {"net", "none"}, {"nic", "none"},   {"monitor", "none"},
-                {"parallel", "none"}, {"smp", "1"},    {"machine", "pc"}, {"M", "pc"}};
+    } only[] = {{"display", "none"}, {"net", "none"},   {"nic", "none"}, {"monitor", "none"},
+                {"smp", "1"},        {"machine", "pc"}, {"M", "pc"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
@@ -233,8 +233,13 @@ static const struct option_row rows[] = {
     {"hdc", "FILE", drives_hd, 0, 0, "secondary master"},
     {"hdd", "FILE", drives_hd, 0, 0, "secondary slave"},
     {"cdrom", "FILE", drives_cdrom, 0, 0, "CD-ROM image (ISO), secondary master"},
+    {"fda", "FILE", drives_fd, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
+    {"fdb", "FILE", drives_fd, 0, 0, "drive B"},
     {"drive", "PROP=VALUE,...", drives_drive, 0, 0,
-     "file, if=ide|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, snapshot, id"},
+     "file, if=ide|floppy|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, "
+     "snapshot, "
+     "id"},
+    {"global", "TYPE.PROP=VALUE", drives_global, 0, 0, "isa-fdc.driveA and isa-fdc.driveB"},
     {"snapshot", NULL, NULL, 0, OPTION(snapshot),
      "keep disk writes in memory, drop them at the end"},
     {"nographic", NULL, NULL, 0, OPTION(nographic),
@@ -242,6 +247,7 @@ static const struct option_row rows[] = {
     {"no-reboot", NULL, NULL, 0, CONFIG(no_reboot), "end instead of rebooting"},
     {"serial", "DEV", opt_serial, 0, 0,
      "next serial port: stdio, mon:stdio, file:PATH, null, none"},
+    {"parallel", "DEV", NULL, OPTION(parallel), 0, "printer port: stdio, file:PATH, null, none"},
     {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: stdio, file:PATH, null"},
     {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
     {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
@@ -265,7 +271,6 @@ static const struct option_row rows[] = {
     {"net", "none", opt_only, 0, 0, "no network yet"},
     {"nic", "none", opt_only, 0, 0, "no network yet"},
     {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
-    {"parallel", "none", opt_only, 0, 0, "no parallel port yet"},
     {"smp", "1", opt_only, 0, 0, "one CPU"},
     {"machine", "pc", opt_only, 0, 0, "the PC"},
     {"M", "pc", opt_only, 0, 0, "the PC"},

@@ -16,6 +16,7 @@ struct options {
     unsigned ndevices;
     unsigned nserial;
     const char *serial[ORRERY_SERIAL_PORTS]; /* as given: stdio, mon:stdio, null, none, file:PATH */
+    const char *parallel;                    /* likewise */
     const char *debugcon;                    /* stdio, null, file:PATH */
     bool nographic, statehash, stats, perf_map;
     bool screendump_png;

@@ -15,6 +15,7 @@
 #include "cpu/excp.h"
 #include "cpu/monitor.h"
 #include "cpu/smm.h"
+#include "cpu/stops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,8 @@ static void step_one(struct jit *jit)
     struct cpu *cpu = jit->cpu;
     bool after_mov_ss = cpu->events & EV_MOV_SS, trap = cpu->eflags & FLAG_TF;
     u32 hits = after_mov_ss ? 0 : cpu->debug_hits;
+    if (cpu->stops && stops_fetch(cpu))
+        return;
     if (!hits)
         hits = breakpoints(cpu, after_mov_ss);
     if (hits) {
@@ -266,7 +269,7 @@ static struct block *lookup(struct jit *jit)
     jit->stats.lookups++;
     fetch_code(cpu, &f);
     cpu->eip_page = f.eip_page;
-    if (!f.host || block_is_hot_line(jit, f.pa))
+    if (!f.host || block_is_hot_line(jit, f.pa) || stops_offset(cpu, f.src.page_off))
         return NULL;
     struct block *b = block_find(jit, f.pa, f.mode);
     if (b && !second_page_matches(cpu, b)) {
@@ -459,6 +462,8 @@ void jit_run(struct jit *jit, u64 until)
     case UNWIND_FAULT:
         leave_block(cpu);
         cpu->debug_hits = 0; /* of accesses that have not been made */
+        if (cpu->stops)
+            cpu->stops->hit = false;
         log_fault(jit);
         cpu_deliver_pending(cpu);
         cpu->budget--; /* a tick for each delivery: a handler that faults at once cannot stop time

@@ -7,6 +7,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/lift.h"
+#include "cpu/stops.h"
 
 /* Room kept for the IR of one more instruction. */
 #define OPS_RESERVE 128
@@ -75,7 +76,8 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
         exits += count_exits(ir, from, (s32)l.off, &backward);
         pos += len;
         if (backward || exits >= MAX_EXITS || ir->ninsns >= max_insns || src->crossing ||
-            ir->nops + OPS_RESERVE > IR_MAX_OPS || ir->ntemps + OPS_RESERVE > IR_MAX_TEMPS)
+            ir->nops + OPS_RESERVE > IR_MAX_OPS || ir->ntemps + OPS_RESERVE > IR_MAX_TEMPS ||
+            stops_offset(jit->cpu, src->page_off + pos))
             break;
     }
     if (!l.ended) {

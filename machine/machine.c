@@ -217,6 +217,10 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
         chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
         bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
     }
+    if (c->parallel_present) {
+        chardev_init(&o->parallel, c->parallel.write, c->parallel.opaque);
+        bus_add_object(o->bus, CHARDEV_KIND, "parallel0", &o->parallel);
+    }
     if (c->debugcon_present) {
         chardev_init(&o->debugcon, c->debugcon.write, c->debugcon.opaque);
         bus_add_object(o->bus, CHARDEV_KIND, "debugcon", &o->debugcon);
@@ -241,10 +245,20 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
     return dev_create(o->bus, type, option[len] ? option + len + 1 : NULL, err, size) != NULL;
 }
 
+static struct board_drive board_drive(const struct orrery_drive *d)
+{
+    return (struct board_drive){.file = d->file,
+                                .cdrom = d->cdrom,
+                                .floppy = d->floppy,
+                                .mode = machine_drive_mode(d),
+                                .name = d->name};
+}
+
 static bool build_devices(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     struct board_pc board = {
         .ram_bytes = phys_ram_size(o->phys),
+        .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
@@ -252,11 +266,11 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .firmware = o->firmware,
     };
     for (unsigned i = 0; i < 4; i++) {
-        const struct orrery_drive *d = &c->ide[i];
-        board.ide[i] = (struct board_drive){
-            .file = d->file, .cdrom = d->cdrom, .mode = machine_drive_mode(d), .name = d->name};
+        board.ide[i] = board_drive(&c->ide[i]);
         board.serial[i] = c->serial_present[i];
     }
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        board.floppy[i] = board_drive(&c->floppy[i]);
     if (!board_pc_build(o->bus, &board, err, size))
         return false;
     if (o->kernel)
@@ -269,12 +283,15 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     return board_pc_finish(o->bus, &board, err, size);
 }
 
-static void describe_drive(FILE *f, struct orrery *o, const struct orrery_drive *d, unsigned n)
+static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
 {
-    if (d->file || d->cdrom)
-        fprintf(f, "%s%u=%s%s size %llu\n", d->cdrom ? "cd" : "hd", n, d->file ? d->file : "",
-                d->readonly && !d->cdrom ? " readonly" : "",
-                (unsigned long long)board_pc_disk_bytes(o->bus, n));
+    if (d->file || d->cdrom || d->floppy)
+        fprintf(f, "%s%u=%s%s size %llu\n",
+                d->cdrom    ? "cd"
+                : d->floppy ? "floppy"
+                            : "hd",
+                n, d->file ? d->file : "", d->readonly && !d->cdrom ? " readonly" : "",
+                (unsigned long long)bytes);
 }
 
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
@@ -295,9 +312,12 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "bios=%016llx\n",
             (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
-        describe_drive(f, o, &c->ide[i], i);
+        describe_drive(f, &c->ide[i], board_pc_disk_bytes(o->bus, i), i);
+    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
+        describe_drive(f, &c->floppy[i], board_pc_floppy_bytes(o->bus, i), i);
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
+    fprintf(f, "parallel=%d\n", c->parallel_present);
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
@@ -427,6 +447,7 @@ void orrery_free(struct orrery *o)
         journal_destroy(o->journal);
     if (o->cpu) {
         decoder_free(o->cpu->decoder);
+        free(o->cpu->stops);
         cpu_free(o->cpu);
     }
     if (o->phys)
@@ -449,6 +470,8 @@ static enum orrery_stop handle_events(struct orrery *o)
         return ORRERY_TRIPLE;
     if (o->exit_wanted)
         return ORRERY_EXIT;
+    if (breaks_met(o))
+        return ORRERY_BREAK;
     if (o->poweroff_wanted)
         return ORRERY_POWEROFF;
     if (o->reset_wanted) {
@@ -554,6 +577,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
 {
     check_set_report(report_history, o);
+    breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
     enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);

@@ -25,7 +25,7 @@ struct orrery {
     struct journal *journal;
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
-    struct chardev debugcon;
+    struct chardev parallel, debugcon;
     struct {
         struct blk *blk; /* NULL: there is none */
         char *name;
@@ -65,6 +65,13 @@ unsigned machine_drive_mode(const struct orrery_drive *d); /* enum blk_mode */
 bool disks_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE *out);
 void disks_free(struct orrery *o); /* after the bus */
+
+/* -- breaks.c -- */
+
+/* Has a break point been met in this run? */
+bool breaks_met(const struct orrery *o);
+/* A run begins: the break point met last does not count. */
+void breaks_pass(struct orrery *o);
 
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);

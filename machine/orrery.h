@@ -31,15 +31,18 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
-/* An IDE drive: a disk if it has a file, or a CD-ROM drive, empty without one; otherwise none. */
+/* A drive: a disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise none.
+ */
 struct orrery_drive {
     const char *file; /* raw image: of 512-byte sectors, or of a disc (ISO) */
     bool cdrom;       /* then the image is only read */
+    bool floppy;      /* the image's size tells its format */
     bool readonly;    /* the guest's writes fail */
     bool snapshot;    /* they go to memory and are lost at the end */
     bool raw;         /* the image is known to be raw, whatever it begins with */
-    const char
-        *name; /* of a CD-ROM drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... */
+    /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
+     * floppy0, floppy1. */
+    const char *name;
 };
 
 /* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
@@ -68,17 +71,20 @@ struct orrery_text {
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;         /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;          /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;            /* CPU model, see orrery_cpu_model(); NULL: the default */
-    uint64_t cache_bytes;       /* bound of the code cache; 0: 256 MiB */
-    const char *bios;           /* ROM image to start in, instead of a kernel */
-    const char *kernel;         /* Linux bzImage or Multiboot kernel to boot directly */
-    const char *initrd;         /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
-    const char *append;         /* kernel command line */
-    struct orrery_drive ide[4]; /* primary master, slave, secondary master, slave */
+    uint64_t ram_bytes;            /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;             /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;               /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
+    const char *bios;              /* ROM image to start in, instead of a kernel */
+    const char *kernel;            /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
+    const char *append;            /* kernel command line */
+    struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
+    struct orrery_drive floppy[2]; /* A, B */
     struct orrery_sink serial[ORRERY_SERIAL_PORTS];
     bool serial_present[ORRERY_SERIAL_PORTS];
+    struct orrery_sink parallel; /* what is printed */
+    bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
     /* Disks for -device options to name (drive=NAME): with a file and a name each, no CD-ROMs. At
@@ -112,6 +118,7 @@ enum orrery_stop {
     ORRERY_TRIPLE,     /* shutdown after a triple fault: orrery_report_shutdown() */
     ORRERY_REPLAY_END, /* the journal's end */
     ORRERY_DIVERGED,   /* replay met a state that differs from the recorded one: orrery_error() */
+    ORRERY_BREAK,      /* a break point: orrery_break_hit() */
     ORRERY_STUCK,      /* the CPU is halted for ever: interrupts off and no NMI can come */
 };
 
@@ -131,6 +138,26 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
  * first; others skip at once. */
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
+
+/* Where to stop, for debuggers: before an instruction, or after one that has accessed memory, by
+ * linear address. The guest sees nothing of them. */
+enum orrery_break_kind {
+    ORRERY_BREAK_CODE,
+    ORRERY_BREAK_WRITE,
+    ORRERY_BREAK_READ,
+    ORRERY_BREAK_ACCESS
+};
+struct orrery_break {
+    enum orrery_break_kind kind;
+    uint32_t linear;
+    uint32_t len; /* bytes of memory, 1 to 64 */
+};
+#define ORRERY_MAX_BREAKS 32
+/* Replaces all; n may be 0. False: too many, or too long. */
+bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigned n);
+/* The one that ended the last run with ORRERY_BREAK, and the linear address of the access. The next
+ * run passes a code break at this very moment. */
+void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
 
 /* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take
  * without loss. */

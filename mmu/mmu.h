@@ -6,6 +6,8 @@
 #include "mmu/phys.h"
 #include "mmu/tlb.h"
 
+#define MMU_MAX_WATCH 68 /* four debug registers, 32 stops over two pages */
+
 struct mmu {
     struct phys *phys;
     struct tlb *tlb;
@@ -19,7 +21,8 @@ struct mmu {
     u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
     bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
     u32 phys_gen;      /* phys_generation() that the TLB was filled under */
-    laddr watch[4];    /* addresses whose pages must not be filled for data: accesses are watched */
+    laddr watch[MMU_MAX_WATCH]; /* addresses whose pages must not be filled for data: accesses are
+                                   watched */
     u8 nwatch;
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */

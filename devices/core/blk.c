@@ -147,6 +147,8 @@ static int open_image(const char *path, unsigned mode, u64 *size, char *err, siz
             return -1;
         }
     }
+    if (mode & BLK_UNLOCKED)
+        return fd;
     if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) && errno == EWOULDBLOCK) {
         refuse(path, "is in use by another machine or drive", err, err_size);
         close(fd);
@@ -220,6 +222,13 @@ bool blk_is_writable(const struct blk *b)
 bool blk_is_attached(const struct blk *b)
 {
     return b->log;
+}
+
+bool blk_is_file(const struct blk *b, const char *path)
+{
+    struct stat ours, other;
+    return !fstat(b->fd, &ours) && !stat(path, &other) && ours.st_dev == other.st_dev &&
+           ours.st_ino == other.st_ino;
 }
 
 /* ---- transfers ---- */

@@ -27,6 +27,7 @@ enum blk_mode {
     BLK_SNAPSHOT = 1, /* writes go to memory */
     BLK_READONLY = 2, /* writes fail */
     BLK_RAW = 4,      /* with one of them: it is known to be raw, whatever it begins with */
+    BLK_UNLOCKED = 8, /* and: in use or not, only to look at it */
 };
 
 /* Opens an image. Refuses what is missing, unreadable, no file, empty, not a multiple of 512 bytes,
@@ -40,6 +41,9 @@ void blk_close(struct blk *b); /* NULL is allowed */
 void blk_attach(struct blk *b, struct blk_log *log);
 
 u64 blk_sectors(const struct blk *b);
+
+/* Whether this is the file at the path. */
+bool blk_is_file(const struct blk *b, const char *path);
 
 /* Transfers of `count` sectors from `sector` on. False when out of range, read-only, or the host
  * cannot. */

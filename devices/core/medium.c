@@ -76,19 +76,26 @@ bool medium_eject(struct medium *m, bool force, char *err, size_t err_size)
     return !held;
 }
 
+/* Whether the image can be opened and is for this drive. What is in the drive may be put in anew.
+ */
+static bool can_insert(const struct medium *m, const char *path, char *err, size_t err_size)
+{
+    const struct blk *now = m->ops->current(m->opaque);
+    unsigned lock = now && blk_is_file(now, path) ? BLK_UNLOCKED : 0;
+    struct blk *blk = blk_open(path, m->mode | lock, err, err_size);
+    bool good = blk && (!m->ops->accepts || m->ops->accepts(m->opaque, blk, path, err, err_size));
+
+    blk_close(blk);
+    return good;
+}
+
 bool medium_change(struct medium *m, const char *path, bool force, char *err, size_t err_size)
 {
-    struct blk *blk;
-
     if (strlen(path) >= MAX_PATH) {
         snprintf(err, err_size, "drive '%s': the path is too long", m->name);
         return false;
     }
-    blk = blk_open(path, m->mode, err, err_size); /* to see whether it can be */
-    if (!blk)
-        return false;
-    blk_close(blk);
-    if (!medium_eject(m, force, err, err_size))
+    if (!can_insert(m, path, err, err_size) || !medium_eject(m, force, err, err_size))
         return false;
     input(m, OP_INSERT, path);
     return true;

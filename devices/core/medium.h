@@ -17,6 +17,11 @@ struct medium_ops {
     /* A medium is put in and the tray closed. The drive owns blk, which is NULL if the image cannot
      * be opened any more; the tray is empty or open. */
     void (*insert)(void *opaque, struct blk *blk);
+    /* From outside: what is in the drive, or NULL. */
+    const struct blk *(*current)(const void *opaque);
+    /* And whether it takes an image; if not, one line in err. May be NULL: it takes all. */
+    bool (*accepts)(const void *opaque, const struct blk *blk, const char *path, char *err,
+                    size_t err_size);
 };
 
 struct medium {

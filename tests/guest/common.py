@@ -2,6 +2,7 @@
 
 Every test file is a program:  test_X.py ORRERY CACHE [unittest arguments]
 ORRERY is the emulator, CACHE the folder that make-linux has filled."""
+import gzip
 import os
 import pty
 import re
@@ -44,6 +45,18 @@ def no_core():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def archive(files):
+    """An initramfs in cpio's "newc" format."""
+    out = b""
+    for number, (name, mode, data) in enumerate([*files, ("TRAILER!!!", 0, b"")]):
+        name = name.encode() + b"\0"
+        fields = (number + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
+        out += b"070701" + b"".join(b"%08x" % f for f in fields) + name
+        out += bytes(-len(out) % 4) + data
+        out += bytes(-len(out) % 4)
+    return out
+
+
 class GuestTest(unittest.TestCase):
     """A test with a folder of its own, self.dir, and runs of the emulator in it."""
 
@@ -82,6 +95,17 @@ class GuestTest(unittest.TestCase):
         return ["-m", "256", "-nographic", "-no-reboot", "-kernel", f"{CACHE}/vmlinuz",
                 "-initrd", f"{CACHE}/tiny.cpio.gz", "-append", f"console=ttyS0 quiet {append}".strip(),
                 "-accel", accel]
+
+    def initrd(self, modules, files):
+        """An initramfs with busybox, a pack of make-linux's modules and files: (name, mode, data)."""
+        data = b""
+        for name in ("tiny.cpio.gz", f"{modules}.cpio.gz"):
+            if not os.path.exists(os.path.join(CACHE, name)):
+                self.fail(f"{CACHE}/{name} is missing: run tests/guest/make-linux {CACHE}")
+            with open(os.path.join(CACHE, name), "rb") as f:
+                data += f.read()
+            data += bytes(-len(data) % 4)
+        return self.write("initrd", data + gzip.compress(archive(files), mtime=0))
 
     def terminal(self, *args):
         t = Terminal(self, [ORRERY, *args])

@@ -58,8 +58,8 @@ class BadInput(common.GuestTest):
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
-        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-drive",
-                       "-serial", "-debugcon",
+        for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-fda",
+                       "-fdb", "-drive", "-global", "-parallel", "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
@@ -131,6 +131,27 @@ class BadInput(common.GuestTest):
             self.refused("-snapshot", "-hda", "image", says=name)
         self.refused("-hda", "disk", "-hdb", "disk", says="use")
 
+    def test_floppy(self):
+        for option in ("-fda", "-fdb"):
+            self.refused(option, "none", says=("none", "No such file"))
+            self.refused(option, "disk", says="32768 bytes")
+        with open(self.path("floppy"), "wb") as f:
+            f.truncate(1440 * 1024)
+        self.refused("-fda", "floppy", "-fdb", "floppy", says="use")
+        for line, words in (("index=2", "index"), ("unit=2", "unit"), ("bus=1", "bus"), ("media=cdrom", "media"),
+                            ("format=qcow2", "qcow2"), ("readonly=maybe", "maybe"), ("file=a,,b", "'a,b'"),
+                            ("file=disk", "32768 bytes")):
+            self.refused("-drive", "if=floppy," + line, says=words)
+        self.refused("-fda", "floppy", "-drive", "if=floppy,index=0", says="floppy drive A")
+        self.refused(*["-drive", "if=floppy"] * 3, says="no place")
+        self.refused("-device", "floppy,unit=2", says="unit")
+        self.refused("-device", "floppy,drive=x", says="'x'")
+        self.refused("-device", "floppy,bus=ide.0", says="bus")
+        self.refused("-drive", "if=none,id=a,media=cdrom", "-device", "floppy,drive=a", says="media")
+        self.refused("-drive", "if=none,id=a", "-global", "isa-fdc.driveB=a", "-fdb", "floppy", says="floppy drive B")
+        self.refused("-global", "isa-fdc.driveA=b", says=("-global", "'b'"))
+        self.refused("-global", "isa-fdc", says="isa-fdc")
+
     def test_drive(self):
         for line, words in (("file=none", ("none", "No such file")), ("", "image"), ("disk", "no property"),
                             ("file=disk,what=1", "no property 'what'"), ("file=disk,media", "needs a value"),
@@ -175,6 +196,7 @@ class BadInput(common.GuestTest):
         self.refused("-record", "nowhere/j", says=("nowhere/j", "No such file"))
         self.refused("-record", "folder", says="folder")
         self.refused("-debugcon", "file:nowhere/x", says="nowhere/x")
+        self.refused("-parallel", "file:nowhere/x", says="nowhere/x")
         self.refused("-serial", "file:folder", says="folder")
         self.refused("-d", "int", "-D", "nowhere/log", says="nowhere/log")
         self.refused("-serial", "telnet:1", says="telnet")

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Debian's kernel with its own IDE, CD-ROM and disk drivers: an ISO made by xorriso is mounted and read by PIO and DMA,
 and a disk of 3 TiB is seen in full, with the same state at the end on both back ends."""
-import gzip
 import hashlib
 import os
 import random
@@ -67,32 +66,12 @@ DISK_SECTORS = 6442450944  # 3 TiB
 MARK = b"a mark beyond 2 TiB\n"
 
 
-def archive(files):
-    """An initramfs in cpio's "newc" format."""
-    out = b""
-    for number, (name, mode, data) in enumerate([*files, ("TRAILER!!!", 0, b"")]):
-        name = name.encode() + b"\0"
-        fields = (number + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name), 0)
-        out += b"070701" + b"".join(b"%08x" % f for f in fields) + name
-        out += bytes(-len(out) % 4) + data
-        out += bytes(-len(out) % 4)
-    return out
-
-
 class Ide(common.GuestTest):
     def boot(self, accel, commands, devices, *args):
         """Boots with the IDE modules and runs the commands when the devices are there."""
-        path = os.path.join(common.CACHE, "ide.cpio.gz")
-        if not os.path.exists(path):
-            self.fail(f"{path} is missing: run tests/guest/make-linux {common.CACHE}")
-        initrd = b""
-        for name in ("tiny.cpio.gz", "ide.cpio.gz"):
-            with open(os.path.join(common.CACHE, name), "rb") as f:
-                initrd += f.read()
-            initrd += bytes(-len(initrd) % 4)
-        initrd += gzip.compress(archive([("start", 0o100755, SCRIPT), ("commands", 0o100644, commands)]), mtime=0)
+        initrd = self.initrd("ide", [("start", 0o100755, SCRIPT), ("commands", 0o100644, commands)])
         arguments = self.linux(f'rdinit=/start devices="{devices}"', accel)
-        arguments[arguments.index("-initrd") + 1] = self.write("initrd", initrd)
+        arguments[arguments.index("-initrd") + 1] = initrd
         result = self.orrery(*arguments, "-statehash", *args, timeout=500)
         self.assertEqual(result.status, 0, str(result))
         self.assertNotIn(b"@@errors", result.out, str(result))

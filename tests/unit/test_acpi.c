@@ -42,7 +42,12 @@ static const u8 *table(u32 address, const char *signature)
 
 static void build(const char *serial)
 {
-    struct acpi_config config = {.ram_bytes = 128u << 20, .apic = apic};
+    struct acpi_config config = {
+        .ram_bytes = 128u << 20,
+        .parallel = strchr(serial, 'P'),
+        .floppy = strchr(serial, 'F'),
+        .apic = apic,
+    };
     for (unsigned n = 0; n < 4; n++)
         config.serial[n] = strchr(serial, '1' + (int)n);
     memset(image, 0xff, sizeof(image));
@@ -255,6 +260,12 @@ static void test_dsdt(void **state)
     assert_non_null(strstr(s.names, "KBD_ _HID _CRS "));
     assert_non_null(strstr(s.names, "COM1 _HID _UID _CRS COM3 "));
     assert_null(strstr(s.names, "COM2"));
+    assert_null(strstr(s.names, "LPT1"));
+    assert_null(strstr(s.names, "FDC0"));
+    build("1PF");
+    parse_dsdt(&s);
+    assert_non_null(strstr(s.names, "COM1 _HID _UID _CRS LPT1 _HID _CRS FDC0 _HID _CRS "));
+    assert_non_null(memmem(image, sizeof(image), "\x22\x40\x00\x2a\x04\x00\x79", 7));
     build("");
     parse_dsdt(&s);
     assert_null(strstr(s.names, "COM"));

@@ -71,6 +71,38 @@ static void test_what_answers(void **state)
     close_board(t);
 }
 
+static void test_floppy_drives(void **state)
+{
+    const struct board_pc config = {
+        .ram_bytes = RAM, .floppy = {[1] = {.floppy = true}}, .parallel = true};
+    const struct board_pc both = {.ram_bytes = RAM, .floppy = {{.floppy = true}, {.floppy = true}}};
+    const struct board_pc none = {.ram_bytes = RAM};
+    const struct board_pc odd = {.ram_bytes = RAM, .floppy = {{.floppy = true, .file = disk}}};
+    struct chardev printer;
+    char err[300] = "";
+    struct devtest *t = dt_open();
+
+    (void)state;
+    t->bus->phys = phys_new(RAM);
+    dt_chardev(t, &printer, "parallel0");
+    assert_true(board_pc_build(t->bus, &config, err, sizeof(err)));
+    dt_script(t, "out 70 10; in 71 4; out 70 14; in 71 7; in 3f2 0; out 3f2 c; step 1000000");
+    dt_script(t, "in 3f4 80; in de fe; in 379 df; out 378 21; out 37a d; step 10000"); /* cascade */
+    assert_memory_equal(t->out, "!", 1);
+    close_board(t);
+    t = open_board(&both, NULL);
+    dt_script(t, "out 70 10; in 71 44; out 70 14; in 71 47; in 379 ff");
+    close_board(t);
+    t = open_board(&none, NULL);
+    dt_script(t, "out 70 10; in 71 0; out 70 14; in 71 6; in 3f7 7f");
+    close_board(t);
+    t = dt_open();
+    t->bus->phys = phys_new(RAM);
+    assert_false(board_pc_build(t->bus, &odd, err, sizeof(err)));
+    assert_non_null(strstr(err, "1048576 bytes"));
+    close_board(t);
+}
+
 static void test_tables_in_memory(void **state)
 {
     const struct board_pc config = {.ram_bytes = RAM};
@@ -139,9 +171,8 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_answers),
-        cmocka_unit_test(test_tables_in_memory),
-        cmocka_unit_test(test_equal_boards),
+        cmocka_unit_test(test_what_answers),     cmocka_unit_test(test_floppy_drives),
+        cmocka_unit_test(test_tables_in_memory), cmocka_unit_test(test_equal_boards),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_disk, remove_disk);

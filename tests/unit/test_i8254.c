@@ -264,6 +264,19 @@ static void test_hash_covers_state(void **state)
     assert_true(before != mid && mid != dt_hash(t));
 }
 
+/* Timer and port 61h answer at further ports, too. What drives the loudspeaker is read back. */
+static void test_speaker_and_aliases(void **state)
+{
+    struct devtest *t = dt_open();
+
+    (void)state;
+    dt_dev(t, &dev_i8254, NULL);
+    dt_script(t, "out 61 ff; in 61 f&cf; in 63 f&cf; out 67 0; in 65 0&cf");
+    dt_script(t, "out 53 b6; out 52 9; out 42 3d; out 63 3; in 61 3&cf; step 900; in 61 20&20");
+    dt_script(t, "step 6550000; in 61 0&20; step 6550000; in 67 20&20; out 61 0; in 61 20&2f");
+    dt_close(t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +294,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_port61, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle_costs_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hash_covers_state, setup, teardown),
+        cmocka_unit_test(test_speaker_and_aliases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,12 +145,57 @@ static void test_refusals(void **state)
     assert_non_null(orrery_cpu_model(0));
 }
 
+/* The medium of a floppy drive is changed through the journal: a replay without the calls ends in
+ * the same state. */
+static uint64_t run_floppy(const char *image, const char *record, const char *replay)
+{
+    struct orrery_config config = {
+        .ram_bytes = 2 * MIB, .floppy = {{.floppy = true}}, .record = record, .replay = replay};
+    char err[300] = "";
+    struct orrery *o = orrery_create(&config, err, sizeof(err));
+    uint64_t before, hash;
+
+    if (!o)
+        fail_msg("%s", err);
+    before = orrery_state_hash(o);
+    if (record) {
+        assert_true(orrery_change(o, "floppy0", image, false, err, sizeof(err)));
+        assert_false(orrery_change(o, "floppy0", "/nonexistent", false, err, sizeof(err)));
+        assert_non_null(strstr(err, "/nonexistent"));
+        assert_false(orrery_eject(o, "floppy1", false, err, sizeof(err)));
+        assert_non_null(strstr(err, "no drive 'floppy1'"));
+    }
+    orrery_run(o, 1);
+    hash = orrery_state_hash(o);
+    assert_true(hash != before);
+    assert_true(orrery_finish(o));
+    orrery_free(o);
+    return hash;
+}
+
+static void test_floppy_change(void **state)
+{
+    char image[] = "/tmp/orrery-floppy-XXXXXX", journal[] = "/tmp/orrery-journal-XXXXXX";
+    int fd = mkstemp(image), j = mkstemp(journal);
+    uint64_t hash;
+
+    (void)state;
+    assert_true(fd >= 0 && j >= 0);
+    assert_int_equal(ftruncate(fd, 720 << 10), 0);
+    hash = run_floppy(image, journal, NULL);
+    assert_int_equal(run_floppy(image, NULL, journal), hash);
+    close(fd);
+    close(j);
+    unlink(image);
+    unlink(journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_change_discs), cmocka_unit_test(test_registers),
         cmocka_unit_test(test_memory),       cmocka_unit_test(test_independent),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_floppy_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
