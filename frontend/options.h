@@ -2,6 +2,7 @@
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
 
+#include "frontend/disks.h"
 #include "frontend/drives.h"
 #include "machine/orrery.h"
 
@@ -11,6 +12,7 @@
 struct options {
     struct orrery_config config;
     struct drives drives;
+    struct disks disks;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;
