@@ -545,6 +545,8 @@ static void add_capabilities(struct pci_func *f, const struct virtio_type *type)
         store_le(cap + 8, 4, caps[i].offset);
         store_le(cap + 12, 4, size[caps[i].type]);
     }
+    if (!type->config_size)
+        f->config[CAP_ISR + 1] = CAP_NOTIFY; /* there is nothing to point at */
     store_le(&f->config[CAP_NOTIFY + 16], 4, NOTIFY_MULTIPLIER);
     f->wmask[CAP_PCI_CFG + 4] = 0xff;
     memset(&f->wmask[CAP_PCI_CFG + 8], 0xff, 12);

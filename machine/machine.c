@@ -321,6 +321,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
+    chardevs_describe(o, f);
     disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
         fprintf(f, "netdev=%s\n", o->net_name[i]);
@@ -404,8 +405,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!disks_build(o, c, err, size) || !nets_build(o, c, err, size) ||
-        !build_devices(o, c, err, size))
+    if (!chardevs_build(o, c, err, size) || !disks_build(o, c, err, size) ||
+        !nets_build(o, c, err, size) || !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -455,6 +456,7 @@ void orrery_free(struct orrery *o)
     linux_image_free(o->kernel);
     multiboot_free(o->multiboot);
     firmware_free(o->firmware);
+    chardevs_free(o);
     disks_free(o);
     nets_free(o);
     free(o->config_text);

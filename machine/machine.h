@@ -27,6 +27,10 @@ struct orrery {
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev parallel, debugcon;
     struct {
+        struct chardev end;
+        char *name; /* NULL: there is none */
+    } chardev[ORRERY_CHARDEVS];
+    struct {
         struct blk *blk; /* NULL: there is none */
         char *name;
     } disk[ORRERY_DISKS];
@@ -59,6 +63,11 @@ void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cp
 u64 linux_image_hash(const struct linux_image *img);
 /* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
 void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
+
+/* -- chardevs.c -- */
+bool chardevs_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
+void chardevs_describe(const struct orrery *o, FILE *out);
+void chardevs_free(struct orrery *o); /* after the bus */
 
 /* -- disks.c -- */
 unsigned machine_drive_mode(const struct orrery_drive *d); /* enum blk_mode */

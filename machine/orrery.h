@@ -20,10 +20,17 @@ struct orrery_sink {
 #define ORRERY_SERIAL_PORTS 4
 #define ORRERY_NETS         8
 #define ORRERY_DISKS        16
+#define ORRERY_CHARDEVS     16
 #define ORRERY_LOG_IN_ASM   1
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
 #define ORRERY_LOG_INT      8
+
+/* The host's end of a port of some device: chardev=ID. */
+struct orrery_chardev {
+    const char *id;
+    struct orrery_sink sink;
+};
 
 /* A file with names of guest functions: ELF, or a list like System.map. */
 struct orrery_symbols {
@@ -87,6 +94,9 @@ struct orrery_config {
     bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
+    /* For -device options to name (chardev=ID); at most ORRERY_CHARDEVS; ends with id NULL; may be
+     * NULL. */
+    const struct orrery_chardev *chardevs;
     /* Disks for -device options to name (drive=NAME): with a file and a name each, no CD-ROMs. At
      * most ORRERY_DISKS; ends with file NULL; may be NULL. */
     const struct orrery_drive *disks;
@@ -179,6 +189,10 @@ void orrery_mouse(struct orrery *o, int dx, int dy, int wheel, unsigned buttons)
 void orrery_net_input(struct orrery *o, unsigned net, const void *frame, size_t len);
 size_t orrery_net_room(const struct orrery *o, unsigned net);
 bool orrery_net_plug(struct orrery *o, const char *id, bool plugged);
+
+/* The same for a character device, by its place in the configuration. */
+void orrery_chardev_input(struct orrery *o, unsigned n, const void *data, size_t len);
+size_t orrery_chardev_room(const struct orrery *o, unsigned n);
 
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise

@@ -22,7 +22,8 @@ static void test_configuration_space(void **state)
     dt_script(d.t, "outl cf8 80001800; inl cfc 10051af4; outl cf8 80001808; inl cfc 00ff0000");
     dt_script(d.t, "outl cf8 8000182c; inl cfc 00041af4; outl cf8 80001810; inl cfc c101");
     dt_script(d.t, "outl cf8 80001820; inl cfc fe000000; outl cf8 8000183c; inl cfc ffff&10b");
-    dt_script(d.t, "outl cf8 80001834; in cfc 40; outl cf8 80001840; inl cfc 01105009");
+    dt_script(d.t, "outl cf8 80001834; in cfc 40; outl cf8 80001840; inl cfc 01105009; outl cf8 "
+                   "80001850; in cfd 70");
     dt_script(d.t, "outl cf8 80001870; inl cfc 02148409; outl cf8 80001878; inl cfc 3000");
     dt_script(d.t, "outl cf8 80001880; inl cfc 4"); /* what notifications are multiplied by */
     /* The window: common configuration's number of queues. */
