@@ -84,6 +84,12 @@ static void run_trial(struct run *r, const struct trial *t)
             return;
         const u8 *data = r->host ? host_data() : guest_data(r->guests[0]);
         if (compare(t, &want, &got, data, guest_data(r->guests[i]), what, sizeof(what))) {
+            if (r->host && !t->plain_end) { /* has it read the far jump behind the code? */
+                struct trial again = *t;
+                again.plain_end = true;
+                run_trial(r, &again);
+                return;
+            }
             r->counts->mismatches++;
             show(r, t, r->names[i], what);
         }
