@@ -17,10 +17,11 @@
 #include "devices/vga.h"
 #include "mmu/phys.h"
 
-#define DISK_SECTORS 1024u /* 512 KiB */
-#define DISC_SECTORS 512u  /* a quarter as many of 2048 bytes */
-#define STEP_EVENTS  20000
-#define TOO_LONG     1.0 /* seconds */
+#define DISK_SECTORS   1024u /* 512 KiB */
+#define DISC_SECTORS   512u  /* a quarter as many of 2048 bytes */
+#define FLOPPY_SECTORS 2880u
+#define STEP_EVENTS    20000
+#define TOO_LONG       1.0 /* seconds */
 
 struct board {
     struct devtest *t;
@@ -49,18 +50,21 @@ void media_make(struct media *m)
 {
     make_image(m->disk, DISK_SECTORS);
     make_image(m->disc, DISC_SECTORS);
+    make_image(m->floppy, FLOPPY_SECTORS);
 }
 
 void media_remove(struct media *m)
 {
     unlink(m->disk);
     unlink(m->disc);
+    unlink(m->floppy);
 }
 
 static void add_chardevs(struct board *b)
 {
-    static const char *const names[BOARD_PORTS] = {"serial0",  "serial1", "serial2", "serial3",
-                                                   "debugcon", "console", "stream",  "spare"};
+    static const char *const names[BOARD_PORTS] = {"serial0", "serial1",  "serial2",
+                                                   "serial3", "debugcon", "console",
+                                                   "stream",  "paced",    "parallel0"};
 
     for (unsigned i = 0; i < BOARD_PORTS; i++) {
         chardev_init(&b->chardev[i], NULL, NULL);
@@ -75,6 +79,7 @@ static const struct {
 } extras[] = {
     {&dev_isa_debug_exit, NULL},
     {&dev_pc_testdev, NULL},
+    {&dev_uart16550, "id=paced,iobase=0x280,irq=5,chardev=paced,pace=on"},
     {&dev_virtio_blk, "drive=vd0"},
     {&dev_virtio_net, "netdev=net0"},
     {&dev_virtio_rng, NULL},
@@ -91,6 +96,8 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
                 {.file = NULL},
                 {.file = m->disc, .cdrom = true},
                 {.cdrom = true}},
+        .floppy = {{.floppy = true, .file = m->floppy, .mode = BLK_SNAPSHOT}, {.floppy = true}},
+        .parallel = true,
         .vga = true,
         .serial = {true, true, true, true},
         .debugcon = true,

@@ -7,12 +7,12 @@
 #include "tests/fuzz/script.h"
 
 #define BOARD_RAM   (2u << 20)
-#define BOARD_PORTS 8 /* chardevs */
+#define BOARD_PORTS 9 /* chardevs */
 
 /* Image files for the drives, with the disk's sector numbers in their words; in the folder of
  * temporary files, until media_remove(). */
 struct media {
-    char disk[32], disc[32];
+    char disk[32], disc[32], floppy[32];
 };
 void media_make(struct media *m);
 void media_remove(struct media *m);

@@ -281,13 +281,25 @@ static void do_reset(struct source *s)
 
 static void do_input(struct source *s)
 {
-    static const char *const channels[] = {
-        "com1",        "com2",           "keyboard",       "mouse",
-        "virtconsole", "virtserialport", "virtio-rng-pci", "net virtio-net-pci"};
+    static const char *const channels[] = {"com1",
+                                           "com2",
+                                           "paced",
+                                           "keyboard",
+                                           "mouse",
+                                           "rtc",
+                                           "power-button",
+                                           "virtconsole",
+                                           "virtserialport",
+                                           "virtio-rng-pci",
+                                           "net virtio-net-pci",
+                                           "medium ide1-cd0",
+                                           "medium floppy0"};
     struct op op = {.kind = OP_INPUT};
 
     strcpy(op.name, channels[take(s, 1) % ARRAY_LEN(channels)]);
     op.size = take(s, 1) % OP_BYTES + 1;
+    if (!strncmp(op.name, "medium ", 7)) /* a wish to have it out; no path to another */
+        op.size = 1;
     for (unsigned i = 0; i < op.size; i++)
         op.bytes[i] = (u8)take(s, 1);
     emit(s, &op);
@@ -319,6 +331,31 @@ static void do_ide(struct source *s)
     if (how & 16)
         number_op(s, OP_STEP, 2000000);
     out(s, bm, 1, how & 8 ? 9 : 1);
+}
+
+/* A floppy command with its parameters, the DMA channel set up for it, the motor on. */
+static void do_floppy(struct source *s)
+{
+    static const u8 commands[][2] = {{0x46, 9}, {0x45, 9}, {0x4a, 2}, {0x4d, 6}, {0x07, 2},
+                                     {0x0f, 3}, {0x08, 1}, {0x03, 3}, {0x04, 2}, {0x42, 9},
+                                     {0x51, 9}, {0x0e, 1}, {0x10, 1}, {0x13, 4}, {0x12, 2},
+                                     {0x14, 1}, {0x49, 9}, {0x4c, 9}};
+    u32 how = take(s, 1), n = take(s, 1) % ARRAY_LEN(commands), count = take(s, 2);
+
+    out(s, 0x3f2, 1, how & 1 ? 0x1c : 0x2d);
+    out(s, 0x0c, 1, 0);
+    out(s, 0x0b, 1, how & 2 ? 0x46 : 0x4a);
+    out(s, 0x04, 1, 0);
+    out(s, 0x04, 1, take(s, 1));
+    out(s, 0x81, 1, how >> 4);
+    out(s, 0x05, 1, count);
+    out(s, 0x05, 1, count >> 8);
+    out(s, 0x0a, 1, 2);
+    out(s, 0x3f5, 1, commands[n][0]);
+    for (unsigned i = 1; i < commands[n][1]; i++)
+        out(s, 0x3f5, 1, take(s, 1));
+    if (how & 4)
+        number_op(s, OP_STEP, 20000000);
 }
 
 /* A command packet for the CD-ROM drive that waits for one. */
@@ -433,10 +470,11 @@ void decode_run(struct board *b, const u8 *data, size_t size,
                 void (*each)(void *opaque, const struct op *op), void *opaque)
 {
     static void (*const actions[])(struct source * s) = {
-        do_port,      do_port, do_port,   do_port,         do_any_port,       do_indexed,
-        do_registers, do_bar,  do_bar,    do_config,       do_memory,         do_step,
-        do_step,      do_step, do_ack,    do_line,         do_apic,           do_reset,
-        do_input,     do_ide,  do_packet, do_virtio_start, do_virtio_request, do_virtio_request,
+        do_port,           do_port, do_port,   do_port,   do_any_port,     do_indexed,
+        do_registers,      do_bar,  do_bar,    do_config, do_memory,       do_step,
+        do_step,           do_step, do_ack,    do_line,   do_apic,         do_reset,
+        do_input,          do_ide,  do_packet, do_floppy, do_virtio_start, do_virtio_request,
+        do_virtio_request,
     };
     struct source s = {
         .board = b, .t = board_rig(b), .data = data, .left = size, .each = each, .opaque = opaque};
