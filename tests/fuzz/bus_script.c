@@ -110,7 +110,8 @@ static int random_inputs(const struct media *m, u64 seed, u64 count)
     int failures = 0;
 
     for (u64 n = seed; n < seed + count; n++) {
-        if (run_random(m, n) == run_random(m, n))
+        u64 first = run_random(m, n), second = run_random(m, n);
+        if (first == second)
             continue;
         fprintf(stderr, "seed %llu: two runs differ\n", (unsigned long long)n);
         failures = 1;
