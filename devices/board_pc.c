@@ -52,6 +52,17 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
            (!config->vga || add_parts(bus, &vga, 1, err, err_size));
 }
 
+/* The loudspeaker, behind the timer that drives it. */
+static bool add_speaker(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    char options[64] = "";
+    const struct part speaker = {&dev_pcspk, options};
+
+    if (config->speaker)
+        snprintf(options, sizeof(options), "audiodev=%s", config->speaker);
+    return add_parts(bus, &speaker, 1, err, err_size);
+}
+
 static bool add_apics(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
     const struct part parts[] = {
@@ -197,7 +208,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     const struct part parallel = {&dev_parport, "chardev=parallel0"};
 
     if (!add_apics(bus, config, err, err_size) || !add_core(bus, config, err, err_size) ||
-        !add_serial(bus, config, err, err_size))
+        !add_speaker(bus, config, err, err_size) || !add_serial(bus, config, err, err_size))
         return false;
     if (config->debugcon && !add_parts(bus, &debugcon, 1, err, err_size))
         return false;

@@ -21,6 +21,7 @@ struct board_pc {
     bool serial[4];               /* port n is there, on chardev "serial<n>" */
     bool parallel;                /* a printer port, on chardev "parallel0" */
     bool debugcon;                /* on chardev "debugcon" */
+    const char *speaker;          /* audiodev that the loudspeaker is heard on, or NULL */
     bool apic;                    /* the CPU has a local APIC; then there is an I/O APIC, too */
     bool tsc_deadline;            /* and its timer that mode */
     bool firmware;                /* there is some: it sets up the chip set and makes tables */

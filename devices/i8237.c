@@ -37,6 +37,7 @@ struct i8237 {
     struct dev dev;
     struct dma_controller ctl[2];
     u8 page[16];
+    struct i8237_watch *watches;
 };
 
 static const struct field channel_fields[] = {
@@ -277,18 +278,33 @@ static u8 read_register(struct dma_controller *ctl, unsigned reg)
     return (u8)(ctl->high ? value : value >> 8);
 }
 
+static void look(const struct i8237 *s)
+{
+    for (const struct i8237_watch *w = s->watches; w; w = w->next)
+        w->look(w->opaque);
+}
+
+static void programmed(const struct i8237 *s)
+{
+    for (const struct i8237_watch *w = s->watches; w; w = w->next)
+        w->programmed(w->opaque);
+}
+
 /* The first controller at 00h, again at 10h; the second at C0h, its registers two ports apart. */
 static void first_write(void *opaque, u16 port, unsigned size, u32 value)
 {
     struct i8237 *s = opaque;
     (void)size;
+    look(s);
     write_register(s, &s->ctl[0], port & 15, (u8)value);
+    programmed(s);
 }
 
 static u32 first_read(void *opaque, u16 port, unsigned size)
 {
     struct i8237 *s = opaque;
     (void)size;
+    look(s);
     return read_register(&s->ctl[0], port & 15);
 }
 
@@ -296,13 +312,16 @@ static void second_write(void *opaque, u16 port, unsigned size, u32 value)
 {
     struct i8237 *s = opaque;
     (void)size;
+    look(s);
     write_register(s, &s->ctl[1], port >> 1 & 15, (u8)value);
+    programmed(s);
 }
 
 static u32 second_read(void *opaque, u16 port, unsigned size)
 {
     struct i8237 *s = opaque;
     (void)size;
+    look(s);
     return read_register(&s->ctl[1], port >> 1 & 15);
 }
 
@@ -310,6 +329,7 @@ static void page_write(void *opaque, u16 port, unsigned size, u32 value)
 {
     struct i8237 *s = opaque;
     (void)size;
+    look(s);
     s->page[port & 15] = (u8)value;
 }
 
@@ -333,6 +353,13 @@ void i8237_attach(struct dev *dma, unsigned channel, void (*granted)(void *opaqu
     CHECK(channel < 8 && channel != 4 && !c->granted, "DMA channel %u", channel);
     c->granted = granted;
     c->opaque = opaque;
+}
+
+void i8237_watch(struct dev *dma, struct i8237_watch *watch)
+{
+    struct i8237 *s = (struct i8237 *)dma;
+    watch->next = s->watches;
+    s->watches = watch;
 }
 
 void i8237_request(struct dev *dma, unsigned channel, bool level)

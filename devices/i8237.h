@@ -24,6 +24,19 @@ struct dev *i8237_find(struct bus *bus);
  * time in which it could not. The device may transfer and lower its request in it. */
 void i8237_attach(struct dev *dma, unsigned channel, void (*granted)(void *opaque), void *opaque);
 
+/* For a device that does transfers late: `look` is called before the guest sees or changes anything
+ * here, to catch up; `programmed` after it has changed something, so that a channel may be free
+ * now. */
+struct i8237_watch {
+    void (*look)(void *opaque);
+    void (*programmed)(void *opaque);
+    void *opaque;
+    struct i8237_watch *next;
+};
+
+/* Device's init: adds a watch, part of the device's struct. */
+void i8237_watch(struct dev *dma, struct i8237_watch *watch);
+
 /* Drives the request line (DREQ) of a channel. */
 void i8237_request(struct dev *dma, unsigned channel, bool level);
 

@@ -6,9 +6,8 @@
  * level and count is computed from virtual time, in whole clocks of 1.193182 MHz since time 0. A
  * count is loaded one clock after it was written. Only channel 0 has a timer, for the edges of
  * its output. */
-#include "devices/core/dev.h"
+#include "devices/i8254.h"
 
-#define PIT_HZ         1193182u
 #define REFRESH_CLOCKS 18 /* the refresh request of port 61h bit 4 toggles every 15 us */
 
 enum { RW_LATCH, RW_LOW, RW_HIGH, RW_BOTH };
@@ -42,6 +41,8 @@ struct i8254 {
     u64 edge;  /* clock for which the timer is armed */
     struct timer timer;
     struct irq_line irq;
+    void (*speaker_changes)(void *opaque); /* set once */
+    void *speaker;
 };
 
 static const struct field channel_fields[] = {
@@ -80,13 +81,17 @@ static const struct field i8254_fields[] = {
 
 static u64 pit_clock(const struct i8254 *s)
 {
-    return muldiv64(clock_now(s->dev.bus->clock), PIT_HZ, NS_PER_SEC);
+    return i8254_clock_at(clock_now(s->dev.bus->clock));
 }
 
-/* The first nanosecond of a clock. */
-static u64 clock_ns(u64 clock)
+u64 i8254_clock_at(u64 ns)
 {
-    return (u64)(((unsigned __int128)clock * NS_PER_SEC + PIT_HZ - 1) / PIT_HZ);
+    return muldiv64(ns, I8254_HZ, NS_PER_SEC);
+}
+
+u64 i8254_clock_ns(u64 clock)
+{
+    return (u64)(((unsigned __int128)clock * NS_PER_SEC + I8254_HZ - 1) / I8254_HZ);
 }
 
 static bool not_yet(u64 clock, u64 now)
@@ -160,6 +165,14 @@ static u64 next_edge(const struct channel *c, u64 now)
     }
 }
 
+/* The same, or the clock at which the next count takes over. */
+static u64 next_event(const struct channel *c, u64 now)
+{
+    u64 edge = next_edge(c, now);
+    bool takes_over = c->next_valid && c->counting && c->gate && (c->mode == 2 || c->mode == 3);
+    return takes_over && c->switch_at < edge ? c->switch_at : edge;
+}
+
 static u16 to_bcd(u32 value)
 {
     return (u16)(value % 10 | value / 10 % 10 << 4 | value / 100 % 10 << 8 |
@@ -203,14 +216,11 @@ static void set_out0(struct i8254 *s, bool level)
 
 static void arm(struct i8254 *s, u64 now)
 {
-    const struct channel *c = &s->ch[0];
-    s->edge = next_edge(c, now);
-    if (c->next_valid && c->counting && (c->mode == 2 || c->mode == 3) && c->switch_at < s->edge)
-        s->edge = c->switch_at;
+    s->edge = next_event(&s->ch[0], now);
     if (s->edge == CLOCK_NEVER)
         timer_cancel(&s->timer);
     else
-        timer_arm(&s->timer, clock_ns(s->edge));
+        timer_arm(&s->timer, i8254_clock_ns(s->edge));
 }
 
 /* After anything that may change channel 0. */
@@ -225,6 +235,34 @@ static void on_timer(void *opaque)
 {
     struct i8254 *s = opaque;
     refresh_out0(s, s->edge);
+}
+
+/* ---- channel 2's output ---- */
+
+static void speaker_changes(struct i8254 *s)
+{
+    if (s->speaker_changes)
+        s->speaker_changes(s->speaker);
+}
+
+void i8254_on_speaker(struct dev *dev, void (*changes)(void *opaque), void *opaque)
+{
+    struct i8254 *s = (struct i8254 *)dev;
+    s->speaker_changes = changes;
+    s->speaker = opaque;
+}
+
+bool i8254_speaker(const struct dev *dev, u64 now, u64 *until)
+{
+    const struct i8254 *s = (const struct i8254 *)dev;
+    struct channel c = s->ch[2]; /* asking changes nothing */
+
+    *until = CLOCK_NEVER;
+    if (!(s->port61 & 2))
+        return false;
+    catch_up(&c, now);
+    *until = next_event(&c, now);
+    return output(&c, now);
 }
 
 /* ---- programming ---- */
@@ -333,6 +371,8 @@ static void pit_write(void *opaque, u16 port, unsigned size, u32 value)
     int which = port & 3;
 
     (void)size;
+    if (which >= 2)
+        speaker_changes(s);
     if (which == 3)
         write_control(s, (u8)value, now);
     else
@@ -411,6 +451,7 @@ static void port61_write(void *opaque, u16 port, unsigned size, u32 value)
     struct i8254 *s = opaque;
     (void)port;
     (void)size;
+    speaker_changes(s);
     s->port61 = value & 0x0f;
     set_gate(&s->ch[2], value & 1, pit_clock(s));
 }
@@ -420,6 +461,7 @@ static void port61_write(void *opaque, u16 port, unsigned size, u32 value)
 static void i8254_reset(struct dev *dev)
 {
     struct i8254 *s = (struct i8254 *)dev;
+    speaker_changes(s);
     for (int i = 0; i < 3; i++)
         s->ch[i] = (struct channel){.rw = RW_BOTH, .count = 65536, .gate = i != 2};
     s->port61 = 0;
@@ -444,7 +486,7 @@ static const char *i8254_init(struct dev *dev, struct bus *bus)
 }
 
 const struct dev_type dev_i8254 = {
-    .name = "i8254",
+    .name = I8254_ID,
     .on_board = true,
     .size = sizeof(struct i8254),
     .version = 1,

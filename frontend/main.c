@@ -1,5 +1,6 @@
 /* The orrery command: opens what the options name, builds the machine, runs it, and says how it
  * ended. */
+#include "frontend/audio.h"
 #include "frontend/session.h"
 
 #include <inttypes.h>
@@ -89,6 +90,7 @@ static int run_machine(struct session *s)
         complain("%s", orrery_error(o));
         status = 1;
     }
+    session_stop_audio(s);
     if (!write_screendump(s, o))
         status = 1;
     if (s->options.stats) /* first: hashing reads all of the guest's memory */
@@ -108,7 +110,7 @@ int main(int argc, char **argv)
     if (s.options.done)
         return 0;
     if (session_chardevs(&s) && open_log(&s) && open_profile(&s) && open_perf_map(&s) &&
-        open_screendump(&s))
+        open_screendump(&s) && session_audio(&s))
         status = run_machine(&s);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);

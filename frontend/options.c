@@ -171,8 +171,8 @@ static bool opt_only(struct options *o, const char *name, const char *arg)
 {
     static const struct {
         const char *name, *value;
-    } only[] = {{"display", "none"}, {"net", "none"},   {"nic", "none"}, {"monitor", "none"},
-                {"smp", "1"},        {"machine", "pc"}, {"M", "pc"}};
+    } only[] = {
+        {"display", "none"}, {"net", "none"}, {"nic", "none"}, {"monitor", "none"}, {"smp", "1"}};
     (void)o;
     for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
         if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
@@ -272,8 +272,11 @@ static const struct option_row rows[] = {
     {"nic", "none", opt_only, 0, 0, "no network yet"},
     {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
     {"smp", "1", opt_only, 0, 0, "one CPU"},
-    {"machine", "pc", opt_only, 0, 0, "the PC"},
-    {"M", "pc", opt_only, 0, 0, "the PC"},
+    {"machine", "pc", audio_machine, 0, 0, "the PC; pcspk-audiodev=ID: its speaker is heard there"},
+    {"M", "pc", audio_machine, 0, 0, "the same"},
+    {"audiodev", "DRIVER,id=ID", audio_audiodev, 0, 0,
+     "where sound goes: none; wav,path=FILE; sdl; out.frequency=N"},
+    {"soundhw", "CARDS", audio_soundhw, 0, 0, "sb16, adlib, pcspk or all"},
     {"version", NULL, opt_version, 0, 0, "print the version"},
     {"help", NULL, opt_help, 0, 0, "print this help"},
     {"h", NULL, opt_help, 0, 0, "print this help"},
@@ -348,5 +351,5 @@ bool options_parse(struct options *o, int argc, char **argv)
     }
     o->config.devices = o->devices;
     o->config.profile_symbols = o->symbols;
-    return o->done || (check(o) && drives_finish(o));
+    return o->done || (check(o) && audio_configure(o) && drives_finish(o));
 }

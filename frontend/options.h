@@ -2,6 +2,7 @@
 #ifndef FRONTEND_OPTIONS_H
 #define FRONTEND_OPTIONS_H
 
+#include "frontend/audio.h"
 #include "frontend/disks.h"
 #include "frontend/drives.h"
 #include "machine/orrery.h"
@@ -12,6 +13,7 @@
 struct options {
     struct orrery_config config;
     struct drives drives;
+    struct audio_options audio;
     struct disks disks;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];

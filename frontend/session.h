@@ -9,7 +9,7 @@
 #include "frontend/outfile.h"
 #include "frontend/term.h"
 
-#define MAX_FILES (ORRERY_SERIAL_PORTS + 8)
+#define MAX_FILES (ORRERY_SERIAL_PORTS + ORRERY_AUDIODEVS + 8)
 
 struct session {
     struct options options;

@@ -260,6 +260,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .ram_bytes = phys_ram_size(o->phys),
         .parallel = c->parallel_present,
         .debugcon = c->debugcon_present,
+        .speaker = c->speaker,
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
@@ -294,6 +295,19 @@ static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, uns
                 (unsigned long long)bytes);
 }
 
+/* A -device option, but for where its sound goes. */
+static void describe_device(FILE *f, const char *option)
+{
+    fprintf(f, "device=");
+    for (const char *part = option; *part;) {
+        size_t len = strcspn(part, ",");
+        if (strncmp(part, "audiodev=", 9))
+            fprintf(f, "%s%.*s", part == option ? "" : ",", (int)len, part);
+        part += len + (part[len] == ',');
+    }
+    fputc('\n', f);
+}
+
 /* What a journal must agree with to be replayed: everything that decides the run besides its input.
  */
 static bool describe(struct orrery *o, const struct orrery_config *c)
@@ -326,7 +340,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
         fprintf(f, "netdev=%s\n", o->net_name[i]);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
-        fprintf(f, "device=%s\n", c->devices[i]);
+        describe_device(f, c->devices[i]);
     fclose(f);
     o->config_text = text;
     return true;
@@ -406,7 +420,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     plug_bus(o);
     build_chardevs(o, c);
     if (!chardevs_build(o, c, err, size) || !disks_build(o, c, err, size) ||
-        !nets_build(o, c, err, size) || !build_devices(o, c, err, size))
+        !nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||
+        !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
@@ -444,6 +459,7 @@ void orrery_free(struct orrery *o)
         jit_free(o->jit);
     if (o->bus)
         bus_destroy(o->bus);
+    sound_free(o);
     if (o->journal)
         journal_destroy(o->journal);
     if (o->cpu) {
@@ -519,6 +535,7 @@ static enum orrery_stop end_of_replay(struct orrery *o)
 /* Fires what is due now. */
 static enum orrery_stop deliver(struct orrery *o)
 {
+    sound_run(o);
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     const char *why = journal_error(o->journal);
@@ -552,6 +569,8 @@ static u64 run_limit(struct orrery *o, u64 end)
     u64 until = next_tick(o);
     if (o->profile && profile_due(o->profile) < until)
         until = profile_due(o->profile);
+    if (sound_tick(o) < until)
+        until = sound_tick(o);
     return until < end ? until : end;
 }
 
@@ -646,6 +665,7 @@ const char *orrery_error(const struct orrery *o)
 
 bool orrery_finish(struct orrery *o)
 {
+    sound_finish(o);
     if (o->profile && !profile_finish(o->profile, o->error, sizeof(o->error)))
         return false;
     if (journal_mode(o->journal) != JOURNAL_RECORD)

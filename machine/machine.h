@@ -3,6 +3,7 @@
 #define MACHINE_MACHINE_H
 
 #include "cpu/state.h"
+#include "devices/core/audio.h"
 #include "devices/core/blk.h"
 #include "devices/core/bus.h"
 #include "devices/core/chardev.h"
@@ -35,7 +36,9 @@ struct orrery {
         char *name;
     } disk[ORRERY_DISKS];
     struct net_link net[ORRERY_NETS];
-    char *net_name[ORRERY_NETS];       /* NULL: there is none */
+    char *net_name[ORRERY_NETS];           /* NULL: there is none */
+    struct audio *audio[ORRERY_AUDIODEVS]; /* or NULL */
+    char *audio_name[ORRERY_AUDIODEVS];
     struct linux_image *kernel;        /* booted directly, or NULL */
     struct multiboot_image *multiboot; /* likewise */
     struct firmware *firmware;         /* -bios, or NULL */
@@ -85,6 +88,17 @@ void breaks_pass(struct orrery *o);
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void nets_free(struct orrery *o);
+
+/* -- sound.c -- */
+
+bool sound_build(struct orrery *o, const struct orrery_config *c, char *err, size_t size);
+void sound_free(struct orrery *o);
+/* Hands out what is due, before timers fire; the tick at which that is needed next, or CLOCK_NEVER.
+ */
+void sound_run(struct orrery *o);
+u64 sound_tick(const struct orrery *o);
+/* All that is left. */
+void sound_finish(struct orrery *o);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);

@@ -19,6 +19,7 @@ struct orrery_sink {
 
 #define ORRERY_SERIAL_PORTS 4
 #define ORRERY_NETS         8
+#define ORRERY_AUDIODEVS    4
 #define ORRERY_DISKS        16
 #define ORRERY_CHARDEVS     16
 #define ORRERY_LOG_IN_ASM   1
@@ -50,6 +51,16 @@ struct orrery_drive {
     /* Of a CD-ROM or floppy drive, up to 63 bytes; NULL: ide0-cd0, ide0-cd1, ide1-cd0 ... and
      * floppy0, floppy1. */
     const char *name;
+};
+
+/* Where sound goes: devices name it (audiodev=ID); those that name none are heard on the first. The
+ * sink gets frames, each a left and a right int16_t, one for each 1 / rate of a virtual second from
+ * the start of the machine on, in blocks some 20 ms after their time; all that are left in
+ * orrery_finish(). */
+struct orrery_audiodev {
+    const char *id; /* NULL: there is none */
+    uint32_t rate;  /* frames a second, 8000 to 96000; 0: 44100 */
+    struct orrery_sink sink;
 };
 
 /* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
@@ -102,6 +113,8 @@ struct orrery_config {
     const struct orrery_drive *disks;
     const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
     bool no_vga;
+    struct orrery_audiodev audio[ORRERY_AUDIODEVS];
+    const char *speaker; /* audiodev of the PC's loudspeaker; NULL: it is not heard */
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */

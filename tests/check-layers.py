@@ -20,7 +20,7 @@ MAY = {
 LIBRARIES = {
     "capstone": ["cpu/decode.c"],
     "ffi.h": ["jit/interp/ffi.c", "jit/interp/ffi.h"],
-    "SDL": ["frontend/sdl.c"],
+    "SDL": ["frontend/sdl.c", "frontend/sdl_audio.c"],
 }
 
 

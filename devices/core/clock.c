@@ -60,19 +60,23 @@ u64 clock_next_deadline(const struct clock *clk)
     return clk->first ? clk->first->deadline : CLOCK_NEVER;
 }
 
-u64 clock_next_ticks(const struct clock *clk)
+u64 clock_ticks_at(const struct clock *clk, u64 ns)
 {
     unsigned __int128 ticks;
-    u64 deadline = clock_next_deadline(clk);
 
-    if (deadline == CLOCK_NEVER)
+    if (ns == CLOCK_NEVER)
         return CLOCK_NEVER;
-    if (deadline <= clk->base_ns)
+    if (ns <= clk->base_ns)
         return clk->base_ticks;
-    /* the first tick whose time, rounded down, is not before the deadline */
-    ticks = ((unsigned __int128)(deadline - clk->base_ns) * clk->den + clk->num - 1) / clk->num;
+    /* the first tick whose time, rounded down, is not before ns */
+    ticks = ((unsigned __int128)(ns - clk->base_ns) * clk->den + clk->num - 1) / clk->num;
     ticks += clk->base_ticks;
     return ticks < CLOCK_NEVER ? (u64)ticks : CLOCK_NEVER;
+}
+
+u64 clock_next_ticks(const struct clock *clk)
+{
+    return clock_ticks_at(clk, clock_next_deadline(clk));
 }
 
 void clock_run(struct clock *clk, u64 now)

@@ -57,6 +57,9 @@ u64 clock_now(struct clock *clk); /* ns */
 /* The time at a tick count, in ns; what lies before the last change of scale counts as then. */
 u64 clock_ns_at(const struct clock *clk, u64 ticks);
 
+/* The first tick count at which a time has come, or CLOCK_NEVER. */
+u64 clock_ticks_at(const struct clock *clk, u64 ns);
+
 /* Deadline of the first armed timer in ns, or CLOCK_NEVER. */
 u64 clock_next_deadline(const struct clock *clk);
 

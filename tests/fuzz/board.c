@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "devices/board_pc.h"
+#include "devices/core/audio.h"
 #include "devices/core/blk.h"
 #include "devices/core/chardev.h"
 #include "devices/core/dev.h"
@@ -28,6 +29,7 @@ struct board {
     struct blk *disk;
     struct chardev chardev[BOARD_PORTS];
     struct net_link net;
+    struct audio *audio;
 };
 
 static void make_image(char *path, u32 sectors)
@@ -80,6 +82,8 @@ static const struct {
     {&dev_isa_debug_exit, NULL},
     {&dev_pc_testdev, NULL},
     {&dev_uart16550, "id=paced,iobase=0x280,irq=5,chardev=paced,pace=on"},
+    {&dev_sb16, NULL},
+    {&dev_adlib, "iobase=0x398"},
     {&dev_virtio_blk, "drive=vd0"},
     {&dev_virtio_net, "netdev=net0"},
     {&dev_virtio_rng, NULL},
@@ -98,6 +102,7 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
                 {.cdrom = true}},
         .floppy = {{.floppy = true, .file = m->floppy, .mode = BLK_SNAPSHOT}, {.floppy = true}},
         .parallel = true,
+        .speaker = "snd0",
         .vga = true,
         .serial = {true, true, true, true},
         .debugcon = true,
@@ -110,6 +115,8 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
     if (!b->disk)
         return false;
     bus_add_object(bus, BLK_KIND, "vd0", b->disk);
+    bus_add_object(bus, AUDIO_KIND, AUDIO_DEFAULT, b->audio);
+    bus_add_object(bus, AUDIO_KIND, "snd0", b->audio);
     net_link_init(&b->net, NULL, NULL);
     bus_add_object(bus, NET_KIND, "net0", &b->net);
     if (!board_pc_build(bus, &config, err, err_size))
@@ -121,7 +128,14 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
     return board_pc_finish(bus, &config, err, err_size);
 }
 
-struct board *board_open(const struct media *m)
+static void drop_sound(void *opaque, const void *data, size_t len)
+{
+    (void)opaque;
+    (void)data;
+    (void)len;
+}
+
+struct board *board_open(const struct media *m, bool heard)
 {
     struct board *b = calloc(1, sizeof(*b));
     char err[200] = "";
@@ -131,6 +145,7 @@ struct board *board_open(const struct media *m)
     b->t->step_events = STEP_EVENTS;
     b->t->bus->phys = phys_new(BOARD_RAM);
     CHECK(b->t->bus->phys, "out of memory");
+    b->audio = audio_create(44100, heard ? drop_sound : NULL, NULL);
     add_chardevs(b);
     CHECK(build(b, m, err, sizeof(err)), "%s", err);
     return b;
@@ -143,6 +158,7 @@ void board_close(struct board *b)
     dt_close(b->t);
     phys_free(phys);
     blk_close(b->disk);
+    audio_destroy(b->audio);
     free(b);
 }
 
@@ -166,6 +182,7 @@ bool board_run(struct board *b, const struct op *op, char *err, size_t err_size)
     u64 got;
     bool ok = op_run(b->t, op, &got);
 
+    audio_run(b->audio, clock_now(&b->t->clk));
     seconds = cpu_seconds() - start;
     if (ok && seconds < TOO_LONG)
         return true;

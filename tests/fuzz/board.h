@@ -19,8 +19,9 @@ void media_remove(struct media *m);
 
 struct board;
 
-/* A board at power-on; all of them are equal. Exits with a message if one cannot be built. */
-struct board *board_open(const struct media *m);
+/* A board at power-on; all of them are equal. heard: somebody listens to its sound, which must make
+ * no difference. Exits with a message if one cannot be built. */
+struct board *board_open(const struct media *m, bool heard);
 void board_close(struct board *b);
 struct devtest *board_rig(struct board *b);
 

@@ -358,6 +358,36 @@ static void do_floppy(struct source *s)
         number_op(s, OP_STEP, 20000000);
 }
 
+/* The sound card: a DSP command with arguments that make sense together, FM registers, the mixer,
+ * its DMA channels ready to go. */
+static void do_sound(struct source *s)
+{
+    static const u8 starts[] = {0x14, 0x17, 0x1c, 0x2c, 0x75, 0x77, 0x80, 0x90, 0xb0,
+                                0xb6, 0xbe, 0xc0, 0xc6, 0xce, 0xc4, 0x1f, 0x40, 0x41};
+    u32 how = take(s, 1), value = take(s, 2);
+
+    if (how & 8) {
+        out(s, 0xd6, 1, 0xc0);
+        out(s, 0xd4, 1, 0);
+        out(s, 0x0b, 1, how & 16 ? 0x59 : 0x55);
+        out(s, 0xd6, 1, 0x59);
+        out(s, 0x0f, 1, 0);
+    }
+    if (how & 4) {
+        out(s, how & 1 ? 0x388 : 0x222, 1, value & 0xff);
+        out(s, how & 1 ? 0x389 : 0x223, 1, value >> 8);
+        return;
+    }
+    if (how & 2) {
+        out(s, 0x224, 2, value);
+        return;
+    }
+    out(s, 0x22c, 1, starts[take(s, 1) % ARRAY_LEN(starts)]);
+    out(s, 0x22c, 1, value & 0xff);
+    out(s, 0x22c, 1, value >> 8);
+    out(s, 0x22c, 1, take(s, 1));
+}
+
 /* A command packet for the CD-ROM drive that waits for one. */
 static void do_packet(struct source *s)
 {
@@ -470,10 +500,11 @@ void decode_run(struct board *b, const u8 *data, size_t size,
                 void (*each)(void *opaque, const struct op *op), void *opaque)
 {
     static void (*const actions[])(struct source * s) = {
-        do_port,           do_port, do_port,   do_port,   do_any_port,     do_indexed,
-        do_registers,      do_bar,  do_bar,    do_config, do_memory,       do_step,
-        do_step,           do_step, do_ack,    do_line,   do_apic,         do_reset,
-        do_input,          do_ide,  do_packet, do_floppy, do_virtio_start, do_virtio_request,
+        do_port,           do_port,      do_port,  do_port,         do_any_port,
+        do_indexed,        do_registers, do_bar,   do_bar,          do_config,
+        do_memory,         do_step,      do_step,  do_step,         do_ack,
+        do_line,           do_apic,      do_reset, do_input,        do_ide,
+        do_packet,         do_floppy,    do_sound, do_virtio_start, do_virtio_request,
         do_virtio_request,
     };
     struct source s = {

@@ -26,7 +26,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-    struct board *b = board_open(&media);
+    struct board *b = board_open(&media, size % 2);
 
     decode_run(b, data, size, NULL, NULL);
     if (size % 8 == 0) /* drawing takes longer than most of them */

@@ -61,7 +61,7 @@ class BadInput(common.GuestTest):
         for option in ("-m", "-kernel", "-initrd", "-append", "-bios", "-hda", "-hdb", "-hdc", "-hdd", "-cdrom", "-fda",
                        "-fdb", "-drive", "-global", "-parallel", "-serial", "-debugcon",
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
-                       "-monitor", "-smp", "-machine"):
+                       "-monitor", "-smp", "-machine", "-audiodev", "-soundhw"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
         for option, value in (("-display", "gtk"), ("-vga", "cirrus"), ("-net", "user"), ("-smp", "2"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
