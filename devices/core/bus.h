@@ -112,8 +112,7 @@ void bus_out(struct bus *bus, u16 port, unsigned size, u32 value);
  * release takes the same base, ops and opaque as the claim did. */
 void bus_claim_mmio(struct bus *bus, paddr base, u64 size, const struct mmio_ops *ops,
                     void *opaque);
-void bus_release_mmio(struct bus *bus, paddr base, const struct mmio_ops *ops,
-                      const void *opaque);
+void bus_release_mmio(struct bus *bus, paddr base, const struct mmio_ops *ops, const void *opaque);
 
 /* Bus mastering. Reaches RAM only, never a device's registers, so a device cannot be entered
  * again by its own transfer. False if any byte lay outside RAM: those read as ones and are not
