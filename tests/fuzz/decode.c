@@ -59,12 +59,12 @@ static void in(struct source *s, u32 port, unsigned size)
 static void write_at(struct source *s, u32 at, unsigned size, u32 value)
 {
     value &= size == 4 ? 0xffffffff : (1u << (8 * size)) - 1;
-    emit(s, &(struct op){.kind = OP_WRITE, .size = size, .at = at & ~(size - 1), .value = value});
+    emit(s, &(struct op){.kind = OP_WRITE, .size = size, .at = at, .value = value});
 }
 
 static void read_at(struct source *s, u32 at, unsigned size)
 {
-    emit(s, &(struct op){.kind = OP_READ, .size = size, .at = at & ~(size - 1)});
+    emit(s, &(struct op){.kind = OP_READ, .size = size, .at = at});
 }
 
 static void number_op(struct source *s, enum op_kind kind, u64 at)

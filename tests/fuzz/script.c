@@ -23,15 +23,21 @@ static u64 run_in(struct devtest *t, const struct op *op)
     return bus_in(t->bus, (u16)op->at, op->size);
 }
 
+/* What would reach into the next page is moved. */
+static paddr within_page(const struct op *op)
+{
+    return (op->at & PAGE_MASK) + op->size > PAGE_SIZE ? op->at & ~(u64)(op->size - 1) : op->at;
+}
+
 static u64 run_write(struct devtest *t, const struct op *op)
 {
-    phys_write(t->bus->phys, op->at & ~(u64)(op->size - 1), op->size, op->value);
+    phys_write(t->bus->phys, within_page(op), op->size, op->value);
     return 0;
 }
 
 static u64 run_read(struct devtest *t, const struct op *op)
 {
-    return phys_read(t->bus->phys, op->at & ~(u64)(op->size - 1), op->size);
+    return phys_read(t->bus->phys, within_page(op), op->size);
 }
 
 static u64 run_mem(struct devtest *t, const struct op *op)
