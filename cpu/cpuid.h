@@ -33,6 +33,9 @@ struct cpu_model {
 /* By index, for lists; NULL past the end. */
 const struct cpu_model *cpu_model_at(unsigned i);
 const struct cpu_model *cpu_model_find(const char *name); /* NULL: no such model */
+/* Makes *m of "NAME,+FEATURE,-FEATURE...". False and one line in err. */
+bool cpu_model_parse(struct cpu_model *m, const char *text, char *err, size_t err_size);
+const char *cpu_feature_name(unsigned i); /* NULL past the end */
 const struct cpu_model *cpu_model_default(void);
 
 /* Before cpu_reset(): also sets what the MMU needs to know. */

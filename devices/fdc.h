@@ -173,6 +173,8 @@ void fdc_drive_step(struct fdc_drive *d, int pulses);
 int fdc_cylinder(const struct fdc_drive *d, unsigned head, u8 rate);
 /* The number of a sector in the image. */
 u32 fdc_lba(const struct fdc_drive *d, unsigned cylinder, unsigned head, unsigned sector);
+/* A sector; zeros where the image is shorter than the disk. False: the host cannot. */
+bool fdc_read_image(const struct fdc_drive *d, u32 lba, u8 *buf);
 bool fdc_is_deleted(const struct fdc_drive *d, u32 lba);
 void fdc_set_deleted(struct fdc_drive *d, u32 lba, bool deleted);
 void fdc_close_drives(struct fdc *s);

@@ -209,7 +209,7 @@ static void move_sector(struct fdc *s, struct fdc_drive *d, u32 lba)
         }
         s->last = true;
     }
-    if (!write && !blk_read(d->blk, lba, s->buf, 1))
+    if (!write && !fdc_read_image(d, lba, s->buf))
         fdc_fail(s, ST1_DE, ST2_DD);
     else if (flags(s) & FDC_VERIFY)
         sector_ended(s);
@@ -266,7 +266,7 @@ static void scan_done(struct fdc *s, struct fdc_drive *d, u32 lba)
 {
     u8 disk[BLK_SECTOR];
 
-    if (!blk_read(d->blk, lba, disk, 1))
+    if (!fdc_read_image(d, lba, disk))
         fdc_fail(s, ST1_DE, ST2_DD);
     else if (scan(s, disk, s->pos))
         fdc_finish(s);

@@ -32,11 +32,17 @@ static const struct {
     [FLOPPY_1440] = {3, 1722}, [FLOPPY_2880] = {3, 2880},
 };
 
+/* That of the size; or the next common one, whose rest is not in the image. */
 static const struct fdc_format *find_format(const struct blk *blk)
 {
+    static const struct fdc_format *const common[] = {&formats[6], &formats[9]};
     for (size_t i = 0; i < ARRAY_LEN(formats); i++) {
         if (blk_sectors(blk) == formats[i].kib * 2u)
             return &formats[i];
+    }
+    for (size_t i = 0; i < ARRAY_LEN(common); i++) {
+        if (blk_sectors(blk) < common[i]->kib * 2u)
+            return common[i];
     }
     return NULL;
 }
@@ -88,6 +94,14 @@ u32 fdc_lba(const struct fdc_drive *d, unsigned cylinder, unsigned head, unsigne
     return (cylinder * d->format->heads + head) * d->format->sectors + sector - 1;
 }
 
+bool fdc_read_image(const struct fdc_drive *d, u32 lba, u8 *buf)
+{
+    if (lba < blk_sectors(d->blk))
+        return blk_read(d->blk, lba, buf, 1);
+    memset(buf, 0, BLK_SECTOR);
+    return true;
+}
+
 bool fdc_is_deleted(const struct fdc_drive *d, u32 lba)
 {
     return d->deleted[lba / 8] >> lba % 8 & 1;
@@ -136,9 +150,8 @@ static bool accepts(const void *opaque, const struct blk *blk, const char *path,
                  path, format->kib, d->slot.name);
     else
         snprintf(err, err_size,
-                 "disk image '%s': %llu bytes are the size of no floppy disk (160, 180, 320, 360, "
-                 "720, 1200, 1440, 1680, 1722, 2880 KiB)",
-                 path, (unsigned long long)blk_sectors(blk) * BLK_SECTOR);
+                 "disk image '%s': %llu bytes are more than a floppy disk holds (2880 KiB)", path,
+                 (unsigned long long)blk_sectors(blk) * BLK_SECTOR);
     return false;
 }
 

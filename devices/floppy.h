@@ -1,5 +1,6 @@
 /* The floppy drives of the board. Images are raw, of 160,
- * 180, 320, 360, 720, 1200, 1440, 1680, 1722 or 2880 KiB; the size tells the format. */
+ * 180, 320, 360, 720, 1200, 1440, 1680, 1722 or 2880 KiB; the size tells the format. Others are
+ * the beginning of a disk of 1440 or 2880 KiB, whose rest reads as zeros and cannot be written. */
 #ifndef DEVICES_FLOPPY_H
 #define DEVICES_FLOPPY_H
 

@@ -195,25 +195,6 @@ bool audio_soundhw(struct options *o, const char *option, const char *arg)
     return true;
 }
 
-/* pc[,pcspk-audiodev=ID] */
-bool audio_machine(struct options *o, const char *option, const char *arg)
-{
-    char *rest = (char *)arg, *name, *value;
-
-    while (next_property(&rest, &name, &value)) {
-        bool type = value && !strcmp(name, "type"), plain = name == arg && !value;
-        if (type || plain) {
-            if (strcmp(type ? value : name, "pc"))
-                return complain("-%s: '%s' is not supported", option, type ? value : name);
-        } else if (value && !strcmp(name, "pcspk-audiodev")) {
-            o->audio.speaker = value;
-        } else {
-            return complain("-%s: '%s' is not supported (pc, pcspk-audiodev=ID)", option, name);
-        }
-    }
-    return true;
-}
-
 static bool known(const struct audio_options *all, const char *id)
 {
     for (unsigned i = 0; i < all->count; i++)

@@ -30,7 +30,6 @@ struct audio_options {
 
 bool audio_audiodev(struct options *o, const char *name, const char *arg);
 bool audio_soundhw(struct options *o, const char *name, const char *arg);
-bool audio_machine(struct options *o, const char *name, const char *arg);
 
 /* After the last option: fills the machine's configuration. */
 bool audio_configure(struct options *o);

@@ -8,28 +8,7 @@
 #include <string.h>
 
 #include "frontend/options.h"
-
-/* ---- properties: name=value, separated by commas; a doubled comma is one of the value's ---- */
-
-/* Cuts the next one off *rest; false at the end. *value is NULL where there is no '='. */
-static bool next_property(char **rest, char **name, char **value)
-{
-    char *in = *rest, *out = *rest;
-
-    if (!in || !*in)
-        return false;
-    *name = in;
-    while (*in && (*in != ',' || in[1] == ',')) {
-        in += *in == ',';
-        *out++ = *in++;
-    }
-    *rest = *in ? in + 1 : NULL;
-    *out = 0;
-    *value = strchr(*name, '=');
-    if (*value)
-        *(*value)++ = 0;
-    return true;
-}
+#include "frontend/props.h"
 
 /* A number below `limit`. */
 static bool parse_index(const char *text, unsigned limit, int *out)
@@ -171,13 +150,25 @@ static bool set_format(struct drive_line *l, const char *name, const char *value
     return true;
 }
 
-/* Writes go to the host's cache, and a flush of the guest's brings them to the disk. */
+/* Writes go to the host's cache, and a flush of the guest's brings them to the disk. Whoever wants
+ * less safety, or no cache of the host's, gets the same; whoever wants more is told. */
 static bool set_cache(struct drive_line *l, const char *name, const char *value)
 {
     (void)l;
     (void)name;
-    if (strcmp(value, "writeback"))
+    if (!strcmp(value, "writethrough") || !strcmp(value, "directsync"))
+        return warn_user("-drive: cache=%s has no effect: the guest must flush", value);
+    if (strcmp(value, "writeback") && strcmp(value, "none") && strcmp(value, "unsafe"))
         return complain("-drive: cache '%s' is not supported (writeback)", value);
+    return true;
+}
+
+/* How the host does it does not matter to the guest. */
+static bool set_nothing(struct drive_line *l, const char *name, const char *value)
+{
+    (void)l;
+    (void)name;
+    (void)value;
     return true;
 }
 
@@ -231,6 +222,7 @@ static bool drive_property(struct drive_line *l, const char *name, const char *v
         {"bus", set_bus},           {"unit", set_unit},         {"media", set_media},
         {"format", set_format},     {"readonly", set_readonly}, {"read-only", set_readonly},
         {"snapshot", set_snapshot}, {"cache", set_cache},       {"id", set_id},
+        {"aio", set_nothing},       {"discard", set_nothing},   {"detect-zeroes", set_nothing},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

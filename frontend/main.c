@@ -1,6 +1,7 @@
 /* The orrery command: opens what the options name, builds the machine, runs it, and says how it
  * ended. */
 #include "frontend/audio.h"
+#include "frontend/daemon.h"
 #include "frontend/session.h"
 
 #include <inttypes.h>
@@ -70,7 +71,7 @@ static int status_of(struct orrery *o, enum orrery_stop stop)
     }
 }
 
-static int run_machine(struct session *s)
+static int run_machine(struct session *s, struct daemon *d)
 {
     char err[256];
     uint64_t began = loop_now_ns();
@@ -81,7 +82,10 @@ static int run_machine(struct session *s)
     }
     for (unsigned i = 0; i < s->nfiles; i++)
         outfile_start(&s->files[i]);
+    if (s->options.said_date)
+        orrery_set_date(o, s->options.date);
     loop_catch_signals();
+    daemon_ready(d);
     session_start_chardevs(s);
     enum orrery_stop stop = session_run(s);
     session_stop_chardevs(s);
@@ -104,15 +108,18 @@ static int run_machine(struct session *s)
 int main(int argc, char **argv)
 {
     static struct session s;
+    struct daemon daemon;
     int status = 1;
     if (!options_parse(&s.options, argc, argv))
         return 1;
     if (s.options.done)
         return 0;
-    if (session_chardevs(&s) && open_log(&s) && open_profile(&s) && open_perf_map(&s) &&
-        open_screendump(&s) && session_audio(&s))
-        status = run_machine(&s);
+    if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && open_log(&s) &&
+        open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
+        daemon_pidfile(&daemon, s.options.pidfile))
+        status = run_machine(&s, &daemon);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);
+    daemon_end(&daemon);
     return status;
 }

@@ -2,11 +2,11 @@
  * clear line and a failure: nothing is ignored in silence. */
 #include "frontend/options.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "frontend/habits.h"
+#include "frontend/handlers.h"
 
 bool complain(const char *fmt, ...)
 {
@@ -19,184 +19,22 @@ bool complain(const char *fmt, ...)
     return false;
 }
 
-/* A number with an optional suffix K, M, G, T; bare numbers are in units of `unit`. Whole argument.
- */
-static bool parse_size(const char *s, uint64_t unit, uint64_t *out)
+bool warn_user(const char *fmt, ...)
 {
-    static const char suffixes[] = "KMGT";
-    char *end;
-    errno = 0;
-    unsigned long long v = strtoull(s, &end, 0);
-    if (end == s || errno || *s == '-')
-        return false;
-    if (*end) {
-        const char *at = memchr("kmgt", *end, 4);
-        const char *up = memchr(suffixes, *end, 4);
-        if ((!at && !up) || (end[1] && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))
-            return false;
-        unsigned shift =
-            10 * (unsigned)((up ? up - suffixes : (long)strcspn("kmgt", (char[]){*end, 0})) + 1);
-        unit = 1ull << shift;
-    }
-    if (v > UINT64_MAX / unit)
-        return false;
-    *out = v * unit;
+    va_list ap;
+    va_start(ap, fmt);
+    fputs("orrery: warning: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
     return true;
 }
 
-static bool parse_count(const char *s, uint64_t *out)
+/* Until there is more. */
+static bool opt_none(struct options *o, const char *name, const char *arg)
 {
-    char *end;
-    errno = 0;
-    *out = strtoull(s, &end, 0);
-    return *s >= '0' && *s <= '9' && !*end && !errno;
-}
-
-typedef bool (*handler)(struct options *o, const char *name, const char *arg);
-
-static bool opt_memory(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    if (!strncmp(arg, "size=", 5))
-        arg += 5;
-    if (!parse_size(arg, 1ull << 20, &o->config.ram_bytes) || !o->config.ram_bytes)
-        return complain("-m: '%s' is not a memory size", arg);
-    return true;
-}
-
-static bool opt_accel(struct options *o, const char *name, const char *arg)
-{
-    static const char *const names[] = {"jit", "interp"};
-    size_t len = strcspn(arg, ",");
-    (void)name;
-    o->config.accel = NULL;
-    for (size_t i = 0; i < 2; i++)
-        if (strlen(names[i]) == len && !strncmp(arg, names[i], len))
-            o->config.accel = names[i];
-    if (!o->config.accel)
-        return complain("-accel: unknown accelerator '%.*s' (jit, interp)", (int)len, arg);
-    arg += len;
-    if (!*arg)
-        return true;
-    if (strncmp(arg, ",cache-size=", 12) ||
-        !parse_size(arg + 12, 1ull << 20, &o->config.cache_bytes))
-        return complain("-accel: unknown or malformed property '%s' (cache-size=MiB)", arg + 1);
-    if (o->config.cache_bytes < (1ull << 20) || o->config.cache_bytes > (1024ull << 20))
-        return complain("-accel: cache-size must be 1 to 1024 MiB");
-    return true;
-}
-
-static bool opt_cpu(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    o->config.cpu = arg;
-    if (strcmp(arg, "help"))
-        return true;
-    for (unsigned i = 0; orrery_cpu_model(i); i++)
-        puts(orrery_cpu_model(i));
-    return o->done = true;
-}
-
-static bool opt_log(struct options *o, const char *name, const char *arg)
-{
-    static const struct {
-        const char *name;
-        uint32_t bit;
-    } items[] = {{"in_asm", ORRERY_LOG_IN_ASM},
-                 {"ir", ORRERY_LOG_IR},
-                 {"op", ORRERY_LOG_IR},
-                 {"out_asm", ORRERY_LOG_OUT_ASM},
-                 {"int", ORRERY_LOG_INT}};
-    (void)name;
-    while (*arg) {
-        size_t len = strcspn(arg, ","), i = 0;
-        while (i < 5 && (strlen(items[i].name) != len || strncmp(arg, items[i].name, len)))
-            i++;
-        if (i == 5)
-            return complain("-d: unknown item '%.*s' (in_asm, ir, out_asm, int)", (int)len, arg);
-        o->config.log_mask |= items[i].bit;
-        arg += len + (arg[len] == ',');
-    }
-    return true;
-}
-
-static bool opt_serial(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    if (o->nserial == ORRERY_SERIAL_PORTS)
-        return complain("-serial: at most %d serial ports", ORRERY_SERIAL_PORTS);
-    o->serial[o->nserial++] = arg;
-    return true;
-}
-
-static bool opt_device(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    if (drives_is_device(arg))
-        return drives_device(o, arg);
-    if (o->ndevices == MAX_DEVICES)
-        return complain("-device: at most %d devices", MAX_DEVICES);
-    o->devices[o->ndevices++] = arg;
-    return true;
-}
-
-/* FILE or FILE,offset=N */
-static bool opt_symbols(struct options *o, const char *name, const char *arg)
-{
-    char *at = strstr(arg, ",offset="), *end;
-    (void)name;
-    if (o->nsymbols == MAX_SYMBOLS)
-        return complain("-profile-symbols: at most %d files", MAX_SYMBOLS);
-    struct orrery_symbols *s = &o->symbols[o->nsymbols++];
-    s->path = arg;
-    if (!at)
-        return true;
-    s->offset = strtoull(at + 8, &end, 0);
-    if (!at[8] || *end)
-        return complain("-profile-symbols: bad offset '%s'", at + 8);
-    *at = 0;
-    return true;
-}
-
-static bool opt_every(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    if (!parse_count(arg, &o->config.profile_every) || o->config.profile_every < 1000)
-        return complain("-profile-every: '%s' is not a number of instructions (1000 or more)", arg);
-    return true;
-}
-
-/* Options that QEMU users pass and whose only supported value is the one that Orrery has anyway. */
-static bool opt_only(struct options *o, const char *name, const char *arg)
-{
-    static const struct {
-        const char *name, *value;
-    } only[] = {
-        {"display", "none"}, {"net", "none"}, {"nic", "none"}, {"monitor", "none"}, {"smp", "1"}};
     (void)o;
-    for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
-        if (!strcmp(only[i].name, name) && !strcmp(only[i].value, arg))
-            return true;
-    return complain("-%s: '%s' is not supported", name, arg);
-}
-
-static bool opt_vga(struct options *o, const char *name, const char *arg)
-{
-    (void)name;
-    o->config.no_vga = !strcmp(arg, "none");
-    return o->config.no_vga || !strcmp(arg, "std") ||
-           complain("-vga: '%s' is not supported (std, none)", arg);
-}
-
-static bool opt_screendump(struct options *o, const char *name, const char *arg)
-{
-    size_t len = strlen(arg);
-
-    (void)name;
-    o->screendump = arg;
-    o->screendump_png = len >= 4 && !strcasecmp(arg + len - 4, ".png");
-    return !o->screendump_png || orrery_can_png() ||
-           complain("-screendump: built without libpng, '%s' must be a PPM", arg);
+    return !strcmp(arg, "none") || complain("-%s: '%s' is not supported", name, arg);
 }
 
 static bool opt_help(struct options *o, const char *name, const char *arg);
@@ -211,7 +49,7 @@ static bool opt_version(struct options *o, const char *name, const char *arg)
 
 struct option_row {
     const char *name, *arg_name; /* arg_name NULL: takes no argument */
-    handler fn;                  /* or one of the two below */
+    option_handler *fn;          /* or one of the two below */
     size_t string_at; /* offset in struct options of a const char *, when fn is NULL and arg_name is
                          set */
     size_t flag_at;   /* offset of a bool */
@@ -223,7 +61,15 @@ struct option_row {
 
 static const struct option_row rows[] = {
     {"m", "SIZE", opt_memory, 0, 0, "guest memory in MiB, or with suffix K, M, G (default 128)"},
-    {"cpu", "MODEL", opt_cpu, 0, 0, "CPU model; help lists them"},
+    {"cpu", "MODEL,...", opt_cpu, 0, 0, "CPU model, +FEATURE, -FEATURE; help lists them"},
+    {"machine", "TYPE,...", opt_machine, 0, 0,
+     "pc; accel=NAME, pcspk-audiodev=ID: its speaker is heard there"},
+    {"M", "TYPE,...", opt_machine, 0, 0, "the same"},
+    {"smp", "N,...", opt_smp, 0, 0, "there is one CPU; more are warned of"},
+    {"rtc", "base=DATE,...", opt_rtc, 0, 0,
+     "date at power-on: utc or localtime of the host, or 2026-01-01T00:00:00 (default)"},
+    {"localtime", NULL, opt_localtime, 0, 0, "-rtc base=localtime"},
+    {"startdate", "DATE", opt_startdate, 0, 0, "-rtc base=DATE"},
     {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image"},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
@@ -236,10 +82,10 @@ static const struct option_row rows[] = {
     {"fda", "FILE", drives_fd, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
     {"fdb", "FILE", drives_fd, 0, 0, "drive B"},
     {"drive", "PROP=VALUE,...", drives_drive, 0, 0,
-     "file, if=ide|floppy|virtio|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, "
-     "snapshot, "
-     "id"},
-    {"global", "TYPE.PROP=VALUE", drives_global, 0, 0, "isa-fdc.driveA and isa-fdc.driveB"},
+     "file, if=ide|floppy|virtio|none, index, bus, unit, media=disk|cdrom, format=raw, "
+     "readonly, id ..."},
+    {"global", "TYPE.PROP=VALUE", opt_global, 0, 0,
+     "isa-fdc.driveA and driveB; others are warned of"},
     {"snapshot", NULL, NULL, 0, OPTION(snapshot),
      "keep disk writes in memory, drop them at the end"},
     {"nographic", NULL, NULL, 0, OPTION(nographic),
@@ -261,19 +107,19 @@ static const struct option_row rows[] = {
     {"profile-symbols", "FILE", opt_symbols, 0, 0,
      "names of guest functions: ELF or System.map; ,offset=N"},
     {"perf-map", NULL, NULL, 0, OPTION(perf_map), "list translated blocks for Linux's perf"},
-    {"d", "ITEMS", opt_log, 0, 0, "log in_asm, ir, out_asm, int"},
+    {"d", "ITEMS", opt_log, 0, 0, "log in_asm, op, out_asm, int, cpu_reset; help lists them"},
     {"D", "FILE", NULL, OPTION(log_path), 0,
      "write the log of -d here instead of to standard error"},
-    {"display", "none", opt_only, 0, 0, "no display yet"},
+    {"display", "none", opt_none, 0, 0, "no display yet"},
+    {"nodefaults", NULL, NULL, 0, OPTION(nodefaults), "no VGA or serial port but those asked for"},
+    {"pidfile", "FILE", NULL, OPTION(pidfile), 0, "write the process number there"},
+    {"daemonize", NULL, NULL, 0, OPTION(daemonize), "run in the background"},
     {"vga", "TYPE", opt_vga, 0, 0, "std (default) or none"},
     {"screendump", "FILE", opt_screendump, 0, 0,
      "picture of the screen at the end: PNG if FILE ends so, else PPM"},
-    {"net", "none", opt_only, 0, 0, "no network yet"},
-    {"nic", "none", opt_only, 0, 0, "no network yet"},
-    {"monitor", "none", opt_only, 0, 0, "no monitor yet"},
-    {"smp", "1", opt_only, 0, 0, "one CPU"},
-    {"machine", "pc", audio_machine, 0, 0, "the PC; pcspk-audiodev=ID: its speaker is heard there"},
-    {"M", "pc", audio_machine, 0, 0, "the same"},
+    {"net", "none", opt_none, 0, 0, "no network yet"},
+    {"nic", "none", opt_none, 0, 0, "no network yet"},
+    {"monitor", "none", opt_none, 0, 0, "no monitor yet"},
     {"audiodev", "DRIVER,id=ID", audio_audiodev, 0, 0,
      "where sound goes: none; wav,path=FILE; sdl; out.frequency=N"},
     {"soundhw", "CARDS", audio_soundhw, 0, 0, "sb16, adlib, pcspk or all"},
@@ -286,19 +132,19 @@ static bool opt_help(struct options *o, const char *name, const char *arg)
 {
     (void)name;
     (void)arg;
-    puts("usage: orrery [options]");
+    puts("usage: orrery [options] [disk image]");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char left[40];
         snprintf(left, sizeof(left), "-%s %s", rows[i].name,
                  rows[i].arg_name ? rows[i].arg_name : "");
         printf("  %-20s %s\n", left, rows[i].help);
     }
+    habits_print(stdout);
     return o->done = true;
 }
 
-static const struct option_row *find_row(const char *arg)
+static const struct option_row *find_row(const char *name)
 {
-    const char *name = arg + 1 + (arg[1] == '-');
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (!strcmp(rows[i].name, name))
             return &rows[i];
@@ -316,7 +162,7 @@ static bool apply(struct options *o, const struct option_row *row, const char *a
     return true;
 }
 
-static bool check(const struct options *o)
+static bool check(struct options *o)
 {
     const struct orrery_config *c = &o->config;
     if (!c->kernel && (c->initrd || c->append))
@@ -334,22 +180,57 @@ static bool check(const struct options *o)
     return true;
 }
 
+/* Without a hyphen: an image for -hda. "-" and "--" alone are none. */
+static bool positional(struct options *o, const char *arg)
+{
+    return *arg ? drives_hd(o, "hda", arg) : complain("unexpected argument ''");
+}
+
+/* The option at argv[*at], with its argument. */
+static bool parse_option(struct options *o, char **argv, int *at)
+{
+    const char *option = argv[*at], *name = option + 1 + (option[1] == '-'), *arg = NULL;
+    const struct option_row *row = find_row(name);
+    const struct habit *habit = row ? NULL : habit_find(name);
+
+    if (!row && !habit)
+        return complain("unknown option '%s' (see -help)", option);
+    if (row ? row->arg_name != NULL : habit_has_arg(habit)) {
+        arg = argv[++*at];
+        if (!arg)
+            return complain("option '%s' needs an argument", option);
+    }
+    return row ? apply(o, row, arg) : habit_apply(habit);
+}
+
+/* What is not asked for is not there. */
+static bool apply_nodefaults(struct options *o)
+{
+    if (o->nodefaults && !o->said_vga)
+        o->config.no_vga = true;
+    if (o->nodefaults && !o->nserial && !o->nographic)
+        o->serial[o->nserial++] = "none";
+    return true;
+}
+
+/* After the last option, in this order. */
+static bool (*const finish[])(struct options *o) = {
+    apply_nodefaults,
+    check,
+    audio_configure,
+    drives_finish,
+};
+
 bool options_parse(struct options *o, int argc, char **argv)
 {
     memset(o, 0, sizeof(*o));
-    for (int i = 1; i < argc && !o->done; i++) {
-        const char *arg = NULL;
-        const struct option_row *row = argv[i][0] == '-' && argv[i][1] ? find_row(argv[i]) : NULL;
-        if (!row && argv[i][0] != '-')
-            return complain("unexpected argument '%s' (a disk image is given with -hda)", argv[i]);
-        if (!row)
-            return complain("unknown option '%s' (see -help)", argv[i]);
-        if (row->arg_name && !(arg = argv[++i]))
-            return complain("option '%s' needs an argument", argv[i - 1]);
-        if (!apply(o, row, arg))
+    for (int i = 1; i < argc && !o->done; i++)
+        if (!(argv[i][0] == '-' ? parse_option(o, argv, &i) : positional(o, argv[i])))
             return false;
-    }
     o->config.devices = o->devices;
     o->config.profile_symbols = o->symbols;
-    return o->done || (check(o) && audio_configure(o) && drives_finish(o));
+    for (size_t i = 0; !o->done && i < sizeof(finish) / sizeof(finish[0]); i++)
+        if (!finish[i](o))
+            return false;
+    return true;
 }

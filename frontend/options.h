@@ -26,6 +26,11 @@ struct options {
     bool screendump_png;
     const char *screendump; /* picture of the last screen: .png or PPM */
     const char *log_path;
+    bool nodefaults, said_vga, daemonize;
+    const char *pidfile;
+    char cpu[256]; /* -cpu, as the library takes it */
+    bool said_date;
+    int64_t date; /* -rtc, in seconds since 1970 */
     const char *profile_path;
     struct orrery_symbols symbols[MAX_SYMBOLS + 1];
     unsigned nsymbols;
@@ -37,5 +42,7 @@ bool options_parse(struct options *o, int argc, char **argv);
 
 /* One line on stderr, "orrery: ...". Returns false. */
 bool complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, "orrery: warning: ...", and the run goes on. Returns true. */
+bool warn_user(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

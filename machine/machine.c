@@ -317,7 +317,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     FILE *f = open_memstream(&text, &len);
     if (!f)
         return false;
-    fprintf(f, "cpu=%s\n", o->cpu->model->name);
+    fprintf(f, "cpu=%s features %016llx\n", o->model.name, (unsigned long long)o->model.features);
     fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
     fprintf(f, "linux=%016llx\n",
             (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
@@ -362,6 +362,8 @@ static bool start_journal(struct orrery *o, const struct orrery_config *c, char 
 /* Power-up state of everything, with the kernel at its entry point if one is booted directly. */
 static void machine_reset(struct orrery *o)
 {
+    if (o->log_resets)
+        report_reset(o, o->log_resets);
     cpu_reset(o->cpu);
     bus_reset(o->bus);
     jit_flush(o->jit);
@@ -401,12 +403,13 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "guest memory must be 1 MiB to 3584 MiB");
     if (c->record && c->replay)
         return fail(err, size, "recording and replaying exclude each other");
-    const struct cpu_model *model = c->cpu ? cpu_model_find(c->cpu) : cpu_model_default();
-    if (!model)
-        return fail(err, size, "unknown CPU model '%s' (see -cpu help)", c->cpu);
+    const struct cpu_model *model = &o->model;
+    if (!cpu_model_parse(&o->model, c->cpu ? c->cpu : cpu_model_default()->name, err, size))
+        return false;
     if (c->kernel && model->isa < ISA_386)
         return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
+    o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
         !build_jit(o, c, err, size))
         return false;
@@ -428,6 +431,11 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     if (!o->profile && err[0])
         return false;
     return start_journal(o, c, err, size);
+}
+
+const char *orrery_cpu_feature(unsigned n)
+{
+    return cpu_feature_name(n);
 }
 
 const char *orrery_cpu_model(unsigned n)

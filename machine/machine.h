@@ -2,7 +2,7 @@
 #ifndef MACHINE_MACHINE_H
 #define MACHINE_MACHINE_H
 
-#include "cpu/state.h"
+#include "cpu/cpuid.h"
 #include "devices/core/audio.h"
 #include "devices/core/blk.h"
 #include "devices/core/bus.h"
@@ -21,6 +21,7 @@ struct firmware;
 struct orrery {
     struct phys *phys;
     struct cpu *cpu;
+    struct cpu_model model; /* of -cpu */
     struct jit *jit;
     struct clock clock;
     struct journal *journal;
@@ -45,6 +46,7 @@ struct orrery {
     struct profile *profile;           /* or NULL */
     const char *accel;
     bool no_reboot;
+    FILE *log_resets; /* or NULL */
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
     int exit_code;
     u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
@@ -79,6 +81,9 @@ void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE 
 void disks_free(struct orrery *o); /* after the bus */
 
 /* -- breaks.c -- */
+
+/* The log of resets, from report.c: registers before one. */
+void report_reset(const struct orrery *o, FILE *out);
 
 /* Has a break point been met in this run? */
 bool breaks_met(const struct orrery *o);

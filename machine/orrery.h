@@ -26,6 +26,8 @@ struct orrery_sink {
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
 #define ORRERY_LOG_INT      8
+#define ORRERY_LOG_RESET    16
+#define ORRERY_LOG_ALL      31
 
 /* The host's end of a port of some device: chardev=ID. */
 struct orrery_chardev {
@@ -89,9 +91,10 @@ struct orrery_text {
 /* What to build. Zero-initialize, fill in, pass to orrery_create(); strings are copied or only read
  * there. */
 struct orrery_config {
-    uint64_t ram_bytes;            /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
-    const char *accel;             /* "jit" or "interp"; NULL: jit where the host has a back end */
-    const char *cpu;               /* CPU model, see orrery_cpu_model(); NULL: the default */
+    uint64_t ram_bytes; /* 1 MiB to 3.5 GiB, multiple of 4 KiB; 0: 128 MiB */
+    const char *accel;  /* "jit" or "interp"; NULL: jit where the host has a back end */
+    const char *cpu;    /* "MODEL,+FEATURE,-FEATURE", see orrery_cpu_model(), orrery_cpu_feature();
+                           NULL: the default model */
     uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
     const char *bios;              /* ROM image to start in, instead of a kernel */
     const char *kernel;            /* Linux bzImage or Multiboot kernel to boot directly */
@@ -147,6 +150,8 @@ enum orrery_stop {
 
 /* Name of the n-th CPU model, NULL past the end. */
 const char *orrery_cpu_model(unsigned n);
+/* Name of the n-th feature that CPUID reports, likewise. */
+const char *orrery_cpu_feature(unsigned n);
 
 /* NULL and one line in err (no newline) when a file is missing or malformed, memory is refused, ...
  */
@@ -206,6 +211,10 @@ bool orrery_net_plug(struct orrery *o, const char *id, bool plugged);
 /* The same for a character device, by its place in the configuration. */
 void orrery_chardev_input(struct orrery *o, unsigned n, const void *data, size_t len);
 size_t orrery_chardev_room(const struct orrery *o, unsigned n);
+
+/* Sets the date of the guest's clock, in seconds since 1970; through the journal, too. Before the
+ * first orrery_run() it is the date at power-on; otherwise that is a constant. */
+void orrery_set_date(struct orrery *o, int64_t seconds);
 
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise

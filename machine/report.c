@@ -167,9 +167,24 @@ void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)
                 (double)retired / host_seconds / 1e6);
 }
 
-void orrery_report_shutdown(const struct orrery *o, FILE *out)
+static void print_registers(const struct cpu *cpu, FILE *out)
 {
     static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
+
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        fprintf(out, "%s%s=%08x", i % 4 ? " " : i ? "\n  " : "  ", regs[i], cpu->gpr[i]);
+    fprintf(out, "\n  EIP=%08x EFL=%08x CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu_eip(cpu),
+            cpu_eflags(cpu), cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
+}
+
+void report_reset(const struct orrery *o, FILE *out)
+{
+    fprintf(out, "CPU reset after %" PRIu64 " instructions\n", orrery_retired(o));
+    print_registers(o->cpu, out);
+}
+
+void orrery_report_shutdown(const struct orrery *o, FILE *out)
+{
     static const char *const ordinal[] = {"first", "second", "third"};
     const struct cpu *cpu = o->cpu;
     bool faults = cpu->shutdown[2].icount; /* else RSM found a state that cannot be */
@@ -185,8 +200,5 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
             fprintf(out, " CR2 %08x", f->cr2);
         fprintf(out, " after %" PRIu64 " instructions\n", f->icount);
     }
-    for (unsigned i = 0; i < GPR_COUNT; i++)
-        fprintf(out, "%s%s=%08x", i % 4 ? " " : i ? "\n  " : "  ", regs[i], cpu->gpr[i]);
-    fprintf(out, "\n  EIP=%08x EFL=%08x CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu_eip(cpu),
-            cpu_eflags(cpu), cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
+    print_registers(cpu, out);
 }

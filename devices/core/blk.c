@@ -24,6 +24,7 @@
 struct blk {
     int fd;
     u64 sectors;
+    u64 bytes; /* of the file; the last sector may be short */
     unsigned mode;
     u8 ***group; /* snapshot: the overlay, groups of clusters, NULL where the file still shows */
     u8 *zeros;   /* stands in it for every cluster that is all zeros */
@@ -99,8 +100,6 @@ static bool check_file(int fd, const char *path, unsigned mode, u64 *size, char 
         snprintf(why, sizeof(why), "not a raw image (it is %s)", format);
         return refuse(path, why, err, err_size);
     }
-    if (end % BLK_SECTOR)
-        return refuse(path, "its size is not a multiple of 512 bytes", err, err_size);
     *size = (u64)end;
     return true;
 }
@@ -173,7 +172,8 @@ struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size
     b = calloc(1, sizeof(*b));
     CHECK(b, "out of memory");
     b->fd = fd;
-    b->sectors = size / BLK_SECTOR;
+    b->sectors = (size + BLK_SECTOR - 1) / BLK_SECTOR;
+    b->bytes = size;
     b->mode = mode;
     if (mode & BLK_SNAPSHOT) {
         b->group = calloc(group_count(b), sizeof(*b->group));
@@ -238,10 +238,15 @@ static bool in_range(const struct blk *b, u64 sector, u32 count)
     return sector <= b->sectors && count <= b->sectors - sector;
 }
 
-static bool file_read(int fd, u64 offset, u8 *buf, size_t len)
+static bool file_read(const struct blk *b, u64 offset, u8 *buf, size_t len)
 {
+    if (offset + len > b->bytes) { /* in the last sector */
+        size_t there = (size_t)(b->bytes - offset);
+        memset(buf + there, 0, len - there);
+        len = there;
+    }
     while (len) {
-        ssize_t n = pread(fd, buf, len, (off_t)offset);
+        ssize_t n = pread(b->fd, buf, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0) /* 0: somebody cut the file short */
@@ -253,10 +258,10 @@ static bool file_read(int fd, u64 offset, u8 *buf, size_t len)
     return true;
 }
 
-static bool file_write(int fd, u64 offset, const u8 *buf, size_t len)
+static bool file_write(struct blk *b, u64 offset, const u8 *buf, size_t len)
 {
     while (len) {
-        ssize_t n = pwrite(fd, buf, len, (off_t)offset);
+        ssize_t n = pwrite(b->fd, buf, len, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -265,6 +270,8 @@ static bool file_write(int fd, u64 offset, const u8 *buf, size_t len)
         offset += (u64)n;
         len -= (size_t)n;
     }
+    if (b->bytes < offset)
+        b->bytes = offset;
     return true;
 }
 
@@ -303,7 +310,7 @@ bool blk_read(struct blk *b, u64 sector, void *buf, u32 count)
     while (count) {
         u32 n = file_run(b, sector, count);
         if (n) {
-            if (!file_read(b->fd, sector * BLK_SECTOR, out, (size_t)n * BLK_SECTOR))
+            if (!file_read(b, sector * BLK_SECTOR, out, (size_t)n * BLK_SECTOR))
                 return false;
         } else {
             n = within_cluster(sector, count);
@@ -341,7 +348,7 @@ static u8 *own_cluster(struct blk *b, u64 number)
     if (*slot && *slot != b->zeros)
         return *slot;
     data = *slot ? calloc(1, CLUSTER) : malloc(CLUSTER);
-    if (!data || (!*slot && !file_read(b->fd, first * BLK_SECTOR, data, size))) {
+    if (!data || (!*slot && !file_read(b, first * BLK_SECTOR, data, size))) {
         free(data);
         return NULL;
     }
@@ -385,17 +392,17 @@ static bool overlay_zero(struct blk *b, u64 sector, u32 count)
     return true;
 }
 
-static bool file_zero(int fd, u64 offset, u64 len)
+static bool file_zero(struct blk *b, u64 offset, u64 len)
 {
     static const u8 zeros[4096];
 
 #ifdef FALLOC_FL_PUNCH_HOLE
-    if (!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len))
+    if (!fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len))
         return true;
 #endif
     while (len) {
         size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
-        if (!file_write(fd, offset, zeros, n))
+        if (!file_write(b, offset, zeros, n))
             return false;
         offset += n;
         len -= n;
@@ -422,7 +429,7 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
     if (b->mode & BLK_READONLY || !in_range(b, sector, count))
         return false;
     if (b->group ? !overlay_write(b, sector, buf, count)
-                 : !file_write(b->fd, sector * BLK_SECTOR, buf, len))
+                 : !file_write(b, sector * BLK_SECTOR, buf, len))
         return false;
     if (b->log)
         log_write(b->log, sector, buf, len);
@@ -438,7 +445,7 @@ bool blk_zero(struct blk *b, u64 sector, u32 count)
     if (!count)
         return true;
     if (b->group ? !overlay_zero(b, sector, count)
-                 : !file_zero(b->fd, sector * BLK_SECTOR, (u64)count * BLK_SECTOR))
+                 : !file_zero(b, sector * BLK_SECTOR, (u64)count * BLK_SECTOR))
         return false;
     store_le(length, 4, count);
     if (b->log)

@@ -1,4 +1,5 @@
-/* A disk behind a disk controller: a raw image file, in sectors of 512 bytes.
+/* A disk behind a disk controller: a raw image file, in sectors of 512 bytes. A last sector that is
+ * not whole reads as filled up with zeros, and is whole once it was written.
  *
  * The file is opened for writing only when the guest's writes are to reach it. In snapshot mode
  * they go to an overlay in memory (clusters of 64 KiB, copied on the first write) and are lost at
@@ -30,7 +31,7 @@ enum blk_mode {
     BLK_UNLOCKED = 8, /* and: in use or not, only to look at it */
 };
 
-/* Opens an image. Refuses what is missing, unreadable, no file, empty, not a multiple of 512 bytes,
+/* Opens an image. Refuses what is missing, unreadable, no file, empty,
  * in use by another machine, or in another format than raw. `mode`: enum blk_mode. NULL and one
  * line in err. */
 struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size);

@@ -55,6 +55,7 @@ class BadInput(common.GuestTest):
         self.refused("-", says="-")
         self.refused("---m", "64")
         self.refused("stray", says="stray")
+        self.refused("-hda", "disk", "disk", says="primary master")
         self.refused("")
         self.refused("-M64", says="-M64")
         self.refused(kernel=None)
@@ -63,7 +64,7 @@ class BadInput(common.GuestTest):
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine", "-audiodev", "-soundhw"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
-        for option, value in (("-display", "gtk"), ("-vga", "cirrus"), ("-net", "user"), ("-smp", "2"),
+        for option, value in (("-display", "gtk"), ("-net", "user"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
@@ -121,8 +122,6 @@ class BadInput(common.GuestTest):
         self.refused("-hda", "empty", says="empty")
         self.refused("-hda", "folder", says="directory")
         self.refused("-hda", "/dev/null")
-        self.write("odd", bytes(1000))
-        self.refused("-hda", "odd", says="512")
         for name, magic in (("qcow2", b"QFI\xfb\0\0\0\3"), ("VMDK", b"KDMV\1\0\0\0"), ("VHDX", b"vhdxfile"),
                             ("VDI", b"<<< Oracle VM VirtualBox Disk Image >>>\n".ljust(64, b"\0") +
                              b"\x7f\x10\xda\xbe\1\0\1\0")):
@@ -132,15 +131,17 @@ class BadInput(common.GuestTest):
         self.refused("-hda", "disk", "-hdb", "disk", says="use")
 
     def test_floppy(self):
+        with open(self.path("large"), "wb") as f:
+            f.truncate(2881 * 1024)
         for option in ("-fda", "-fdb"):
             self.refused(option, "none", says=("none", "No such file"))
-            self.refused(option, "disk", says="32768 bytes")
+            self.refused(option, "large", says="2880 KiB")
         with open(self.path("floppy"), "wb") as f:
             f.truncate(1440 * 1024)
         self.refused("-fda", "floppy", "-fdb", "floppy", says="use")
         for line, words in (("index=2", "index"), ("unit=2", "unit"), ("bus=1", "bus"), ("media=cdrom", "media"),
                             ("format=qcow2", "qcow2"), ("readonly=maybe", "maybe"), ("file=a,,b", "'a,b'"),
-                            ("file=disk", "32768 bytes")):
+                            ("file=large", "2880 KiB")):
             self.refused("-drive", "if=floppy," + line, says=words)
         self.refused("-fda", "floppy", "-drive", "if=floppy,index=0", says="floppy drive A")
         self.refused(*["-drive", "if=floppy"] * 3, says="no place")
@@ -156,11 +157,11 @@ class BadInput(common.GuestTest):
         for line, words in (("file=none", ("none", "No such file")), ("", "image"), ("disk", "no property"),
                             ("file=disk,what=1", "no property 'what'"), ("file=disk,media", "needs a value"),
                             ("file=disk,format=qcow2", ("qcow2", "raw")), ("file=disk,if=virtio", "virtio"),
-                            ("file=disk,if=floppy", "floppy"), ("file=disk,index=4", "index"),
+                            ("file=disk,index=4", "index"),
                             ("file=disk,index=x", "index"), ("file=disk,index=", "index"), ("file=disk,bus=2", "bus"),
                             ("file=disk,unit=2", "unit"), ("file=disk,index=0,unit=0", "excludes"),
                             ("file=disk,media=tape", "tape"), ("file=disk,readonly=maybe", "maybe"),
-                            ("file=disk,snapshot=1", "snapshot"), ("file=disk,cache=none", "cache"),
+                            ("file=disk,snapshot=1", "snapshot"), ("file=disk,cache=much", "cache"),
                             ("file=disk,if=none", "id"), ("file=disk,if=none,id=a", "no -device"),
                             ("file=disk,if=none,id=a,unit=0", "if=none"), ("file=disk,id=", "id"),
                             ("file=disk,media=cdrom,readonly=off", "reads"), ("media=disk", "file"),
@@ -169,7 +170,6 @@ class BadInput(common.GuestTest):
         self.refused("-drive", "file=disk,snapshot=on", "-hda", "disk", says=("-hda", "primary master"))
         self.refused("-cdrom", "disk", "-hdc", "disk", says=("-hdc", "secondary master"))
         self.refused("-cdrom", "none", says=("none", "No such file"))
-        self.refused("-cdrom", "text", says="512")
         self.refused("-drive", "file=disk,id=a", "-drive", "media=cdrom,id=a", says="taken")
         self.refused(*["-drive", "media=cdrom"] * 5, says="no place")
         self.refused("-drive", f"media=cdrom,id={'x' * 64}", says="too long")
@@ -224,13 +224,12 @@ class BadInput(common.GuestTest):
         self.refused("-device", "")
 
     def test_accelerators(self):
-        self.refused("-accel", "kvm", says=("kvm", "jit"))
+        self.refused("-accel", "fast", says=("fast", "jit"))
         self.refused("-accel", "", says="jit")
-        self.refused("-accel", "jit,", says="cache-size")
         self.refused("-accel", "jit,cache-size=0")
         self.refused("-accel", "jit,cache-size=1T")
         self.refused("-accel", "jit,cache-size=ten")
-        self.refused("-accel", "jit,thread=multi", says="thread")
+        self.refused("-accel", "jit,threads=multi", says="threads")
         self.refused("-d", "nonsense", says="nonsense")
         self.refused("-d", "in_asm,nonsense", says="nonsense")
 

@@ -215,18 +215,47 @@ static void test_refusals(void **state)
     char err[300] = "";
 
     (void)state;
-    fill_image(image_b, 800);
+    fill_image(image_b, 2881);
     assert_false(floppy_add_drive(fdc, 0, image_b, "a", BLK_SNAPSHOT, err, sizeof(err)));
-    assert_non_null(strstr(err, "819200"));
+    assert_non_null(strstr(err, "2950144"));
     close_fdc(t);
     t = open_bare(&fdc);
     add_drive(fdc, 0, NULL, false, true);
-    refused(fdc, image_b, "819200");
+    refused(fdc, image_b, "2950144");
     refused(fdc, "/nonexistent", "No such file");
     fill_image(image_b, 1200);
     refused(fdc, image_b, "does not fit");
     fill_image(image_b, 2880);
     refused(fdc, image_b, "does not fit");
+    close_fdc(t);
+}
+
+/* The beginning of a disk: its rest is zeros, and stays so. */
+static void test_short_image(void **state)
+{
+    struct dev *fdc;
+    struct devtest *t = open_bare(&fdc);
+    u8 byte = 1;
+
+    (void)state;
+    fill_image(image_b, 9);
+    assert_int_equal(truncate(image_b, 17 * 512 + 100), 0); /* up to the 18th sector */
+    add_drive(fdc, 0, image_b, false, false);
+    assert_int_equal(floppy_type(fdc, 0), FLOPPY_1440);
+    start(t);
+    dma(t, 0x46, 1024);
+    send(t, "c6 00 00 00 12 02 12 1b ff");
+    ends(t, "04 00 00 00 01 02 02");
+    assert_true(bus_dma_read(t->bus, BUFFER + 99, &byte, 1));
+    assert_int_equal(byte, pattern(17, 99));
+    for (unsigned i = 100; i < 1024; i += 4) {
+        assert_true(bus_dma_read(t->bus, BUFFER + i, &byte, 1));
+        assert_int_equal(byte, 0);
+    }
+    dma(t, 0x4a, 512);
+    send(t, "45 04 00 01 01 02 12 1b ff");
+    await(t);
+    result(t, "44 xx xx 00 01 01 02");
     close_fdc(t);
 }
 
@@ -394,8 +423,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),          cmocka_unit_test(test_double_steps),
         cmocka_unit_test(test_write_protection), cmocka_unit_test(test_disk_change),
-        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_same_image),
-        cmocka_unit_test(test_replay),           cmocka_unit_test(test_random),
+        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_short_image),
+        cmocka_unit_test(test_same_image),       cmocka_unit_test(test_replay),
+        cmocka_unit_test(test_random),
     };
     return cmocka_run_group_tests(tests, make_images, remove_images);
 }

@@ -138,6 +138,9 @@ static void test_refusals(void **state)
     refused(&(struct orrery_config){.ram_bytes = 4096}, "memory");
     refused(&(struct orrery_config){.accel = "kvm"}, "accelerator");
     refused(&(struct orrery_config){.cpu = "z80"}, "CPU model");
+    refused(&(struct orrery_config){.cpu = "486,+turbo"}, "turbo");
+    refused(&(struct orrery_config){.cpu = "486,sse"}, "sse");
+    refused(&(struct orrery_config){.cpu = "286,+sse"}, "no CPUID");
     refused(&(struct orrery_config){.record = "a", .replay = "b"}, "exclude");
     refused(&(struct orrery_config){.ide = {{.file = "/nonexistent"}}}, "/nonexistent");
     refused(&(struct orrery_config){.devices = (const char *const[]){"i8042", NULL}}, "board");
