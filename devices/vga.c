@@ -1,13 +1,19 @@
 /* A VGA as QEMU's "std": PCI 1234:1111, 16 MiB of memory in BAR 0, registers in BAR 2, the legacy
  * ports 3B0h-3DFh and the window at A0000h, and the dispi ports 1CEh and 1CFh. The legacy side
- * answers always, whatever the PCI command register says. No interrupt, no ROM.
+ * answers always, whatever the PCI command register says. No interrupt.
+ *
+ * The VGA BIOS (bios/vga) is the expansion ROM, and lies at C0000h as well for firmware that does
+ * not know PCI; shadow RAM there covers it.
  *
  * After reset the screen is blank: firmware sets the first mode (vga_set_mode3()). */
 #include "devices/vga.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/check.h"
+#include "bios/images.h"
 #include "devices/vga_state.h"
 #include "mmu/phys.h"
 
@@ -21,6 +27,8 @@ enum {
     REGS_EXT_ENDIAN = 0x604,
 };
 #define LITTLE_ENDIAN_MARK 0x1e1e1e1eu
+
+#define ROM_ISA 0xc0000u
 
 static const struct field vga_fields[] = {
     FIELD_SUB(struct vga, pci, pci_func_fields),
@@ -127,6 +135,19 @@ static void vga_destroy(struct dev *dev)
 
     if (s->vram)
         munmap(s->vram, s->vram_size);
+    free(s->rom);
+}
+
+static const char *add_rom(struct vga *s)
+{
+    CHECK(vga_rom_size <= VGA_ROM_SIZE, "a VGA BIOS of %u bytes", vga_rom_size);
+    s->rom = calloc(1, VGA_ROM_SIZE);
+    if (!s->rom)
+        return "the host refuses memory for its ROM";
+    memcpy(s->rom, vga_rom, vga_rom_size);
+    pci_add_rom(&s->pci, VGA_ROM_SIZE, s->rom);
+    phys_add_rom(s->dev.bus->phys, ROM_ISA, vga_rom_size, s->rom);
+    return NULL;
 }
 
 static const char *vga_init(struct dev *dev, struct bus *bus)
@@ -156,7 +177,7 @@ static const char *vga_init(struct dev *dev, struct bus *bus)
     bus_claim_io(bus, 0x3c0, 32, &port_ops, s);
     bus_claim_io(bus, 0x1ce, 3, &vga_dispi_ops, s);
     bus_claim_mmio(bus, VGA_WINDOW, VGA_WINDOW_SIZE, &vga_window_ops, s);
-    return NULL;
+    return add_rom(s);
 }
 
 const struct dev_type dev_vga = {

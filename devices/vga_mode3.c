@@ -60,7 +60,7 @@ static void load_font(struct bus *bus)
 {
     u8 font[256][16];
 
-    vga_font_8x16(font);
+    vga_font(font[0], 16);
     set_indexed(bus, 0x3c4, 2, 4);
     set_indexed(bus, 0x3c4, 4, 6);
     set_indexed(bus, 0x3ce, 5, 0);

@@ -11,6 +11,7 @@
 
 #define VGA_VRAM_SIZE   (16u << 20)
 #define VGA_PLANE_SIZE  0x10000u /* of the VGA proper: four of 64 KiB */
+#define VGA_ROM_SIZE    0x10000u
 #define VGA_WINDOW      0xa0000u
 #define VGA_WINDOW_SIZE 0x20000u
 
@@ -55,6 +56,8 @@ struct vga {
     u8 dac[768];             /* red, green, blue */
     u8 dac_mask, dac_read, dac_write, dac_part, dac_state;
     u16 dispi_index, dispi[DISPI_COUNT];
+
+    u8 *rom; /* VGA_ROM_SIZE bytes */
 
     /* Derived: what of the video memory stands at A0000h directly, or NULL. */
     u8 *direct;

@@ -10,7 +10,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MAY = {
     "base": ["base/"],
     "mmu": ["base/", "mmu/"],
-    "devices": ["base/", "mmu/phys.h", "devices/"],
+    "devices": ["base/", "mmu/phys.h", "devices/", "bios/images.h"],
     "cpu": ["base/", "mmu/", "cpu/", "jit/ir.h", "jit/ir.def"],
     "jit": ["base/", "mmu/", "cpu/", "jit/"],
     "machine": ["base/", "mmu/", "cpu/", "jit/", "devices/", "machine/"],

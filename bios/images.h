@@ -1,0 +1,11 @@
+/* Firmware images as the library carries them: constant bytes made by bios/. */
+#ifndef BIOS_IMAGES_H
+#define BIOS_IMAGES_H
+
+#include "base/types.h"
+
+/* The VGA BIOS: an option ROM of vga_rom_size bytes, a multiple of 4 KiB and at most 64 KiB. */
+extern const u8 vga_rom[];
+extern const unsigned vga_rom_size;
+
+#endif
