@@ -12,13 +12,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "bios/images.h"
 #include "devices/vga_state.h"
 #include "mmu/phys.h"
 
-/* BAR 2 (QEMU, docs/specs/standard-vga): no EDID; the ports; the dispi registers; and a word that
- * says which byte order the frame buffer has. */
+/* BAR 2 (QEMU, docs/specs/standard-vga): the monitor's EDID; the ports; the dispi registers; and a
+ * word that says which byte order the frame buffer has. */
 enum {
     REGS_SIZE = 0x1000,
     REGS_PORTS = 0x400, /* 3C0h-3DFh */
@@ -71,7 +72,12 @@ static void port_out(void *opaque, u16 port, unsigned size, u32 value)
 static u64 regs_read(void *opaque, u64 addr, unsigned size)
 {
     struct vga *s = opaque;
+    u8 edid[VGA_EDID_SIZE];
 
+    if (addr < sizeof(edid)) {
+        vga_edid(edid);
+        return load_le(edid + addr, size);
+    }
     if (addr >= REGS_PORTS && addr < REGS_PORTS + 0x20)
         return vga_port_read(s, (u16)(0x3c0 + addr - REGS_PORTS));
     if (addr >= REGS_DISPI && addr < REGS_DISPI + 2 * DISPI_COUNT)

@@ -42,4 +42,8 @@ void vga_set_mode3(struct bus *bus);
  * bit 7. */
 void vga_font(u8 *font, unsigned rows);
 
+/* The monitor's EDID. */
+#define VGA_EDID_SIZE 128
+void vga_edid(u8 out[VGA_EDID_SIZE]);
+
 #endif

@@ -145,8 +145,11 @@ static void draw_composed(const struct size *size, u8 *g, char letter, u8 accent
         draw_rows(size, g, 2, rows, size->capital);
     else
         draw_grid(size, g, rows);
-    draw_rows(size, g, accent == CEDILLA ? size->below : capital ? 0 : size->top, accents[accent],
-              NULL);
+    draw_rows(size, g,
+              accent == CEDILLA ? size->below
+              : capital         ? 0
+                                : size->top,
+              accents[accent], NULL);
 }
 
 /* Line drawing. Single lines lie in columns 3 and 4, double ones in 2 and 5. An arm goes from the
@@ -219,8 +222,7 @@ void vga_font(u8 *font, unsigned rows)
     for (unsigned i = 0; i < ARRAY_LEN(others); i++)
         draw_grid(size, font + others[i].code * rows, others[i].rows);
     for (unsigned i = 0; i < ARRAY_LEN(composed); i++)
-        draw_composed(size, font + composed[i].code * rows, composed[i].letter,
-                      composed[i].accent);
+        draw_composed(size, font + composed[i].code * rows, composed[i].letter, composed[i].accent);
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
         draw_lines(size, font + (i + 0xb3) * rows, lines[i]);
     draw_blocks(size, font);

@@ -67,8 +67,8 @@ window_call:
     enter_c vbe_window
     lret
 
-/* A list of characters that look otherwise in nine dots: there are none. */
-    .section .rodata
-    .globl font_none
-font_none:
-    .byte 0
+/* Print screen, after AH=12h BL=20h. */
+    .globl int05
+int05:
+    enter_c print_screen
+    iret

@@ -10,8 +10,9 @@ extern const u8 ROM font_none[]; /* an empty list of characters that differ in n
 
 static u32 rom_font(u8 height)
 {
-    return height == 8 ? ROM_POINTER(font_8) : height == 14 ? ROM_POINTER(font_14)
-                                                            : ROM_POINTER(font_16);
+    return height == 8    ? ROM_POINTER(font_8)
+           : height == 14 ? ROM_POINTER(font_14)
+                          : ROM_POINTER(font_16);
 }
 
 /* Plane 2 alone, byte by byte, at A0000h; and back to text. */

@@ -1,4 +1,5 @@
-/* The string instructions, between segments; and what the compiler calls for objects on the stack. */
+/* The string instructions, between segments; and what the compiler calls for objects on the stack.
+ */
 #include "bios/vga/rom.h"
 
 void copy_bytes(u16 to_seg, u16 to, u16 from_seg, u16 from, u16 n)

@@ -82,10 +82,8 @@ void screen_on(void)
 void get_params(struct params *p, u8 row)
 {
     u32 save = peek32(0x40, BDA_SAVE_POINTER);
-    u32 table = save ? peek32((u16)(save >> 16), save) : 0;
+    u32 table = peek32((u16)(save >> 16), save);
 
-    if (!table)
-        table = ROM_POINTER(params_table);
     for (u8 i = 0; i < sizeof(*p); i++)
         ((u8 *)p)[i] = peek8((u16)(table >> 16), table + row * sizeof(*p) + i);
 }
@@ -161,7 +159,7 @@ static u8 params_row(const struct mode ROM *m)
 static u8 colours_of(const struct mode ROM *m, const struct params *p)
 {
     return m->kind == TEXT && m->palette == PALETTE_EGA && p->height == 8 ? PALETTE_CGA
-                                                                         : m->palette;
+                                                                          : m->palette;
 }
 
 void set_mode(u8 number)

@@ -50,8 +50,9 @@ static void mono_colour(u8 index)
  * one primary at its most, one at its least, and one that takes five steps between them. */
 static void hue(u8 index, const u8 ROM *steps, u8 place)
 {
-    static const u8 ROM high[6] = {2, 0, 0, 1, 1, 2};   /* primaries: 0 red, 1 green, 2 blue */
-    static const u8 ROM moving[6] = {0, 2, 1, 0, 2, 1}; /* rises in even sixths, falls in odd ones */
+    static const u8 ROM high[6] = {2, 0, 0, 1, 1, 2}; /* primaries: 0 red, 1 green, 2 blue */
+    static const u8 ROM moving[6] = {0, 2, 1,
+                                     0, 2, 1}; /* rises in even sixths, falls in odd ones */
     u8 sixth = place / 4, step = place % 4, c[3] = {steps[0], steps[0], steps[0]};
 
     c[high[sixth]] = steps[4];

@@ -6,10 +6,10 @@
 #define EGA_16  0, 1, 2, 3, 4, 5, 0x14, 7, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f
 #define MONO_16 0, 8, 8, 8, 8, 8, 8, 8, 0x10, 0x18, 0x18, 0x18, 0x18, 0x18, 0x18, 0x18
 #define CGA_4   0, 0x13, 0x15, 0x17, 2, 4, 6, 7, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17
-#define CGA_2                                                                                 \
+#define CGA_2                                                                                      \
     0, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17, 0x17
-#define MONO_4   0, 8, 0, 0, 0x18, 0x18, 0, 0, 0, 8, 0, 0, 0, 0x18, 0, 0
-#define WHITE_2                                                                               \
+#define MONO_4 0, 8, 0, 0, 0x18, 0x18, 0, 0, 0, 8, 0, 0, 0, 0x18, 0, 0
+#define WHITE_2                                                                                    \
     0, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f, 0x3f
 #define VGA_16 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
 
@@ -20,47 +20,63 @@
 #define H80      0x5f, 0x4f, 0x50, 0x82, 0x54, 0x80
 
 /* CRT controller: horizontal, scan lines of a character row and cursor, offset, underline, mode. */
-#define CRTC_400(h, scan, start, end, offset, underline, mode)                               \
-    {                                                                                        \
-        h, 0xbf, 0x1f, 0, scan, start, end, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, offset, underline, \
-            0x96, 0xb9, mode, 0xff                                                           \
+#define CRTC_400(h, scan, start, end, offset, underline, mode)                                     \
+    {                                                                                              \
+        h, 0xbf, 0x1f, 0, scan, start, end, 0, 0, 0, 0, 0x9c, 0x8e, 0x8f, offset, underline, 0x96, \
+            0xb9, mode, 0xff                                                                       \
     }
-#define CRTC_350(h, scan, start, end, offset, underline, mode)                               \
-    {                                                                                        \
-        h, 0xbf, 0x1f, 0, scan, start, end, 0, 0, 0, 0, 0x83, 0x85, 0x5d, offset, underline, \
-            0x63, 0xba, mode, 0xff                                                           \
+#define CRTC_350(h, scan, start, end, offset, underline, mode)                                     \
+    {                                                                                              \
+        h, 0xbf, 0x1f, 0, scan, start, end, 0, 0, 0, 0, 0x83, 0x85, 0x5d, offset, underline, 0x63, \
+            0xba, mode, 0xff                                                                       \
     }
-#define CRTC_480(h, scan, offset, underline, mode)                                           \
-    {                                                                                        \
-        h, 0x0b, 0x3e, 0, scan, 0, 0, 0, 0, 0, 0, 0xea, 0x8c, 0xdf, offset, underline, 0xe7, \
-            0x04, mode, 0xff                                                                 \
+#define CRTC_480(h, scan, offset, underline, mode)                                                 \
+    {                                                                                              \
+        h, 0x0b, 0x3e, 0, scan, 0, 0, 0, 0, 0, 0, 0xea, 0x8c, 0xdf, offset, underline, 0xe7, 0x04, \
+            mode, 0xff                                                                             \
     }
-#define GC(mode, misc, care) {0, 0, 0, 0, 0, mode, misc, care, 0xff}
-#define GC_TEXT              GC(0x10, 0x0e, 0x00)
-#define GC_MONO              GC(0x10, 0x0a, 0x00)
-#define GC_PLANES            GC(0x00, 0x05, 0x0f)
+#define GC(mode, misc, care)                                                                       \
+    {                                                                                              \
+        0, 0, 0, 0, 0, mode, misc, care, 0xff                                                      \
+    }
+#define GC_TEXT   GC(0x10, 0x0e, 0x00)
+#define GC_MONO   GC(0x10, 0x0a, 0x00)
+#define GC_PLANES GC(0x00, 0x05, 0x0f)
 
-#define TEXT_40_200                                                     \
-    {40, 24, 8, 0x800, {0x09, 0x03, 0x00, 0x02}, 0x63,                  \
-     CRTC_400(H40_TEXT, 0xc7, 6, 7, 0x14, 0x1f, 0xa3),                  \
-     {CGA_16, 0x08, 0x00, 0x0f, 0x00}, GC_TEXT}
-#define TEXT_80_200                                                     \
-    {80, 24, 8, 0x1000, {0x01, 0x03, 0x00, 0x02}, 0x63,                 \
-     CRTC_400(H80_TEXT, 0xc7, 6, 7, 0x28, 0x1f, 0xa3),                  \
-     {CGA_16, 0x08, 0x00, 0x0f, 0x00}, GC_TEXT}
-#define TEXT_40_350                                                     \
-    {40, 24, 14, 0x800, {0x09, 0x03, 0x00, 0x02}, 0xa3,                 \
-     CRTC_350(H40_TEXT, 0x4d, 11, 12, 0x14, 0x1f, 0xa3),                \
-     {EGA_16, 0x08, 0x00, 0x0f, 0x00}, GC_TEXT}
-#define TEXT_80_350                                                     \
-    {80, 24, 14, 0x1000, {0x01, 0x03, 0x00, 0x02}, 0xa3,                \
-     CRTC_350(H80_TEXT, 0x4d, 11, 12, 0x28, 0x1f, 0xa3),                \
-     {EGA_16, 0x08, 0x00, 0x0f, 0x00}, GC_TEXT}
-#define CGA_320                                                         \
-    {40, 24, 8, 0x4000, {0x09, 0x03, 0x00, 0x02}, 0x63,                 \
-     CRTC_400(H40, 0xc1, 0, 0, 0x14, 0x00, 0xa2),                       \
-     {CGA_4, 0x01, 0x00, 0x03, 0x00}, GC(0x30, 0x0f, 0x0f)}
-#define EMPTY {0}
+#define TEXT_40_200                                                                                \
+    {                                                                                              \
+        40, 24, 8, 0x800, {0x09, 0x03, 0x00, 0x02}, 0x63,                                          \
+            CRTC_400(H40_TEXT, 0xc7, 6, 7, 0x14, 0x1f, 0xa3), {CGA_16, 0x08, 0x00, 0x0f, 0x00},    \
+            GC_TEXT                                                                                \
+    }
+#define TEXT_80_200                                                                                \
+    {                                                                                              \
+        80, 24, 8, 0x1000, {0x01, 0x03, 0x00, 0x02}, 0x63,                                         \
+            CRTC_400(H80_TEXT, 0xc7, 6, 7, 0x28, 0x1f, 0xa3), {CGA_16, 0x08, 0x00, 0x0f, 0x00},    \
+            GC_TEXT                                                                                \
+    }
+#define TEXT_40_350                                                                                \
+    {                                                                                              \
+        40, 24, 14, 0x800, {0x09, 0x03, 0x00, 0x02}, 0xa3,                                         \
+            CRTC_350(H40_TEXT, 0x4d, 11, 12, 0x14, 0x1f, 0xa3), {EGA_16, 0x08, 0x00, 0x0f, 0x00},  \
+            GC_TEXT                                                                                \
+    }
+#define TEXT_80_350                                                                                \
+    {                                                                                              \
+        80, 24, 14, 0x1000, {0x01, 0x03, 0x00, 0x02}, 0xa3,                                        \
+            CRTC_350(H80_TEXT, 0x4d, 11, 12, 0x28, 0x1f, 0xa3), {EGA_16, 0x08, 0x00, 0x0f, 0x00},  \
+            GC_TEXT                                                                                \
+    }
+#define CGA_320                                                                                    \
+    {                                                                                              \
+        40, 24, 8, 0x4000, {0x09, 0x03, 0x00, 0x02}, 0x63,                                         \
+            CRTC_400(H40, 0xc1, 0, 0, 0x14, 0x00, 0xa2), {CGA_4, 0x01, 0x00, 0x03, 0x00},          \
+            GC(0x30, 0x0f, 0x0f)                                                                   \
+    }
+#define EMPTY                                                                                      \
+    {                                                                                              \
+        0                                                                                          \
+    }
 
 const struct params ROM params_table[29] = {
     [0x00] = TEXT_40_200,
@@ -69,46 +85,118 @@ const struct params ROM params_table[29] = {
     [0x03] = TEXT_80_200,
     [0x04] = CGA_320,
     [0x05] = CGA_320,
-    [0x06] = {80, 24, 8, 0x4000, {0x01, 0x01, 0x00, 0x06}, 0x63,
+    [0x06] = {80,
+              24,
+              8,
+              0x4000,
+              {0x01, 0x01, 0x00, 0x06},
+              0x63,
               CRTC_400(H80, 0xc1, 0, 0, 0x28, 0x00, 0xc2),
-              {CGA_2, 0x01, 0x00, 0x01, 0x00}, GC(0x00, 0x0d, 0x0f)},
-    [0x07] = {80, 24, 14, 0x1000, {0x00, 0x03, 0x00, 0x03}, 0xa6,
+              {CGA_2, 0x01, 0x00, 0x01, 0x00},
+              GC(0x00, 0x0d, 0x0f)},
+    [0x07] = {80,
+              24,
+              14,
+              0x1000,
+              {0x00, 0x03, 0x00, 0x03},
+              0xa6,
               CRTC_350(H80_TEXT, 0x4d, 11, 12, 0x28, 0x0d, 0xa3),
-              {MONO_16, 0x0e, 0x00, 0x0f, 0x08}, GC_MONO},
-    [0x0d] = {40, 24, 8, 0x2000, {0x09, 0x0f, 0x00, 0x06}, 0x63,
+              {MONO_16, 0x0e, 0x00, 0x0f, 0x08},
+              GC_MONO},
+    [0x0d] = {40,
+              24,
+              8,
+              0x2000,
+              {0x09, 0x0f, 0x00, 0x06},
+              0x63,
               CRTC_400(H40, 0xc0, 0, 0, 0x14, 0x00, 0xe3),
-              {CGA_16, 0x01, 0x00, 0x0f, 0x00}, GC_PLANES},
-    [0x0e] = {80, 24, 8, 0x4000, {0x01, 0x0f, 0x00, 0x06}, 0x63,
+              {CGA_16, 0x01, 0x00, 0x0f, 0x00},
+              GC_PLANES},
+    [0x0e] = {80,
+              24,
+              8,
+              0x4000,
+              {0x01, 0x0f, 0x00, 0x06},
+              0x63,
               CRTC_400(H80, 0xc0, 0, 0, 0x28, 0x00, 0xe3),
-              {CGA_16, 0x01, 0x00, 0x0f, 0x00}, GC_PLANES},
-    [0x11] = {80, 24, 14, 0x8000, {0x01, 0x0f, 0x00, 0x06}, 0xa2,
+              {CGA_16, 0x01, 0x00, 0x0f, 0x00},
+              GC_PLANES},
+    [0x11] = {80,
+              24,
+              14,
+              0x8000,
+              {0x01, 0x0f, 0x00, 0x06},
+              0xa2,
               CRTC_350(H80, 0x40, 0, 0, 0x28, 0x0f, 0xe3),
-              {MONO_4, 0x0b, 0x00, 0x05, 0x00}, GC(0x00, 0x05, 0x05)},
-    [0x12] = {80, 24, 14, 0x8000, {0x01, 0x0f, 0x00, 0x06}, 0xa3,
+              {MONO_4, 0x0b, 0x00, 0x05, 0x00},
+              GC(0x00, 0x05, 0x05)},
+    [0x12] = {80,
+              24,
+              14,
+              0x8000,
+              {0x01, 0x0f, 0x00, 0x06},
+              0xa3,
               CRTC_350(H80, 0x40, 0, 0, 0x28, 0x0f, 0xe3),
-              {EGA_16, 0x01, 0x00, 0x0f, 0x00}, GC_PLANES},
+              {EGA_16, 0x01, 0x00, 0x0f, 0x00},
+              GC_PLANES},
     [0x13] = TEXT_40_350,
     [0x14] = TEXT_40_350,
     [0x15] = TEXT_80_350,
     [0x16] = TEXT_80_350,
-    [0x17] = {40, 24, 16, 0x800, {0x08, 0x03, 0x00, 0x02}, 0x67,
+    [0x17] = {40,
+              24,
+              16,
+              0x800,
+              {0x08, 0x03, 0x00, 0x02},
+              0x67,
               CRTC_400(H40_TEXT, 0x4f, 13, 14, 0x14, 0x1f, 0xa3),
-              {EGA_16, 0x0c, 0x00, 0x0f, 0x08}, GC_TEXT},
-    [0x18] = {80, 24, 16, 0x1000, {0x00, 0x03, 0x00, 0x02}, 0x67,
+              {EGA_16, 0x0c, 0x00, 0x0f, 0x08},
+              GC_TEXT},
+    [0x18] = {80,
+              24,
+              16,
+              0x1000,
+              {0x00, 0x03, 0x00, 0x02},
+              0x67,
               CRTC_400(H80_TEXT, 0x4f, 13, 14, 0x28, 0x1f, 0xa3),
-              {EGA_16, 0x0c, 0x00, 0x0f, 0x08}, GC_TEXT},
-    [0x19] = {80, 24, 16, 0x1000, {0x00, 0x03, 0x00, 0x02}, 0x66,
+              {EGA_16, 0x0c, 0x00, 0x0f, 0x08},
+              GC_TEXT},
+    [0x19] = {80,
+              24,
+              16,
+              0x1000,
+              {0x00, 0x03, 0x00, 0x02},
+              0x66,
               CRTC_400(H80_TEXT, 0x4f, 13, 14, 0x28, 0x0f, 0xa3),
-              {MONO_16, 0x0e, 0x00, 0x0f, 0x08}, GC_MONO},
-    [0x1a] = {80, 29, 16, 0xa000, {0x01, 0x0f, 0x00, 0x06}, 0xe3,
+              {MONO_16, 0x0e, 0x00, 0x0f, 0x08},
+              GC_MONO},
+    [0x1a] = {80,
+              29,
+              16,
+              0xa000,
+              {0x01, 0x0f, 0x00, 0x06},
+              0xe3,
               CRTC_480(H80, 0x40, 0x28, 0x00, 0xc3),
-              {WHITE_2, 0x01, 0x00, 0x0f, 0x00}, GC(0x00, 0x05, 0x01)},
-    [0x1b] = {80, 29, 16, 0xa000, {0x01, 0x0f, 0x00, 0x06}, 0xe3,
+              {WHITE_2, 0x01, 0x00, 0x0f, 0x00},
+              GC(0x00, 0x05, 0x01)},
+    [0x1b] = {80,
+              29,
+              16,
+              0xa000,
+              {0x01, 0x0f, 0x00, 0x06},
+              0xe3,
               CRTC_480(H80, 0x40, 0x28, 0x00, 0xe3),
-              {EGA_16, 0x01, 0x00, 0x0f, 0x00}, GC_PLANES},
-    [0x1c] = {40, 24, 8, 0x2000, {0x01, 0x0f, 0x00, 0x0e}, 0x63,
+              {EGA_16, 0x01, 0x00, 0x0f, 0x00},
+              GC_PLANES},
+    [0x1c] = {40,
+              24,
+              8,
+              0x2000,
+              {0x01, 0x0f, 0x00, 0x0e},
+              0x63,
               CRTC_400(H80, 0x41, 0, 0, 0x28, 0x40, 0xa3),
-              {VGA_16, 0x41, 0x00, 0x0f, 0x00}, GC(0x40, 0x05, 0x0f)},
+              {VGA_16, 0x41, 0x00, 0x0f, 0x00},
+              GC(0x40, 0x05, 0x0f)},
 };
 
 const struct mode ROM modes[] = {

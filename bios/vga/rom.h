@@ -1,9 +1,9 @@
 /* What the parts of the VGA BIOS share: the caller's registers, far memory, ports, the BIOS data
  * area.
  *
- * C runs in 16-bit segments with DS = ES = SS, the caller's stack, so pointers reach the stack only.
- * Constants of the ROM are marked ROM and read by GS; everything else is reached by segment and
- * offset, through FS. There are no variables: state is in the BIOS data area and the device. */
+ * C runs in 16-bit segments with DS = ES = SS, the caller's stack, so pointers reach the stack
+ * only. Constants of the ROM are marked ROM and read by GS; everything else is reached by segment
+ * and offset, through FS. There are no variables: state is in the BIOS data area and the device. */
 #ifndef BIOS_VGA_ROM_H
 #define BIOS_VGA_ROM_H
 
@@ -13,13 +13,13 @@
 #define FAR volatile __seg_fs
 
 /* The caller's registers as entry.s leaves them on the stack. */
-#define REGISTER(r)            \
-    union {                    \
-        u32 e##r##x;           \
-        u16 r##x;              \
-        struct {               \
-            u8 r##l, r##h;     \
-        };                     \
+#define REGISTER(r)                                                                                \
+    union {                                                                                        \
+        u32 e##r##x;                                                                               \
+        u16 r##x;                                                                                  \
+        struct {                                                                                   \
+            u8 r##l, r##h;                                                                         \
+        };                                                                                         \
     }
 
 struct frame {
@@ -158,7 +158,7 @@ static inline u16 rom_segment(void)
     return (u16)seg;
 }
 
-#define ROM_POINTER(object) FAR_POINTER(rom_segment(), (u32)&(object))
+#define ROM_POINTER(object) FAR_POINTER(rom_segment(), (u32) & (object))
 
 /* The string instructions: n bytes or words between segments, upwards. */
 void copy_bytes(u16 to_seg, u16 to, u16 from_seg, u16 from, u16 n);

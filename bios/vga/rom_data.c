@@ -1,5 +1,5 @@
-/* Prints what the ROM shares with the library, as assembler source: the fonts. Runs on the host
- * when the ROM is built. */
+/* Prints what the ROM shares with the library, as assembler source: the fonts
+ * and the monitor's EDID. Runs on the host when the ROM is built. */
 #include <stdio.h>
 
 #include "devices/vga.h"
@@ -18,12 +18,14 @@ int main(void)
         const char *label;
         unsigned rows;
     } fonts[] = {{"font_8", 8}, {"font_14", 14}, {"font_16", 16}};
-    u8 font[256 * 16];
+    u8 font[256 * 16], edid[VGA_EDID_SIZE];
 
     printf("    .section .rodata\n");
     for (unsigned i = 0; i < ARRAY_LEN(fonts); i++) {
         vga_font(font, fonts[i].rows);
         print(fonts[i].label, font, 256 * fonts[i].rows);
     }
+    vga_edid(edid);
+    print("edid", edid, sizeof(edid));
     return 0;
 }
