@@ -127,7 +127,7 @@ static void set_data_area(const struct mode ROM *m, const struct params *p, u8 k
     set_bda16(BDA_PAGE_START, 0);
     for (u8 page = 0; page < 8; page++)
         set_bda16(BDA_CURSOR + page * 2, 0);
-    set_bda16(BDA_CURSOR_SHAPE, mono ? 0x0b0c : 0x0607);
+    set_bda16(BDA_CURSOR_SHAPE, m->kind != TEXT ? 0 : mono ? 0x0b0c : 0x0607);
     set_bda8(BDA_PAGE, 0);
     set_bda16(BDA_CRTC, mono ? 0x3b4 : 0x3d4);
     set_bda8(BDA_CGA_MODE, m->number < 8 ? cga_mode[m->number] : 0);
