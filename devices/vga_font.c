@@ -16,13 +16,14 @@ struct size {
     u8 top;    /* scan line of the grid's first row */
     u8 centre; /* that of single horizontal lines; double ones are beside it */
     u8 below;  /* that of a cedilla */
+    u8 above;  /* lines for the accent of a capital letter */
     u8 plain[9], descending[9], capital[9];
 };
 
 static const struct size sizes[] = {
-    {16, 2, 7, 13, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
-    {14, 2, 6, 11, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
-    {8, 0, 3, 7, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 0, 1}},
+    {16, 2, 7, 13, 2, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
+    {14, 2, 6, 11, 2, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
+    {8, 0, 3, 7, 1, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1}},
 };
 
 /* 20h to 7Fh */
@@ -77,7 +78,7 @@ static const char *const symbols[31] = {
 
 /* Letters with something above, two rows of the grid, or (cedilla) below. */
 enum accent { ACUTE, GRAVE, CIRCUMFLEX, DIAERESIS, RING, TILDE, CEDILLA };
-static const char *const accents[] = {"24", "84", "4a", "a", "aa", "dm", "48"};
+static const char *const accents[] = {"24", "84", "4a", "a", "ea", "dm", "48"};
 
 #define DOTLESS_I "00c444e"
 static const struct {

@@ -41,6 +41,15 @@ enum {
     DISPI_NOCLEAR = 0x80,
 };
 
+/* What the registers make of the window at A0000h. */
+struct vga_path {
+    u32 start, size; /* of the part that answers, from A0000h; size 0: none */
+    u32 bank;        /* added to the offset in it */
+    u32 last;        /* dword of the planes */
+    u32 planes;      /* that are written to: all bits of their bytes */
+    bool chain4, odd_even, odd_even_write, plain; /* plain: a byte is written as it is */
+};
+
 struct vga {
     struct dev dev;
     struct pci_func pci;
@@ -59,8 +68,10 @@ struct vga {
 
     u8 *rom; /* VGA_ROM_SIZE bytes */
 
-    /* Derived: what of the video memory stands at A0000h directly, or NULL. */
+    /* Derived: what of the video memory stands at A0000h directly, or NULL; else how an access goes
+     * through the planes. */
     u8 *direct;
+    struct vga_path path;
 };
 
 /* The picture's timing, in dots and scan lines of a frame. */

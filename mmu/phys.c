@@ -331,6 +331,13 @@ bool phys_is_mmio(struct phys *p, paddr pa)
     return !region_at(p, pa)->mem;
 }
 
+bool phys_is_quiet(struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    return r->ops ? r->ops->quiet : !r->writable;
+}
+
 /* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip`
  * on count. */
 struct piece {
@@ -343,8 +350,13 @@ struct piece {
  * contains addr. */
 static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
 {
-    struct piece c = {.addr = addr, .size = ops->max_size};
+    struct piece c = {.addr = addr, .size = left, .used = left};
 
+    /* Mostly it is one access as it stands. */
+    if (left >= ops->min_size && left <= ops->max_size && !(left & (left - 1)) &&
+        !(addr & (left - 1)))
+        return c;
+    c.size = ops->max_size;
     while (c.size > ops->min_size && (c.size > left || (addr & (c.size - 1))))
         c.size >>= 1;
     c.skip = (unsigned)(addr & (c.size - 1));

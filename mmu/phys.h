@@ -9,11 +9,14 @@ struct phys;
 
 /* An MMIO region's handlers. addr is the offset in the region; size is within [min_size, max_size]
  * (1, 2, 4 or 8) and addr a multiple of it: phys splits others, and widens what is below min_size
- * (a write then reads the bytes around it first). Little-endian values. */
+ * (a write then reads the bytes around it first). Little-endian values. Quiet handlers look at no
+ * clock and change nothing but what they return later: no line, no region, no memory. Translated
+ * code goes on behind such an access. */
 struct mmio_ops {
     u64 (*read)(void *opaque, u64 addr, unsigned size);
     void (*write)(void *opaque, u64 addr, unsigned size, u64 value);
     u8 min_size, max_size;
+    bool quiet;
 };
 
 /* RAM of ram_size bytes at physical 0 (1 MiB to 3.5 GiB, a multiple of 4 KiB; 0xA0000-0xFFFFF is
@@ -64,7 +67,8 @@ paddr phys_smram(const struct phys *p, paddr pa, bool smm, bool fetch);
  * to RAM report to the code listener first. */
 u64 phys_read(struct phys *p, paddr pa, unsigned size);
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value);
-bool phys_is_mmio(struct phys *p, paddr pa); /* no memory there: a device, or nothing */
+bool phys_is_mmio(struct phys *p, paddr pa);  /* no memory there: a device, or nothing */
+bool phys_is_quiet(struct phys *p, paddr pa); /* nothing there, ROM, or a quiet device */
 
 /* DMA: memory only, never a device register; bytes outside memory read as ones, bytes outside RAM
  * are dropped on write. Returns false if any byte was. */
