@@ -218,9 +218,11 @@ void vga_update_window(struct vga *s)
     direct = transparent(s) ? s->vram + bank(s) : NULL;
     if (direct == s->direct)
         return;
-    if (s->direct)
+    if (s->direct && direct)
+        phys_switch_shared(phys, VGA_WINDOW, s->direct, direct);
+    else if (s->direct)
         phys_remove_shared(phys, VGA_WINDOW, s->direct);
-    s->direct = direct;
-    if (direct)
+    else
         phys_add_shared(phys, VGA_WINDOW, DIRECT_SIZE, direct);
+    s->direct = direct;
 }

@@ -260,16 +260,26 @@ static void remove_region(struct phys *p, struct region *r)
     p->generation++;
 }
 
-void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+static struct region *shared_region(struct phys *p, paddr base, const void *mem)
 {
     for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
         struct region *r = &p->region[i];
-        if (r->size && r->shared && r->base == base && r->mem == mem) {
-            remove_region(p, r);
-            return;
-        }
+        if (r->size && r->shared && r->base == base && r->mem == mem)
+            return r;
     }
     CHECK(false, "no shared memory at %#llx", (unsigned long long)base);
+    return NULL;
+}
+
+void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+{
+    remove_region(p, shared_region(p, base, mem));
+}
+
+void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other)
+{
+    shared_region(p, base, mem)->mem = other;
+    p->generation++;
 }
 
 void phys_remove(struct phys *p, paddr base)

@@ -42,6 +42,8 @@ void phys_remove(struct phys *p, paddr base);
  * phys_remove_shared() removes the region that shows mem at base. */
 void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem);
 void phys_remove_shared(struct phys *p, paddr base, const void *mem);
+/* Shows other memory of the caller's where mem was: the cheap way for banks. */
+void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other);
 bool phys_is_shared(struct phys *p, paddr pa);
 
 u32 phys_generation(const struct phys *p);

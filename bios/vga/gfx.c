@@ -5,7 +5,7 @@
 #include "bios/vga/dispi.h"
 
 #define XOR   0x80 /* of a colour */
-#define CHUNK 64   /* bytes that are copied through the stack from bank to bank */
+#define CHUNK 96   /* bytes that are copied by way of the stack: pixels of all sizes fit */
 
 enum {
     GC_SET_RESET,
@@ -43,21 +43,32 @@ static u16 line_bytes(const struct view *v, u8 n)
     return v->kind == PLANAR ? n : v->kind == CGA ? n * v->bits : n * ((v->bits + 7) & ~7u);
 }
 
-static void write_bytes(const struct view *v, u32 at, const u8 *from, u8 n)
+/* Bytes from `at` on that lie in one bank, of n. */
+static u16 in_bank(u32 at, u16 n)
 {
-    for (u16 to = reach(at); n; n--, at++) {
-        poke8(v->segment, to, *from++);
-        if (!++to)
-            to = reach(at + 1);
+    u32 room = 0x10000 - (at & 0xffff);
+    return n < room ? n : (u16)room;
+}
+
+static void write_bytes(const struct view *v, u32 at, const u8 *from, u16 n)
+{
+    while (n) {
+        u16 part = in_bank(at, n);
+        copy_bytes(v->segment, reach(at), stack_segment(), (u16)(u32)from, part);
+        at += part;
+        from += part;
+        n -= part;
     }
 }
 
-static void read_bytes(const struct view *v, u32 at, u8 *into, u8 n)
+static void read_bytes(const struct view *v, u32 at, u8 *into, u16 n)
 {
-    for (u16 from = reach(at); n; n--, at++) {
-        *into++ = peek8(v->segment, from);
-        if (!++from)
-            from = reach(at + 1);
+    while (n) {
+        u16 part = in_bank(at, n);
+        copy_bytes(stack_segment(), (u16)(u32)into, v->segment, reach(at), part);
+        at += part;
+        into += part;
+        n -= part;
     }
 }
 
@@ -241,7 +252,7 @@ static void copy_line(const struct view *v, const struct box *b, u16 to, u16 fro
         }
     } else {
         while (n) {
-            u8 part = n < CHUNK ? (u8)n : CHUNK;
+            u16 part = n < CHUNK ? n : CHUNK;
             read_bytes(v, source, buffer, part);
             write_bytes(v, target, buffer, part);
             source += part;
@@ -251,17 +262,33 @@ static void copy_line(const struct view *v, const struct box *b, u16 to, u16 fro
     }
 }
 
+/* Pixels of one colour, n bytes of them. */
+static void fill_linear(const struct view *v, u32 at, u8 colour, u16 n)
+{
+    u32 value = pixel_value(v, colour);
+    u8 buffer[CHUNK], size = (v->bits + 7) / 8;
+
+    for (u8 i = 0; i < CHUNK; i++)
+        buffer[i] = (u8)(value >> 8 * (i % size));
+    for (; n > CHUNK; n -= CHUNK, at += CHUNK)
+        write_bytes(v, at, buffer, CHUNK);
+    write_bytes(v, at, buffer, n);
+}
+
 static void fill_line(const struct view *v, const struct box *b, u16 y, u8 colour)
 {
     u32 at = address(v, b->left, y);
+    u16 n = line_bytes(v, b->right - b->left + 1);
 
     if (v->kind == CGA) {
         fill_bytes(v->segment, (u16)at, v->bits == 1 ? (colour & 1) * 0xff : (colour & 3) * 0x55,
-                   line_bytes(v, b->right - b->left + 1));
-        return;
+                   n);
+    } else if (v->kind == PLANAR) {
+        for (; n; n--)
+            dots_planar(v, at++, 0xff, colour & 0x7f);
+    } else {
+        fill_linear(v, at, colour, n);
     }
-    for (u8 column = b->left; column <= b->right; column++)
-        dots(v, address(v, column, y), 0xff, colour & 0x7f, 0);
 }
 
 void gfx_scroll(const struct view *v, const struct box *b, u8 n, bool down, u8 colour)

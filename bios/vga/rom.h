@@ -158,6 +158,14 @@ static inline u16 rom_segment(void)
     return (u16)seg;
 }
 
+/* Where C's objects are. */
+static inline u16 stack_segment(void)
+{
+    u32 seg;
+    __asm__("movl %%ss, %0" : "=r"(seg));
+    return (u16)seg;
+}
+
 #define ROM_POINTER(object) FAR_POINTER(rom_segment(), (u32) & (object))
 
 /* The string instructions: n bytes or words between segments, upwards. */

@@ -14,7 +14,7 @@ static u16 emulated_shape(u8 start, u8 end)
 {
     u8 height = bda8(BDA_HEIGHT), last = height - 1;
 
-    if (start & 0x20 || (u8)(start | end) >= height || end == last)
+    if (start >= 8 || end >= 8 || height <= 8) /* no CGA's */
         return (u16)(start << 8 | end);
     if (end < start) {
         if (end == 0)
