@@ -1,6 +1,7 @@
 /* A VGA as QEMU's "std": PCI 1234:1111, 16 MiB of memory in BAR 0, registers in BAR 2, the legacy
  * ports 3B0h-3DFh and the window at A0000h, and the dispi ports 1CEh and 1CFh. The legacy side
- * answers always, whatever the PCI command register says. No interrupt.
+ * answers always, whatever the PCI command register says. The vertical
+ * interrupt has a status but no line.
  *
  * The VGA BIOS (bios/vga) is the expansion ROM, and lies at C0000h as well for firmware that does
  * not know PCI; shadow RAM there covers it.
@@ -52,6 +53,7 @@ static const struct field vga_fields[] = {
     FIELD(struct vga, dac_write),
     FIELD(struct vga, dac_part),
     FIELD(struct vga, dac_state),
+    FIELD(struct vga, armed),
     FIELD(struct vga, dispi_index),
     FIELD_ARRAY(struct vga, dispi),
     FIELD_END,
@@ -121,6 +123,7 @@ static void vga_reset(struct dev *dev)
     s->attr_data = false;
     s->dac_mask = 0xff;
     s->dac_read = s->dac_write = s->dac_part = s->dac_state = 0;
+    s->armed = 0;
     s->dispi_index = 0;
     s->dispi[DISPI_ID] = 0xb0c5;
     s->dispi[DISPI_BPP] = 8;

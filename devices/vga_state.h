@@ -64,6 +64,7 @@ struct vga {
     bool attr_data;          /* flip-flop: the next write to 3C0h is data */
     u8 dac[768];             /* red, green, blue */
     u8 dac_mask, dac_read, dac_write, dac_part, dac_state;
+    u64 armed; /* when CR11's bit 4 was set, in nanoseconds */
     u16 dispi_index, dispi[DISPI_COUNT];
 
     u8 *rom; /* VGA_ROM_SIZE bytes */

@@ -16,7 +16,8 @@ pcir:
     .ascii "PCIR"
     .word 0x1234, 0x1111
     .word 0                             /* no vital product data */
-    .word 0x18, 0
+    .word 0x18                          /* of this structure */
+    .byte 0
     .byte 0, 0, 3                       /* VGA */
     .word rom_blocks, 1
     .byte 0, 0x80                       /* for PCs; the last image */

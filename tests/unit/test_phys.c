@@ -450,6 +450,11 @@ static void test_shared(void **state)
     assert_int_equal(s.bytes, RAM_SIZE); /* the caller hashes it */
     phys_remove(p, 0xA0000);             /* the device below it */
     assert_true(phys_is_shared(p, 0xA0000));
+    u32 generation = phys_generation(p);
+    phys_switch_shared(p, 0xA0000, mem + PAGE_SIZE, mem);
+    assert_int_not_equal(phys_generation(p), generation);
+    assert_ptr_equal(phys_host(p, 0xA0000, true), mem);
+    phys_switch_shared(p, 0xA0000, mem, mem + PAGE_SIZE);
     assert_int_equal(phys_read(p, 0xA1000, 1), 0xff);
     phys_remove_shared(p, 0xA0000, mem + PAGE_SIZE);
     assert_int_equal(phys_read(p, 0xA0010, 4), 0xffffffff);
