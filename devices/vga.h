@@ -38,6 +38,10 @@ void vga_text_free(struct vga_text *t);
  * the font of 16 rows, a clear screen. */
 void vga_set_mode3(struct bus *bus);
 
+/* What it leaves in memory then: the vectors of INT 10h and its tables, which are in the ROM at
+ * C0000h, and its part of the BIOS data area. */
+void vga_set_data_area(struct bus *bus);
+
 /* Our own font: 256 characters of code page 437, of 8, 14 or 16 rows (bytes) each, leftmost dot in
  * bit 7. */
 void vga_font(u8 *font, unsigned rows);

@@ -7,6 +7,8 @@ rom_head:
     .word 0xaa55
     .byte rom_blocks
     jmp init
+    .org 6
+    .word int10, crt_tables, font_8 + 1024, font_16, save_pointers /* devices/vga_mode3.c */
     .org 0x18
     .word pcir
     .org 0x1e

@@ -429,6 +429,27 @@ test:   int10 0x1a00
 """
         return call.replace("WHAT", "1") + interrupt(0x93) + call.replace("WHAT", "2")
 
+    def test_without_firmware(self):
+        """A kernel that is booted directly finds what the ROM would have left."""
+        source = """
+test:   xorw %ax, %ax
+        movw %ax, %ds
+        movw $0xe9, %dx
+        movb 0x410, %al
+        andb $0x30, %al
+        outb %al, %dx
+        .irp at, 0x449, 0x450, 0x460, 0x484, 0x4a8, 0x40, 0x74, 0x7c, 0x10c
+        movw $\\at, %si
+        movw $4, %cx
+        rep outsb
+        .endr
+        exit 0"""
+        want = self.both(source)[0]
+        kernel = self.write("kernel", mini.kernel("area"))
+        result = self.orrery("-m", "32", "-kernel", kernel, "-debugcon", "file:out", *mini.EXIT)
+        self.assertEqual(result.status, 1, str(result))
+        self.assertEqual(self.read("out").hex(" "), want.hex(" "))
+
     def test_save(self):
         """Mode 12h's state comes back as it was, cursor, palette and all."""
         source = (interrupt(0x12) + interrupt(0x0200, 0, 0, 0x0405) + type_text("S", 14) + interrupt(0x1000, 0x1e00) +
