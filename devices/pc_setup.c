@@ -1,9 +1,9 @@
 /* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports, the VGA in text mode. For
- * those that go back to real mode: interrupt vectors that lead to a ROM and return, but for the VGA
- * BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a second, counted at
- * 0040:006C.
+ * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
+ * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
+ * but for the VGA BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a
+ * second, counted at 0040:006C.
  *
  * PCI devices in other slots get addresses and an interrupt line.
  *
