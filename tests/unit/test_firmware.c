@@ -24,7 +24,8 @@ static struct devtest *open_board(const struct board_pc *config)
     char err[200] = "";
 
     t->bus->phys = phys_new(RAM);
-    if (!board_pc_build(t->bus, config, err, sizeof(err)))
+    if (!board_pc_build(t->bus, config, err, sizeof(err)) ||
+        !board_pc_finish(t->bus, config, err, sizeof(err)))
         fail_msg("%s", err);
     bus_reset(t->bus);
     return t;
