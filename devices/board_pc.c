@@ -36,7 +36,7 @@ static bool add_parts(struct bus *bus, const struct part *part, size_t count, ch
 
 static bool add_core(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
-    char rtc[60];
+    char rtc[40];
     const struct part parts[] = {
         {&dev_i8259, NULL},     {&dev_i8254, NULL},
         {&dev_i8237, NULL},     {&dev_fdc, NULL},
@@ -48,7 +48,7 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
     };
     const struct part vga = {&dev_vga, "id=" VGA_ID};
 
-    snprintf(rtc, sizeof(rtc), "id=" RTC_ID ",ram=%llu", (unsigned long long)config->ram_bytes);
+    snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
            (!config->vga || add_parts(bus, &vga, 1, err, err_size));
 }

@@ -2,10 +2,10 @@
  * clear line and a failure: nothing is ignored in silence. */
 #include "frontend/options.h"
 
-#include "frontend/boot.h"
 #include <stdarg.h>
 #include <string.h>
 
+#include "frontend/boot.h"
 #include "frontend/habits.h"
 #include "frontend/handlers.h"
 
@@ -71,7 +71,8 @@ static const struct option_row rows[] = {
      "date at power-on: utc or localtime of the host, or 2026-01-01T00:00:00 (default)"},
     {"localtime", NULL, opt_localtime, 0, 0, "-rtc base=localtime"},
     {"startdate", "DATE", opt_startdate, 0, 0, "-rtc base=DATE"},
-    {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image instead of Orrery's own"},
+    {"bios", "FILE", NULL, CONFIG(bios), 0,
+     "start in this ROM image instead of Orrery's own firmware"},
     {"boot", "ORDER,...", boot_option, 0, 0,
      "letters a, c, d, n: floppy, disk, CD-ROM, network; order=, once=, menu=on|off, splash-time="},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},

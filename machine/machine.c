@@ -423,8 +423,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
                     c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
     o->no_reboot = c->no_reboot;
-    o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
     set_boot_order(o, c);
+    o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
         !build_jit(o, c, err, size))
         return false;

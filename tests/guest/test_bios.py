@@ -60,6 +60,7 @@ no key:
 shifts: 0426 0020
 break: 0180 0000
 hook: 3062
+mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
 serial: 60b0 6058 0300
 printer: 2900
 disk: - 0000 133f 0f01 - 0300

@@ -341,6 +341,51 @@ main:
         call_ax 0x16, 0x0000
         show ax
 
+# ---- the mouse ----
+        line "mouse"
+        mov bh, 3
+        call_ax 0x15, 0xc205
+        carry
+        show bx
+        call_ax 0x15, 0xc204
+        carry
+        show bx
+        mov bh, 1                       # not without a handler
+        call_ax 0x15, 0xc200
+        carry
+        show ax
+        mov bx, offset on_mouse
+        call_ax 0x15, 0xc207
+        carry
+        mov bh, 3
+        call_ax 0x15, 0xc203
+        carry
+        mov bh, 1
+        call_ax 0x15, 0xc200
+        carry
+        mov bh, 0
+        call_ax 0x15, 0xc206
+        carry
+        xor ch, ch
+        xor dh, dh
+        show bx
+        show cx
+        show dx
+        mov al, 0x09                    # a packet: left button, right 5, down 3
+        call move
+        mov al, 5
+        call move
+        mov al, 0xfd
+        call move
+        mov ax, [moved]
+        show ax
+        mov ax, [moved + 2]
+        show ax
+        mov ax, [moved + 4]
+        show ax
+        mov ax, [moved + 6]
+        show ax
+
 # ---- ports, drives, places ----
         line "serial"
         xor dx, dx
@@ -452,12 +497,14 @@ block_move:
         int 0x15
         carry
         ret
-scan:                                   # AL as if the keyboard had sent it
-        push ax
+move:   mov bl, 0xd3                    # AL as if the mouse had sent it
+        jmp 2f
+scan:   mov bl, 0xd2                    # the keyboard
+2:      push ax
 1:      in al, 0x64
         test al, 3
         jnz 1b
-        mov al, 0xd2
+        mov al, bl
         out 0x64, al
 1:      in al, 0x64
         test al, 2
@@ -477,6 +524,21 @@ scan:                                   # AL as if the keyboard had sent it
 on_alarm:
         inc byte ptr cs:[rang]
         iret
+on_mouse:
+        push bp
+        mov bp, sp
+        push ax
+        mov ax, [bp + 6]
+        mov cs:[moved], ax
+        mov ax, [bp + 8]
+        mov cs:[moved + 2], ax
+        mov ax, [bp + 10]
+        mov cs:[moved + 4], ax
+        mov ax, [bp + 12]
+        mov cs:[moved + 6], ax
+        pop ax
+        pop bp
+        retf
 on_break:
         inc byte ptr cs:[broke]
         iret
@@ -514,6 +576,7 @@ packet: .byte 16, 0
         .word 1, offset buffer, 0
         .quad 0
 old:    .word 0, 0
+moved:  .word -1, -1, -1, -1
 flag:   .byte 0
 rang:   .byte 0
 broke:  .byte 0
