@@ -80,18 +80,26 @@ static int run_machine(struct session *s, struct daemon *d)
         complain("%s", err);
         return 1;
     }
+    if (!displays_open(s)) {
+        displays_close(s);
+        orrery_free(o);
+        return 1;
+    }
     for (unsigned i = 0; i < s->nfiles; i++)
         outfile_start(&s->files[i]);
     if (s->options.said_date)
         orrery_set_date(o, s->options.date);
     loop_catch_signals();
-    int status = 1;
-    if (nethosts_start(s)) {
+    enum orrery_stop stop = ORRERY_RUNNING;
+    bool ran = nethosts_start(s);
+    if (ran) {
         daemon_ready(d);
         session_start_chardevs(s);
-        status = status_of(o, session_run(s));
+        stop = session_run(s);
         session_stop_chardevs(s);
     }
+    displays_close(s);
+    int status = ran ? status_of(o, stop) : 1;
     nethosts_stop(s);
     if (!orrery_finish(o)) {
         complain("%s", orrery_error(o));

@@ -114,7 +114,15 @@ static const struct option_row rows[] = {
     {"d", "ITEMS", opt_log, 0, 0, "log in_asm, op, out_asm, int, cpu_reset; help lists them"},
     {"D", "FILE", NULL, OPTION(log_path), 0,
      "write the log of -d here instead of to standard error"},
-    {"display", "none", opt_none, 0, 0, "no display yet"},
+    {"display", "NAME,...", display_opt_display, 0, 0, "show the screen: " DISPLAY_SCREENS},
+    {"sdl", NULL, display_opt_short, 0, 0, "-display sdl: a window"},
+    {"curses", NULL, display_opt_short, 0, 0, "-display curses: text modes in the terminal"},
+    {"vnc", "ADDRESS,...", display_opt_short, 0, 0,
+     "-display vnc=...: a VNC server at :N, HOST:N, unix:PATH"},
+    {"full-screen", NULL, display_opt_full_screen, 0, 0, "the window fills the screen"},
+    {"k", "LAYOUT", display_opt_layout, 0, 0, "keyboard layout: en-us"},
+    {"speed", "N%", display_opt_speed, 0, 0,
+     "of the guest: N% of real time, realtime (with a display the default), max"},
     {"nodefaults", NULL, NULL, 0, OPTION(nodefaults), "no VGA or serial port but those asked for"},
     {"pidfile", "FILE", NULL, OPTION(pidfile), 0, "write the process number there"},
     {"daemonize", NULL, NULL, 0, OPTION(daemonize), "run in the background"},
@@ -221,7 +229,7 @@ static bool apply_nodefaults(struct options *o)
 
 /* After the last option, in this order. */
 static bool (*const finish[])(struct options *o) = {
-    apply_nodefaults, check, audio_configure, drives_finish, nets_finish,
+    apply_nodefaults, check, audio_configure, drives_finish, nets_finish, display_finish,
 };
 
 bool options_parse(struct options *o, int argc, char **argv)

@@ -4,6 +4,7 @@
 
 #include "frontend/audio.h"
 #include "frontend/disks.h"
+#include "frontend/display.h"
 #include "frontend/drives.h"
 #include "frontend/nets.h"
 #include "machine/orrery.h"
@@ -17,6 +18,7 @@ struct options {
     struct audio_options audio;
     struct nets nets;
     struct disks disks;
+    struct display_options display;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;

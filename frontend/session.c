@@ -11,6 +11,9 @@
 #define MAX_LAG_NS   (100 * NS_PER_MS) /* a guest that is later than this does not catch up */
 #define MAX_LEAD_NS  (2 * NS_PER_MS)   /* a busy guest may be this much ahead */
 #define MAX_SLEEP_NS (1000ull * NS_PER_MS)
+#define FAR_NS       (1ull << 56) /* more time than matters */
+#define PACED_NS     (3 * NS_PER_MS)
+#define TRIAL_INSNS  1000u
 
 FILE *session_output(struct session *s, const char *option, const char *path)
 {
@@ -24,12 +27,24 @@ FILE *session_output(struct session *s, const char *option, const char *path)
     return f->file;
 }
 
+/* Guest time as wall time, and back. */
+static uint64_t to_wall(const struct session *s, uint64_t ns)
+{
+    ns = ns < FAR_NS ? ns : FAR_NS;
+    return s->speed ? ns / s->speed * 100 + ns % s->speed * 100 / s->speed : ns;
+}
+
+static uint64_t to_guest(const struct session *s, uint64_t ns)
+{
+    return s->speed ? ns * s->speed / 100 : ns;
+}
+
 /* By how much the guest's clock is ahead of the host's since they were set together; they are set
  * together anew when it is far behind, and when it is ahead and nobody minds. */
 static int64_t lead(struct session *s)
 {
     uint64_t wall = loop_now_ns(), guest = orrery_time_ns(s->machine);
-    int64_t ahead = (int64_t)(guest - s->guest_ns) - (int64_t)(wall - s->wall_ns);
+    int64_t ahead = (int64_t)to_wall(s, guest - s->guest_ns) - (int64_t)(wall - s->wall_ns);
 
     if (ahead >= -MAX_LAG_NS && (s->paced || ahead <= 0))
         return ahead;
@@ -42,6 +57,11 @@ static int to_ms(uint64_t ns)
 {
     ns = ns < MAX_SLEEP_NS ? ns : MAX_SLEEP_NS;
     return (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+}
+
+static int to_ms_left(int64_t ns)
+{
+    return ns > 0 ? to_ms((uint64_t)ns) : 0;
 }
 
 /* The guest waits for something. If somebody watches, wait with it by the wall clock; else let the
@@ -57,13 +77,15 @@ static bool idle(struct session *s)
         return left != UINT64_MAX;
     }
     ahead = lead(s);
-    if (left == UINT64_MAX || (int64_t)left + ahead > 0)
-        loop_poll(&s->loop, to_ms(left == UINT64_MAX ? left : (uint64_t)((int64_t)left + ahead)));
+    if (left == UINT64_MAX)
+        loop_poll(&s->loop, to_ms(left));
     else
-        loop_poll(&s->loop, 0);
+        loop_poll(&s->loop, to_ms_left((int64_t)to_wall(s, left) + ahead));
     ahead = lead(s);
-    if (ahead < 0)
-        orrery_idle_skip(s->machine, left < (uint64_t)-ahead ? left : (uint64_t)-ahead);
+    if (ahead < 0) {
+        uint64_t passed = to_guest(s, (uint64_t)-ahead);
+        orrery_idle_skip(s->machine, left < passed ? left : passed);
+    }
     return true;
 }
 
@@ -75,24 +97,44 @@ static void busy(struct session *s)
     loop_poll(&s->loop, ahead > MAX_LEAD_NS ? to_ms((uint64_t)ahead) : 0);
 }
 
+/* How many instructions until the host has its turn. Where the guest keeps to the wall clock not
+ * too much of its time may pass at once: slow CPU models take seconds for a full slice. Its clock
+ * runs evenly, so one trial tells. */
+static uint64_t slice(struct session *s)
+{
+    uint64_t insns;
+
+    if (!s->paced)
+        return SLICE_INSNS;
+    if (!s->trial_ns)
+        return TRIAL_INSNS;
+    insns = TRIAL_INSNS * (uint64_t)PACED_NS / s->trial_ns;
+    return insns < TRIAL_INSNS ? TRIAL_INSNS : insns < SLICE_INSNS ? insns : SLICE_INSNS;
+}
+
 enum orrery_stop session_run(struct session *s)
 {
     s->wall_ns = loop_now_ns();
     s->guest_ns = orrery_time_ns(s->machine);
     while (!s->quit && !loop_interrupted()) {
         enum orrery_stop stop = ORRERY_RUNNING;
+        uint64_t insns, before;
 
         if (s->paused) {
             loop_poll(&s->loop, -1);
             continue;
         }
-        stop = orrery_run(s->machine, SLICE_INSNS);
+        insns = slice(s);
+        before = orrery_time_ns(s->machine);
+        stop = orrery_run(s->machine, insns);
         if (stop == ORRERY_IDLE) {
             if (!idle(s))
                 return ORRERY_STUCK;
         } else if (stop != ORRERY_RUNNING) {
             return stop;
         } else {
+            if (insns == TRIAL_INSNS)
+                s->trial_ns = orrery_time_ns(s->machine) - before;
             busy(s);
         }
     }

@@ -22,6 +22,7 @@ struct session {
     unsigned nfiles;
     char profile_host[PATH_MAX], profile_report[PATH_MAX], perf_map[64];
     FILE *screendump;
+    struct displays displays;
     bool quit;   /* somebody wants the program to end */
     bool paused; /* the guest stands, the loop goes on: for monitors and debuggers */
     /* How many there are for whom an idle guest has to wait by the wall clock: terminals, displays,
@@ -29,6 +30,8 @@ struct session {
     unsigned waiting;
     /* And how many for whom a busy guest must not be ahead of the wall clock either: displays. */
     unsigned paced;
+    unsigned speed;             /* percent of real time that the guest runs at; 0: all of it */
+    uint64_t trial_ns;          /* guest time of a short slice */
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
 };
 

@@ -63,7 +63,7 @@ class BadInput(common.GuestTest):
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine", "-audiodev", "-soundhw"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
-        for option, value in (("-display", "gtk"), ("-net", "tap"),
+        for option, value in (("-display", "crt"), ("-net", "tap"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")

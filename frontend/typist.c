@@ -1,0 +1,95 @@
+/* A queue of key events. One goes out each few milliseconds of guest time: faster than anybody
+ * types, slow enough for the keyboard's own queue. */
+#include "frontend/typist.h"
+
+#include <string.h>
+
+#include "frontend/keys.h"
+
+#define EVENT_NS   8000000u
+#define PER_STROKE 8 /* at most: three modifiers and the key, down and up */
+#define POLL_MS    4
+
+static unsigned waiting(const struct typist *t)
+{
+    return t->head - t->tail;
+}
+
+static void prepare(void *opaque, struct loop *loop)
+{
+    struct typist *t = opaque;
+
+    if (waiting(t))
+        loop_within(loop, POLL_MS);
+}
+
+static void dispatch(void *opaque, struct loop *loop)
+{
+    struct typist *t = opaque;
+    uint64_t now = orrery_time_ns(t->machine);
+
+    (void)loop;
+    if (!waiting(t) || now < t->next_ns)
+        return;
+    uint16_t event = t->event[t->tail++ % TYPIST_KEYS];
+    orrery_key(t->machine, (uint8_t)event, event >> 8);
+    t->next_ns = now + EVENT_NS;
+}
+
+void typist_open(struct typist *t, struct orrery *machine, struct loop *loop)
+{
+    t->machine = machine;
+    t->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = t};
+    loop_add(loop, &t->source);
+}
+
+void typist_close(struct typist *t, struct loop *loop)
+{
+    loop_remove(loop, &t->source);
+}
+
+static void put(struct typist *t, uint8_t key, bool down)
+{
+    t->event[t->head++ % TYPIST_KEYS] = (uint16_t)(key | down << 8);
+}
+
+void typist_key(struct typist *t, uint8_t key, unsigned modifiers)
+{
+    static const uint8_t keys[] = {KEY_SHIFT, KEY_CTRL, KEY_ALT};
+
+    if (!key || waiting(t) > TYPIST_KEYS - PER_STROKE)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (modifiers >> i & 1)
+            put(t, keys[i], true);
+    put(t, key, true);
+    put(t, key, false);
+    for (int i = 2; i >= 0; i--)
+        if (modifiers >> i & 1)
+            put(t, keys[i], false);
+}
+
+void typist_named(struct typist *t, const char *name, unsigned modifiers)
+{
+    typist_key(t, key_by_name(name, strlen(name)), modifiers);
+}
+
+bool typist_char(struct typist *t, uint32_t c, unsigned modifiers)
+{
+    bool shift = false;
+    uint8_t key = c < 0x80 ? key_by_symbol(c, &shift) : 0;
+
+    if (!key && c < 0x20) {
+        modifiers |= TYPE_CTRL;
+        key = key_by_symbol(c >= 1 && c <= 26 ? c + 'a' - 1 : c == 0 ? '2' : c + '@', &shift);
+    }
+    typist_key(t, key, modifiers | (shift ? TYPE_SHIFT : 0));
+    return key;
+}
+
+void typist_text(struct typist *t, const char *text)
+{
+    for (; *text; text++)
+        if (!(*text & 0x80) && !(*text == '\r' && text[1] == '\n'))
+            typist_char(t, (uint32_t)(unsigned char)*text, 0);
+}
