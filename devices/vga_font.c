@@ -127,7 +127,7 @@ static void draw_rows(const struct size *size, u8 *g, unsigned y, const char *ro
                       const u8 *height)
 {
     for (unsigned i = 0; rows[i]; i++) {
-        for (unsigned n = height ? height[i] : 1; n && y < size->rows; n--)
+        for (unsigned n = height[i]; n && y < size->rows; n--)
             g[y++] |= stretch(digit(rows[i]));
     }
 }
@@ -139,18 +139,17 @@ static void draw_grid(const struct size *size, u8 *g, const char *rows)
 
 static void draw_composed(const struct size *size, u8 *g, char letter, u8 accent)
 {
-    const char *rows = letter == 'i' ? DOTLESS_I : ascii[letter - 0x20];
-    bool capital = letter <= 'Z' && accent != CEDILLA;
+    const char *rows = letter == 'i' ? DOTLESS_I : ascii[letter - 0x20], *over = accents[accent];
+    u8 height[9] = {1, size->above > 1};
 
-    if (capital)
-        draw_rows(size, g, 2, rows, size->capital);
-    else
+    if (letter <= 'Z' && accent != CEDILLA) {
+        draw_rows(size, g, 0, over, height);
+        draw_rows(size, g, size->above, rows, size->capital);
+    } else {
+        height[1] = 1;
+        draw_rows(size, g, accent == CEDILLA ? size->below : size->top, over, height);
         draw_grid(size, g, rows);
-    draw_rows(size, g,
-              accent == CEDILLA ? size->below
-              : capital         ? 0
-                                : size->top,
-              accents[accent], NULL);
+    }
 }
 
 /* Line drawing. Single lines lie in columns 3 and 4, double ones in 2 and 5. An arm goes from the
@@ -209,12 +208,9 @@ static void draw_blocks(const struct size *size, u8 *font)
 
 void vga_font(u8 *font, unsigned rows)
 {
-    const struct size *size = sizes;
+    const struct size *size = rows == 8 ? &sizes[2] : rows == 14 ? &sizes[1] : &sizes[0];
 
-    while (size->rows != rows) {
-        size++;
-        CHECK(size < sizes + ARRAY_LEN(sizes), "a font of %u rows", rows);
-    }
+    CHECK(size->rows == rows, "a font of %u rows", rows);
     memset(font, 0, 256 * rows);
     for (unsigned i = 0; i < ARRAY_LEN(symbols); i++)
         draw_symbol(size, font + (i + 1) * rows, symbols[i]);

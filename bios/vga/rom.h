@@ -7,7 +7,7 @@
 #ifndef BIOS_VGA_ROM_H
 #define BIOS_VGA_ROM_H
 
-#include "base/types.h"
+#include "bios/ports.h"
 
 #define ROM __seg_gs
 #define FAR volatile __seg_fs
@@ -44,42 +44,6 @@ struct frame {
 } __attribute__((packed, may_alias));
 
 /* -- ports -- */
-
-static inline void outb(u16 port, u8 value)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void outw(u16 port, u16 value)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void outl(u16 port, u32 value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline u8 inb(u16 port)
-{
-    u8 value;
-    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-static inline u16 inw(u16 port)
-{
-    u16 value;
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-static inline u32 inl(u16 port)
-{
-    u32 value;
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
 
 enum {
     PORT_ATTR = 0x3c0,
