@@ -23,6 +23,7 @@ enum pci_register {
     PCI_STATUS = 0x06,
     PCI_REVISION = 0x08,
     PCI_CLASS = 0x09,
+    PCI_CACHE_LINE = 0x0c,
     PCI_LATENCY = 0x0d,
     PCI_HEADER = 0x0e,
     PCI_BAR0 = 0x10,
@@ -30,7 +31,12 @@ enum pci_register {
     PCI_INT_PIN = 0x3d,
 };
 
-enum { PCI_COMMAND_IO = 1, PCI_COMMAND_MEMORY = 2, PCI_COMMAND_MASTER = 4 };
+enum {
+    PCI_COMMAND_IO = 1,
+    PCI_COMMAND_MEMORY = 2,
+    PCI_COMMAND_MASTER = 4,
+    PCI_COMMAND_MWI = 0x10,
+};
 
 #define PCI_BARS  6
 #define PCI_PIRQS 4

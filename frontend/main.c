@@ -85,11 +85,14 @@ static int run_machine(struct session *s, struct daemon *d)
     if (s->options.said_date)
         orrery_set_date(o, s->options.date);
     loop_catch_signals();
-    daemon_ready(d);
-    session_start_chardevs(s);
-    enum orrery_stop stop = session_run(s);
-    session_stop_chardevs(s);
-    int status = status_of(o, stop);
+    int status = 1;
+    if (nethosts_start(s)) {
+        daemon_ready(d);
+        session_start_chardevs(s);
+        status = status_of(o, session_run(s));
+        session_stop_chardevs(s);
+    }
+    nethosts_stop(s);
     if (!orrery_finish(o)) {
         complain("%s", orrery_error(o));
         status = 1;
@@ -116,7 +119,7 @@ int main(int argc, char **argv)
         return 0;
     if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && open_log(&s) &&
         open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
-        daemon_pidfile(&daemon, s.options.pidfile))
+        nethosts_open(&s) && daemon_pidfile(&daemon, s.options.pidfile))
         status = run_machine(&s, &daemon);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);

@@ -117,8 +117,12 @@ static const struct option_row rows[] = {
     {"vga", "TYPE", opt_vga, 0, 0, "std (default) or none"},
     {"screendump", "FILE", opt_screendump, 0, 0,
      "picture of the screen at the end: PNG if FILE ends so, else PPM"},
-    {"net", "none", opt_none, 0, 0, "no network yet"},
-    {"nic", "none", opt_none, 0, 0, "no network yet"},
+    {"nic", "KIND,...", nets_nic, 0, 0,
+     "network and card: user,model=,mac=,hostfwd=tcp::PORT-:PORT ..., or none (default)"},
+    {"netdev", "KIND,id=,...", nets_netdev, 0, 0, "network for a -device with netdev=ID"},
+    {"net", "KIND,...", nets_net, 0, 0, "older form: nic,model= and user,hostfwd=, or none"},
+    {"object", "TYPE,...", nets_object, 0, 0,
+     "filter-dump,netdev=ID,file=FILE: copy of all frames, as pcap"},
     {"monitor", "none", opt_none, 0, 0, "no monitor yet"},
     {"audiodev", "DRIVER,id=ID", audio_audiodev, 0, 0,
      "where sound goes: none; wav,path=FILE; sdl; out.frequency=N"},
@@ -215,10 +219,7 @@ static bool apply_nodefaults(struct options *o)
 
 /* After the last option, in this order. */
 static bool (*const finish[])(struct options *o) = {
-    apply_nodefaults,
-    check,
-    audio_configure,
-    drives_finish,
+    apply_nodefaults, check, audio_configure, drives_finish, nets_finish,
 };
 
 bool options_parse(struct options *o, int argc, char **argv)

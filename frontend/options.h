@@ -5,6 +5,7 @@
 #include "frontend/audio.h"
 #include "frontend/disks.h"
 #include "frontend/drives.h"
+#include "frontend/nets.h"
 #include "machine/orrery.h"
 
 #define MAX_DEVICES 32
@@ -15,6 +16,7 @@ struct options {
     struct drives drives;
     struct audio_options audio;
     struct disks disks;
+    struct nets nets;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;

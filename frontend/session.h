@@ -5,17 +5,19 @@
 #include <limits.h>
 
 #include "frontend/loop.h"
+#include "frontend/nethost.h"
 #include "frontend/options.h"
 #include "frontend/outfile.h"
 #include "frontend/term.h"
 
-#define MAX_FILES (ORRERY_SERIAL_PORTS + ORRERY_AUDIODEVS + 8)
+#define MAX_FILES (ORRERY_SERIAL_PORTS + ORRERY_AUDIODEVS + ORRERY_NETS + 8)
 
 struct session {
     struct options options;
     struct orrery *machine;
     struct loop loop;
     struct term term;
+    struct nethost nets[ORRERY_NETS];
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
     char profile_host[PATH_MAX], profile_report[PATH_MAX], perf_map[64];

@@ -338,7 +338,7 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     chardevs_describe(o, f);
     disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
-        fprintf(f, "netdev=%s\n", o->net_name[i]);
+        fprintf(f, "netdev=%s%s\n", o->net_name[i], o->net[i].large ? " large" : "");
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         describe_device(f, c->devices[i]);
     fclose(f);

@@ -20,9 +20,31 @@ bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size
         o->net_name[n] = strdup(net->id);
         CHECK(o->net_name[n], "out of memory");
         net_link_init(&o->net[n], net->sink.write, net->sink.opaque);
+        o->net[n].large = net->large;
+        o->net[n].tap = net->tap.write;
+        o->net[n].tap_opaque = net->tap.opaque;
         bus_add_object(o->bus, NET_KIND, o->net_name[n], &o->net[n]);
     }
     return true;
+}
+
+/* Whoever has an option that names a network. */
+static bool is_card(const struct dev_type *type)
+{
+    for (const struct prop *p = type->props; p && p->name; p++) {
+        if (p->kind == PROP_KIND_OBJECT && !strcmp(p->object_kind, NET_KIND))
+            return true;
+    }
+    return false;
+}
+
+const char *orrery_net_model(unsigned n)
+{
+    for (const struct dev_type *const *type = dev_types; *type; type++) {
+        if (is_card(*type) && !n--)
+            return (*type)->name;
+    }
+    return NULL;
 }
 
 void nets_free(struct orrery *o)
@@ -33,8 +55,10 @@ void nets_free(struct orrery *o)
 
 void orrery_net_input(struct orrery *o, unsigned net, const void *frame, size_t len)
 {
-    if (net < ORRERY_NETS)
-        net_input(&o->net[net], frame, len);
+    if (net >= ORRERY_NETS)
+        return;
+    net_input(&o->net[net], frame, len);
+    jit_shorten(o->cpu, cpu_icount(o->cpu)); /* an answer to what the guest is just sending */
 }
 
 size_t orrery_net_room(const struct orrery *o, unsigned net)

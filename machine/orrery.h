@@ -66,10 +66,13 @@ struct orrery_audiodev {
 };
 
 /* A network: one end of a cable, whose other end a card gets by the option netdev=ID. The sink gets
- * every Ethernet frame that the guest sends, without its checksum. */
+ * every Ethernet frame that the guest sends, without its checksum; the tap gets those of both
+ * directions, at the moment when they pass. large: the sink takes TCP packets of up to 64 KiB, so
+ * that cards need not cut them. */
 struct orrery_net {
     const char *id;
-    struct orrery_sink sink;
+    struct orrery_sink sink, tap;
+    bool large;
 };
 
 /* A picture of the guest's screen: every dot of the display area, 0x00RRGGBB, rows without gaps. */
@@ -152,6 +155,9 @@ enum orrery_stop {
 const char *orrery_cpu_model(unsigned n);
 /* Name of the n-th feature that CPUID reports, likewise. */
 const char *orrery_cpu_feature(unsigned n);
+
+/* Device type of the n-th network card, NULL past the end. */
+const char *orrery_net_model(unsigned n);
 
 /* NULL and one line in err (no newline) when a file is missing or malformed, memory is refused, ...
  */

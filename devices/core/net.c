@@ -6,16 +6,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "devices/core/journal.h"
 
-#define NIC_KIND   "nic"
-#define NAME_SIZE  96
-#define LENGTH     4u /* bytes of a frame's length in the queue */
-#define CRC_POLY   0x04c11db7u
-#define CRC_POLY_R 0xedb88320u /* its bits reversed */
+#define NIC_KIND  "nic"
+#define NAME_SIZE 96
+#define LENGTH    4u /* bytes of a frame's length in the queue */
+#define CRC_POLY  0x04c11db7u
 
 const struct field net_port_fields[] = {
     FIELD(struct net_port, head),       FIELD(struct net_port, tail),
@@ -80,7 +80,13 @@ static void set_unplugged(struct net_port *p, bool unplugged)
         return;
     p->unplugged = unplugged;
     if (p->ops->carrier)
-        p->ops->carrier(p->dev);
+        p->ops->carrier(p->opaque);
+}
+
+static void show(const struct net_link *link, const void *frame, size_t len)
+{
+    if (link->tap)
+        link->tap(link->tap_opaque, frame, len);
 }
 
 /* Journal sink. */
@@ -94,9 +100,10 @@ static void on_input(void *opaque, const void *data, size_t len)
     }
     if (p->unplugged || len < NET_HEADER || len > NET_FRAME_MAX)
         return;
+    show(p->link, data, len);
     net_flush(p);
-    if (!p->used && p->ops->can_receive(p->dev))
-        p->ops->receive(p->dev, data, (u32)len);
+    if (!p->used && p->ops->can_receive(p->opaque))
+        p->ops->receive(p->opaque, data, (u32)len);
     else
         queue_put(p, data, (u32)len);
 }
@@ -163,7 +170,7 @@ const char *net_port_init(struct net_port *port, struct dev *dev, struct net_lin
     char name[NAME_SIZE];
 
     port->ops = ops;
-    port->dev = dev;
+    port->opaque = dev;
     port->link = link;
     if (mac && !net_parse_mac(mac, port->mac))
         return "mac= is not the address of a card (six bytes, 52:54:00:12:34:56)";
@@ -195,16 +202,20 @@ bool net_carrier(const struct net_port *port)
 void net_send(struct net_port *port, const void *frame, size_t len)
 {
     const struct net_link *link = port->link;
-    if (net_carrier(port) && link->output && len >= NET_HEADER && len <= NET_FRAME_MAX)
+
+    if (!net_carrier(port) || len < NET_HEADER || len > NET_FRAME_MAX)
+        return;
+    show(link, frame, len);
+    if (link->output)
         link->output(link->opaque, frame, len);
 }
 
 void net_flush(struct net_port *port)
 {
-    while (port->used && port->ops->can_receive(port->dev)) {
+    while (port->used && port->ops->can_receive(port->opaque)) {
         u32 len = 0;
         const u8 *frame = queue_take(port, &len);
-        port->ops->receive(port->dev, frame, len);
+        port->ops->receive(port->opaque, frame, len);
     }
 }
 
@@ -227,15 +238,7 @@ bool net_parse_mac(const char *text, u8 mac[NET_MAC])
 
 u32 net_fcs(const void *data, size_t len)
 {
-    const u8 *p = data;
-    u32 crc = 0xffffffff;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= p[i];
-        for (unsigned bit = 0; bit < 8; bit++)
-            crc = crc >> 1 ^ (crc & 1 ? CRC_POLY_R : 0);
-    }
-    return ~crc;
+    return (u32)crc32(0, data, (uInt)len);
 }
 
 u32 net_crc_be(const void *data, size_t len)

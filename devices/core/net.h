@@ -54,7 +54,7 @@ struct net_port {
     u8 mac[NET_MAC]; /* as configured: of the card's PROM */
     struct net_link *link;
     const struct net_ops *ops;
-    void *dev;
+    void *opaque; /* for ops: the card, unless its init puts something else here */
 };
 extern const struct field net_port_fields[];
 
@@ -63,6 +63,13 @@ struct net_link {
      * NET_FRAME_MAX bytes; NULL discards. */
     void (*output)(void *opaque, const void *frame, size_t len);
     void *opaque;
+    /* Called with every frame, in both directions, when it passes; may be NULL. Set it, and
+     * `large`, after net_link_init(). */
+    void (*tap)(void *opaque, const void *frame, size_t len);
+    void *tap_opaque;
+    /* The host takes TCP packets of any length as one frame: a card that would cut them need not.
+     * The same in a replay. */
+    bool large;
 
     /* Set by net_port_init(). */
     struct net_port *port;
@@ -83,6 +90,11 @@ void net_port_reset(struct net_port *port);
 
 /* There is a cable, and it is plugged in. */
 bool net_carrier(const struct net_port *port);
+
+static inline bool net_takes_large(const struct net_port *port)
+{
+    return port->link && port->link->large;
+}
 
 /* Puts a frame on the cable: len below NET_HEADER or above NET_FRAME_MAX, and what is sent without
  * a carrier, is lost. */

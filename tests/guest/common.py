@@ -186,5 +186,10 @@ class Terminal:
         os.close(self.slave)
 
 
+def has_user_network():
+    """Whether the emulator was built with libslirp."""
+    return subprocess.run([ORRERY, "-nic", "user", "-version"], capture_output=True).returncode == 0
+
+
 def main():
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)

@@ -64,7 +64,7 @@ class BadInput(common.GuestTest):
                        "-device", "-accel", "-record", "-replay", "-d", "-D", "-display", "-vga", "-net", "-nic",
                        "-monitor", "-smp", "-machine", "-audiodev", "-soundhw"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
-        for option, value in (("-display", "gtk"), ("-net", "user"),
+        for option, value in (("-display", "gtk"), ("-net", "tap"),
                               ("-machine", "isapc"), ("-monitor", "stdio")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
@@ -73,6 +73,25 @@ class BadInput(common.GuestTest):
         self.refused("-bios", "none", kernel=None, says="No such file")
         self.refused("-bios", "empty", kernel=None, says="empty")
         self.refused("-bios", "disk", says="-kernel")
+
+    def test_networks(self):
+        with_user = common.has_user_network()
+        for option, says in (("-nic tap", "tap"), ("-nic model=e1000", "no kind"), ("-nic none,id=x", "none"),
+                             ("-nic user,foo=1", "foo"), ("-nic user,model=ne3000", "ne3000"),
+                             ("-nic user,mac=1:2:3", "mac"), ("-nic user,mac=", "mac"), ("-nic user,addr=40", "addr"),
+                             ("-nic user,hostfwd=tcp:22", "hostfwd"), ("-nic user,hostfwd=sctp::22-:22", "hostfwd"),
+                             ("-nic user,hostfwd=tcp::0-:22", "hostfwd"), ("-nic user,hostfwd=tcp::22-:65536", "hostfwd"),
+                             ("-nic user,hostfwd=tcp:1.2.3:22-:22", "hostfwd"),
+                             ("-nic user,guestfwd=tcp:10.0.2.9:80-tcp:1.2.3.4:80", "guestfwd"),
+                             ("-nic user,net=1.2.3.4/31", "net"), ("-nic user,dhcpstart=9.9.9.9", "dhcpstart"),
+                             ("-nic user,restrict=maybe", "restrict"), ("-netdev user", "id"),
+                             ("-netdev user,id=n", "no -device"), ("-netdev user,id=n -netdev user,id=n", "taken"),
+                             ("-device e1000,netdev=n", "netdev"), ("-net user", "card"), ("-net nic -net nic", "-nic"),
+                             ("-netdev user,id=n -device e1000,netdev=n -device rtl8139,netdev=n", "another card"),
+                             ("-nic user " * 9, "8"), ("-object rng-random,id=r", "rng-random"),
+                             ("-object filter-dump,netdev=n", "file="), ("-object filter-dump,netdev=n,file=f", "'n'"),
+                             ("-nic user -object filter-dump,netdev=net0,file=none/f", "none/f")):
+            self.refused(*option.split(), says=says if with_user or "user" not in option else "libslirp")
 
     def test_memory(self):
         for size in ("0", "abc", "-1", "", "64X", "64MM", "1e3", "99999999999999999999", "0x", "64 M"):
