@@ -24,8 +24,10 @@ struct chunk {
 /* One side of the operation: n elements from linear address la on, in the direction of step. */
 struct side {
     laddr la;
-    u8 *host; /* of the element at la, NULL: device, ROM to be written, or an element that crosses a
-                 page */
+    u8 *host;   /* of the element at la, NULL: device, ROM to be written, or an element that crosses
+                   a page */
+    bool quiet; /* no host, but accesses at pa have no effect elsewhere: struct mmio_ops */
+    paddr pa;
     bool wraps; /* a word at offset FFFF of the 8086, the only element: its second byte is at 0 */
 };
 
@@ -123,34 +125,41 @@ static bool wraps(struct chunk *c, unsigned reg)
     return true;
 }
 
-/* Resolves an element's page, raising #PF. */
-static u8 *resolve(struct cpu *cpu, laddr la, unsigned size, enum access acc, paddr *pa)
+#define NO_ADDRESS (~(paddr)0)
+
+/* Resolves the page of s, of an element at la, raising #PF. */
+static void resolve(struct cpu *cpu, struct side *s, laddr la, unsigned size, enum access acc)
 {
     enum priv priv = cpu_priv(cpu);
     struct mmu_walk w;
 
-    *pa = ~(paddr)0;
+    s->pa = NO_ADDRESS;
     if (crosses(la, size)) { /* both pages now, so that the sides fault in their order */
-        resolve(cpu, la, 1, acc, pa);
-        resolve(cpu, (la | PAGE_MASK) + 1, 1, acc, pa);
-        *pa = ~(paddr)0;
-        return NULL;
+        resolve(cpu, s, la, 1, acc);
+        resolve(cpu, s, (la | PAGE_MASK) + 1, 1, acc);
+        s->pa = NO_ADDRESS;
+        s->host = NULL;
+        s->quiet = false;
+        return;
     }
-    if (tlb_has(cpu->mmu.tlb, la, priv, acc))
-        return tlb_host(cpu->mmu.tlb, la, priv, acc);
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) {
+        s->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
+        return;
+    }
     mem_translate(cpu, la, acc, priv, &w);
-    *pa = w.pa;
-    return mmu_watched(&cpu->mmu, la) ? NULL : w.host;
+    s->pa = w.pa;
+    if (mmu_watched(&cpu->mmu, la))
+        return;
+    s->host = w.host;
+    s->quiet = !w.host && phys_is_quiet(cpu->mmu.phys, w.pa);
 }
 
 static struct side source_side(struct chunk *c, enum seg seg, unsigned reg)
 {
     struct side s = {.la = side_linear(c, seg, reg, ACCESS_READ), .wraps = wraps(c, reg)};
-    paddr pa;
 
-    if (s.wraps)
-        return s;
-    s.host = resolve(c->cpu, s.la, c->size, ACCESS_READ, &pa);
+    if (!s.wraps)
+        resolve(c->cpu, &s, s.la, c->size, ACCESS_READ);
     return s;
 }
 
@@ -165,9 +174,10 @@ static struct side dest_side(struct chunk *c)
 
     if (s.wraps)
         return s;
-    s.host = resolve(cpu, s.la, c->size, ACCESS_WRITE, &pa);
-    if (!s.host || pa == ~(paddr)0)
+    resolve(cpu, &s, s.la, c->size, ACCESS_WRITE);
+    if (!s.host || s.pa == NO_ADDRESS)
         return s;
+    pa = s.pa;
     len = (u64)c->n * c->size;
     if (c->step < 0)
         pa -= len - c->size;
@@ -190,6 +200,8 @@ static u32 get(const struct chunk *c, const struct side *s, u32 i)
         return mem_slow_read(c->cpu, s->la, 1) | mem_slow_read(c->cpu, s->la - 0xffff, 1) << 8;
     if (s->host)
         return (u32)load_le(s->host + (s32)delta, c->size);
+    if (s->quiet)
+        return (u32)phys_read(c->cpu->mmu.phys, s->pa + (u64)(s32)delta, c->size);
     return mem_slow_read(c->cpu, s->la + delta, c->size);
 }
 
@@ -202,6 +214,8 @@ static void put(const struct chunk *c, const struct side *s, u32 i, u32 v)
         mem_slow_write(c->cpu, s->la - 0xffff, 1, v >> 8 & 0xff);
     } else if (s->host)
         store_le(s->host + (s32)delta, c->size, v);
+    else if (s->quiet)
+        phys_write(c->cpu->mmu.phys, s->pa + (u64)(s32)delta, c->size, v);
     else
         mem_slow_write(c->cpu, s->la + delta, c->size, v);
 }

@@ -2,9 +2,9 @@
  *
  * An access is cut into at most two parts, one a page. All parts are translated before any is
  * touched, so a fault commits nothing; CR2 is the first byte that faults: the access's own
- * address, or the start of the second page (SDM 3A 6.15, #PF). Whatever reaches a device, or
- * code that has been translated, sets cpu->io_done; from native code such an access restarts the
- * instruction in the interpreter instead. */
+ * address, or the start of the second page (SDM 3A 6.15, #PF). Whatever reaches a device that is
+ * not quiet, or code that has been translated, sets cpu->io_done; from native code such an access
+ * restarts the instruction in the interpreter instead. */
 #include "cpu/mem.h"
 
 #include "base/bytes.h"
@@ -16,6 +16,7 @@ struct part {
     paddr pa; /* valid if !host or code */
     unsigned len;
     bool code; /* a write that touches lines holding translated code */
+    bool loud; /* a device that others may hear of: see struct mmio_ops */
 };
 
 struct span {
@@ -54,6 +55,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
         out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
+    out->loud = !w.host && !phys_is_quiet(cpu->mmu.phys, w.pa);
 }
 
 /* Translated code stops for a watchpoint before anything has happened. A task switch that has
@@ -93,7 +95,6 @@ static unsigned unit(unsigned len)
 
 static void read_device(struct cpu *cpu, paddr pa, u8 *buf, unsigned len)
 {
-    cpu->io_done = 1;
     while (len) {
         unsigned n = unit(len);
 
@@ -106,7 +107,6 @@ static void read_device(struct cpu *cpu, paddr pa, u8 *buf, unsigned len)
 
 static void write_device(struct cpu *cpu, paddr pa, const u8 *buf, unsigned len)
 {
-    cpu->io_done = 1;
     while (len) {
         unsigned n = unit(len);
 
@@ -122,6 +122,7 @@ static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
     for (unsigned i = 0; i < s->n; i++) {
         const struct part *p = &s->part[i];
 
+        cpu->io_done |= p->loud;
         if (p->host)
             memcpy(buf, p->host, p->len);
         else
@@ -135,6 +136,7 @@ static void span_write(struct cpu *cpu, const struct span *s, const u8 *buf)
     for (unsigned i = 0; i < s->n; i++) {
         const struct part *p = &s->part[i];
 
+        cpu->io_done |= p->loud;
         if (p->code) {
             phys_code_written(cpu->mmu.phys, p->pa, p->len);
             cpu->io_done = 1;
@@ -154,7 +156,7 @@ static void leave_native(struct cpu *cpu, const struct span *s)
     if (!cpu->in_block)
         return;
     for (unsigned i = 0; i < s->n; i++)
-        if (!s->part[i].host || s->part[i].code)
+        if (s->part[i].loud || s->part[i].code)
             cpu->hooks->restart_single(cpu);
 }
 

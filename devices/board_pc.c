@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "devices/acpi_tables.h"
+#include "devices/acpi_loader.h"
 #include "devices/core/dev.h"
 #include "devices/core/medium.h"
 #include "devices/floppy.h"
 #include "devices/fw_cfg.h"
 #include "devices/mc146818.h"
 #include "devices/piix3_ide.h"
+#include "devices/smbios.h"
 #include "devices/vga.h"
 #include "mmu/phys.h"
 
@@ -35,7 +36,7 @@ static bool add_parts(struct bus *bus, const struct part *part, size_t count, ch
 
 static bool add_core(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
 {
-    char rtc[40];
+    char rtc[60];
     const struct part parts[] = {
         {&dev_i8259, NULL},     {&dev_i8254, NULL},
         {&dev_i8237, NULL},     {&dev_fdc, NULL},
@@ -47,7 +48,7 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
     };
     const struct part vga = {&dev_vga, "id=" VGA_ID};
 
-    snprintf(rtc, sizeof(rtc), "ram=%llu", (unsigned long long)config->ram_bytes);
+    snprintf(rtc, sizeof(rtc), "id=" RTC_ID ",ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
            (!config->vga || add_parts(bus, &vga, 1, err, err_size));
 }
@@ -166,9 +167,9 @@ static void add_items(struct bus *bus, const struct board_pc *config)
         u8 size;
         u16 value;
     } items[] = {
-        {FW_CFG_NOGRAPHIC, 2, 1},     {FW_CFG_NB_CPUS, 2, 1},       {FW_CFG_MAX_CPUS, 2, 1},
-        {FW_CFG_BOOT_DEVICE, 2, 'c'}, {FW_CFG_BOOT_MENU, 2, 0},     {FW_CFG_NUMA, 8, 0},
-        {FW_CFG_MACHINE_ID, 4, 0},    {FW_CFG_IRQ0_OVERRIDE, 4, 1},
+        {FW_CFG_NOGRAPHIC, 2, 1},     {FW_CFG_NB_CPUS, 2, 1}, {FW_CFG_MAX_CPUS, 2, 1},
+        {FW_CFG_BOOT_DEVICE, 2, 'c'}, {FW_CFG_NUMA, 8, 0},    {FW_CFG_MACHINE_ID, 4, 0},
+        {FW_CFG_IRQ0_OVERRIDE, 4, 1},
     };
     struct dev *fw_cfg = bus_find_dev(bus, FW_CFG_ID);
     u8 e820[20] = {0}, uuid[16] = {0}; /* e820: one range of RAM */
@@ -183,6 +184,7 @@ static void add_items(struct bus *bus, const struct board_pc *config)
     fw_cfg_set_file(fw_cfg, "bootorder", "", 0); /* no device is to be preferred */
 }
 
+/* Without firmware the ACPI tables are in memory; firmware is given them and puts them there. */
 static void add_tables(struct bus *bus, const struct board_pc *config)
 {
     static const size_t ports = ARRAY_LEN(config->serial);
@@ -194,12 +196,41 @@ static void add_tables(struct bus *bus, const struct board_pc *config)
     };
     u8 image[ACPI_TABLES_SIZE];
 
-    if (!bus->phys)
-        return;
     for (size_t n = 0; n < ports; n++)
         acpi.serial[n] = config->serial[n];
-    acpi_build(&acpi, image);
-    phys_add_rom(bus->phys, ACPI_TABLES_BASE, sizeof(image), image);
+    if (config->firmware) {
+        acpi_add_files(&acpi, bus_find_dev(bus, FW_CFG_ID));
+        smbios_add_files(config->ram_bytes, bus_find_dev(bus, FW_CFG_ID));
+    } else if (bus->phys) {
+        acpi_build(&acpi, image);
+        phys_add_rom(bus->phys, ACPI_TABLES_BASE, sizeof(image), image);
+    }
+}
+
+/* CMOS 3Dh and 38h hold what to boot from, a digit each: floppy, disk, CD-ROM, network. Bit 0 of
+ * 38h lets diskettes without a signature boot. */
+void board_pc_set_boot_order(struct bus *bus, const char *order)
+{
+    static const char letters[] = "acdn";
+    struct dev *rtc = bus_find_dev(bus, RTC_ID);
+    u8 digit[3] = {0};
+
+    for (size_t i = 0; i < ARRAY_LEN(digit) && order[i]; i++)
+        digit[i] = (u8)(strchr(letters, order[i]) - letters + 1);
+    mc146818_set_cmos(rtc, 0x3d, (u8)(digit[0] | digit[1] << 4));
+    mc146818_set_cmos(rtc, 0x38, (u8)(digit[2] << 4));
+}
+
+static void add_boot(struct bus *bus, const struct board_pc *config)
+{
+    struct dev *fw_cfg = bus_find_dev(bus, FW_CFG_ID);
+    u8 wait[8];
+
+    fw_cfg_set_int(fw_cfg, FW_CFG_BOOT_MENU, config->boot_menu, 2);
+    if (config->boot_menu_ms) {
+        store_le(wait, 8, config->boot_menu_ms);
+        fw_cfg_set_file(fw_cfg, "etc/boot-menu-wait", wait, 2);
+    }
 }
 
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -217,6 +248,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     if (!add_drives(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
         return false;
     add_items(bus, config);
+    add_boot(bus, config);
     return true;
 }
 
@@ -224,10 +256,8 @@ bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, 
 {
     const struct part setup = {&dev_pc_setup, NULL};
 
-    if (config->firmware)
-        return true;
     add_tables(bus, config);
-    return add_parts(bus, &setup, 1, err, err_size);
+    return config->firmware || add_parts(bus, &setup, 1, err, err_size);
 }
 
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n)

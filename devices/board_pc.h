@@ -24,15 +24,21 @@ struct board_pc {
     const char *speaker;          /* audiodev that the loudspeaker is heard on, or NULL */
     bool apic;                    /* the CPU has a local APIC; then there is an I/O APIC, too */
     bool tsc_deadline;            /* and its timer that mode */
-    bool firmware;                /* there is some: it sets up the chip set and makes tables */
+    bool firmware;                /* there is some: it sets up the chip set, places tables */
+    bool boot_menu;               /* it asks what to boot */
+    u16 boot_menu_ms;             /* for so long; 0: as it likes */
 };
 
 /* Creates all devices on the bus. False and one line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
-/* After the last device was added: without firmware, does what it would have done, and puts its
- * tables (ACPI) into memory. */
+/* After the last device was added: puts the ACPI tables into memory or offers them to firmware, and
+ * without any does what it would have done. */
 bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
+
+/* What firmware boots from, up to three of the letters a (floppy), c (disk), d (CD-ROM), n
+ * (network). */
+void board_pc_set_boot_order(struct bus *bus, const char *order);
 
 /* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n);

@@ -2,8 +2,8 @@
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
  * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
  * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
- * the interrupt controllers at 08h and 70h, and the timer, 18.2 times a second, counted at
- * 0040:006C.
+ * but for the VGA BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a
+ * second, counted at 0040:006C.
  *
  * PCI devices in other slots get addresses and an interrupt line.
  *
@@ -143,8 +143,11 @@ static void pc_setup_reset(struct dev *dev)
         bus_out(dev->bus, outs[i].port, 1, outs[i].value);
     if (dev->bus->phys)
         set_vectors(dev->bus);
-    if (bus_find_dev(dev->bus, VGA_ID))
-        vga_set_mode3(dev->bus);
+    if (!bus_find_dev(dev->bus, VGA_ID))
+        return;
+    vga_set_mode3(dev->bus);
+    if (dev->bus->phys)
+        vga_set_data_area(dev->bus);
 }
 
 static const char *pc_setup_init(struct dev *dev, struct bus *bus)

@@ -68,8 +68,27 @@ static void map_bar(struct pci_func *f, unsigned n)
         bus_claim_mmio(bus, at, bar->size, bar->mem, bar->opaque);
 }
 
+/* The expansion ROM has an enable bit of its own (6.2.5.2), which is enough here: Bochs' firmware
+ * reads ROMs before it enables the function's memory. */
+static void map_rom(struct pci_func *f)
+{
+    u32 reg = (u32)load_le(&f->config[PCI_ROM], 4), at = reg & ~(f->rom.size - 1);
+
+    if (!(reg & 1) || !in_window(f, at, f->rom.size))
+        at = 0;
+    if (at == f->rom.at)
+        return;
+    if (f->rom.at)
+        phys_remove(f->pci->bus->phys, f->rom.at);
+    f->rom.at = at;
+    if (at)
+        phys_add_rom(f->pci->bus->phys, at, f->rom.size, f->rom.data);
+}
+
 static void map_bars(struct pci_func *f)
 {
+    if (f->rom.data)
+        map_rom(f);
     for (unsigned n = 0; n < PCI_BARS; n++) {
         if (f->bar[n].size)
             map_bar(f, n);
@@ -107,6 +126,14 @@ void pci_add_ram_bar(struct pci_func *f, unsigned n, u32 size, u8 *ram)
 {
     CHECK(size >= PAGE_SIZE, "memory bar of %#x bytes", size);
     add_bar(f, n, size, 8)->ram = ram; /* prefetchable */
+}
+
+void pci_add_rom(struct pci_func *f, u32 size, const u8 *data)
+{
+    CHECK(size >= PAGE_SIZE && !(size & (size - 1)), "expansion ROM of %#x bytes", size);
+    store_le(&f->wmask[PCI_ROM], 4, ~(size - 1) | 1);
+    f->rom.data = data;
+    f->rom.size = size;
 }
 
 /* ---- life of a function ---- */

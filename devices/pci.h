@@ -27,6 +27,7 @@ enum pci_register {
     PCI_LATENCY = 0x0d,
     PCI_HEADER = 0x0e,
     PCI_BAR0 = 0x10,
+    PCI_ROM = 0x30,
     PCI_INT_LINE = 0x3c,
     PCI_INT_PIN = 0x3d,
 };
@@ -68,6 +69,10 @@ struct pci_func {
     /* Set by init. */
     u8 wmask[256];
     struct pci_bar bar[PCI_BARS];
+    struct {
+        const u8 *data; /* NULL: none */
+        u32 size, at;   /* where it is mapped now, 0: nowhere */
+    } rom;
     struct pci_bus *pci;
     u8 devfn;
     /* Software is about to read bytes [first, first + size), or wrote them; each may be NULL. */
@@ -99,6 +104,9 @@ void pci_add_mem_bar(struct pci_func *f, unsigned n, u32 size, const struct mmio
 
 /* One that shows memory of the device's own (size bytes), prefetchable. See phys_add_shared(). */
 void pci_add_ram_bar(struct pci_func *f, unsigned n, u32 size, u8 *ram);
+
+/* The expansion ROM: size bytes (a power of two, at least 4 KiB) that stay the caller's. */
+void pci_add_rom(struct pci_func *f, u32 size, const u8 *data);
 
 void pci_func_reset(struct pci_func *f);  /* zero in all that software can write */
 void pci_func_loaded(struct pci_func *f); /* maps what config says */

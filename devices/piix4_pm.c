@@ -1,10 +1,11 @@
 /* Power management as ACPI wants it (82371AB PIIX4, 290562, chapter 7; ACPI 1.0b chapter 4): PM1
  * event and control registers, the PM timer, general purpose events, and the command port B2h.
  *
- * A write to B2h requests an SMI if software has enabled that (APMC_EN, SMI_EN). The commands that
- * switch ACPI on and off are the SMI handler's to answer on hardware; here the device does. The PM
- * timer is virtual time in units of 3.579545 MHz; its status bit is worked out when somebody looks,
- * and a clock timer runs only while it may interrupt. */
+ * A write to B2h requests an SMI if software has enabled that (APMC_EN). The chip asks for SMI_EN
+ * of its port 28h as well, which firmware for PCs of this kind never sets. The commands that switch
+ * ACPI on and off are the SMI handler's to answer on hardware; here the device does. The PM timer
+ * is virtual time in units of 3.579545 MHz; its status bit is worked out when somebody looks, and a
+ * clock timer runs only while it may interrupt. */
 #include "devices/piix4_pm.h"
 
 #include "devices/core/dev.h"
@@ -20,7 +21,7 @@
 #define DEVACTB   0x58 /* device activity B; in its last byte: */
 #define PMREGMISC 0x80
 
-enum { APMC_EN = 0x02, APM_STS = 0x20, SMI_EN = 0x01 };
+enum { APMC_EN = 0x02, APM_STS = 0x20 };
 
 enum { STS_TIMER = 0x0001, STS_GLOBAL = 0x0020, STS_POWER_BUTTON = 0x0100, STS_RTC = 0x0400 };
 enum { CNT_SCI_EN = 0x0001, CNT_WRITABLE = 0x1c03, CNT_SLP_EN = 0x2000 };
@@ -176,7 +177,7 @@ static void write_control(struct piix4_pm *s, unsigned byte, u8 value)
         bus_request(s->dev.bus, BUS_POWEROFF, 0);
 }
 
-/* Of its bits only SMI_EN does anything. */
+/* Kept, and without effect. */
 static void set_global_control(struct piix4_pm *s, unsigned byte, u8 value)
 {
     s->global_control &= ~(0xffu << (8 * byte));
@@ -258,8 +259,7 @@ static void apm_write(void *opaque, u16 port, unsigned size, u32 value)
     update(s);
     if (s->pci.config[DEVACTB + 3] & APMC_EN) {
         s->global_status |= APM_STS;
-        if (s->global_control & SMI_EN)
-            bus_smi(s->dev.bus);
+        bus_smi(s->dev.bus);
     }
 }
 

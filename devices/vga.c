@@ -1,18 +1,26 @@
 /* A VGA as QEMU's "std": PCI 1234:1111, 16 MiB of memory in BAR 0, registers in BAR 2, the legacy
  * ports 3B0h-3DFh and the window at A0000h, and the dispi ports 1CEh and 1CFh. The legacy side
- * answers always, whatever the PCI command register says. No interrupt, no ROM.
+ * answers always, whatever the PCI command register says. The vertical
+ * interrupt has a status but no line.
+ *
+ * The VGA BIOS (bios/vga) is the expansion ROM, and lies at C0000h as well for firmware that does
+ * not know PCI; shadow RAM there covers it.
  *
  * After reset the screen is blank: firmware sets the first mode (vga_set_mode3()). */
 #include "devices/vga.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
+#include "base/check.h"
+#include "bios/images.h"
 #include "devices/vga_state.h"
 #include "mmu/phys.h"
 
-/* BAR 2 (QEMU, docs/specs/standard-vga): no EDID; the ports; the dispi registers; and a word that
- * says which byte order the frame buffer has. */
+/* BAR 2 (QEMU, docs/specs/standard-vga): the monitor's EDID; the ports; the dispi registers; and a
+ * word that says which byte order the frame buffer has. */
 enum {
     REGS_SIZE = 0x1000,
     REGS_PORTS = 0x400, /* 3C0h-3DFh */
@@ -21,6 +29,8 @@ enum {
     REGS_EXT_ENDIAN = 0x604,
 };
 #define LITTLE_ENDIAN_MARK 0x1e1e1e1eu
+
+#define ROM_ISA 0xc0000u
 
 static const struct field vga_fields[] = {
     FIELD_SUB(struct vga, pci, pci_func_fields),
@@ -43,6 +53,7 @@ static const struct field vga_fields[] = {
     FIELD(struct vga, dac_write),
     FIELD(struct vga, dac_part),
     FIELD(struct vga, dac_state),
+    FIELD(struct vga, armed),
     FIELD(struct vga, dispi_index),
     FIELD_ARRAY(struct vga, dispi),
     FIELD_END,
@@ -63,7 +74,12 @@ static void port_out(void *opaque, u16 port, unsigned size, u32 value)
 static u64 regs_read(void *opaque, u64 addr, unsigned size)
 {
     struct vga *s = opaque;
+    u8 edid[VGA_EDID_SIZE];
 
+    if (addr < sizeof(edid)) {
+        vga_edid(edid);
+        return load_le(edid + addr, size);
+    }
     if (addr >= REGS_PORTS && addr < REGS_PORTS + 0x20)
         return vga_port_read(s, (u16)(0x3c0 + addr - REGS_PORTS));
     if (addr >= REGS_DISPI && addr < REGS_DISPI + 2 * DISPI_COUNT)
@@ -107,6 +123,7 @@ static void vga_reset(struct dev *dev)
     s->attr_data = false;
     s->dac_mask = 0xff;
     s->dac_read = s->dac_write = s->dac_part = s->dac_state = 0;
+    s->armed = 0;
     s->dispi_index = 0;
     s->dispi[DISPI_ID] = 0xb0c5;
     s->dispi[DISPI_BPP] = 8;
@@ -127,6 +144,19 @@ static void vga_destroy(struct dev *dev)
 
     if (s->vram)
         munmap(s->vram, s->vram_size);
+    free(s->rom);
+}
+
+static const char *add_rom(struct vga *s)
+{
+    CHECK(vga_rom_size <= VGA_ROM_SIZE, "a VGA BIOS of %u bytes", vga_rom_size);
+    s->rom = calloc(1, VGA_ROM_SIZE);
+    if (!s->rom)
+        return "the host refuses memory for its ROM";
+    memcpy(s->rom, vga_rom, vga_rom_size);
+    pci_add_rom(&s->pci, VGA_ROM_SIZE, s->rom);
+    phys_add_rom(s->dev.bus->phys, ROM_ISA, vga_rom_size, s->rom);
+    return NULL;
 }
 
 static const char *vga_init(struct dev *dev, struct bus *bus)
@@ -156,7 +186,7 @@ static const char *vga_init(struct dev *dev, struct bus *bus)
     bus_claim_io(bus, 0x3c0, 32, &port_ops, s);
     bus_claim_io(bus, 0x1ce, 3, &vga_dispi_ops, s);
     bus_claim_mmio(bus, VGA_WINDOW, VGA_WINDOW_SIZE, &vga_window_ops, s);
-    return NULL;
+    return add_rom(s);
 }
 
 const struct dev_type dev_vga = {

@@ -35,10 +35,19 @@ bool vga_text(struct dev *dev, struct vga_text *out);
 void vga_text_free(struct vga_text *t);
 
 /* What a video BIOS does at power-on, by registers and memory of the bus: text mode 3, 80 by 25,
- * the font of vga_font_8x16(), a clear screen. */
+ * the font of 16 rows, a clear screen. */
 void vga_set_mode3(struct bus *bus);
 
-/* Our own font, 256 characters of code page 437, 16 rows each, leftmost dot in bit 7. */
-void vga_font_8x16(u8 font[256][16]);
+/* What it leaves in memory then: the vectors of INT 10h and its tables, which are in the ROM at
+ * C0000h, and its part of the BIOS data area. */
+void vga_set_data_area(struct bus *bus);
+
+/* Our own font: 256 characters of code page 437, of 8, 14 or 16 rows (bytes) each, leftmost dot in
+ * bit 7. */
+void vga_font(u8 *font, unsigned rows);
+
+/* The monitor's EDID. */
+#define VGA_EDID_SIZE 128
+void vga_edid(u8 out[VGA_EDID_SIZE]);
 
 #endif

@@ -1,16 +1,30 @@
-/* Our own 8 by 16 font in code page 437's order, as text. Letters are drawn on a grid of 5 by 7 and
- * two rows for descenders, a digit of base 32 for each row (leftmost column 16), and stretched to 7
- * by 13 dots. Symbols are eight rows in hexadecimal, each used twice. Accented letters are
- * composed, line drawing characters computed from their arms. */
+/* Our own font in code page 437's order, as text, for cells of 8 by 16, 14 and 8 dots. Letters are
+ * drawn on a grid of 5 by 7 and two rows for descenders, a digit of base 32 for each row (leftmost
+ * column 16), and stretched to 7 by 13, 11 or 8 dots. Symbols are eight rows in hexadecimal, each
+ * used once or twice. Accented letters are composed, line drawing characters computed from their
+ * arms. */
 #include "devices/vga.h"
 
 #include <string.h>
 
 #include "base/check.h"
 
-#define TOP    2 /* scan line of the grid's first row */
-#define ROWS   16
-#define CENTRE 7 /* scan line of single horizontal lines; double ones are beside it */
+/* How the grid fits a cell. Heights are scan lines of the grid's rows: usually, in characters with
+ * descenders, in capital letters with an accent. */
+struct size {
+    u8 rows;
+    u8 top;    /* scan line of the grid's first row */
+    u8 centre; /* that of single horizontal lines; double ones are beside it */
+    u8 below;  /* that of a cedilla */
+    u8 above;  /* lines for the accent of a capital letter */
+    u8 plain[9], descending[9], capital[9];
+};
+
+static const struct size sizes[] = {
+    {16, 2, 7, 13, 2, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
+    {14, 2, 6, 11, 2, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
+    {8, 0, 3, 7, 1, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1}},
+};
 
 /* 20h to 7Fh */
 static const char *const ascii[96] = {
@@ -64,7 +78,7 @@ static const char *const symbols[31] = {
 
 /* Letters with something above, two rows of the grid, or (cedilla) below. */
 enum accent { ACUTE, GRAVE, CIRCUMFLEX, DIAERESIS, RING, TILDE, CEDILLA };
-static const char *const accents[] = {"24", "84", "4a", "a", "aa", "dm", "48"};
+static const char *const accents[] = {"24", "84", "4a", "a", "ea", "dm", "48"};
 
 #define DOTLESS_I "00c444e"
 static const struct {
@@ -109,60 +123,73 @@ static u8 stretch(unsigned row)
     return out;
 }
 
-static void draw_grid(u8 g[ROWS], const char *rows)
+static void draw_rows(const struct size *size, u8 *g, unsigned y, const char *rows,
+                      const u8 *height)
 {
-    static const u8 height[9] = {1, 2, 2, 1, 2, 2, 1, 1, 1};
-
-    for (unsigned i = 0, y = TOP; rows[i]; i++) {
-        for (unsigned n = 0; n < height[i]; n++)
+    for (unsigned i = 0; rows[i]; i++) {
+        for (unsigned n = height ? height[i] : 1; n && y < size->rows; n--)
             g[y++] |= stretch(digit(rows[i]));
     }
 }
 
-static void draw_composed(u8 g[ROWS], char letter, u8 accent)
+static void draw_grid(const struct size *size, u8 *g, const char *rows)
 {
-    bool capital = letter <= 'Z';
-    unsigned y = accent == CEDILLA ? 13 : capital ? 0 : TOP;
+    draw_rows(size, g, size->top, rows, strlen(rows) > 7 ? size->descending : size->plain);
+}
 
-    draw_grid(g, letter == 'i' ? DOTLESS_I : ascii[letter - 0x20]);
-    for (const char *row = accents[accent]; *row; row++)
-        g[y++] |= stretch(digit(*row));
+static void draw_composed(const struct size *size, u8 *g, char letter, u8 accent)
+{
+    const char *rows = letter == 'i' ? DOTLESS_I : ascii[letter - 0x20];
+    bool capital = letter <= 'Z' && accent != CEDILLA;
+
+    if (capital)
+        draw_rows(size, g, 2, rows, size->capital);
+    else
+        draw_grid(size, g, rows);
+    draw_rows(size, g,
+              accent == CEDILLA ? size->below
+              : capital         ? 0
+                                : size->top,
+              accents[accent], NULL);
 }
 
 /* Line drawing. Single lines lie in columns 3 and 4, double ones in 2 and 5. An arm goes from the
  * edge to the far side of what it meets, but a single one only up to a double line that passes by.
  */
-static void draw_lines(u8 g[ROWS], const char *arms)
+static void draw_lines(const struct size *size, u8 *g, const char *arms)
 {
     unsigned l = digit(arms[0]), r = digit(arms[1]), u = digit(arms[2]), d = digit(arms[3]);
+    unsigned centre = size->centre;
     u8 column = u == 2 || d == 2 ? 0x24 : 0x18;
     bool wide = column == 0x24, tall = l == 2 || r == 2;
     u8 left = wide && l == 1 && !r && u && d ? 0xe0 : wide ? 0xfc : 0xf8;
     u8 right = wide && r == 1 && !l && u && d ? 0x07 : wide ? 0x3f : 0x1f;
     u8 row = (u8)((l ? left : 0) | (r ? right : 0));
-    unsigned first = u ? 0 : tall && d == 1 && l && r ? CENTRE + 1 : CENTRE - tall;
-    unsigned last = d ? ROWS - 1 : tall && u == 1 && l && r ? CENTRE - 1 : CENTRE + tall;
+    unsigned first = u ? 0 : tall && d == 1 && l && r ? centre + 1 : centre - tall;
+    unsigned last = d ? size->rows - 1u : tall && u == 1 && l && r ? centre - 1 : centre + tall;
 
     for (unsigned y = first; (u || d) && y <= last; y++)
         g[y] |= column;
     if (l || r) {
-        g[CENTRE - tall] |= row;
-        g[CENTRE + tall] |= row;
+        g[centre - tall] |= row;
+        g[centre + tall] |= row;
     }
     /* Where double lines meet, the way between them stays open. */
-    g[CENTRE] &= (u8) ~((l == 2 && wide ? 0x20 : 0) | (r == 2 && wide ? 0x04 : 0));
-    g[CENTRE - 1] &= (u8)(u == 2 && tall ? ~0x18 : ~0);
-    g[CENTRE + 1] &= (u8)(d == 2 && tall ? ~0x18 : ~0);
+    g[centre] &= (u8) ~((l == 2 && wide ? 0x20 : 0) | (r == 2 && wide ? 0x04 : 0));
+    g[centre - 1] &= (u8)(u == 2 && tall ? ~0x18 : ~0);
+    g[centre + 1] &= (u8)(d == 2 && tall ? ~0x18 : ~0);
 }
 
-static void draw_symbol(u8 g[ROWS], const char *rows)
+static void draw_symbol(const struct size *size, u8 *g, const char *rows)
 {
-    for (unsigned y = 0; y < ROWS; y++)
-        g[y] = (u8)(digit(rows[y & ~1u]) << 4 | digit(rows[y | 1u]));
+    for (unsigned y = 0; y < size->rows; y++) {
+        const char *byte = rows + y * 8 / size->rows * 2;
+        g[y] = (u8)(digit(byte[0]) << 4 | digit(byte[1]));
+    }
 }
 
 /* B0h to B2h, DBh to DFh: shades and blocks, by even and odd lines of the upper and lower half. */
-static void draw_blocks(u8 font[256][ROWS])
+static void draw_blocks(const struct size *size, u8 *font)
 {
     static const struct {
         u8 code, rows[4];
@@ -174,23 +201,30 @@ static void draw_blocks(u8 font[256][ROWS])
     };
 
     for (size_t i = 0; i < ARRAY_LEN(blocks); i++) {
-        for (unsigned y = 0; y < ROWS; y++)
-            font[blocks[i].code][y] = blocks[i].rows[(y >> 3) * 2 + (y & 1)];
+        u8 *g = font + blocks[i].code * size->rows;
+        for (unsigned y = 0; y < size->rows; y++)
+            g[y] = blocks[i].rows[(y >= size->rows / 2u) * 2 + (y & 1)];
     }
 }
 
-void vga_font_8x16(u8 font[256][16])
+void vga_font(u8 *font, unsigned rows)
 {
-    memset(font, 0, 256 * ROWS);
+    const struct size *size = sizes;
+
+    while (size->rows != rows) {
+        size++;
+        CHECK(size < sizes + ARRAY_LEN(sizes), "a font of %u rows", rows);
+    }
+    memset(font, 0, 256 * rows);
     for (unsigned i = 0; i < ARRAY_LEN(symbols); i++)
-        draw_symbol(font[i + 1], symbols[i]);
+        draw_symbol(size, font + (i + 1) * rows, symbols[i]);
     for (unsigned i = 0; i < ARRAY_LEN(ascii); i++)
-        draw_grid(font[i + 0x20], ascii[i]);
+        draw_grid(size, font + (i + 0x20) * rows, ascii[i]);
     for (unsigned i = 0; i < ARRAY_LEN(others); i++)
-        draw_grid(font[others[i].code], others[i].rows);
+        draw_grid(size, font + others[i].code * rows, others[i].rows);
     for (unsigned i = 0; i < ARRAY_LEN(composed); i++)
-        draw_composed(font[composed[i].code], composed[i].letter, composed[i].accent);
+        draw_composed(size, font + composed[i].code * rows, composed[i].letter, composed[i].accent);
     for (unsigned i = 0; i < ARRAY_LEN(lines); i++)
-        draw_lines(font[i + 0xb3], lines[i]);
-    draw_blocks(font);
+        draw_lines(size, font + (i + 0xb3) * rows, lines[i]);
+    draw_blocks(size, font);
 }

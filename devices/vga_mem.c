@@ -45,32 +45,25 @@ static u32 bank(const struct vga *s)
 }
 
 /* From the offset in the window to that in the mapped part; false: nothing there. */
-static bool map_address(const struct vga *s, u32 *addr)
+static inline bool map_address(const struct vga *s, u32 *addr)
 {
-    static const struct {
-        u32 start, size;
-    } maps[4] = {{0, 0x20000}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
-    unsigned map = s->gc[GC_MISC] >> 2 & 3;
-
-    if (!(s->misc & MISC_RAM) || *addr - maps[map].start >= maps[map].size)
+    *addr -= s->path.start;
+    if (*addr >= s->path.size)
         return false;
-    *addr -= maps[map].start;
-    if (map < 2)
-        *addr += bank(s);
+    *addr += s->path.bank;
     return true;
 }
 
 /* The dword of the planes that an address belongs to, as an index of vram. */
-static u32 plane_offset(const struct vga *s, u32 addr)
+static inline u32 plane_offset(const struct vga *s, u32 addr)
 {
-    u32 planes = vga_dispi_on(s) ? s->vram_size / 4 : VGA_PLANE_SIZE;
     u32 at = addr;
 
-    if (s->seq[SEQ_MODE] & SEQ_CHAIN4)
+    if (s->path.chain4)
         at = addr >> 2;
-    else if (s->gc[GC_MISC] & GC_CHAIN_ODD_EVEN) /* bit 0 chooses planes; bit 16 stands in for it */
+    else if (s->path.odd_even) /* bit 0 chooses planes; bit 16 stands in for it */
         at = (addr & ~1u) | (s->gc[GC_MISC] & 0x0c ? 0 : addr >> 16 & 1);
-    return (at & (planes - 1)) * 4;
+    return (at & s->path.last) * 4;
 }
 
 /* ---- reading ---- */
@@ -105,15 +98,13 @@ static u8 read_byte(struct vga *s, u32 addr)
 
 /* ---- writing ---- */
 
-static u32 write_planes(const struct vga *s, u32 addr)
+static inline u32 write_planes(const struct vga *s, u32 addr)
 {
-    unsigned planes = s->seq[SEQ_MAP_MASK] & 15;
-
-    if (s->seq[SEQ_MODE] & SEQ_CHAIN4)
-        planes &= 1u << (addr & 3);
-    else if (!(s->seq[SEQ_MODE] & SEQ_NO_ODD_EVEN))
-        planes &= 5u << (addr & 1);
-    return planes_of[planes];
+    if (s->path.chain4)
+        return s->path.planes & 0xffu << 8 * (addr & 3);
+    if (s->path.odd_even_write)
+        return s->path.planes & 0x00ff00ffu << 8 * (addr & 1);
+    return s->path.planes;
 }
 
 static u8 rotated(const struct vga *s, u8 value)
@@ -154,13 +145,14 @@ static u32 written(const struct vga *s, u8 byte)
 static void write_byte(struct vga *s, u32 addr, u8 byte)
 {
     u8 *at;
-    u32 planes;
+    u32 planes, value;
 
     if (!map_address(s, &addr))
         return;
     at = s->vram + plane_offset(s, addr);
     planes = write_planes(s, addr);
-    store_le(at, 4, (load_le(at, 4) & ~planes) | (written(s, byte) & planes));
+    value = s->path.plain ? all_planes(byte) : written(s, byte);
+    store_le(at, 4, (load_le(at, 4) & ~planes) | (value & planes));
 }
 
 /* ---- the window ---- */
@@ -180,26 +172,57 @@ static void window_write(void *opaque, u64 addr, unsigned size, u64 value)
         write_byte(opaque, (u32)addr + i, (u8)(value >> (8 * i)));
 }
 
-const struct mmio_ops vga_window_ops = {window_read, window_write, 1, 8};
+const struct mmio_ops vga_window_ops = {window_read, window_write, 1, 8, true};
+
+/* ---- after a change of registers ---- */
+
+static bool written_plainly(const struct vga *s)
+{
+    return !(s->gc[GC_MODE] & 3) && !s->gc[GC_ENABLE_SET_RESET] && !s->gc[GC_ROTATE] &&
+           s->gc[GC_BIT_MASK] == 0xff;
+}
+
+static void update_path(struct vga *s)
+{
+    static const struct {
+        u32 start, size;
+    } maps[4] = {{0, 0x20000}, {0, 0x10000}, {0x10000, 0x8000}, {0x18000, 0x8000}};
+    unsigned map = s->gc[GC_MISC] >> 2 & 3;
+
+    s->path = (struct vga_path){
+        .start = maps[map].start,
+        .size = s->misc & MISC_RAM ? maps[map].size : 0,
+        .bank = map < 2 ? bank(s) : 0,
+        .last = (vga_dispi_on(s) ? s->vram_size / 4 : VGA_PLANE_SIZE) - 1,
+        .planes = planes_of[s->seq[SEQ_MAP_MASK] & 15],
+        .chain4 = s->seq[SEQ_MODE] & SEQ_CHAIN4,
+        .odd_even = s->gc[GC_MISC] & GC_CHAIN_ODD_EVEN,
+        .odd_even_write = !(s->seq[SEQ_MODE] & SEQ_NO_ODD_EVEN),
+        .plain = written_plainly(s),
+    };
+}
 
 /* Is a byte in chain-4 just a byte? */
 static bool transparent(const struct vga *s)
 {
-    return s->misc & MISC_RAM && s->seq[SEQ_MODE] & SEQ_CHAIN4 && s->seq[SEQ_MAP_MASK] == 15 &&
-           (s->gc[GC_MISC] >> 2 & 3) == 1 && !(s->gc[GC_MODE] & (GC_READ_COMPARE | 3)) &&
-           !s->gc[GC_ENABLE_SET_RESET] && !s->gc[GC_ROTATE] && s->gc[GC_BIT_MASK] == 0xff;
+    return s->path.size && s->path.chain4 && s->path.plain && s->path.planes == ~0u &&
+           (s->gc[GC_MISC] >> 2 & 3) == 1 && !(s->gc[GC_MODE] & GC_READ_COMPARE);
 }
 
 void vga_update_window(struct vga *s)
 {
     struct phys *phys = s->dev.bus->phys;
-    u8 *direct = transparent(s) ? s->vram + bank(s) : NULL;
+    u8 *direct;
 
+    update_path(s);
+    direct = transparent(s) ? s->vram + bank(s) : NULL;
     if (direct == s->direct)
         return;
-    if (s->direct)
+    if (s->direct && direct)
+        phys_switch_shared(phys, VGA_WINDOW, s->direct, direct);
+    else if (s->direct)
         phys_remove_shared(phys, VGA_WINDOW, s->direct);
-    s->direct = direct;
-    if (direct)
+    else
         phys_add_shared(phys, VGA_WINDOW, DIRECT_SIZE, direct);
+    s->direct = direct;
 }

@@ -11,6 +11,8 @@
 
 enum { MISC_COLOUR = 0x01 };
 enum { STATUS_BLANK = 0x01, STATUS_RETRACE = 0x08 };
+enum { STATUS_COLOUR = 0x10, STATUS_INTERRUPT = 0x80 };
+enum { CR11_NOT_CLEAR = 0x10, CR11_NO_INTERRUPT = 0x20 };
 enum { DAC_WRITING = 0, DAC_READING = 3 }; /* as 3C7h reads */
 
 static const u8 seq_bits[8] = {0x03, 0x3d, 0x0f, 0x3f, 0x0e};
@@ -70,6 +72,29 @@ u64 vga_beam(struct vga *s, const struct vga_timing *t, u32 *line, u32 *dot)
     *line = (u32)(dots % frame / t->htotal);
     *dot = (u32)(dots % frame % t->htotal);
     return dots / frame;
+}
+
+/* Vertical retraces that have begun until a time, in nanoseconds. */
+static u64 retraces(const struct vga_timing *t, u64 ns)
+{
+    u64 frame = (u64)t->htotal * t->vtotal;
+
+    return (muldiv64(ns, t->clock, NS_PER_SEC) + frame - t->vretrace % t->vtotal * t->htotal) /
+           frame;
+}
+
+/* Switch sense: a colour monitor; and whether a retrace has begun since CR11's bit 4 was set, if
+ * bit 5 lets it ask for an interrupt. */
+static u8 input_status_0(struct vga *s)
+{
+    struct vga_timing t;
+    u8 status = STATUS_COLOUR;
+
+    vga_timing(s, &t);
+    if ((s->crtc[0x11] & (CR11_NO_INTERRUPT | CR11_NOT_CLEAR)) == CR11_NOT_CLEAR &&
+        retraces(&t, clock_now(s->dev.bus->clock)) > retraces(&t, s->armed))
+        status |= STATUS_INTERRUPT;
+    return status;
 }
 
 static u8 input_status_1(struct vga *s)
@@ -144,6 +169,8 @@ static void crtc_write(struct vga *s, u8 value)
         return;
     if (reg <= CRTC_PROTECTED && s->crtc[0x11] & 0x80)
         mask = reg == 7 ? 0x10 : 0; /* line compare's bit 8 is open */
+    if (reg == 0x11 && value & ~s->crtc[reg] & CR11_NOT_CLEAR)
+        s->armed = clock_now(s->dev.bus->clock);
     s->crtc[reg] = (u8)((s->crtc[reg] & ~mask) | (value & mask));
 }
 
@@ -175,7 +202,7 @@ u8 vga_port_read(struct vga *s, u16 port)
     switch (crt_port(s, port)) {
     case 0x3c0: return s->attr_index;
     case 0x3c1: return s->attr[s->attr_index & 31];
-    case 0x3c2: return 0x10; /* switch sense: a colour monitor */
+    case 0x3c2: return input_status_0(s);
     case 0x3c4: return s->seq_index;
     case 0x3c5: return s->seq[s->seq_index];
     case 0x3c6: return s->dac_mask;

@@ -11,6 +11,7 @@
 
 #define VGA_VRAM_SIZE   (16u << 20)
 #define VGA_PLANE_SIZE  0x10000u /* of the VGA proper: four of 64 KiB */
+#define VGA_ROM_SIZE    0x10000u
 #define VGA_WINDOW      0xa0000u
 #define VGA_WINDOW_SIZE 0x20000u
 
@@ -40,6 +41,15 @@ enum {
     DISPI_NOCLEAR = 0x80,
 };
 
+/* What the registers make of the window at A0000h. */
+struct vga_path {
+    u32 start, size; /* of the part that answers, from A0000h; size 0: none */
+    u32 bank;        /* added to the offset in it */
+    u32 last;        /* dword of the planes */
+    u32 planes;      /* that are written to: all bits of their bytes */
+    bool chain4, odd_even, odd_even_write, plain; /* plain: a byte is written as it is */
+};
+
 struct vga {
     struct dev dev;
     struct pci_func pci;
@@ -54,10 +64,15 @@ struct vga {
     bool attr_data;          /* flip-flop: the next write to 3C0h is data */
     u8 dac[768];             /* red, green, blue */
     u8 dac_mask, dac_read, dac_write, dac_part, dac_state;
+    u64 armed; /* when CR11's bit 4 was set, in nanoseconds */
     u16 dispi_index, dispi[DISPI_COUNT];
 
-    /* Derived: what of the video memory stands at A0000h directly, or NULL. */
+    u8 *rom; /* VGA_ROM_SIZE bytes */
+
+    /* Derived: what of the video memory stands at A0000h directly, or NULL; else how an access goes
+     * through the planes. */
     u8 *direct;
+    struct vga_path path;
 };
 
 /* The picture's timing, in dots and scan lines of a frame. */

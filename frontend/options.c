@@ -2,6 +2,7 @@
  * clear line and a failure: nothing is ignored in silence. */
 #include "frontend/options.h"
 
+#include "frontend/boot.h"
 #include <stdarg.h>
 #include <string.h>
 
@@ -70,7 +71,9 @@ static const struct option_row rows[] = {
      "date at power-on: utc or localtime of the host, or 2026-01-01T00:00:00 (default)"},
     {"localtime", NULL, opt_localtime, 0, 0, "-rtc base=localtime"},
     {"startdate", "DATE", opt_startdate, 0, 0, "-rtc base=DATE"},
-    {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image"},
+    {"bios", "FILE", NULL, CONFIG(bios), 0, "start in this ROM image instead of Orrery's own"},
+    {"boot", "ORDER,...", boot_option, 0, 0,
+     "letters a, c, d, n: floppy, disk, CD-ROM, network; order=, once=, menu=on|off, splash-time="},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
@@ -173,8 +176,6 @@ static bool check(struct options *o)
         return complain("-initrd and -append need -kernel");
     if (c->bios && c->kernel)
         return complain("-bios and -kernel exclude each other");
-    if (!c->kernel && !c->bios)
-        return complain("nothing to boot: give a kernel with -kernel, or firmware with -bios");
     if (!o->profile_path && (o->nsymbols || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
     if (o->screendump && c->no_vga)

@@ -15,8 +15,8 @@ struct options {
     struct orrery_config config;
     struct drives drives;
     struct audio_options audio;
-    struct disks disks;
     struct nets nets;
+    struct disks disks;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;

@@ -1,10 +1,13 @@
-/* -bios: a ROM image, whole at the top of the 4 GiB, where the reset vector is, and its last 128
- * KiB a second time below 1 MiB, where real-mode code lives. */
+/* Firmware: Orrery's own (bios/), or another's with -bios. A ROM image, whole at the top of the 4
+ * GiB, where the reset vector is, and its last 128 KiB a second time below 1 MiB, where real-mode
+ * code lives. */
 #include "machine/firmware.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "bios/images.h"
 #include "machine/boot.h"
 
 #define UNIT     0x10000u
@@ -14,17 +17,34 @@
 #define TOP      (1ull << 32)
 
 struct firmware {
-    u8 *data;
+    u8 *file; /* NULL: built in */
+    const u8 *data;
     u64 size;
 };
 
-struct firmware *firmware_load(const char *path, char *err, size_t err_size)
+static struct firmware *builtin(char *err, size_t err_size)
 {
     struct firmware *fw = calloc(1, sizeof(*fw));
-    if (!fw || !boot_read_file("bios", path, &fw->data, &fw->size, err, err_size)) {
+
+    if (!fw) {
+        snprintf(err, err_size, "out of memory");
+        return NULL;
+    }
+    fw->data = system_rom;
+    fw->size = system_rom_size;
+    return fw;
+}
+
+struct firmware *firmware_load(const char *path, char *err, size_t err_size)
+{
+    if (!path)
+        return builtin(err, err_size);
+    struct firmware *fw = calloc(1, sizeof(*fw));
+    if (!fw || !boot_read_file("bios", path, &fw->file, &fw->size, err, err_size)) {
         firmware_free(fw);
         return NULL;
     }
+    fw->data = fw->file;
     if (fw->size % UNIT || fw->size > MAX_SIZE) {
         boot_refuse(err, err_size, "bios", path,
                     "not a ROM image (64 KiB to 16 MiB, a multiple of 64 KiB)");
@@ -38,7 +58,7 @@ void firmware_free(struct firmware *fw)
 {
     if (!fw)
         return;
-    free(fw->data);
+    free(fw->file);
     free(fw);
 }
 

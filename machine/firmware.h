@@ -1,4 +1,4 @@
-/* -bios: a ROM image that the CPU starts in. */
+/* A ROM image that the CPU starts in. */
 #ifndef MACHINE_FIRMWARE_H
 #define MACHINE_FIRMWARE_H
 
@@ -6,7 +6,8 @@
 
 struct firmware;
 
-/* Reads an image: 64 KiB to 16 MiB, a multiple of 64 KiB. NULL and err otherwise. */
+/* Reads an image: 64 KiB to 16 MiB, a multiple of 64 KiB; path NULL: Orrery's own firmware. NULL
+ * and err otherwise. */
 struct firmware *firmware_load(const char *path, char *err, size_t err_size);
 void firmware_free(struct firmware *fw);
 

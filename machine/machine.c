@@ -265,6 +265,8 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
         .firmware = o->firmware,
+        .boot_menu = c->boot.menu,
+        .boot_menu_ms = c->boot.menu_ms,
     };
     for (unsigned i = 0; i < 4; i++) {
         board.ide[i] = board_drive(&c->ide[i]);
@@ -335,6 +337,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
+    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot.menu,
+            c->boot.menu_ms);
     chardevs_describe(o, f);
     disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
@@ -367,6 +371,10 @@ static void machine_reset(struct orrery *o)
     cpu_reset(o->cpu);
     bus_reset(o->bus);
     jit_flush(o->jit);
+    if (o->boot_wanted) {
+        board_pc_set_boot_order(o->bus, o->boot_wanted);
+        o->boot_wanted = o->boot_wanted == o->boot_once ? o->boot_order : NULL;
+    }
     if (o->kernel)
         linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
     if (o->multiboot)
@@ -375,25 +383,30 @@ static void machine_reset(struct orrery *o)
     mmu_flush(&o->cpu->mmu);
 }
 
-/* What the CPU starts in: firmware, or a kernel of either protocol. */
+/* What the CPU starts in: a kernel of either protocol, or firmware. */
 static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram, char *err,
                        size_t size)
 {
     if (c->bios && c->kernel)
         return fail(err, size, "-bios and -kernel exclude each other");
-    if (c->bios) {
+    if (!c->kernel) {
         o->firmware = firmware_load(c->bios, err, size);
         return o->firmware;
     }
-    if (c->kernel && multiboot_is(c->kernel)) {
+    if (multiboot_is(c->kernel)) {
         o->multiboot = multiboot_load(c->kernel, c->initrd, c->append, ram, err, size);
         return o->multiboot;
     }
-    if (c->kernel) {
-        o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
-        return o->kernel;
-    }
-    return true;
+    o->kernel = linux_load(c->kernel, c->initrd, c->append, ram, err, size);
+    return o->kernel;
+}
+
+/* With an order for once, the usual one is set at the first reset after power-on. */
+static void set_boot_order(struct orrery *o, const struct orrery_config *c)
+{
+    snprintf(o->boot_order, sizeof(o->boot_order), "%s", c->boot.order[0] ? c->boot.order : "cad");
+    snprintf(o->boot_once, sizeof(o->boot_once), "%s", c->boot.once);
+    o->boot_wanted = o->boot_once[0] ? o->boot_once : o->boot_order;
 }
 
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -406,10 +419,12 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     const struct cpu_model *model = &o->model;
     if (!cpu_model_parse(&o->model, c->cpu ? c->cpu : cpu_model_default()->name, err, size))
         return false;
-    if (c->kernel && model->isa < ISA_386)
-        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
+    if (!c->bios && model->isa < ISA_386)
+        return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
+                    c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
     o->no_reboot = c->no_reboot;
     o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
+    set_boot_order(o, c);
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
         !build_jit(o, c, err, size))
         return false;

@@ -47,6 +47,8 @@ struct orrery {
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
+    char boot_order[4], boot_once[4];
+    const char *boot_wanted; /* the one to set at the next reset, NULL: it is set */
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
     int exit_code;
     u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */

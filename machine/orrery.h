@@ -99,8 +99,8 @@ struct orrery_config {
     const char *cpu;    /* "MODEL,+FEATURE,-FEATURE", see orrery_cpu_model(), orrery_cpu_feature();
                            NULL: the default model */
     uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
-    const char *bios;              /* ROM image to start in, instead of a kernel */
-    const char *kernel;            /* Linux bzImage or Multiboot kernel to boot directly */
+    const char *bios;              /* ROM image to start in; NULL: Orrery's own firmware */
+    const char *kernel;            /* Linux bzImage or Multiboot kernel, without firmware */
     const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
     const char *append;            /* kernel command line */
     struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
@@ -124,8 +124,14 @@ struct orrery_config {
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
-    bool no_reboot;              /* a reset request stops the machine */
-    FILE *log;                   /* translation log, with log_mask of ORRERY_LOG_* */
+    struct {
+        char order[4];    /* what firmware boots from: letters a, c, d, n; empty: cad */
+        char once[4];     /* likewise, until the first reset */
+        bool menu;        /* firmware asks */
+        uint16_t menu_ms; /* for so long; 0: 2.5 s */
+    } boot;
+    bool no_reboot; /* a reset request stops the machine */
+    FILE *log;      /* translation log, with log_mask of ORRERY_LOG_* */
     uint32_t log_mask;
     /* Profiles, written by orrery_finish(); each may be NULL. The host's use SIGPROF, whose handler
      * stays installed, and count the thread that calls orrery_run() first. */

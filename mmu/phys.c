@@ -34,7 +34,9 @@ struct region {
     u8 *mem;  /* RAM or ROM; NULL: MMIO or nothing */
     u64 *lines;
     bool writable;
-    bool shared; /* mem is the caller's */
+    bool shared;        /* mem is the caller's */
+    bool shadow;        /* mem and lines are main RAM's */
+    struct phys *owner; /* of shadow RAM that is only written to */
     const struct mmio_ops *ops;
     void *opaque;
 };
@@ -160,9 +162,9 @@ struct phys *phys_new(u64 ram_size)
 
 static void free_memory(struct region *r)
 {
-    if (r->mem && !r->shared)
+    if (r->mem && !r->shared && !r->shadow)
         munmap(r->mem, r->size);
-    if (r->lines)
+    if (r->lines && !r->shadow)
         munmap(r->lines, lines_bytes(r->size));
     *r = (struct region){0};
 }
@@ -260,16 +262,26 @@ static void remove_region(struct phys *p, struct region *r)
     p->generation++;
 }
 
-void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+static struct region *shared_region(struct phys *p, paddr base, const void *mem)
 {
     for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
         struct region *r = &p->region[i];
-        if (r->size && r->shared && r->base == base && r->mem == mem) {
-            remove_region(p, r);
-            return;
-        }
+        if (r->size && r->shared && r->base == base && r->mem == mem)
+            return r;
     }
     CHECK(false, "no shared memory at %#llx", (unsigned long long)base);
+    return NULL;
+}
+
+void phys_remove_shared(struct phys *p, paddr base, const void *mem)
+{
+    remove_region(p, shared_region(p, base, mem));
+}
+
+void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other)
+{
+    shared_region(p, base, mem)->mem = other;
+    p->generation++;
 }
 
 void phys_remove_mmio(struct phys *p, paddr base, const struct mmio_ops *ops, const void *opaque)
@@ -290,7 +302,7 @@ void phys_remove(struct phys *p, paddr base)
 
     for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
         struct region *c = &p->region[i];
-        if (c->size && !c->shared && c->base == base && (!r || c->seq > r->seq))
+        if (c->size && !c->shared && !c->shadow && c->base == base && (!r || c->seq > r->seq))
             r = c;
     }
     CHECK(r, "no region at %#llx", (unsigned long long)base);
@@ -343,6 +355,13 @@ bool phys_is_mmio(struct phys *p, paddr pa)
     return !region_at(p, pa)->mem;
 }
 
+bool phys_is_quiet(struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    return r->ops ? r->ops->quiet : !r->writable;
+}
+
 /* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip`
  * on count. */
 struct piece {
@@ -355,8 +374,13 @@ struct piece {
  * contains addr. */
 static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
 {
-    struct piece c = {.addr = addr, .size = ops->max_size};
+    struct piece c = {.addr = addr, .size = left, .used = left};
 
+    /* Mostly it is one access as it stands. */
+    if (left >= ops->min_size && left <= ops->max_size && !(left & (left - 1)) &&
+        !(addr & (left - 1)))
+        return c;
+    c.size = ops->max_size;
     while (c.size > ops->min_size && (c.size > left || (addr & (c.size - 1))))
         c.size >>= 1;
     c.skip = (unsigned)(addr & (c.size - 1));
@@ -401,6 +425,71 @@ static void mmio_write(const struct region *r, u64 addr, unsigned size, u64 valu
         }
         ops->write(opaque, c.addr, c.size, v);
         done += c.used;
+    }
+}
+
+/* What a region covers at pa. */
+static const struct region *below(const struct region *top, paddr pa)
+{
+    const struct region *found = &top->owner->region[REGION_NONE];
+
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        const struct region *r = &top->owner->region[i];
+        if (r->size && in_region(r, pa) && r->seq < top->seq && r->seq > found->seq)
+            found = r;
+    }
+    return found;
+}
+
+/* -- shadow RAM that is only written to: its region is a device whose opaque is the region -- */
+
+static u64 covered_read(void *opaque, u64 addr, unsigned size)
+{
+    const struct region *top = opaque, *r = below(top, top->base + addr);
+    u64 offset = top->base + addr - r->base;
+
+    if (r->mem)
+        return load_le(r->mem + offset, size);
+    return r->ops ? mmio_read(r, offset, size) : low_bytes(size);
+}
+
+static void covering_write(void *opaque, u64 addr, unsigned size, u64 value)
+{
+    const struct region *top = opaque;
+    store_le(phys_ram(top->owner) + top->base + addr, size, value);
+}
+
+static struct region *find_shadow(struct phys *p, paddr base)
+{
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        struct region *r = &p->region[i];
+        if (r->size && r->shadow && r->base == base)
+            return r;
+    }
+    return NULL;
+}
+
+void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how)
+{
+    static const struct mmio_ops write_only = {covered_read, covering_write, 1, 8};
+    struct region *main = &p->region[REGION_MAIN], *r = find_shadow(p, base);
+
+    CHECK(base >= HOLE_START && base + size <= HOLE_END, "shadow RAM at %#llx",
+          (unsigned long long)base);
+    if (r)
+        remove_region(p, r);
+    if (!how)
+        return;
+    r = add_region(p, base, size);
+    r->shadow = true;
+    if (how & SHADOW_READ) {
+        r->mem = main->mem + base;
+        r->lines = main->lines + (base >> PAGE_BITS);
+        r->writable = how & SHADOW_WRITE;
+    } else {
+        r->owner = p;
+        r->ops = &write_only;
+        r->opaque = r;
     }
 }
 
@@ -546,7 +635,7 @@ void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 le
 
         for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
             const struct region *r = &p->region[i];
-            if (!r->mem || !r->writable || r->shared)
+            if (!r->mem || !r->writable || r->shared || r->shadow)
                 continue;
             if (r->base < last->base || (r->base == last->base && r->seq <= last->seq))
                 continue;

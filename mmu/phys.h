@@ -9,11 +9,14 @@ struct phys;
 
 /* An MMIO region's handlers. addr is the offset in the region; size is within [min_size, max_size]
  * (1, 2, 4 or 8) and addr a multiple of it: phys splits others, and widens what is below min_size
- * (a write then reads the bytes around it first). Little-endian values. */
+ * (a write then reads the bytes around it first). Little-endian values. Quiet handlers look at no
+ * clock and change nothing but what they return later: no line, no region, no memory. Translated
+ * code goes on behind such an access. */
 struct mmio_ops {
     u64 (*read)(void *opaque, u64 addr, unsigned size);
     void (*write)(void *opaque, u64 addr, unsigned size, u64 value);
     u8 min_size, max_size;
+    bool quiet;
 };
 
 /* RAM of ram_size bytes at physical 0 (1 MiB to 3.5 GiB, a multiple of 4 KiB; 0xA0000-0xFFFFF is
@@ -42,7 +45,15 @@ void phys_remove_mmio(struct phys *p, paddr base, const struct mmio_ops *ops, co
  * phys_remove_shared() removes the region that shows mem at base. */
 void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem);
 void phys_remove_shared(struct phys *p, paddr base, const void *mem);
+/* Shows other memory of the caller's where mem was: the cheap way for banks. */
+void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other);
 bool phys_is_shared(struct phys *p, paddr pa);
+
+/* Shadow RAM: shows the RAM behind 0xC0000-0xFFFFF in [base, base + size), page multiples, over
+ * what was there. SHADOW_READ: reads go to that RAM, else to what it covers; SHADOW_WRITE likewise
+ * for writes. 0 ends it. base and size are the same in every call for an area. */
+enum { SHADOW_READ = 1, SHADOW_WRITE = 2 };
+void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how);
 
 u32 phys_generation(const struct phys *p);
 
@@ -67,7 +78,8 @@ paddr phys_smram(const struct phys *p, paddr pa, bool smm, bool fetch);
  * to RAM report to the code listener first. */
 u64 phys_read(struct phys *p, paddr pa, unsigned size);
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value);
-bool phys_is_mmio(struct phys *p, paddr pa); /* no memory there: a device, or nothing */
+bool phys_is_mmio(struct phys *p, paddr pa);  /* no memory there: a device, or nothing */
+bool phys_is_quiet(struct phys *p, paddr pa); /* nothing there, ROM, or a quiet device */
 
 /* DMA: memory only, never a device register; bytes outside memory read as ones, bytes outside RAM
  * are dropped on write. Returns false if any byte was. */

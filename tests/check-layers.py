@@ -10,10 +10,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MAY = {
     "base": ["base/"],
     "mmu": ["base/", "mmu/"],
-    "devices": ["base/", "mmu/phys.h", "devices/"],
+    "devices": ["base/", "mmu/phys.h", "devices/", "bios/images.h"],
     "cpu": ["base/", "mmu/", "cpu/", "jit/ir.h", "jit/ir.def"],
     "jit": ["base/", "mmu/", "cpu/", "jit/"],
-    "machine": ["base/", "mmu/", "cpu/", "jit/", "devices/", "machine/"],
+    "machine": ["base/", "mmu/", "cpu/", "jit/", "devices/", "machine/", "bios/images.h"],
     "frontend": ["base/", "machine/orrery.h", "frontend/"],
 }
 # system header -> the only files that may include it

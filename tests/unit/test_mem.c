@@ -323,6 +323,30 @@ static void test_devices_in_native(void **state)
     assert_int_equal(device_count, 1);
 }
 
+/* A quiet device is accessed from native code, and nobody hears of it; so is what is not there. */
+static void test_quiet_devices(void **state)
+{
+    static const struct mmio_ops quiet_ops = {dev_read, dev_write, 1, 8, true};
+    struct cpu *cpu = *state;
+    u8 buf[16] = {0};
+
+    phys_add_mmio(cpu->mmu.phys, VGA, PAGE_SIZE, &quiet_ops, &device_count);
+    mmu_flush(&cpu->mmu);
+    cpu->in_block = 1;
+    assert_int_equal(OUTCOME(mem_slow_read(cpu, page(5) + 4, 4)), 0);
+    assert_int_equal(device_count, 1);
+    assert_int_equal(OUTCOME(mem_slow_write(cpu, page(5), 4, 0)), 0);
+    assert_int_equal(OUTCOME(mem_slow_read_rmw(cpu, page(5), 2)), 0);
+    assert_int_equal(device_count, 102);
+    assert_int_equal(OUTCOME(mem_slow_write_block(cpu, page(6) - 8, buf, 16)), RESTARTED);
+    assert_int_equal(device_count, 102);
+    phys_write(cpu->mmu.phys, TABLE + 6 * 4, 4, 0x8000000 | P | W | U); /* nothing there */
+    mmu_flush(&cpu->mmu);
+    assert_int_equal(OUTCOME(mem_slow_write_block(cpu, page(6) - 8, buf, 16)), 0);
+    assert_int_equal(device_count, 202);
+    assert_int_equal(cpu->io_done, 0);
+}
+
 static unsigned dropped;
 
 static void drop(void *opaque, paddr pa, u64 len)
@@ -408,9 +432,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_sizes), T(test_crossing),   T(test_faults),    T(test_crossing_faults),
-        T(test_wrap),  T(test_long_block), T(test_devices),   T(test_devices_in_native),
-        T(test_code),  T(test_rom),        T(test_alignment),
+        T(test_sizes),         T(test_crossing),   T(test_faults),  T(test_crossing_faults),
+        T(test_wrap),          T(test_long_block), T(test_devices), T(test_devices_in_native),
+        T(test_quiet_devices), T(test_code),       T(test_rom),     T(test_alignment),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -450,10 +450,47 @@ static void test_shared(void **state)
     assert_int_equal(s.bytes, RAM_SIZE); /* the caller hashes it */
     phys_remove(p, 0xA0000);             /* the device below it */
     assert_true(phys_is_shared(p, 0xA0000));
+    u32 generation = phys_generation(p);
+    phys_switch_shared(p, 0xA0000, mem + PAGE_SIZE, mem);
+    assert_int_not_equal(phys_generation(p), generation);
+    assert_ptr_equal(phys_host(p, 0xA0000, true), mem);
+    phys_switch_shared(p, 0xA0000, mem, mem + PAGE_SIZE);
     assert_int_equal(phys_read(p, 0xA1000, 1), 0xff);
     phys_remove_shared(p, 0xA0000, mem + PAGE_SIZE);
     assert_int_equal(phys_read(p, 0xA0010, 4), 0xffffffff);
     assert_int_equal(phys_read(p, DEV + PAGE_SIZE + 0x10, 4), 0x12345678);
+}
+
+/* Shadow RAM over a ROM: the four ways, and that what is written stays. */
+static void test_shadow(void **state)
+{
+    struct phys *p = phys_new(RAM_SIZE);
+    static u8 rom[0x4000];
+
+    (void)state;
+    memset(rom, 0x5a, sizeof(rom));
+    phys_add_rom(p, 0xc0000, sizeof(rom), rom);
+    phys_set_shadow(p, 0xc0000, 0x4000, SHADOW_WRITE);
+    assert_int_equal(phys_read(p, 0xc0123, 1), 0x5a);
+    for (unsigned i = 0; i < 0x4000; i += 2)
+        phys_write(p, 0xc0000 + i, 2, i);
+    assert_int_equal(phys_read(p, 0xc2000, 4), 0x5a5a5a5a);
+    phys_set_shadow(p, 0xc0000, 0x4000, SHADOW_READ);
+    assert_int_equal(phys_read(p, 0xc2000, 4), 0x20022000);
+    phys_write(p, 0xc2000, 4, 0);
+    assert_int_equal(phys_read(p, 0xc2000, 4), 0x20022000);
+    assert_null(phys_host(p, 0xc2000, true));
+    phys_set_shadow(p, 0xc0000, 0x4000, SHADOW_READ | SHADOW_WRITE);
+    phys_write(p, 0xc2000, 4, 0x12345678);
+    assert_int_equal(phys_read(p, 0xc2000, 4), 0x12345678);
+    phys_set_shadow(p, 0xc0000, 0x4000, 0);
+    assert_int_equal(phys_read(p, 0xc2000, 4), 0x5a5a5a5a);
+    phys_set_shadow(p, 0xc8000, 0x4000, SHADOW_WRITE); /* over nothing */
+    phys_write(p, 0xc8000, 1, 7);
+    assert_int_equal(phys_read(p, 0xc8000, 1), 0xff);
+    phys_set_shadow(p, 0xc8000, 0x4000, SHADOW_READ);
+    assert_int_equal(phys_read(p, 0xc8000, 2), 7);
+    phys_free(p);
 }
 
 int main(void)
@@ -463,7 +500,7 @@ int main(void)
         T(test_ram),          T(test_unmapped),   T(test_mmio_split),      T(test_mmio_whole),
         T(test_mmio_widen),   T(test_rom),        T(test_layers),          T(test_above_4g),
         T(test_dma),          T(test_code_lines), T(test_code_in_regions), T(test_hash),
-        T(test_hash_is_free), T(test_shared),
+        T(test_hash_is_free), T(test_shared),     T(test_shadow),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,6 +95,31 @@ static void test_timing(void **state)
     assert_int_equal(dt_in(t, 0x3da) & 9, 9);
 }
 
+/* The same picture: 3C2h bit 7 comes with the next retrace after CR11's bit 4. */
+static void test_retrace_status(void **state)
+{
+    struct devtest *t = *state;
+    const u64 line = 31778; /* ns */
+
+    test_timing(state);
+    u64 frame = 61 * 525 * line; /* of which line 490 has not come */
+    reg(t, 0x3d4, 0x11, 0x1c);
+    assert_int_equal(dt_in(t, 0x3c2), 0x10);
+    dt_run_to(t, frame + 485 * line);
+    assert_int_equal(dt_in(t, 0x3c2), 0x10);
+    dt_run_to(t, frame + 491 * line);
+    assert_int_equal(dt_in(t, 0x3c2), 0x90);
+    dt_run_to(t, frame + 600 * line); /* it stays */
+    assert_int_equal(dt_in(t, 0x3c2), 0x90);
+    reg(t, 0x3d4, 0x11, 0x0c); /* cleared */
+    assert_int_equal(dt_in(t, 0x3c2), 0x10);
+    reg(t, 0x3d4, 0x11, 0x1c);
+    assert_int_equal(dt_in(t, 0x3c2), 0x10);
+    reg(t, 0x3d4, 0x11, 0x3c); /* not wanted */
+    dt_run_to(t, frame + 1600 * line);
+    assert_int_equal(dt_in(t, 0x3c2), 0x10);
+}
+
 /* -- memory -- */
 
 /* Planes in sequence at A0000h, 64 KiB, all planes written. */
@@ -294,6 +319,52 @@ static void test_pci(void **state)
     assert_int_equal(phys_read(p, REGS + 0x604, 4), 0x1e1e1e1e);
 }
 
+/* The VGA BIOS: expansion ROM with its own enable bit, and at C0000h. */
+static void test_rom(void **state)
+{
+    struct devtest *t = *state;
+    struct phys *p = t->bus->phys;
+
+    assert_int_equal(phys_read(p, 0xc0000, 2), 0xaa55);
+    dt_script(t, "outl cf8 80001030; inl cfc 0; outl cfc ffffffff; inl cfc ffff0001");
+    dt_script(t, "outl cfc e2000000");
+    assert_int_equal(phys_read(p, 0xe2000000, 2), 0xffff);
+    dt_script(t, "outl cfc e2000001");
+    u32 size = (u32)phys_read(p, 0xe2000002, 1) * 512;
+    u8 sum = 0;
+    for (u32 i = 0; i < size; i++) {
+        u8 byte = (u8)phys_read(p, 0xe2000000 + i, 1);
+        assert_int_equal(byte, phys_read(p, 0xc0000 + i, 1));
+        sum = (u8)(sum + byte);
+    }
+    assert_int_equal(sum, 0);
+    u32 data = (u32)phys_read(p, 0xe2000018, 2);
+    assert_int_equal(phys_read(p, 0xe2000000 + data, 4), 0x52494350); /* "PCIR" */
+    assert_int_equal(phys_read(p, 0xe2000004 + data, 4), 0x11111234);
+    assert_int_equal(phys_read(p, 0xe2000010 + data, 2) * 512, size);
+    phys_write(p, 0xe2000000, 2, 0);
+    assert_int_equal(phys_read(p, 0xe2000000, 2), 0xaa55);
+    dt_script(t, "outl cfc e2000000"); /* ROM off */
+    assert_int_equal(phys_read(p, 0xe2000000, 2), 0xffff);
+    bus_reset(t->bus);
+    dt_script(t, "outl cf8 80001030; inl cfc 0");
+}
+
+static void test_edid(void **state)
+{
+    struct devtest *t = *state;
+    u8 edid[VGA_EDID_SIZE], sum = 0;
+
+    vga_edid(edid);
+    for (u32 i = 0; i < sizeof(edid); i++) {
+        assert_int_equal(phys_read(t->bus->phys, REGS + i, 1), edid[i]);
+        sum = (u8)(sum + edid[i]);
+    }
+    assert_int_equal(sum, 0);
+    assert_int_equal(phys_read(t->bus->phys, REGS, 4), 0xffffff00);
+    assert_int_equal(phys_read(t->bus->phys, REGS + 0x80, 2), 0xffff);
+}
+
 static void test_dispi(void **state)
 {
     struct devtest *t = *state;
@@ -346,6 +417,7 @@ static void test_banks(void **state)
     assert_int_equal(phys_read(t->bus->phys, LFB + 11 * 0x10000 + 0x8000, 4), 0xcafebabe);
     dispi(t, 5, 0x10a); /* wraps in 16 MiB */
     assert_int_equal(dispi_get(t, 5), 10);
+    assert_true(phys_is_shared(t->bus->phys, A0000));
     reg(t, 0x3c4, 2, 0x01); /* by the planes' path, the same place */
     poke(t, A0000 + 4, 0x66);
     assert_int_equal(phys_read(t->bus->phys, LFB + 10 * 0x10000 + 4, 4), 0x66);
@@ -383,6 +455,7 @@ int main(void)
         T(test_attribute_controller),
         T(test_dac),
         T(test_timing),
+        T(test_retrace_status),
         T(test_write_mode_0),
         T(test_write_modes_1_to_3),
         T(test_read_modes),
@@ -390,6 +463,8 @@ int main(void)
         T(test_odd_even),
         T(test_chain_4),
         T(test_pci),
+        T(test_rom),
+        T(test_edid),
         T(test_dispi),
         T(test_banks),
         T(test_state),

@@ -251,7 +251,7 @@ static void test_text(void **state)
     u8 font[256][16];
 
     vga_set_mode3(t->bus);
-    vga_font_8x16(font);
+    vga_font(font[0], 16);
     for (u32 i = 0; i < 256; i++)
         window_write(t, B8000 + 2 * (80 + i), 2, 0x1e00 | i);
     draw(t, 720, 400);
@@ -432,19 +432,23 @@ static void test_pure(void **state)
     assert_true(dt_hash(t) == before);
 }
 
-/* No two characters look the same, but those that are blank by nature. */
+/* In no size do two characters look the same, but those that are blank by nature. */
 static void test_font(void **state)
 {
-    u8 font[256][16], none[16] = {0};
+    static const unsigned sizes[] = {8, 14, 16};
+    u8 font[256 * 16], none[16] = {0};
 
     (void)state;
-    vga_font_8x16(font);
-    for (unsigned i = 0; i < 256; i++) {
-        bool blank = !memcmp(font[i], none, 16);
-        assert_int_equal(blank, i == 0 || i == 0x20 || i == 0xff);
-        for (unsigned j = 0; j < i && !blank; j++)
-            if (!memcmp(font[i], font[j], 16))
-                fail_msg("characters %02x and %02x look the same", j, i);
+    for (unsigned n = 0; n < ARRAY_LEN(sizes); n++) {
+        unsigned rows = sizes[n];
+        vga_font(font, rows);
+        for (unsigned i = 0; i < 256; i++) {
+            bool blank = !memcmp(font + i * rows, none, rows);
+            assert_int_equal(blank, i == 0 || i == 0x20 || i == 0xff);
+            for (unsigned j = 0; j < i && !blank; j++)
+                if (!memcmp(font + i * rows, font + j * rows, rows))
+                    fail_msg("characters %02x and %02x look the same in %u rows", j, i, rows);
+        }
     }
 }
 

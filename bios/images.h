@@ -1,0 +1,15 @@
+/* Firmware images as the library carries them: constant bytes made by bios/. */
+#ifndef BIOS_IMAGES_H
+#define BIOS_IMAGES_H
+
+#include "base/types.h"
+
+/* The VGA BIOS: an option ROM of vga_rom_size bytes, a multiple of 4 KiB and at most 64 KiB. */
+extern const u8 vga_rom[];
+extern const unsigned vga_rom_size;
+
+/* The system firmware: 128 KiB, for E0000-FFFFF and the top of the 4 GiB. */
+extern const u8 system_rom[];
+extern const unsigned system_rom_size;
+
+#endif

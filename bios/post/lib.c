@@ -1,0 +1,85 @@
+/* Memory and text for power-on code. */
+#include "bios/post/post.h"
+
+#include <stdarg.h>
+
+void *memcpy(void *to, const void *from, size_t len)
+{
+    void *d = to;
+    asm volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(len) : : "memory");
+    return to;
+}
+
+void *memset(void *to, int byte, size_t len)
+{
+    void *d = to;
+    asm volatile("rep stosb" : "+D"(d), "+c"(len) : "a"(byte) : "memory");
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t len)
+{
+    const u8 *p = a, *q = b;
+    while (len--)
+        if (*p++ != *q++)
+            return p[-1] - q[-1];
+    return 0;
+}
+
+size_t strlen(const char *s)
+{
+    size_t n = 0;
+    while (s[n])
+        n++;
+    return n;
+}
+
+u8 sum(const void *data, u32 len)
+{
+    const u8 *p = data;
+    u8 total = 0;
+    while (len--)
+        total += *p++;
+    return total;
+}
+
+static void put_char(char c)
+{
+    outb(0x402, (u8)c);
+    outb(0xe9, (u8)c);
+}
+
+static void put_number(u32 v, unsigned base)
+{
+    char text[11];
+    unsigned n = 0;
+
+    do {
+        text[n++] = "0123456789abcdef"[v % base];
+        v /= base;
+    } while (v);
+    while (n)
+        put_char(text[--n]);
+}
+
+void debug(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    for (; *fmt; fmt++) {
+        if (*fmt != '%') {
+            put_char(*fmt);
+            continue;
+        }
+        switch (*++fmt) {
+        case 's':
+            for (const char *s = va_arg(ap, const char *); *s; s++)
+                put_char(*s);
+            break;
+        case 'u': put_number(va_arg(ap, u32), 10); break;
+        case 'x': put_number(va_arg(ap, u32), 16); break;
+        }
+    }
+    va_end(ap);
+}

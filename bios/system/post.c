@@ -1,0 +1,115 @@
+/* Power-on: RAM holds a copy of the ROM already (entry.S). Sets up chips, vectors and the BIOS data
+ * area, runs option ROMs, finds drives, and boots. */
+#include "bios/shared.h"
+#include "bios/system/services.h"
+
+struct shared shared;
+
+#define ENTRY(name) extern const u8 name##_entry[]
+ENTRY(iret);
+ENTRY(eoi1);
+ENTRY(eoi2);
+ENTRY(irq0);
+ENTRY(irq1);
+ENTRY(irq6);
+ENTRY(rtc_irq);
+ENTRY(irq9);
+ENTRY(irq12);
+ENTRY(irq13);
+ENTRY(irq14);
+ENTRY(int10);
+ENTRY(int11);
+ENTRY(int12);
+ENTRY(int13);
+ENTRY(int14);
+ENTRY(int15);
+ENTRY(int16);
+ENTRY(int17);
+ENTRY(int18);
+ENTRY(int19);
+ENTRY(int1a);
+ENTRY(int40);
+extern const u8 font8x8[];
+
+/* All vectors but those of the table lead to an IRET, and these to nowhere: the disk parameters of
+ * drives that INT 13 does not take them from, and 60h-67h, which are the user's and zero if free.
+ */
+static void vectors_init(void)
+{
+    static const struct {
+        u8 vector;
+        const u8 *entry;
+    } table[] = {
+        {0x08, irq0_entry},  {0x09, irq1_entry},  {0x0a, eoi1_entry},    {0x0b, eoi1_entry},
+        {0x0c, eoi1_entry},  {0x0d, eoi1_entry},  {0x0e, irq6_entry},    {0x0f, eoi1_entry},
+        {0x10, int10_entry}, {0x11, int11_entry}, {0x12, int12_entry},   {0x13, int13_entry},
+        {0x14, int14_entry}, {0x15, int15_entry}, {0x16, int16_entry},   {0x17, int17_entry},
+        {0x18, int18_entry}, {0x19, int19_entry}, {0x1a, int1a_entry},   {0x1e, diskette_table},
+        {0x1f, font8x8},     {0x40, int40_entry}, {0x70, rtc_irq_entry}, {0x71, irq9_entry},
+        {0x72, eoi2_entry},  {0x73, eoi2_entry},  {0x74, irq12_entry},   {0x75, irq13_entry},
+        {0x76, irq14_entry}, {0x77, irq14_entry},
+    };
+
+    for (unsigned n = 0; n < 0x78; n++)
+        set_vector((u8)n, CODE_SEG, (u16)(u32)iret_entry);
+    for (unsigned n = 0x60; n < 0x68; n++)
+        set_vector((u8)n, 0, 0);
+    for (unsigned i = 0; i < ARRAY_LEN(table); i++)
+        set_vector(table[i].vector, CODE_SEG, (u16)(u32)table[i].entry);
+}
+
+static void memory_init(void)
+{
+    for (unsigned off = 0; off < 0x100; off += 2)
+        poke16(BDA_SEG, off, 0);
+    for (unsigned off = 0; off < 0x400; off += 2)
+        poke16(EBDA_SEG, off, 0);
+    BDA->memory_kib = EBDA_SEG / 64;
+    BDA->ebda = EBDA_SEG;
+    poke8(EBDA_SEG, 0, 1); /* its size in KiB */
+    BDA->equipment = 0x26; /* FPU, mouse, text in colours */
+}
+
+/* Vectors 08h and 70h on; timer, keyboard, cascade and diskette drive may interrupt. */
+static void interrupts_init(void)
+{
+    static const u8 writes[][2] = {{0x20, 0x11}, {0x21, 0x08}, {0x21, 4}, {0x21, 1},
+                                   {0xa0, 0x11}, {0xa1, 0x70}, {0xa1, 2}, {0xa1, 1},
+                                   {0x21, 0xb8}, {0xa1, 0x8f}};
+
+    for (unsigned i = 0; i < ARRAY_LEN(writes); i++)
+        outb(writes[i][0], writes[i][1]);
+}
+
+/* The first 8237's requests come in at channel 4, the second one's first. */
+static void dma_init(void)
+{
+    outb(0x0d, 0);
+    outb(0xda, 0);
+    outb(0xd6, 0xc0);
+    outb(0xd4, 0);
+}
+
+void power_on_self_test(void)
+{
+    call32(post_setup, 0);
+    vectors_init();
+    memory_init();
+    interrupts_init();
+    dma_init();
+    time_init();
+    video_rom();
+    print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
+    irq_enable();
+    keyboard_init();
+    mouse_init();
+    ports_init();
+    ata_init();
+    floppy_init();
+    option_roms();
+    boot_init();
+    call32(post_lock, 0);
+    irq_enable();
+    asm volatile("int $0x19");
+    __builtin_unreachable();
+}
