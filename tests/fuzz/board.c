@@ -21,6 +21,7 @@
 #define DISK_SECTORS   1024u /* 512 KiB */
 #define DISC_SECTORS   512u  /* a quarter as many of 2048 bytes */
 #define FLOPPY_SECTORS 2880u
+#define NETS           5
 #define STEP_EVENTS    20000
 #define TOO_LONG       1.0 /* seconds */
 
@@ -28,7 +29,7 @@ struct board {
     struct devtest *t;
     struct blk *disk;
     struct chardev chardev[BOARD_PORTS];
-    struct net_link net;
+    struct net_link net[NETS];
     struct audio *audio;
 };
 
@@ -90,6 +91,10 @@ static const struct {
     {&dev_virtio_serial, NULL},
     {&dev_virtconsole, "chardev=console"},
     {&dev_virtserialport, "chardev=stream,name=stream"},
+    {&dev_ne2k_isa, "netdev=net1,iobase=0x300,irq=9"},
+    {&dev_ne2k_pci, "netdev=net2"},
+    {&dev_rtl8139, "netdev=net3"},
+    {&dev_e1000, "netdev=net4"},
 };
 
 static bool build(struct board *b, const struct media *m, char *err, size_t err_size)
@@ -109,6 +114,7 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
         .apic = true,
         .tsc_deadline = true,
     };
+    static const char *const nets[NETS] = {"net0", "net1", "net2", "net3", "net4"};
     struct bus *bus = b->t->bus;
 
     b->disk = blk_open(m->disk, BLK_SNAPSHOT, err, err_size);
@@ -117,8 +123,10 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
     bus_add_object(bus, BLK_KIND, "vd0", b->disk);
     bus_add_object(bus, AUDIO_KIND, AUDIO_DEFAULT, b->audio);
     bus_add_object(bus, AUDIO_KIND, "snd0", b->audio);
-    net_link_init(&b->net, NULL, NULL);
-    bus_add_object(bus, NET_KIND, "net0", &b->net);
+    for (unsigned i = 0; i < NETS; i++) {
+        net_link_init(&b->net[i], NULL, NULL);
+        bus_add_object(bus, NET_KIND, nets[i], &b->net[i]);
+    }
     if (!board_pc_build(bus, &config, err, err_size))
         return false;
     for (size_t i = 0; i < ARRAY_LEN(extras); i++) {

@@ -61,6 +61,8 @@ DATA = b"x" * (300 * 1024)
 
 # Its modules, driver as in sysfs, options.
 CARDS = {
+    "virtio-net-pci": ("virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover "
+                       "virtio_net", "virtio_net", "-nic user,model=virtio-net-pci{}"),
     "ne2k_isa": ("8390p ne", "ne", "-netdev user,id=net0{} -device ne2k_isa,netdev=net0,irq=5"),
     "ne2k_pci": ("8390 ne2k-pci", "ne2k-pci", "-nic user,model=ne2k_pci{}"),
     "rtl8139": ("mii 8139cp", "8139cp", "-nic user,model=rtl8139{}"),
