@@ -135,7 +135,7 @@ static bool check_args(struct qmp_call *c, const char *list)
 
 /* ---- out ---- */
 
-static void send(struct qmp *q, json_t *message)
+static void transmit(struct qmp *q, json_t *message)
 {
     char *text = json_dumps(message, q->pretty ? JSON_INDENT(4) : 0);
 
@@ -158,7 +158,7 @@ static void reply(struct qmp *q, const struct qmp_call *c, json_t *id, bool ok)
                                       "desc", qmp_string(c->error)));
     if (id)
         json_object_set(message, "id", id);
-    send(q, message);
+    transmit(q, message);
 }
 
 static void tell(void *opaque, const struct news *news)
@@ -183,7 +183,7 @@ static void tell(void *opaque, const struct news *news)
         json_object_set_new(message, "data",
                             json_pack("{s:s,s:b,s:s}", "device", news->device, "tray-open",
                                       news->open, "id", news->device));
-    send(q, message);
+    transmit(q, message);
 }
 
 /* ---- in ---- */
@@ -317,7 +317,7 @@ static void event(void *opaque, enum chr_event what)
     q->negotiated = false;
     q->open = what == CHR_OPENED;
     if (what == CHR_OPENED)
-        send(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", qmp_version(), "capabilities"));
+        transmit(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", qmp_version(), "capabilities"));
 }
 
 struct qmp *qmp_new(struct session *s, struct chr_user *user, bool pretty)

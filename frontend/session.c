@@ -67,7 +67,7 @@ static bool idle(struct session *s)
     else
         loop_poll(&s->loop, 0);
     ahead = lead(s);
-    if (ahead < 0)
+    if (ahead < 0 && !s->paused)
         orrery_idle_skip(s->machine, left < (uint64_t)-ahead ? left : (uint64_t)-ahead);
     return true;
 }

@@ -680,6 +680,8 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns)
     u64 left = idle_ticks(o), kips = o->cpu->model->kips;
     if (left == CLOCK_NEVER)
         return;
+    if ((o->cpu->events & (EV_STOP | EV_TRIPLE)) || cpu_wakes(o->cpu))
+        return; /* what has come in since ends the idling at this tick */
     /* At least a tick, or a slow CPU would never get on by small steps. */
     u64 ticks = ns >= orrery_idle_ns(o) ? left : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS);
     if (ticks > left)
