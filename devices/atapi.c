@@ -368,6 +368,12 @@ static bool slot_locked(void *opaque)
     return cd->locked && !cd->tray_open;
 }
 
+static bool slot_open(void *opaque)
+{
+    const struct ide_drive *d = opaque;
+    return d->cd.tray_open;
+}
+
 /* A disc that is pulled out of a command ends it as a disc that cannot be read. */
 static void slot_eject(void *opaque, bool force)
 {
@@ -408,8 +414,11 @@ static const struct blk *slot_current(const void *opaque)
 
 void atapi_init(struct ide_channel *ch, struct ide_drive *d, const char *name)
 {
-    static const struct medium_ops ops = {
-        .locked = slot_locked, .eject = slot_eject, .insert = slot_insert, .current = slot_current};
+    static const struct medium_ops ops = {.locked = slot_locked,
+                                          .open = slot_open,
+                                          .eject = slot_eject,
+                                          .insert = slot_insert,
+                                          .current = slot_current};
 
     medium_init(&d->cd.slot, ch->bus, name, BLK_READONLY, &ops, d);
     d->cd.sectors = disc_sectors(d->blk);

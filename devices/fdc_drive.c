@@ -187,8 +187,11 @@ static const struct blk *slot_current(const void *opaque)
 bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char *name,
                       unsigned mode, char *err, size_t err_size)
 {
-    static const struct medium_ops ops = {slot_locked, slot_eject, slot_insert, slot_current,
-                                          accepts};
+    static const struct medium_ops ops = {.locked = slot_locked,
+                                          .eject = slot_eject,
+                                          .insert = slot_insert,
+                                          .current = slot_current,
+                                          .accepts = accepts};
     struct fdc_drive *d = &((struct fdc *)fdc)->drive[n];
     struct blk *blk = NULL;
 

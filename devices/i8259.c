@@ -327,6 +327,20 @@ static const char *i8259_init(struct dev *dev, struct bus *bus)
     return NULL;
 }
 
+static void i8259_describe(const struct dev *dev, FILE *out)
+{
+    const struct i8259 *s = (const struct i8259 *)dev;
+
+    for (int i = SLAVE; i >= MASTER; i--) {
+        const struct pic *p = &s->pic[i];
+        fprintf(out,
+                "pic%d: irr=%02x imr=%02x isr=%02x hprio=%d irq_base=%02x rr_sel=%d elcr=%02x "
+                "fnm=%d\n",
+                i, irr(p), p->imr, p->isr, (p->lowest + 1) & 7, p->base, p->read_isr, p->elcr,
+                p->nested_fully);
+    }
+}
+
 const struct dev_type dev_i8259 = {
     .name = "i8259",
     .on_board = true,
@@ -336,4 +350,5 @@ const struct dev_type dev_i8259 = {
     .init = i8259_init,
     .reset = i8259_reset,
     .loaded = i8259_loaded,
+    .describe = i8259_describe,
 };

@@ -25,6 +25,7 @@ enum {
     ENTRY_VECTOR = 0xff,
     ENTRY_MODE_SHIFT = 8,
     ENTRY_LOGICAL = 1 << 11,
+    ENTRY_LOW = 1 << 13, /* polarity */
     ENTRY_REMOTE_IRR = 1 << 14,
     ENTRY_LEVEL = 1 << 15,
     ENTRY_MASKED = 1 << 16,
@@ -211,6 +212,36 @@ static const char *ioapic_init(struct dev *dev, struct bus *bus)
     return NULL;
 }
 
+static void describe_pins(const char *title, u32 pins, FILE *out)
+{
+    fprintf(out, "  %s", title);
+    for (unsigned i = 0; i < BUS_GSIS; i++)
+        if (pins >> i & 1)
+            fprintf(out, " %u", i);
+    fputs(pins ? "\n" : " (none)\n", out);
+}
+
+static void ioapic_describe(const struct dev *dev, FILE *out)
+{
+    static const char *const modes[8] = {"fixed", "lowest", "SMI", "...",
+                                         "NMI",   "INIT",   "...", "extINT"};
+    const struct ioapic *s = (const struct ioapic *)dev;
+    u32 remote = 0;
+
+    fprintf(out, "ioapic0: ver=0x%x id=0x%02x sel=0x%02x\n", VERSION & 0xff, s->id >> 24, s->index);
+    for (unsigned i = 0; i < BUS_GSIS; i++) {
+        const struct entry *e = &s->entry[i];
+        remote |= (u32) !!(e->low & ENTRY_REMOTE_IRR) << i;
+        fprintf(out, "  pin %-2u 0x%08x%08x dest=%x vec=%-3u %s %-5s %-6s %-6s %s\n", i, e->high,
+                e->low, e->high >> DEST_SHIFT, e->low & ENTRY_VECTOR,
+                e->low & ENTRY_LOW ? "active-lo" : "active-hi",
+                e->low & ENTRY_LEVEL ? "level" : "edge", e->low & ENTRY_MASKED ? "masked" : "",
+                modes[mode_of(e)], e->low & ENTRY_LOGICAL ? "logical" : "physical");
+    }
+    describe_pins("IRR     ", s->lines, out);
+    describe_pins("Remote IRR", remote, out);
+}
+
 const struct dev_type dev_ioapic = {
     .name = "ioapic",
     .on_board = true,
@@ -219,4 +250,5 @@ const struct dev_type dev_ioapic = {
     .fields = ioapic_fields,
     .init = ioapic_init,
     .reset = ioapic_reset,
+    .describe = ioapic_describe,
 };

@@ -358,6 +358,8 @@ static void uart_write(void *opaque, u16 port, unsigned size, u32 value)
     case 3: write_lcr(s, byte); break;
     case 4:
         s->mcr = byte & 0x1f;
+        if (!(byte & MCR_LOOP))
+            chardev_set_lines(s->chardev, byte & MCR_DTR, byte & MCR_RTS);
         update_modem(s);
         start_rx(s);
         break;

@@ -172,7 +172,17 @@ static void window_write(void *opaque, u64 addr, unsigned size, u64 value)
         write_byte(opaque, (u32)addr + i, (u8)(value >> (8 * i)));
 }
 
-const struct mmio_ops vga_window_ops = {window_read, window_write, 1, 8, true};
+static u8 window_peek(void *opaque, u64 addr)
+{
+    struct vga *s = opaque;
+    u32 latch = s->latch;
+    u8 byte = read_byte(s, (u32)addr);
+
+    s->latch = latch;
+    return byte;
+}
+
+const struct mmio_ops vga_window_ops = {window_read, window_write, 1, 8, true, window_peek};
 
 /* ---- after a change of registers ---- */
 

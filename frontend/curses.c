@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "frontend/chardevs.h"
 #include "frontend/cp437.h"
 #include "frontend/session.h"
 #include "frontend/typist.h"
@@ -366,8 +367,8 @@ static bool curses_open(struct display *d)
     c->stale = true;
     if (*d->arg)
         return complain("-display curses: unknown property '%s'", d->arg + 1);
-    if (d->session->term.used)
-        return complain("-display curses: standard input and output are a serial port's already");
+    if (chr_stdio_of(d->session))
+        return complain("-display curses: standard input and output are taken already");
     if (d->session->options.daemonize)
         return complain("-display curses: a process in the background has no terminal");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))

@@ -11,6 +11,8 @@ typedef bool option_handler(struct options *o, const char *name, const char *arg
 /* options_machine.c */
 option_handler opt_memory, opt_machine, opt_accel, opt_smp, opt_vga, opt_device, opt_global;
 option_handler opt_serial;
+/* options_chardevs.c */
+option_handler opt_chardev, opt_monitor;
 /* options_cpu.c */
 option_handler opt_cpu;
 /* options_date.c */

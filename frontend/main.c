@@ -129,6 +129,7 @@ int main(int argc, char **argv)
         open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
         nethosts_open(&s) && daemon_pidfile(&daemon, s.options.pidfile))
         status = run_machine(&s, &daemon);
+    session_stop_chardevs(&s);
     for (unsigned i = 0; i < s.nfiles; i++)
         outfile_close(&s.files[i]);
     daemon_end(&daemon);

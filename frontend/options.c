@@ -31,13 +31,6 @@ bool warn_user(const char *fmt, ...)
     return true;
 }
 
-/* Until there is more. */
-static bool opt_none(struct options *o, const char *name, const char *arg)
-{
-    (void)o;
-    return !strcmp(arg, "none") || complain("-%s: '%s' is not supported", name, arg);
-}
-
 static bool opt_help(struct options *o, const char *name, const char *arg);
 
 static bool opt_version(struct options *o, const char *name, const char *arg)
@@ -95,10 +88,18 @@ static const struct option_row rows[] = {
     {"nographic", NULL, NULL, 0, OPTION(nographic),
      "first serial port on the terminal (Ctrl-A H for help)"},
     {"no-reboot", NULL, NULL, 0, CONFIG(no_reboot), "end instead of rebooting"},
+    {"no-shutdown", NULL, NULL, 0, OPTION(no_shutdown), "stay when the guest switches off"},
+    {"S", NULL, NULL, 0, OPTION(stopped), "do not start the guest: a monitor does"},
+    {"name", "NAME", NULL, OPTION(name), 0, "the machine's name"},
     {"serial", "DEV", opt_serial, 0, 0,
-     "next serial port: stdio, mon:stdio, file:PATH, null, none"},
-    {"parallel", "DEV", NULL, OPTION(parallel), 0, "printer port: stdio, file:PATH, null, none"},
-    {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: stdio, file:PATH, null"},
+     "next serial port: stdio, mon:stdio, pty, file:, tcp:, telnet:, unix:, null, none ..."},
+    {"parallel", "DEV", NULL, OPTION(parallel), 0, "printer port: a device as for -serial"},
+    {"debugcon", "DEV", NULL, OPTION(debugcon), 0, "debug port 0xE9: a device as for -serial"},
+    {"chardev", "KIND,id=ID,...", opt_chardev, 0, 0, "a character device for chardev:ID"},
+    {"monitor", "DEV", opt_monitor, 0, 0, "text monitor on a device as for -serial, or none"},
+    {"qmp", "DEV", opt_monitor, 0, 0, "machine protocol (QMP) on a device"},
+    {"qmp-pretty", "DEV", opt_monitor, 0, 0, "the same, for reading"},
+    {"mon", "ID,...", opt_monitor, 0, 0, "monitor on a -chardev: mode=readline|control"},
     {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
     {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
     {"record", "FILE", NULL, CONFIG(record), 0, "write all outside input to a journal"},
@@ -135,7 +136,6 @@ static const struct option_row rows[] = {
     {"net", "KIND,...", nets_net, 0, 0, "older form: nic,model= and user,hostfwd=, or none"},
     {"object", "TYPE,...", nets_object, 0, 0,
      "filter-dump,netdev=ID,file=FILE: copy of all frames, as pcap"},
-    {"monitor", "none", opt_none, 0, 0, "no monitor yet"},
     {"audiodev", "DRIVER,id=ID", audio_audiodev, 0, 0,
      "where sound goes: none; wav,path=FILE; sdl; out.frequency=N"},
     {"soundhw", "CARDS", audio_soundhw, 0, 0, "sb16, adlib, pcspk or all"},

@@ -9,8 +9,14 @@
 #include "frontend/nets.h"
 #include "machine/orrery.h"
 
-#define MAX_DEVICES 32
-#define MAX_SYMBOLS 8
+#define MAX_DEVICES  32
+#define MAX_SYMBOLS  8
+#define MAX_CHARDEVS 16
+
+/* -monitor, -qmp, -qmp-pretty or -mon, and its argument. */
+struct monitor_option {
+    const char *option, *text;
+};
 
 struct options {
     struct orrery_config config;
@@ -23,9 +29,16 @@ struct options {
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;
     unsigned nserial;
-    const char *serial[ORRERY_SERIAL_PORTS]; /* as given: stdio, mon:stdio, null, none, file:PATH */
-    const char *parallel;                    /* likewise */
-    const char *debugcon;                    /* stdio, null, file:PATH */
+    const char *serial[ORRERY_SERIAL_PORTS]; /* as given */
+    const char *parallel, *debugcon;
+    const char *chardevs[MAX_CHARDEVS];
+    unsigned nchardevs;
+    struct monitor_option monitors[MAX_CHARDEVS];
+    unsigned nmonitors;
+    bool said_monitor; /* -monitor or -mon */
+    bool stopped;      /* -S */
+    bool no_shutdown;  /* the program stays when the guest has switched off */
+    const char *name;  /* of the machine */
     bool nographic, statehash, stats, perf_map;
     bool screendump_png;
     const char *screendump; /* picture of the last screen: .png or PPM */

@@ -6,12 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool outfile_open(struct outfile *f, const char *path)
+bool outfile_open(struct outfile *f, const char *path, bool append)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    *f = (struct outfile){.path = path, .created = fd >= 0};
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : 0);
+    int fd = open(path, flags | O_EXCL, 0666);
+    *f = (struct outfile){.path = path, .created = fd >= 0, .append = append};
     if (fd < 0 && errno == EEXIST)
-        fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        fd = open(path, flags, 0666);
     if (fd < 0)
         return false;
     f->file = fdopen(fd, "wb");
@@ -23,7 +24,7 @@ bool outfile_open(struct outfile *f, const char *path)
 void outfile_start(struct outfile *f)
 {
     struct stat st;
-    if (!fstat(fileno(f->file), &st) && S_ISREG(st.st_mode))
+    if (!f->append && !fstat(fileno(f->file), &st) && S_ISREG(st.st_mode))
         (void)!ftruncate(fileno(f->file), 0);
     f->created = false;
 }

@@ -10,10 +10,12 @@ struct outfile {
     FILE *file;
     const char *path;
     bool created; /* was not there before */
+    bool append;
 };
 
-/* Opens path for writing, contents untouched. False with errno. path must stay valid. */
-bool outfile_open(struct outfile *f, const char *path);
+/* Opens path for writing, contents untouched; append: for good. False with errno. path must stay
+ * valid. */
+bool outfile_open(struct outfile *f, const char *path, bool append);
 
 /* All is well: empties the file. What was buffered until now is written to it. */
 void outfile_start(struct outfile *f);

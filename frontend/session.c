@@ -17,9 +17,14 @@
 
 FILE *session_output(struct session *s, const char *option, const char *path)
 {
+    return session_file(s, option, path, false);
+}
+
+FILE *session_file(struct session *s, const char *option, const char *path, bool append)
+{
     struct outfile *f = &s->files[s->nfiles];
 
-    if (!outfile_open(f, path)) {
+    if (!outfile_open(f, path, append)) {
         complain("-%s: cannot write '%s': %s", option, path, strerror(errno));
         return NULL;
     }
@@ -82,7 +87,7 @@ static bool idle(struct session *s)
     else
         loop_poll(&s->loop, to_ms_left((int64_t)to_wall(s, left) + ahead));
     ahead = lead(s);
-    if (ahead < 0) {
+    if (ahead < 0 && !s->paused) {
         uint64_t passed = to_guest(s, (uint64_t)-ahead);
         orrery_idle_skip(s->machine, left < passed ? left : passed);
     }
@@ -97,10 +102,128 @@ static void busy(struct session *s)
     loop_poll(&s->loop, ahead > MAX_LEAD_NS ? to_ms((uint64_t)ahead) : 0);
 }
 
+/* ---- news ---- */
+
+void session_observe(struct session *s, struct observer *observer)
+{
+    observer->next = s->observers;
+    s->observers = observer;
+}
+
+static void tell(struct session *s, struct news news)
+{
+    for (struct observer *o = s->observers; o; o = o->next)
+        o->tell(o->opaque, &news);
+}
+
+/* What the guest has done in the meantime. */
+static void look(struct session *s)
+{
+    struct orrery_drive_state drive;
+
+    if (!s->observers)
+        return;
+    for (; s->resets < orrery_resets(s->machine); s->resets++) {
+        tell(s, (struct news){.kind = NEWS_RESET,
+                              .guest = !s->resetter,
+                              .reason = s->resetter ? s->resetter : "guest-reset"});
+        s->resetter = NULL;
+    }
+    for (unsigned n = 0; orrery_drive_state(s->machine, n, &drive); n++) {
+        if (drive.tray_open == (s->trays >> n & 1))
+            continue;
+        s->trays ^= 1u << n;
+        tell(s,
+             (struct news){.kind = NEWS_TRAY_MOVED, .device = drive.name, .open = drive.tray_open});
+    }
+}
+
+void session_pause(struct session *s)
+{
+    if (s->paused)
+        return;
+    s->paused = true;
+    tell(s, (struct news){.kind = NEWS_STOP});
+}
+
+bool session_resume(struct session *s)
+{
+    if (s->down != ORRERY_RUNNING)
+        return false;
+    if (!s->paused)
+        return true;
+    s->paused = s->fresh = false;
+    tell(s, (struct news){.kind = NEWS_RESUME});
+    return true;
+}
+
+void session_reset(struct session *s, const char *reason)
+{
+    s->resetter = reason;
+    orrery_reset(s->machine);
+}
+
+void session_powerdown(struct session *s)
+{
+    orrery_powerdown(s->machine);
+    tell(s, (struct news){.kind = NEWS_POWERDOWN});
+}
+
+void session_shutdown(struct session *s, const char *reason, bool guest)
+{
+    s->quit = true;
+    tell(s, (struct news){.kind = NEWS_SHUTDOWN, .guest = guest, .reason = reason});
+}
+
+const char *session_status(const struct session *s)
+{
+    if (s->down != ORRERY_RUNNING)
+        return "shutdown";
+    return !s->paused ? "running" : s->fresh ? "prelaunch" : "paused";
+}
+
+/* ---- running ---- */
+
+/* The machine has stopped for good; true: and so does the program. */
+static bool ended(struct session *s, enum orrery_stop stop)
+{
+    bool reset = stop == ORRERY_RESET || stop == ORRERY_TRIPLE;
+    const char *reason = reset ? "guest-reset" : "guest-shutdown";
+    bool stay = s->options.no_shutdown && (reset || stop == ORRERY_POWEROFF);
+
+    if (reset && s->resetter)
+        reason = s->resetter;
+    tell(s,
+         (struct news){.kind = NEWS_SHUTDOWN, .guest = !reset || !s->resetter, .reason = reason});
+    s->resetter = NULL;
+    if (!stay)
+        return true;
+    session_pause(s);
+    s->down = stop;
+    return false;
+}
+
+/* The guest stands: what has come from outside happens at once, then the host waits for more. */
+static enum orrery_stop stand(struct session *s)
+{
+    uint64_t resets = orrery_resets(s->machine);
+    enum orrery_stop stop = s->paused ? orrery_run(s->machine, 0) : ORRERY_RUNNING;
+
+    if (resets != orrery_resets(s->machine)) {
+        s->down = ORRERY_RUNNING;
+        s->fresh = true;
+    }
+    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK)
+        return stop;
+    look(s);
+    loop_poll(&s->loop, -1);
+    return ORRERY_RUNNING;
+}
+
 /* How many instructions until the host has its turn. Where the guest keeps to the wall clock not
  * too much of its time may pass at once: slow CPU models take seconds for a full slice. Its clock
  * runs evenly, so one trial tells. */
-static uint64_t slice(struct session *s)
+static uint64_t slice_insns(struct session *s)
 {
     uint64_t insns;
 
@@ -112,31 +235,35 @@ static uint64_t slice(struct session *s)
     return insns < TRIAL_INSNS ? TRIAL_INSNS : insns < SLICE_INSNS ? insns : SLICE_INSNS;
 }
 
+/* One slice; what it has stopped for but for time. */
+static enum orrery_stop slice(struct session *s)
+{
+    uint64_t insns = slice_insns(s), before = orrery_time_ns(s->machine);
+    enum orrery_stop stop = orrery_run(s->machine, insns);
+
+    if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->paced))
+        return idle(s) ? ORRERY_RUNNING : ORRERY_STUCK;
+    if (stop != ORRERY_RUNNING)
+        return stop;
+    if (insns == TRIAL_INSNS)
+        s->trial_ns = orrery_time_ns(s->machine) - before;
+    busy(s);
+    return stop;
+}
+
 enum orrery_stop session_run(struct session *s)
 {
     s->wall_ns = loop_now_ns();
     s->guest_ns = orrery_time_ns(s->machine);
+    s->paused = s->fresh = s->options.stopped;
     while (!s->quit && !loop_interrupted()) {
-        enum orrery_stop stop = ORRERY_RUNNING;
-        uint64_t insns, before;
+        enum orrery_stop stop = s->paused || s->held ? stand(s) : slice(s);
 
-        if (s->paused) {
-            loop_poll(&s->loop, -1);
-            continue;
-        }
-        insns = slice(s);
-        before = orrery_time_ns(s->machine);
-        stop = orrery_run(s->machine, insns);
-        if (stop == ORRERY_IDLE) {
-            if (!idle(s))
-                return ORRERY_STUCK;
-        } else if (stop != ORRERY_RUNNING) {
+        look(s);
+        if (stop != ORRERY_RUNNING && ended(s, stop))
             return stop;
-        } else {
-            if (insns == TRIAL_INSNS)
-                s->trial_ns = orrery_time_ns(s->machine) - before;
-            busy(s);
-        }
     }
+    if (!s->quit)
+        session_shutdown(s, "host-signal", false);
     return ORRERY_RUNNING;
 }

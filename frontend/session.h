@@ -10,43 +10,100 @@
 #include "frontend/outfile.h"
 #include "frontend/term.h"
 
-#define MAX_FILES (ORRERY_SERIAL_PORTS + ORRERY_AUDIODEVS + ORRERY_NETS + 8)
+#define MAX_TRAYS 8
+#define MAX_FILES (2 * MAX_CHARDEVS + ORRERY_AUDIODEVS + ORRERY_NETS + 8)
+
+struct chr;
+struct hands;
+struct ports;
+struct monitor;
+
+/* What observers are told. */
+enum news_kind {
+    NEWS_STOP,
+    NEWS_RESUME,
+    NEWS_RESET,
+    NEWS_SHUTDOWN,
+    NEWS_POWERDOWN,
+    NEWS_TRAY_MOVED
+};
+struct news {
+    enum news_kind kind;
+    bool guest;         /* RESET, SHUTDOWN: the guest's doing ... */
+    const char *reason; /* ... and why, in QMP's words */
+    const char *device; /* TRAY_MOVED */
+    bool open;
+};
+struct observer {
+    void (*tell)(void *opaque, const struct news *news);
+    void *opaque;
+    struct observer *next; /* the session's */
+};
 
 struct session {
     struct options options;
     struct orrery *machine;
     struct loop loop;
-    struct term term;
     struct nethost nets[ORRERY_NETS];
+    struct chr *chardevs;
+    char *texts[2 * MAX_CHARDEVS]; /* of their options, cut up */
+    unsigned ntexts;
+    struct ports *ports;             /* who is on them: ports.c */
+    struct monitor *monitors;        /* monitor.c */
+    struct hands *hands;             /* the keyboard of scripts: hands.c */
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
     char profile_host[PATH_MAX], profile_report[PATH_MAX], perf_map[64];
     FILE *screendump;
     struct displays displays;
-    bool quit;   /* somebody wants the program to end */
-    bool paused; /* the guest stands, the loop goes on: for monitors and debuggers */
+    bool quit;             /* somebody wants the program to end */
+    bool paused;           /* the guest stands, the loop goes on: for monitors and debuggers */
+    bool fresh;            /* paused, and has not yet run since it was switched on or reset */
+    enum orrery_stop down; /* ORRERY_RUNNING, or why it has stopped for good under -no-shutdown */
+    unsigned held;         /* outputs that have to be taken before the guest goes on */
     /* How many there are for whom an idle guest has to wait by the wall clock: terminals, displays,
      * networks. Without any, idle time passes at once. */
     unsigned waiting;
-    /* And how many for whom a busy guest must not be ahead of the wall clock either: displays. */
+    /* And how many for whom a busy guest must not be ahead of the wall clock either: displays,
+     * monitors. While there are, a guest that has halted for ever does not end the program. */
     unsigned paced;
     unsigned speed;             /* percent of real time that the guest runs at; 0: all of it */
     uint64_t trial_ns;          /* guest time of a short slice */
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
+    struct observer *observers;
+    uint64_t resets;          /* that observers know of ... */
+    const char *resetter;     /* ... and the reason of the one that is under way from outside */
+    unsigned trays;           /* that are open, by drive */
+    char *in_tray[MAX_TRAYS]; /* what lies in a tray that a monitor has opened, or NULL */
 };
 
 /* Opens a file for output, which stays as it is until the machine stands. NULL after a complaint.
  */
 FILE *session_output(struct session *s, const char *option, const char *path);
+/* The same; append: what it holds stays. */
+FILE *session_file(struct session *s, const char *option, const char *path, bool append);
 
 /* Opens the character devices of the options. False after a complaint. */
 bool session_chardevs(struct session *s);
-/* When the machine stands, and when it has stopped: the terminal changes its mode. */
+/* When the machine stands, and when it has stopped, or there is to be none. */
 void session_start_chardevs(struct session *s);
 void session_stop_chardevs(struct session *s);
+
+/* Mouse movement as for orrery_mouse(), to the serial mouse if there is one. */
+void session_mouse(struct session *s, int dx, int dy, int wheel, unsigned buttons);
 
 /* Lets the guest run and host time pass until the guest stops or somebody quits (ORRERY_RUNNING).
  */
 enum orrery_stop session_run(struct session *s);
+
+/* Observers are told, whoever does these. resume: false if only a reset helps. */
+void session_pause(struct session *s);
+bool session_resume(struct session *s);
+void session_reset(struct session *s, const char *reason);
+void session_powerdown(struct session *s);
+void session_shutdown(struct session *s, const char *reason, bool guest); /* ends the program */
+const char *session_status(const struct session *s);                      /* in QMP's words */
+
+void session_observe(struct session *s, struct observer *observer);
 
 #endif

@@ -198,8 +198,17 @@ static bool build_jit(struct orrery *o, const struct orrery_config *c, char *err
     return true;
 }
 
+static void count_irq(void *opaque, int n, bool level)
+{
+    struct orrery *o = opaque;
+    u32 bit = 1u << n, before = o->irq_level;
+    o->irq_level = level ? before | bit : before & ~bit;
+    o->irq_count[n] += level && !(before & bit);
+}
+
 static void plug_bus(struct orrery *o)
 {
+    o->bus->irq_watch = (struct irq_line){count_irq, o, 0};
     o->bus->pins.intr = (struct irq_line){wire_intr, o, 0};
     o->bus->pins.nmi = (struct irq_line){wire_nmi, o, 0};
     o->bus->pins.smi = (struct irq_line){wire_smi, o, 0};
@@ -215,6 +224,7 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
         if (!c->serial_present[i])
             continue;
         chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
+        o->serial[i].lines = c->serial[i].lines;
         bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
     }
     if (c->parallel_present) {
@@ -441,6 +451,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         !nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||
         !build_devices(o, c, err, size))
         return false;
+    machine_add_control(o);
+    machine_note_drives(o, c);
     machine_reset(o);
     o->profile = profile_new(o, c, err, size);
     if (!o->profile && err[0])
@@ -499,14 +511,30 @@ void orrery_free(struct orrery *o)
     disks_free(o);
     nets_free(o);
     free(o->config_text);
+    machine_forget_drives(o);
     free(o);
 }
 
 /* -- running -- */
 
+/* A reset takes a tick, or input of that tick would not know whether it came before or after. */
+static enum orrery_stop reset_now(struct orrery *o)
+{
+    if (o->no_reboot)
+        return ORRERY_RESET;
+    o->reset_wanted = o->init_wanted = o->poweroff_wanted = o->reset_from_outside = false;
+    machine_reset(o);
+    o->resets++;
+    o->cpu->icount_end++;
+    o->idle_ticks++;
+    return ORRERY_RUNNING;
+}
+
 static enum orrery_stop handle_events(struct orrery *o)
 {
     o->cpu->events &= ~(u32)EV_STOP;
+    if (o->reset_from_outside)
+        return reset_now(o); /* whatever state the machine is in */
     if (o->cpu->events & EV_TRIPLE)
         return ORRERY_TRIPLE;
     if (o->exit_wanted)
@@ -515,12 +543,8 @@ static enum orrery_stop handle_events(struct orrery *o)
         return ORRERY_BREAK;
     if (o->poweroff_wanted)
         return ORRERY_POWEROFF;
-    if (o->reset_wanted) {
-        if (o->no_reboot)
-            return ORRERY_RESET;
-        o->reset_wanted = o->init_wanted = false;
-        machine_reset(o);
-    }
+    if (o->reset_wanted)
+        return reset_now(o);
     if (o->init_wanted) {
         o->init_wanted = false;
         cpu_init(o->cpu);
@@ -607,6 +631,9 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
             stop = handle_events(o);
             if (stop != ORRERY_RUNNING)
                 return stop;
+            stop = deliver(o); /* a reset takes time */
+            if (stop != ORRERY_RUNNING)
+                return stop;
         }
         if (cpu_icount(o->cpu) >= end)
             return ORRERY_RUNNING;
@@ -653,6 +680,8 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns)
     u64 left = idle_ticks(o), kips = o->cpu->model->kips;
     if (left == CLOCK_NEVER)
         return;
+    if ((o->cpu->events & (EV_STOP | EV_TRIPLE)) || cpu_wakes(o->cpu))
+        return; /* what has come in since ends the idling at this tick */
     /* At least a tick, or a slow CPU would never get on by small steps. */
     u64 ticks = ns >= orrery_idle_ns(o) ? left : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS);
     if (ticks > left)

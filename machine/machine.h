@@ -10,6 +10,7 @@
 #include "devices/core/clock.h"
 #include "devices/core/journal.h"
 #include "devices/core/net.h"
+#include "devices/core/medium.h"
 #include "jit/jit.h"
 #include "machine/orrery.h"
 
@@ -17,6 +18,15 @@ struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
 struct multiboot_image;
 struct firmware;
+
+#define MAX_DRIVES 6
+
+/* What outsiders may want to know of a drive; its state is the board's. */
+struct drive_note {
+    char name[MEDIUM_NAME];
+    char *file; /* or NULL */
+    bool removable, readonly;
+};
 
 struct orrery {
     struct phys *phys;
@@ -50,7 +60,15 @@ struct orrery {
     char boot_order[4], boot_once[4];
     const char *boot_wanted; /* the one to set at the next reset, NULL: it is set */
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
+    bool reset_from_outside; /* with reset_wanted: orrery_reset() */
     int exit_code;
+    int control;                         /* journal channel of control.c */
+    u32 port_value;                      /* what was read last from outside */
+    u64 resets;                          /* so far, but for the one at power-on */
+    u64 irq_count[BUS_GSIS];             /* rising edges, for people */
+    u32 irq_level;                       /* what they rise from */
+    struct drive_note drive[MAX_DRIVES]; /* media.c */
+    unsigned drives;
     u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
     char *config_text;
     char error[256];
@@ -106,6 +124,11 @@ void sound_run(struct orrery *o);
 u64 sound_tick(const struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
+
+/* -- control.c, media.c -- */
+void machine_add_control(struct orrery *o);
+void machine_note_drives(struct orrery *o, const struct orrery_config *c);
+void machine_forget_drives(struct orrery *o);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);

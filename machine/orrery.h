@@ -15,6 +15,8 @@ struct orrery;
 struct orrery_sink {
     void (*write)(void *opaque, const void *data, size_t len); /* NULL: discarded */
     void *opaque;
+    /* Serial ports: the guest has set these lines; may be NULL. */
+    void (*lines)(void *opaque, bool dtr, bool rts);
 };
 
 #define ORRERY_SERIAL_PORTS 4
@@ -236,6 +238,19 @@ bool orrery_eject(struct orrery *o, const char *drive, bool force, char *err, si
 bool orrery_change(struct orrery *o, const char *drive, const char *file, bool force, char *err,
                    size_t err_size);
 
+/* What an operator can do, through the journal as well; it happens with the next orrery_run(), of 0
+ * instructions at least. A reset ends any state that the machine has stopped in. The power button
+ * asks the guest to shut itself down. */
+void orrery_reset(struct orrery *o);
+void orrery_powerdown(struct orrery *o);
+void orrery_nmi(struct orrery *o);
+/* Ports, of 1, 2 or 4 bytes: at once, and recorded. False during a replay, which cannot be
+ * disturbed.
+ */
+bool orrery_port_in(struct orrery *o, uint16_t port, unsigned size, uint32_t *value);
+bool orrery_port_out(struct orrery *o, uint16_t port, unsigned size, uint32_t value);
+uint64_t orrery_resets(const struct orrery *o); /* so far, by whomever */
+
 int orrery_exit_code(const struct orrery *o);
 const char *orrery_error(const struct orrery *o);
 /* Prints the three faults of a triple fault with CS:EIP, error codes and the registers. */
@@ -274,6 +289,64 @@ bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, 
 enum { ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
 void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);
+
+/* -- looking inside, in the words of QEMU's monitor, whose output scripts read -- */
+
+void orrery_print_registers(const struct orrery *o, FILE *out);
+/* A register's value by the name that it has in expressions (eip, es.base, cr0, ...). */
+bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *value);
+
+/* Linear to physical as the CPU would translate now, without a trace in the guest. False: it would
+ * fault. */
+bool orrery_translate(struct orrery *o, uint32_t linear, uint64_t *phys);
+/* Physical memory as it looks without a trace: of devices, video memory; elsewhere ones. */
+void orrery_peek_phys(struct orrery *o, uint64_t addr, void *buf, size_t len);
+/* The same by linear address. False if part is not mapped. */
+bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len);
+
+/* One instruction, which is at bytes[0..avail-1] and at address `at` of a segment of the current
+ * code size. Its length, at least 1. */
+unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
+                            char *text, size_t size);
+
+/* Lists; what they are about is in their names ("info X" of the monitor). */
+void orrery_print_tlb(struct orrery *o, FILE *out);
+void orrery_print_mem(struct orrery *o, FILE *out);
+void orrery_print_pic(const struct orrery *o, FILE *out);
+void orrery_print_irq(const struct orrery *o, FILE *out);
+void orrery_print_mtree(struct orrery *o, FILE *out);
+void orrery_print_qtree(const struct orrery *o, FILE *out);
+void orrery_print_roms(struct orrery *o, FILE *out);
+void orrery_print_jit(const struct orrery *o, FILE *out);
+/* Fields of the device with that id, or of all (NULL). False: there is no such device. */
+bool orrery_print_state(const struct orrery *o, const char *id, FILE *out);
+
+bool orrery_paging(const struct orrery *o);
+bool orrery_halted(const struct orrery *o);
+bool orrery_has_apic(const struct orrery *o);
+uint64_t orrery_ram_bytes(const struct orrery *o);
+
+/* The n-th function on the PCI bus; false past the last one. */
+struct orrery_pci_bar {
+    bool present, io, prefetch;
+    uint32_t address; /* 0: not set up */
+    uint32_t size;
+};
+struct orrery_pci {
+    unsigned slot, function;
+    uint16_t vendor, device, class_code; /* class and subclass */
+    uint16_t subsystem_vendor, subsystem;
+    uint8_t irq_line, irq_pin; /* pin 0: none */
+    struct orrery_pci_bar bar[6];
+};
+bool orrery_pci_function(const struct orrery *o, unsigned n, struct orrery_pci *out);
+
+/* The n-th drive; false past the last one. Strings are good until media are changed. */
+struct orrery_drive_state {
+    const char *name, *file; /* file NULL: empty */
+    bool removable, readonly, tray_open, locked;
+};
+bool orrery_drive_state(const struct orrery *o, unsigned n, struct orrery_drive_state *out);
 
 /* Guest physical memory (RAM and ROM); false if part of it is not there. */
 bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len);

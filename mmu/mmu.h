@@ -66,6 +66,15 @@ bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv);
 enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
                           struct mmu_walk *out);
 
+/* Every page that the tables at CR3 map, in order, whoever may use it; paging is on. */
+struct mmu_page {
+    laddr la;
+    u32 size;
+    u64 entry;           /* of the last level */
+    bool user, writable; /* by all levels */
+};
+void mmu_list(struct mmu *m, void (*fn)(void *opaque, const struct mmu_page *page), void *opaque);
+
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
 bool mmu_load_pdptes(struct mmu *m);
 

@@ -502,6 +502,15 @@ u64 phys_read(struct phys *p, paddr pa, unsigned size)
     return r->ops ? mmio_read(r, pa - r->base, size) : low_bytes(size);
 }
 
+u8 phys_peek(struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    if (r->mem)
+        return r->mem[pa - r->base];
+    return r->ops && r->ops->peek ? r->ops->peek(r->opaque, pa - r->base) : 0xff;
+}
+
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
 {
     const struct region *r = region_at(p, pa);
@@ -660,4 +669,37 @@ u64 phys_ram_touched(const struct phys *p)
     }
     free(resident);
     return touched;
+}
+
+static int by_base(const void *a, const void *b)
+{
+    const struct phys_region *x = a, *y = b;
+
+    if (x->base != y->base)
+        return x->base < y->base ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+unsigned phys_regions(const struct phys *p, struct phys_region *out, unsigned max)
+{
+    unsigned n = 0;
+
+    for (unsigned i = REGION_MAIN; i < REGION_MAX && n < max; i++) {
+        const struct region *r = &p->region[i];
+        if (!r->size || i == REGION_SMRAM)
+            continue;
+        out[n++] = (struct phys_region){
+            .base = r->base,
+            .size = r->size,
+            .order = r->seq,
+            .kind = !r->mem       ? PHYS_MMIO
+                    : r->writable ? PHYS_RAM
+                                  : PHYS_ROM,
+            .main = i == REGION_MAIN,
+            .mem = r->mem,
+            .opaque = r->opaque,
+        };
+    }
+    qsort(out, n, sizeof(*out), by_base);
+    return n;
 }

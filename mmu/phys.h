@@ -17,6 +17,7 @@ struct mmio_ops {
     void (*write)(void *opaque, u64 addr, unsigned size, u64 value);
     u8 min_size, max_size;
     bool quiet;
+    u8 (*peek)(void *opaque, u64 addr); /* for people: changes nothing. May be NULL */
 };
 
 /* RAM of ram_size bytes at physical 0 (1 MiB to 3.5 GiB, a multiple of 4 KiB; 0xA0000-0xFFFFF is
@@ -80,6 +81,22 @@ u64 phys_read(struct phys *p, paddr pa, unsigned size);
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value);
 bool phys_is_mmio(struct phys *p, paddr pa);  /* no memory there: a device, or nothing */
 bool phys_is_quiet(struct phys *p, paddr pa); /* nothing there, ROM, or a quiet device */
+/* A byte as people see it: nothing changes by looking. Devices that do not say show ones. */
+u8 phys_peek(struct phys *p, paddr pa);
+bool phys_is_mmio(struct phys *p, paddr pa); /* no memory there: a device, or nothing */
+
+/* Every region in order of addresses, what is hidden by others included. */
+enum phys_kind { PHYS_RAM, PHYS_ROM, PHYS_MMIO };
+struct phys_region {
+    paddr base;
+    u64 size;
+    u64 order; /* a higher one hides lower ones */
+    enum phys_kind kind;
+    bool main;          /* RAM that the machine has been built with */
+    const void *mem;    /* RAM, ROM */
+    const void *opaque; /* MMIO: of its handlers */
+};
+unsigned phys_regions(const struct phys *p, struct phys_region *out, unsigned max);
 
 /* DMA: memory only, never a device register; bytes outside memory read as ones, bytes outside RAM
  * are dropped on write. Returns false if any byte was. */

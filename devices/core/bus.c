@@ -366,3 +366,27 @@ struct dev *bus_find_dev(struct bus *bus, const char *id)
     }
     return NULL;
 }
+
+/* ---- for people ---- */
+
+bool bus_io_range(const struct bus *bus, unsigned n, u16 *base, u32 *count, const void **opaque)
+{
+    for (u32 i = 0; i < bus->claim_slots; i++) {
+        const struct io_claim *c = &bus->claims[i];
+        if (!c->ops || n--)
+            continue;
+        *base = c->base;
+        *count = c->count;
+        *opaque = c->opaque;
+        return true;
+    }
+    return false;
+}
+
+const struct dev *bus_owner(const struct bus *bus, const void *object)
+{
+    for (const struct dev *d = bus->devs; d; d = d->next)
+        if ((uintptr_t)object - (uintptr_t)d < d->type->size)
+            return d;
+    return NULL;
+}

@@ -169,6 +169,11 @@ void bus_request(struct bus *bus, enum bus_request what, u32 arg);
 void bus_add_object(struct bus *bus, const char *kind, const char *name, void *object);
 void *bus_find_object(struct bus *bus, const char *kind, const char *name);
 
+/* For people: the n-th range of ports, in no order; false past the last. The device that has an
+ * object in its struct, or NULL. */
+bool bus_io_range(const struct bus *bus, unsigned n, u16 *base, u32 *count, const void **opaque);
+const struct dev *bus_owner(const struct bus *bus, const void *object);
+
 /* All devices, in order of creation. */
 void bus_reset(struct bus *bus);
 void bus_hash(struct bus *bus, struct hash *h);

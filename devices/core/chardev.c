@@ -60,6 +60,12 @@ void chardev_write(struct chardev *c, const void *data, size_t len)
         c->output(c->opaque, data, len);
 }
 
+void chardev_set_lines(struct chardev *c, bool dtr, bool rts)
+{
+    if (c && c->lines)
+        c->lines(c->opaque, dtr, rts);
+}
+
 bool chardev_has_input(const struct chardev *c)
 {
     return c && c->ring && c->ring->head != c->ring->tail;

@@ -26,6 +26,8 @@ extern const struct field chardev_ring_fields[];
 struct chardev {
     /* Host side: called on the machine's thread with every piece of output; NULL discards. */
     void (*output)(void *opaque, const void *data, size_t len);
+    /* The guest has set the lines of a serial port; may be NULL. */
+    void (*lines)(void *opaque, bool dtr, bool rts);
     void *opaque;
 
     /* Device side, set by chardev_attach(). */
@@ -47,6 +49,7 @@ void chardev_attach(struct chardev *c, struct bus *bus, const char *name, struct
 
 /* Device side. A NULL chardev swallows output and never has input. */
 void chardev_write(struct chardev *c, const void *data, size_t len);
+void chardev_set_lines(struct chardev *c, bool dtr, bool rts);
 bool chardev_has_input(const struct chardev *c);
 int chardev_read(struct chardev *c); /* the next byte, or -1 */
 

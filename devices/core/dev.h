@@ -150,6 +150,9 @@ struct dev_type {
     /* After fields were loaded: rebuild derived state, drive bus_set_a20() and the like again. Must
      * not change fields nor call other devices. Or NULL. */
     void (*loaded)(struct dev *dev);
+
+    /* For people: what it now does, in the words of a monitor. Or NULL. */
+    void (*describe)(const struct dev *dev, FILE *out);
 };
 
 /* The head of every device. */

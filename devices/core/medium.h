@@ -12,6 +12,7 @@
 /* What the drive does, at the tick of the input. */
 struct medium_ops {
     bool (*locked)(void *opaque); /* the guest holds the medium fast */
+    bool (*open)(void *opaque);   /* the tray is out; may be NULL: there is none */
     /* Somebody wants the medium out; by force: it comes out, locked or not. */
     void (*eject)(void *opaque, bool force);
     /* A medium is put in and the tray closed. The drive owns blk, which is NULL if the image cannot

@@ -64,7 +64,7 @@ class BadInput(common.GuestTest):
                        "-monitor", "-smp", "-machine", "-audiodev", "-soundhw"):
             self.refused(option, says=(option.lstrip("-"), "argument"))
         for option, value in (("-display", "crt"), ("-net", "tap"),
-                              ("-machine", "isapc"), ("-monitor", "stdio")):
+                              ("-machine", "isapc"), ("-monitor", "stdin"), ("-qmp", "udp:1")):
             self.refused(option, value, says=value)
         self.refused("-record", "j", "-replay", "j", says="replay")
         self.refused("-initrd", "disk", kernel=None, says="-kernel")

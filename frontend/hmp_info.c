@@ -1,0 +1,223 @@
+/* The subcommands of the text monitor's "info". */
+#include <string.h>
+#include <unistd.h>
+
+#include "frontend/chardevs.h"
+#include "frontend/monitor.h"
+#include "frontend/pci_class.h"
+#include "frontend/session.h"
+#include "frontend/version.h"
+
+/* Those that the library prints. */
+#define LIBRARY(name)                                                                              \
+    static bool info_##name(struct hmp *h)                                                         \
+    {                                                                                              \
+        orrery_print_##name(h->session->machine, h->out);                                          \
+        return true;                                                                               \
+    }
+LIBRARY(tlb)
+LIBRARY(mem)
+LIBRARY(pic)
+LIBRARY(irq)
+LIBRARY(mtree)
+LIBRARY(qtree)
+LIBRARY(roms)
+LIBRARY(jit)
+#undef LIBRARY
+
+static bool info_registers(struct hmp *h)
+{
+    hmp_flag(h, 'a');
+    fputs("\nCPU#0\n", h->out);
+    orrery_print_registers(h->session->machine, h->out);
+    return true;
+}
+
+static bool info_cpus(struct hmp *h)
+{
+    fprintf(h->out, "* CPU #0: thread_id=%d\n", (int)getpid());
+    return true;
+}
+
+static bool info_status(struct hmp *h)
+{
+    const char *status = session_status(h->session);
+    bool paused = !strcmp(status, "paused");
+
+    fprintf(h->out, "VM status: %s", h->session->paused ? "paused" : "running");
+    if (h->session->paused && !paused)
+        fprintf(h->out, " (%s)", status);
+    fputc('\n', h->out);
+    return true;
+}
+
+static bool info_block(struct hmp *h)
+{
+    struct orrery_drive_state d;
+
+    for (unsigned n = 0; orrery_drive_state(h->session->machine, n, &d); n++) {
+        fprintf(h->out, n ? "\n%s: " : "%s: ", d.name);
+        if (d.file)
+            fprintf(h->out, "%s (raw%s)\n", d.file, d.readonly ? ", read-only" : "");
+        else
+            fputs("[not inserted]\n", h->out);
+        if (d.removable)
+            fprintf(h->out, "    Removable device: %slocked, tray %s\n", d.locked ? "" : "not ",
+                    d.tray_open ? "open" : "closed");
+        if (d.file)
+            fputs("    Cache mode:       writeback\n", h->out);
+    }
+    return true;
+}
+
+static bool info_chardev(struct hmp *h)
+{
+    for (const struct chr *c = h->session->chardevs; c; c = c->next)
+        fprintf(h->out, "%s: filename=%s%s\n", c->id, c->open ? "" : "disconnected:", c->filename);
+    return true;
+}
+
+static bool info_version(struct hmp *h)
+{
+    fprintf(h->out, "%d.%d.%d (%s)\n", QEMU_MAJOR, QEMU_MINOR, QEMU_MICRO, ORRERY_NAME);
+    return true;
+}
+
+static bool info_mice(struct hmp *h)
+{
+    bool serial = false;
+
+    for (const struct chr *c = h->session->chardevs; c; c = c->next)
+        serial |= c->kind == &chr_msmouse && c->users;
+    fprintf(h->out, "%c Mouse #0: QEMU PS/2 Mouse\n", serial ? ' ' : '*');
+    if (serial)
+        fputs("* Mouse #1: QEMU Microsoft Mouse\n", h->out);
+    return true;
+}
+
+static bool info_name(struct hmp *h)
+{
+    const char *name = h->session->options.name;
+
+    if (name)
+        fprintf(h->out, "%.*s\n", (int)strcspn(name, ","), name);
+    return true;
+}
+
+static bool info_uuid(struct hmp *h)
+{
+    fputs("00000000-0000-0000-0000-000000000000\n", h->out);
+    return true;
+}
+
+static bool info_kvm(struct hmp *h)
+{
+    fputs("kvm support: not compiled\n", h->out);
+    return true;
+}
+
+static bool info_usb(struct hmp *h)
+{
+    return hmp_fail(h, "Error: USB support not enabled");
+}
+
+static bool info_history(struct hmp *h)
+{
+    if (h->history)
+        line_print_history(h->history, h->out);
+    return true;
+}
+
+static bool info_memory(struct hmp *h)
+{
+    fprintf(h->out, "base memory: %llu\nplugged memory: 0\n",
+            (unsigned long long)orrery_ram_bytes(h->session->machine));
+    return true;
+}
+
+static bool info_network(struct hmp *h)
+{
+    const struct orrery_net *n = h->session->options.config.nets;
+
+    for (; n && n->id; n++)
+        fprintf(h->out, "%s\n", n->id);
+    return true;
+}
+
+static bool info_snapshots(struct hmp *h)
+{
+    fputs("There is no snapshot available.\n", h->out);
+    return true;
+}
+
+static bool info_state(struct hmp *h)
+{
+    char id[64];
+    bool one = hmp_word(h, id, sizeof(id));
+
+    return orrery_print_state(h->session->machine, one ? id : NULL, h->out) ||
+           hmp_fail(h, "Error: Device '%s' not found", id);
+}
+
+/* ---- PCI ---- */
+
+static void print_bar(FILE *out, unsigned n, const struct orrery_pci_bar *b)
+{
+    uint64_t at = b->address ? b->address : UINT64_MAX;
+    int digits = b->io ? 4 : 8;
+
+    if (!b->present)
+        return;
+    fprintf(out, "      BAR%u: %s at 0x%0*llx [0x%0*llx].\n", n,
+            b->io         ? "I/O"
+            : b->prefetch ? "32 bit prefetchable memory"
+                          : "32 bit memory",
+            digits, (unsigned long long)at, digits, (unsigned long long)(at + b->size - 1));
+}
+
+static bool info_pci(struct hmp *h)
+{
+    struct orrery_pci f;
+
+    for (unsigned n = 0; orrery_pci_function(h->session->machine, n, &f); n++) {
+        fprintf(h->out, "  Bus  0, device %3u, function %u:\n    %s: PCI device %04x:%04x\n",
+                f.slot, f.function, pci_class_name(f.class_code), f.vendor, f.device);
+        if (f.subsystem_vendor || f.subsystem)
+            fprintf(h->out, "      PCI subsystem %04x:%04x\n", f.subsystem_vendor, f.subsystem);
+        if (f.irq_pin)
+            fprintf(h->out, "      IRQ %u, pin %c\n", f.irq_line, 'A' + f.irq_pin - 1);
+        for (unsigned i = 0; i < 6; i++)
+            print_bar(h->out, i, &f.bar[i]);
+        fputs("      id \"\"\n", h->out);
+    }
+    return true;
+}
+
+const struct hmp_command hmp_info_commands[] = {
+    {"block", NULL, "", "show the drives and what is in them", info_block},
+    {"chardev", NULL, "", "show the character devices", info_chardev},
+    {"cpus", NULL, "", "show infos for each CPU", info_cpus},
+    {"history", NULL, "", "show the command line history", info_history},
+    {"irq", NULL, "", "show the interrupts statistics", info_irq},
+    {"jit", NULL, "", "show the translator's figures", info_jit},
+    {"kvm", NULL, "", "show KVM information", info_kvm},
+    {"mem", NULL, "", "show the active virtual memory mappings", info_mem},
+    {"memory_size_summary", NULL, "", "show the amount of memory", info_memory},
+    {"mice", NULL, "", "show which guest mouse is receiving events", info_mice},
+    {"mtree", NULL, "", "show memory and port regions", info_mtree},
+    {"name", NULL, "", "show the machine's name", info_name},
+    {"network", NULL, "", "show the networks", info_network},
+    {"pci", NULL, "", "show PCI info", info_pci},
+    {"pic", NULL, "", "show PIC state", info_pic},
+    {"qtree", NULL, "", "show the devices and their properties", info_qtree},
+    {"registers", NULL, "[-a]", "show the cpu registers", info_registers},
+    {"roms", NULL, "", "show roms", info_roms},
+    {"snapshots", NULL, "", "show the saved snapshots", info_snapshots},
+    {"state", NULL, "[device]", "show all fields of a device, or of all", info_state},
+    {"status", NULL, "", "show whether the guest runs", info_status},
+    {"tlb", NULL, "", "show virtual to physical memory mappings", info_tlb},
+    {"usb", NULL, "", "show guest USB devices", info_usb},
+    {"uuid", NULL, "", "show the machine's UUID", info_uuid},
+    {"version", NULL, "", "show the version", info_version},
+    {NULL, NULL, NULL, NULL, NULL},
+};

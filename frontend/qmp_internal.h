@@ -1,0 +1,38 @@
+/* What the files of QMP share. */
+#ifndef FRONTEND_QMP_INTERNAL_H
+#define FRONTEND_QMP_INTERNAL_H
+
+#include <jansson.h>
+
+#include "frontend/monitor.h"
+#include "frontend/session.h"
+
+/* One command as it is carried out. */
+struct qmp_call {
+    struct session *session;
+    json_t *args;      /* an object, which agrees with the command's list */
+    json_t *result;    /* owned; NULL: {} */
+    const char *class; /* of an error; NULL: GenericError */
+    char error[1400];
+};
+
+/* args: "name:T name?:T ..."; T is s string, i integer, b boolean, a array, o object; ? optional.
+ * run is false after qmp_fail(). */
+struct qmp_command {
+    const char *name, *args;
+    bool (*run)(struct qmp_call *c);
+};
+extern const struct qmp_command qmp_commands[], qmp_queries[]; /* end with name NULL */
+
+bool qmp_fail(struct qmp_call *c, const char *class, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Arguments by name; what is not there is NULL, `otherwise`, false. */
+const char *qmp_text(const struct qmp_call *c, const char *name);
+json_int_t qmp_number(const struct qmp_call *c, const char *name, json_int_t otherwise);
+bool qmp_true(const struct qmp_call *c, const char *name);
+/* A string that may hold anything. */
+json_t *qmp_string(const char *text);
+
+json_t *qmp_version(void);
+
+#endif

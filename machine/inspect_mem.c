@@ -1,0 +1,142 @@
+/* The guest's memory and page tables for people: translation without side effects, memory by linear
+ * address, disassembly, and the lists "info tlb" and "info mem" in QEMU's form. */
+#include "cpu/decode.h"
+#include "machine/machine.h"
+
+#include <string.h>
+
+#define PAE_ADDR 0x000ffffffffff000ull
+
+static bool translate(struct orrery *o, u32 linear, struct mmu_walk *w)
+{
+    /* as a supervisor who may look at users' pages */
+    return mmu_probe(&o->cpu->mmu, linear, ACCESS_READ, PRIV_SUPER_AC, w) != MMU_FAULT;
+}
+
+bool orrery_translate(struct orrery *o, uint32_t linear, uint64_t *phys)
+{
+    struct mmu_walk w;
+    bool there = translate(o, linear, &w);
+
+    if (there)
+        *phys = w.pa;
+    return there;
+}
+
+void orrery_peek_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)
+{
+    u8 *out = buf;
+
+    for (size_t i = 0; i < len; i++)
+        out[i] = phys_peek(o->phys, addr + i);
+}
+
+bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len)
+{
+    u8 *out = buf;
+
+    for (size_t done = 0; done < len;) {
+        u32 at = (u32)(linear + done);
+        size_t n = PAGE_SIZE - (at & PAGE_MASK);
+        struct mmu_walk w;
+
+        if (!translate(o, at, &w))
+            return false;
+        n = n < len - done ? n : len - done;
+        if (w.host)
+            memcpy(out + done, w.host, n);
+        else
+            orrery_peek_phys(o, w.pa, out + done, n);
+        done += n;
+    }
+    return true;
+}
+
+unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
+                            char *text, size_t size)
+{
+    bool code32 = o->cpu->seg[SEG_CS].attr & SA_DB;
+    unsigned n = decode_text(o->cpu->decoder, bytes, avail < 15 ? (unsigned)avail : 15, code32, at,
+                             text, size);
+
+    if (n)
+        return n;
+    snprintf(text, size, ".byte 0x%02x", bytes[0]);
+    return 1;
+}
+
+bool orrery_paging(const struct orrery *o)
+{
+    return o->cpu->cr0 & CR0_PG;
+}
+
+uint64_t orrery_ram_bytes(const struct orrery *o)
+{
+    return phys_ram_size(o->phys);
+}
+
+/* ---- lists ---- */
+
+static void print_page(void *opaque, const struct mmu_page *p)
+{
+    static const struct {
+        u64 bit;
+        char letter;
+    } bits[] = {{1ull << 63, 'X'}, {1 << 8, 'G'}, {1 << 7, 'P'}, {1 << 6, 'D'}, {1 << 5, 'A'},
+                {1 << 4, 'C'},     {1 << 3, 'T'}, {1 << 2, 'U'}, {1 << 1, 'W'}};
+    FILE *out = opaque;
+
+    fprintf(out, "%016llx: %016llx ", (unsigned long long)p->la,
+            (unsigned long long)(p->entry & PAE_ADDR & ~(u64)(p->size - 1)));
+    for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
+        fputc(p->entry & bits[i].bit ? bits[i].letter : '-', out);
+    fputc('\n', out);
+}
+
+void orrery_print_tlb(struct orrery *o, FILE *out)
+{
+    if (orrery_paging(o))
+        mmu_list(&o->cpu->mmu, print_page, out);
+    else
+        fputs("PG disabled\n", out);
+}
+
+/* A run of pages with the same rights. */
+struct run {
+    FILE *out;
+    u64 start, end; /* start == end: none */
+    bool user, writable;
+};
+
+static void print_run(const struct run *r)
+{
+    if (r->start != r->end)
+        fprintf(r->out, "%016llx-%016llx %016llx %cr%c\n", (unsigned long long)r->start,
+                (unsigned long long)r->end, (unsigned long long)(r->end - r->start),
+                r->user ? 'u' : '-', r->writable ? 'w' : '-');
+}
+
+static void add_to_run(void *opaque, const struct mmu_page *p)
+{
+    struct run *r = opaque;
+
+    if (r->end != p->la || r->user != p->user || r->writable != p->writable) {
+        print_run(r);
+        r->start = p->la;
+    }
+    r->end = (u64)p->la + p->size;
+    r->user = p->user;
+    r->writable = p->writable;
+}
+
+void orrery_print_mem(struct orrery *o, FILE *out)
+{
+    struct run r = {.out = out};
+
+    if (!orrery_paging(o)) {
+        fputs("PG disabled\n", out);
+        return;
+    }
+    mmu_list(&o->cpu->mmu, add_to_run, &r);
+    print_run(&r);
+}
