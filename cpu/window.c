@@ -116,8 +116,7 @@ static void refresh(struct cpu *cpu, enum seg seg, bool write, u32 off)
     bool stale = cpu->tlb.stale >> n & 1;
 
     /* A device has no entry, and would be looked for in vain at each access. */
-    if (!tlb_has(&cpu->tlb, s->base + (write ? off : 0), cpu_priv(cpu),
-                 write ? ACCESS_WRITE : ACCESS_READ))
+    if (!tlb_has(&cpu->tlb, s->base + off, cpu_priv(cpu), write ? ACCESS_WRITE : ACCESS_READ))
         return;
     if (window_host(cpu, seg, off, 1, write) || (!stale && ++w->misses % MISSES) ||
         !find(cpu, s, write, stale, off, &run) || !intersect(&run, s, write, w))

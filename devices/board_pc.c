@@ -46,12 +46,11 @@ static bool add_core(struct bus *bus, const struct board_pc *config, char *err, 
         {&dev_piix4_pm, NULL},  {&dev_fw_cfg, NULL},
         {&dev_hpet, NULL},
     };
-    const struct part vga = {&dev_vga, "id=" VGA_ID}, setup = {&dev_pc_setup, NULL};
+    const struct part vga = {&dev_vga, "id=" VGA_ID};
 
     snprintf(rtc, sizeof(rtc), "id=" RTC_ID ",ram=%llu", (unsigned long long)config->ram_bytes);
     return add_parts(bus, parts, ARRAY_LEN(parts), err, err_size) &&
-           (!config->vga || add_parts(bus, &vga, 1, err, err_size)) &&
-           (config->firmware || add_parts(bus, &setup, 1, err, err_size));
+           (!config->vga || add_parts(bus, &vga, 1, err, err_size));
 }
 
 /* The loudspeaker, behind the timer that drives it. */
@@ -250,8 +249,15 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
         return false;
     add_items(bus, config);
     add_boot(bus, config);
-    add_tables(bus, config);
     return true;
+}
+
+bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
+{
+    const struct part setup = {&dev_pc_setup, NULL};
+
+    add_tables(bus, config);
+    return config->firmware || add_parts(bus, &setup, 1, err, err_size);
 }
 
 u64 board_pc_disk_bytes(struct bus *bus, unsigned n)

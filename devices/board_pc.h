@@ -29,9 +29,12 @@ struct board_pc {
     u16 boot_menu_ms;             /* for so long; 0: as it likes */
 };
 
-/* Creates all devices on the bus, and puts the ACPI tables into memory or offers them to firmware.
- * False and one line in err. */
+/* Creates all devices on the bus. False and one line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
+
+/* After the last device was added: puts the ACPI tables into memory or offers them to firmware, and
+ * without any does what it would have done. */
+bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
 /* What firmware boots from, up to three of the letters a (floppy), c (disk), d (CD-ROM), n
  * (network). */

@@ -469,7 +469,7 @@ static void map_registers(struct lapic *s)
     paddr at = s->base & ~(u64)PAGE_MASK;
 
     if (s->mapped && (!enabled(s) || s->at != at)) {
-        bus_release_mmio(s->dev.bus, s->at);
+        bus_release_mmio(s->dev.bus, s->at, &ops, s);
         s->mapped = false;
     }
     if (!s->mapped && enabled(s)) {

@@ -1,9 +1,11 @@
 /* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
  * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports, the VGA in text mode. For
- * those that go back to real mode: interrupt vectors that lead to a ROM and return, but for the VGA
- * BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a second, counted at
- * 0040:006C.
+ * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
+ * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
+ * but for the VGA BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a
+ * second, counted at 0040:006C.
+ *
+ * PCI devices in other slots get addresses and an interrupt line.
  *
  * Its reset comes after that of the devices it writes to, because it is created after them. */
 #include "devices/pc_setup.h"
@@ -94,6 +96,35 @@ static void add_rom(struct phys *phys)
     phys_add_rom(phys, ROM_BASE, sizeof(page), page);
 }
 
+/* Gives a device's bars the next addresses of their kind, and switches them on. */
+static void place_device(struct pci_func *f, u32 *io, u32 *mem)
+{
+    unsigned pin = f->config[PCI_INT_PIN], line = 0;
+
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        u32 size = f->bar[n].size, *next = f->bar[n].io ? io : mem;
+        if (!size)
+            continue;
+        *next = (*next + size - 1) & ~(size - 1);
+        pci_config_write(f->pci, f->devfn, PCI_BAR0 + 4 * n, 4, *next);
+        *next += size;
+    }
+    if (pin)
+        line = pc_pirq_line[((f->devfn >> 3) + 3u + pin - 1u) % PCI_PIRQS];
+    pci_config_write(f->pci, f->devfn, PCI_INT_LINE, 1, line);
+    pci_config_write(f->pci, f->devfn, PCI_COMMAND, 2, PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+}
+
+static void place_devices(struct pci_bus *pci)
+{
+    u32 io = PC_IO_BASE, mem = PC_MEM_BASE;
+
+    for (unsigned devfn = PCI_DEVFN(3, 0); devfn < ARRAY_LEN(pci->func); devfn++) {
+        if (pci->func[devfn])
+            place_device(pci->func[devfn], &io, &mem);
+    }
+}
+
 static void pc_setup_reset(struct dev *dev)
 {
     struct pci_bus *pci = pci_find(dev->bus);
@@ -105,6 +136,7 @@ static void pc_setup_reset(struct dev *dev)
         pci_config_write(pci, PCI_DEVFN(1, 0), 0x60 + pirq, 1, pc_pirq_line[pirq]);
         level |= 1u << pc_pirq_line[pirq];
     }
+    place_devices(pci);
     bus_out(dev->bus, 0x4d0, 1, level & 0xff);
     bus_out(dev->bus, 0x4d1, 1, level >> 8);
     for (size_t i = 0; i < ARRAY_LEN(outs); i++)

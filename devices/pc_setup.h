@@ -8,7 +8,9 @@ enum {
     PC_PM_BASE = 0x600, /* power management ports */
     PC_PM_PORTS = 0x40,
     PC_BM_BASE = 0xc000, /* IDE bus master ports */
-    PC_SCI = 9,          /* interrupt line of ACPI */
+    PC_IO_BASE = 0xc100, /* ports and registers of other PCI devices, from here up */
+    PC_MEM_BASE = 0xfe000000,
+    PC_SCI = 9, /* interrupt line of ACPI */
     PC_VGA_MEMORY = 0xfd000000,
     PC_VGA_REGISTERS = 0xfebf0000,
     PC_IOAPIC_BASE = 0xfec00000,

@@ -58,7 +58,7 @@ static void map_bar(struct pci_func *f, unsigned n)
     else if (bar->at && bar->ram)
         phys_remove_shared(bus->phys, bar->at, bar->ram);
     else if (bar->at)
-        bus_release_mmio(bus, bar->at);
+        bus_release_mmio(bus, bar->at, bar->mem, bar->opaque);
     bar->at = at;
     if (at && bar->io)
         bus_claim_io(bus, (u16)at, bar->size, bar->io, bar->opaque);
@@ -241,10 +241,12 @@ void pci_set_intx(struct pci_func *f, bool level)
 
 u32 pci_config_read(struct pci_bus *pci, u8 devfn, unsigned addr, unsigned size)
 {
-    const struct pci_func *f = pci->func[devfn];
+    struct pci_func *f = pci->func[devfn];
 
     if (!f || (addr & 3) + size > 4)
         return 0xffffffff;
+    if (f->reading)
+        f->reading(f, addr & 0xff, size);
     return (u32)load_le(&f->config[addr & 0xff], size);
 }
 

@@ -75,7 +75,8 @@ struct pci_func {
     } rom;
     struct pci_bus *pci;
     u8 devfn;
-    /* Software wrote bytes [first, first + size); may be NULL. */
+    /* Software is about to read bytes [first, first + size), or wrote them; each may be NULL. */
+    void (*reading)(struct pci_func *f, unsigned first, unsigned size);
     void (*written)(struct pci_func *f, unsigned first, unsigned size);
 };
 extern const struct field pci_func_fields[];

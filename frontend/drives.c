@@ -105,8 +105,9 @@ bool drives_fd(struct options *o, const char *name, const char *arg)
 /* What -drive says besides what a struct drive holds. */
 struct drive_line {
     struct drive *d;
-    const struct interface *at; /* NULL: if=none */
+    const struct interface *at; /* NULL: if=none or virtio */
     int index, bus, unit;       /* -1: not given */
+    bool virtio;
 };
 
 static bool bad_value(const char *option, const char *name, const char *value)
@@ -135,8 +136,10 @@ static bool set_interface(struct drive_line *l, const char *name, const char *va
     for (size_t i = 0; i < sizeof(interfaces) / sizeof(interfaces[0]); i++)
         if (!strcmp(interfaces[i].name, value))
             l->at = &interfaces[i];
-    if (!l->at && strcmp(value, "none"))
-        return complain("-drive: interface '%s' is not supported (ide, floppy, none)", value);
+    l->virtio = !strcmp(value, "virtio");
+    if (!l->at && !l->virtio && strcmp(value, "none"))
+        return complain("-drive: interface '%s' is not supported (ide, floppy, virtio, none)",
+                        value);
     return true;
 }
 
@@ -257,8 +260,11 @@ static bool place_drive(struct drives *all, struct drive_line *l)
 
     if (!l->at) {
         if (l->index >= 0 || l->bus >= 0 || l->unit >= 0)
-            return complain("-drive: if=none has no index, bus and unit");
-        if (!l->d->id)
+            return complain("-drive: if=%s has no index, bus and unit",
+                            l->virtio ? "virtio" : "none");
+        if (l->virtio && (l->d->media == MEDIA_CDROM || !l->d->file))
+            return complain("-drive: if=virtio is for disks, with an image");
+        if (!l->d->id && !l->virtio)
             return complain("-drive: if=none needs an id, for a -device to name it");
         return true;
     }
@@ -282,7 +288,7 @@ static bool place_drive(struct drives *all, struct drive_line *l)
 
 bool drives_drive(struct options *o, const char *name, const char *arg)
 {
-    struct drive_line l = {new_drive(&o->drives, name), ide, -1, -1, -1};
+    struct drive_line l = {new_drive(&o->drives, name), ide, -1, -1, -1, false};
     char *rest = (char *)arg, *key, *value;
 
     if (!l.d)
@@ -293,7 +299,7 @@ bool drives_drive(struct options *o, const char *name, const char *arg)
         if (!drive_property(&l, key, value))
             return false;
     }
-    return place_drive(&o->drives, &l);
+    return place_drive(&o->drives, &l) && (!l.virtio || disks_add_virtio(o, l.d));
 }
 
 /* ---- -device ide-hd, ide-cd, floppy ---- */
@@ -420,10 +426,8 @@ static bool finish_device(struct drives *all, char *text)
     return place_device(all, &l);
 }
 
-static struct orrery_drive result(const struct options *o, unsigned n)
+struct orrery_drive drives_result(const struct options *o, const struct drive *d, const char *name)
 {
-    const struct drive *d = o->drives.slot[n];
-
     return (struct orrery_drive){
         .file = d->file,
         .cdrom = d->media == MEDIA_CDROM,
@@ -431,8 +435,15 @@ static struct orrery_drive result(const struct options *o, unsigned n)
         .readonly = d->readonly == ON,
         .snapshot = d->snapshot == ON || (o->snapshot && d->snapshot != OFF),
         .raw = d->raw,
-        .name = o->drives.name[n] ? o->drives.name[n] : d->id,
+        .name = name,
     };
+}
+
+static struct orrery_drive placed(const struct options *o, unsigned n)
+{
+    const struct drive *d = o->drives.slot[n];
+
+    return drives_result(o, d, o->drives.name[n] ? o->drives.name[n] : d->id);
 }
 
 bool drives_finish(struct options *o)
@@ -448,12 +459,14 @@ bool drives_finish(struct options *o)
         if (all->global[i] && !place_device(all, &l))
             return false;
     }
+    if (!disks_finish(o))
+        return false;
     for (unsigned i = 0; i < all->count; i++)
         if (!all->drive[i].placed)
             return complain("-drive: no -device uses the drive '%s'", all->drive[i].id);
     for (unsigned n = 0; n < PLACES; n++)
         if (all->slot[n])
             *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =
-                result(o, n);
+                placed(o, n);
     return true;
 }

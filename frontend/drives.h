@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 struct options;
+struct orrery_drive; /* machine/orrery.h */
 
 #define MAX_DRIVES 16
 #define PLACES     6 /* for drives: four of IDE, two of floppy disks */
@@ -43,6 +44,9 @@ bool drives_global(struct options *o, const char *name, const char *arg);
 /* Whether this -device is for drives_device(). */
 bool drives_is_device(const char *arg);
 bool drives_device(struct options *o, const char *arg);
+
+/* A drive as the machine is told of it. */
+struct orrery_drive drives_result(const struct options *o, const struct drive *d, const char *name);
 
 /* After the last option: puts everything in its place, into the machine's configuration. */
 bool drives_finish(struct options *o);

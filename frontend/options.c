@@ -85,7 +85,8 @@ static const struct option_row rows[] = {
     {"fda", "FILE", drives_fd, 0, 0, "raw image of a floppy disk, 160 to 2880 KiB, drive A"},
     {"fdb", "FILE", drives_fd, 0, 0, "drive B"},
     {"drive", "PROP=VALUE,...", drives_drive, 0, 0,
-     "file, if=ide|floppy|none, index, bus, unit, media=disk|cdrom, format=raw, readonly, id ..."},
+     "file, if=ide|floppy|virtio|none, index, bus, unit, media=disk|cdrom, format=raw, "
+     "readonly, id ..."},
     {"global", "TYPE.PROP=VALUE", opt_global, 0, 0,
      "isa-fdc.driveA and driveB; others are warned of"},
     {"snapshot", NULL, NULL, 0, OPTION(snapshot),

@@ -3,6 +3,7 @@
 #define FRONTEND_OPTIONS_H
 
 #include "frontend/audio.h"
+#include "frontend/disks.h"
 #include "frontend/drives.h"
 #include "frontend/nets.h"
 #include "machine/orrery.h"
@@ -15,6 +16,7 @@ struct options {
     struct drives drives;
     struct audio_options audio;
     struct nets nets;
+    struct disks disks;
     bool snapshot; /* for every drive that does not say otherwise */
     const char *devices[MAX_DEVICES + 1];
     unsigned ndevices;

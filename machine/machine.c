@@ -247,11 +247,10 @@ static bool add_device(struct orrery *o, const char *option, char *err, size_t s
 
 static struct board_drive board_drive(const struct orrery_drive *d)
 {
-    unsigned mode = d->readonly ? BLK_READONLY : d->snapshot ? BLK_SNAPSHOT : BLK_WRITABLE;
     return (struct board_drive){.file = d->file,
                                 .cdrom = d->cdrom,
                                 .floppy = d->floppy,
-                                .mode = d->raw ? mode | BLK_RAW : mode,
+                                .mode = machine_drive_mode(d),
                                 .name = d->name};
 }
 
@@ -284,7 +283,7 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
-    return true;
+    return board_pc_finish(o->bus, &board, err, size);
 }
 
 static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
@@ -340,6 +339,8 @@ static bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
     fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot.menu,
             c->boot.menu_ms);
+    chardevs_describe(o, f);
+    disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
         fprintf(f, "netdev=%s%s\n", o->net_name[i], o->net[i].large ? " large" : "");
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
@@ -436,7 +437,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->bus = bus_create(&o->clock, o->journal, o->phys);
     plug_bus(o);
     build_chardevs(o, c);
-    if (!nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||
+    if (!chardevs_build(o, c, err, size) || !disks_build(o, c, err, size) ||
+        !nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||
         !build_devices(o, c, err, size))
         return false;
     machine_reset(o);
@@ -493,6 +495,8 @@ void orrery_free(struct orrery *o)
     linux_image_free(o->kernel);
     multiboot_free(o->multiboot);
     firmware_free(o->firmware);
+    chardevs_free(o);
+    disks_free(o);
     nets_free(o);
     free(o->config_text);
     free(o);

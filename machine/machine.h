@@ -4,6 +4,7 @@
 
 #include "cpu/cpuid.h"
 #include "devices/core/audio.h"
+#include "devices/core/blk.h"
 #include "devices/core/bus.h"
 #include "devices/core/chardev.h"
 #include "devices/core/clock.h"
@@ -27,6 +28,14 @@ struct orrery {
     struct bus *bus;
     struct chardev serial[ORRERY_SERIAL_PORTS];
     struct chardev parallel, debugcon;
+    struct {
+        struct chardev end;
+        char *name; /* NULL: there is none */
+    } chardev[ORRERY_CHARDEVS];
+    struct {
+        struct blk *blk; /* NULL: there is none */
+        char *name;
+    } disk[ORRERY_DISKS];
     struct net_link net[ORRERY_NETS];
     char *net_name[ORRERY_NETS];           /* NULL: there is none */
     struct audio *audio[ORRERY_AUDIODEVS]; /* or NULL */
@@ -61,6 +70,17 @@ void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cp
 u64 linux_image_hash(const struct linux_image *img);
 /* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
 void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
+
+/* -- chardevs.c -- */
+bool chardevs_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
+void chardevs_describe(const struct orrery *o, FILE *out);
+void chardevs_free(struct orrery *o); /* after the bus */
+
+/* -- disks.c -- */
+unsigned machine_drive_mode(const struct orrery_drive *d); /* enum blk_mode */
+bool disks_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
+void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE *out);
+void disks_free(struct orrery *o); /* after the bus */
 
 /* -- breaks.c -- */
 

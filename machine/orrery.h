@@ -20,12 +20,20 @@ struct orrery_sink {
 #define ORRERY_SERIAL_PORTS 4
 #define ORRERY_NETS         8
 #define ORRERY_AUDIODEVS    4
+#define ORRERY_DISKS        16
+#define ORRERY_CHARDEVS     16
 #define ORRERY_LOG_IN_ASM   1
 #define ORRERY_LOG_IR       2
 #define ORRERY_LOG_OUT_ASM  4
 #define ORRERY_LOG_INT      8
 #define ORRERY_LOG_RESET    16
 #define ORRERY_LOG_ALL      31
+
+/* The host's end of a port of some device: chardev=ID. */
+struct orrery_chardev {
+    const char *id;
+    struct orrery_sink sink;
+};
 
 /* A file with names of guest functions: ELF, or a list like System.map. */
 struct orrery_symbols {
@@ -103,6 +111,12 @@ struct orrery_config {
     bool parallel_present;
     struct orrery_sink debugcon;
     bool debugcon_present;
+    /* For -device options to name (chardev=ID); at most ORRERY_CHARDEVS; ends with id NULL; may be
+     * NULL. */
+    const struct orrery_chardev *chardevs;
+    /* Disks for -device options to name (drive=NAME): with a file and a name each, no CD-ROMs. At
+     * most ORRERY_DISKS; ends with file NULL; may be NULL. */
+    const struct orrery_drive *disks;
     const struct orrery_net *nets; /* at most ORRERY_NETS; ends with id NULL; may be NULL */
     bool no_vga;
     struct orrery_audiodev audio[ORRERY_AUDIODEVS];
@@ -205,6 +219,10 @@ void orrery_mouse(struct orrery *o, int dx, int dy, int wheel, unsigned buttons)
 void orrery_net_input(struct orrery *o, unsigned net, const void *frame, size_t len);
 size_t orrery_net_room(const struct orrery *o, unsigned net);
 bool orrery_net_plug(struct orrery *o, const char *id, bool plugged);
+
+/* The same for a character device, by its place in the configuration. */
+void orrery_chardev_input(struct orrery *o, unsigned n, const void *data, size_t len);
+size_t orrery_chardev_room(const struct orrery *o, unsigned n);
 
 /* Sets the date of the guest's clock, in seconds since 1970; through the journal, too. Before the
  * first orrery_run() it is the date at power-on; otherwise that is a constant. */

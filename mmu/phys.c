@@ -284,6 +284,18 @@ void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other
     p->generation++;
 }
 
+void phys_remove_mmio(struct phys *p, paddr base, const struct mmio_ops *ops, const void *opaque)
+{
+    for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
+        struct region *r = &p->region[i];
+        if (r->size && r->ops == ops && r->base == base && r->opaque == opaque) {
+            remove_region(p, r);
+            return;
+        }
+    }
+    CHECK(false, "no registers at %#llx", (unsigned long long)base);
+}
+
 void phys_remove(struct phys *p, paddr base)
 {
     struct region *r = NULL;

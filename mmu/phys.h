@@ -36,6 +36,9 @@ void phys_add_rom(struct phys *p, paddr base, u64 size, const void *data);
 void phys_add_ram(struct phys *p, paddr base, u64 size);
 void phys_remove(struct phys *p, paddr base);
 
+/* Removes what phys_add_mmio() added with the same ops and opaque, whatever else is at base. */
+void phys_remove_mmio(struct phys *p, paddr base, const struct mmio_ops *ops, const void *opaque);
+
 /* Adds RAM that belongs to the caller (video memory), which must outlive the region; the same
  * memory may show at several places. The caller hashes it: phys_hash() leaves it out. Code is
  * fetched from it byte by byte and never kept, so writes by whatever way need no tracking.

@@ -2,6 +2,7 @@
  *
  * Nothing is written to a file before its format was looked at: an image of another format that is
  * taken for a raw one is an image lost. Sizes never change while a disk is open. */
+#define _GNU_SOURCE /* fallocate() */
 #include "devices/core/blk.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash.h"
 
@@ -25,6 +27,7 @@ struct blk {
     u64 bytes; /* of the file; the last sector may be short */
     unsigned mode;
     u8 ***group; /* snapshot: the overlay, groups of clusters, NULL where the file still shows */
+    u8 *zeros;   /* stands in it for every cluster that is all zeros */
     struct blk_log *log;
 };
 
@@ -174,15 +177,18 @@ struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size
     b->mode = mode;
     if (mode & BLK_SNAPSHOT) {
         b->group = calloc(group_count(b), sizeof(*b->group));
-        CHECK(b->group, "out of memory");
+        b->zeros = calloc(1, CLUSTER);
+        CHECK(b->group && b->zeros, "out of memory");
     }
     return b;
 }
 
-static void free_group(u8 **group)
+static void free_group(const struct blk *b, u8 **group)
 {
-    for (u32 i = 0; group && i < GROUP; i++)
-        free(group[i]);
+    for (u32 i = 0; group && i < GROUP; i++) {
+        if (group[i] != b->zeros)
+            free(group[i]);
+    }
     free(group);
 }
 
@@ -191,8 +197,9 @@ void blk_close(struct blk *b)
     if (!b)
         return;
     for (u64 i = 0; b->group && i < group_count(b); i++)
-        free_group(b->group[i]);
+        free_group(b, b->group[i]);
     free(b->group);
+    free(b->zeros);
     close(b->fd);
     free(b);
 }
@@ -205,6 +212,16 @@ void blk_attach(struct blk *b, struct blk_log *log)
 u64 blk_sectors(const struct blk *b)
 {
     return b->sectors;
+}
+
+bool blk_is_writable(const struct blk *b)
+{
+    return !(b->mode & BLK_READONLY);
+}
+
+bool blk_is_attached(const struct blk *b)
+{
+    return b->log;
 }
 
 bool blk_is_file(const struct blk *b, const char *path)
@@ -309,25 +326,33 @@ bool blk_read(struct blk *b, u64 sector, void *buf, u32 count)
     return true;
 }
 
+/* Where the overlay keeps the cluster with this number; NULL if the host has no memory. */
+static u8 **cluster_slot(struct blk *b, u64 number)
+{
+    u8 ***group = &b->group[number / GROUP];
+
+    if (!*group)
+        *group = calloc(GROUP, sizeof(**group));
+    return *group ? &(*group)[number % GROUP] : NULL;
+}
+
 /* The overlay's cluster with this number, made from the file's contents on the first write. */
 static u8 *own_cluster(struct blk *b, u64 number)
 {
     u64 first = number * CLUSTER_SECTORS, left = b->sectors - first;
     size_t size = (size_t)(left < CLUSTER_SECTORS ? left : CLUSTER_SECTORS) * BLK_SECTOR;
-    u8 ***group = &b->group[number / GROUP], *data = find_cluster(b, number);
+    u8 **slot = cluster_slot(b, number), *data;
 
-    if (data)
-        return data;
-    if (!*group)
-        *group = calloc(GROUP, sizeof(**group));
-    if (!*group)
+    if (!slot)
         return NULL;
-    data = malloc(CLUSTER);
-    if (!data || !file_read(b, first * BLK_SECTOR, data, size)) {
+    if (*slot && *slot != b->zeros)
+        return *slot;
+    data = *slot ? calloc(1, CLUSTER) : malloc(CLUSTER);
+    if (!data || (!*slot && !file_read(b, first * BLK_SECTOR, data, size))) {
         free(data);
         return NULL;
     }
-    (*group)[number % GROUP] = data;
+    *slot = data;
     return data;
 }
 
@@ -342,6 +367,45 @@ static bool overlay_write(struct blk *b, u64 sector, const u8 *buf, u32 count)
         sector += n;
         count -= n;
         buf += (size_t)n * BLK_SECTOR;
+    }
+    return true;
+}
+
+static bool overlay_zero(struct blk *b, u64 sector, u32 count)
+{
+    while (count) {
+        u32 n = within_cluster(sector, count);
+        bool whole = n == CLUSTER_SECTORS;
+        u8 **slot = cluster_slot(b, sector / CLUSTER_SECTORS);
+        u8 *data = whole ? NULL : own_cluster(b, sector / CLUSTER_SECTORS);
+        if (!slot || (!whole && !data))
+            return false;
+        if (whole && *slot != b->zeros) {
+            free(*slot);
+            *slot = b->zeros;
+        } else if (data) {
+            memset(data + sector % CLUSTER_SECTORS * BLK_SECTOR, 0, (size_t)n * BLK_SECTOR);
+        }
+        sector += n;
+        count -= n;
+    }
+    return true;
+}
+
+static bool file_zero(struct blk *b, u64 offset, u64 len)
+{
+    static const u8 zeros[4096];
+
+#ifdef FALLOC_FL_PUNCH_HOLE
+    if (!fallocate(b->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)len))
+        return true;
+#endif
+    while (len) {
+        size_t n = len < sizeof(zeros) ? (size_t)len : sizeof(zeros);
+        if (!file_write(b, offset, zeros, n))
+            return false;
+        offset += n;
+        len -= n;
     }
     return true;
 }
@@ -369,6 +433,23 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
         return false;
     if (b->log)
         log_write(b->log, sector, buf, len);
+    return true;
+}
+
+bool blk_zero(struct blk *b, u64 sector, u32 count)
+{
+    u8 length[4];
+
+    if (b->mode & BLK_READONLY || !in_range(b, sector, count))
+        return false;
+    if (!count)
+        return true;
+    if (b->group ? !overlay_zero(b, sector, count)
+                 : !file_zero(b, sector * BLK_SECTOR, (u64)count * BLK_SECTOR))
+        return false;
+    store_le(length, 4, count);
+    if (b->log)
+        log_write(b->log, sector, length, sizeof(length));
     return true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "devices/core/dev.h"
 
+#define BLK_KIND   "drive" /* of disks that -device options name, on the board's bus */
 #define BLK_SECTOR 512u
 
 struct blk;
@@ -17,8 +18,8 @@ struct blk;
  * the image's first contents it determines the contents now. It lives in the controller's struct
  * and is listed there as FIELD_SUB(struct drive, log, blk_log_fields). */
 struct blk_log {
-    u64 writes; /* successful calls of blk_write() */
-    u64 digest; /* over (digest before, sector, data) of each of them */
+    u64 writes; /* successful calls of blk_write() and blk_zero() */
+    u64 digest; /* over (digest before, sector, data or number of sectors) of each of them */
 };
 extern const struct field blk_log_fields[];
 
@@ -49,6 +50,15 @@ bool blk_is_file(const struct blk *b, const char *path);
  * cannot. */
 bool blk_read(struct blk *b, u64 sector, void *buf, u32 count);
 bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count);
+
+/* Makes sectors read as zeros, and gives their space back to the host where that can be done. False
+ * as blk_write(). */
+bool blk_zero(struct blk *b, u64 sector, u32 count);
+
+bool blk_is_writable(const struct blk *b);
+
+/* A controller has it: blk_attach() was called. */
+bool blk_is_attached(const struct blk *b);
 
 /* What was written is on the host's disk. False if it could not be brought there. */
 bool blk_flush(struct blk *b);

@@ -151,9 +151,9 @@ void bus_claim_mmio(struct bus *bus, paddr base, u64 size, const struct mmio_ops
     phys_add_mmio(bus->phys, base, size, ops, opaque);
 }
 
-void bus_release_mmio(struct bus *bus, paddr base)
+void bus_release_mmio(struct bus *bus, paddr base, const struct mmio_ops *ops, const void *opaque)
 {
-    phys_remove(bus->phys, base);
+    phys_remove_mmio(bus->phys, base, ops, opaque);
 }
 
 bool bus_dma_read(struct bus *bus, paddr addr, void *buf, size_t len)

@@ -108,10 +108,11 @@ void bus_release_io(struct bus *bus, u16 base, const struct io_ops *ops, void *o
 u32 bus_in(struct bus *bus, u16 port, unsigned size);
 void bus_out(struct bus *bus, u16 port, unsigned size, u32 value);
 
-/* Memory mapped registers: passed on to phys_add_mmio() and phys_remove() (page multiples). */
+/* Memory mapped registers: passed on to phys_add_mmio() and phys_remove_mmio() (page multiples);
+ * release takes the same base, ops and opaque as the claim did. */
 void bus_claim_mmio(struct bus *bus, paddr base, u64 size, const struct mmio_ops *ops,
                     void *opaque);
-void bus_release_mmio(struct bus *bus, paddr base);
+void bus_release_mmio(struct bus *bus, paddr base, const struct mmio_ops *ops, const void *opaque);
 
 /* Bus mastering. Reaches RAM only, never a device's registers, so a device cannot be entered
  * again by its own transfer. False if any byte lay outside RAM: those read as ones and are not

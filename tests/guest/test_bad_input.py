@@ -149,6 +149,25 @@ class BadInput(common.GuestTest):
             self.refused("-snapshot", "-hda", "image", says=name)
         self.refused("-hda", "disk", "-hdb", "disk", says="use")
 
+    def test_virtio(self):
+        with open(self.path("image"), "wb") as f:
+            f.truncate(1 << 20)
+        disk, named = ["-drive", "if=virtio,file=image"], ["-drive", "if=none,id=d,file=image"]
+        for line, words in (("file=none", "No such file"), ("file=image,index=0", "index"), ("media=disk", "image"),
+                            ("file=image,media=cdrom", "disks"), ("file=image,format=qcow2", "qcow2"),
+                            ("file=image,id=" + "x" * 64, "too long"), ("file=image,id=a,,b", "comma")):
+            self.refused("-drive", "if=virtio," + line, says=words)
+        self.refused(*disk, *disk, says="use")
+        self.refused(*named, says="'d'")
+        self.refused(*named, *["-device", "virtio-blk-pci,drive=d"] * 2, says="in use")
+        self.refused("-drive", "if=none,id=d", "-device", "virtio-blk-pci,drive=d", says="image")
+        for line, words in (("virtio-blk-pci", "drive=ID"), ("virtio-blk-pci,drive=x", "'x'"),
+                            ("virtio-rng-pci,addr=20", "addr"), ("virtio-rng-pci,addr=2", "taken"),
+                            ("virtio-rng-pci,disable-legacy=on,disable-modern=on", "nothing"),
+                            ("virtio-net-pci,netdev=x", "'x'"), ("virtio-net-pci,mac=x", "mac"),
+                            ("virtconsole", "virtio-serial-pci"), ("virtserialport,name=a", "virtio-serial-pci")):
+            self.refused("-device", line, says=words)
+
     def test_floppy(self):
         with open(self.path("large"), "wb") as f:
             f.truncate(2881 * 1024)
@@ -175,7 +194,7 @@ class BadInput(common.GuestTest):
     def test_drive(self):
         for line, words in (("file=none", ("none", "No such file")), ("", "image"), ("disk", "no property"),
                             ("file=disk,what=1", "no property 'what'"), ("file=disk,media", "needs a value"),
-                            ("file=disk,format=qcow2", ("qcow2", "raw")), ("file=disk,if=virtio", "virtio"),
+                            ("file=disk,format=qcow2", ("qcow2", "raw")), ("file=disk,if=scsi", "virtio"),
                             ("file=disk,index=4", "index"),
                             ("file=disk,index=x", "index"), ("file=disk,index=", "index"), ("file=disk,bus=2", "bus"),
                             ("file=disk,unit=2", "unit"), ("file=disk,index=0,unit=0", "excludes"),

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/types.h"
@@ -12,7 +15,18 @@
 #define CODE 0x1000
 #define DATA 0x2000
 
-/* The first instruction at the reset vector is none: its handler is the program. */
+/* Firmware that is no code at all: the handler of the first exception is the program. */
+static void make_rom(char *path)
+{
+    static u8 rom[65536];
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    memset(rom, 0xff, sizeof(rom));
+    assert_int_equal(write(fd, rom, sizeof(rom)), sizeof(rom));
+    close(fd);
+}
+
 static struct orrery *make(const char *accel)
 {
     static const u8 vector[] = {CODE & 0xff, CODE >> 8, 0, 0};
@@ -22,10 +36,13 @@ static struct orrery *make(const char *accel)
         0xa3, 0x00, 0x20, /* 1004: mov [2000h], ax */
         0xeb, 0xf7,       /* 1007: jmp 1000h */
     };
-    struct orrery_config config = {.ram_bytes = 2 << 20, .accel = accel};
-    char err[128] = "";
-    struct orrery *o = orrery_create(&config, err, sizeof(err));
+    char rom[] = "/tmp/orrery-rom-XXXXXX", err[128] = "";
+    struct orrery_config config = {.ram_bytes = 2 << 20, .accel = accel, .bios = rom};
+    struct orrery *o;
 
+    make_rom(rom);
+    o = orrery_create(&config, err, sizeof(err));
+    unlink(rom);
     assert_non_null(o);
     assert_true(orrery_write_phys(o, 6 * 4, vector, sizeof(vector)));
     assert_true(orrery_write_phys(o, CODE, code, sizeof(code)));

@@ -344,7 +344,7 @@ static void test_rom(void **state)
     assert_int_equal(phys_read(p, 0xe2000010 + data, 2) * 512, size);
     phys_write(p, 0xe2000000, 2, 0);
     assert_int_equal(phys_read(p, 0xe2000000, 2), 0xaa55);
-    dt_script(t, "outl cf8 80001004; outl cfc 0"); /* memory off */
+    dt_script(t, "outl cfc e2000000"); /* ROM off */
     assert_int_equal(phys_read(p, 0xe2000000, 2), 0xffff);
     bus_reset(t->bus);
     dt_script(t, "outl cf8 80001030; inl cfc 0");
