@@ -2,7 +2,6 @@
  * firmware are not shown: splash= is ignored, saying so. */
 #include "frontend/boot.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,10 +46,11 @@ static bool property(struct orrery_config *c, const char *text, size_t len)
         return (end == value + n && n && ms && ms <= MAX_WAIT_MS) ||
                complain("-boot: splash-time must be 1 to %d ms", MAX_WAIT_MS);
     }
-    if (name == 6 && !strncmp(text, "splash", 6)) {
-        fprintf(stderr, "orrery: -boot: splash is ignored: firmware shows no pictures\n");
-        return true;
-    }
+    if (name == 6 && !strncmp(text, "splash", 6))
+        return warn_user("-boot: splash has no effect: firmware shows no pictures");
+    if ((name == 6 && !strncmp(text, "strict", 6)) ||
+        (name == 14 && !strncmp(text, "reboot-timeout", 14)))
+        return warn_user("-boot: %.*s has no effect", (int)name, text);
     return complain("-boot: unknown property '%.*s' (order, once, menu, splash-time)", (int)name,
                     text);
 }

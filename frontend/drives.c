@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "frontend/options.h"
 #include "frontend/props.h"
 
@@ -41,6 +42,7 @@ static const char *const place_names[PLACES] = {
 static bool take_slot(struct drives *all, struct drive *d, const struct interface *at, int bus,
                       int unit, unsigned *slot)
 {
+    *slot = at->first;
     for (unsigned n = 0; n < at->buses * 2; n++) {
         bool fits = (bus < 0 || n / 2 == (unsigned)bus) && (unit < 0 || n % 2 == (unsigned)unit);
         if (!fits)
@@ -415,8 +417,8 @@ static bool finish_device(struct drives *all, char *text)
     struct device_line l = {.type = find_type(text), .bus = -1, .unit = -1};
     char *rest = text, *key, *value, option[32];
 
-    next_property(&rest, &key, &value);
-    snprintf(option, sizeof(option), "-device: %s", key);
+    CHECK(l.type && next_property(&rest, &key, &value), "-device %s", text);
+    snprintf(option, sizeof(option), "-device: %s", l.type->name);
     l.option = option;
     while (next_property(&rest, &key, &value))
         if (!device_property(&l, key, value))
@@ -453,7 +455,7 @@ bool drives_finish(struct options *o)
             return false;
     for (int i = 0; i < 2; i++) {
         const struct device_line l = {
-            find_type("floppy"), "-global: isa-fdc", all->global[i], NULL, 0, i};
+            &device_types[2], "-global: isa-fdc", all->global[i], NULL, 0, i};
         if (all->global[i] && !place_device(all, &l))
             return false;
     }

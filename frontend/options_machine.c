@@ -15,8 +15,9 @@ bool opt_memory(struct options *o, const char *name, const char *arg)
 
     (void)name;
     for (bool first = true; next_property(&rest, &key, &value); first = false) {
-        const char *size = first && !value ? key : !strcmp(key, "size") ? value : NULL;
-        if (size) {
+        bool plain = first && !value;
+        if (plain || !strcmp(key, "size")) {
+            const char *size = plain ? key : value ? value : "";
             if (!parse_size(size, 1ull << 20, &o->config.ram_bytes) || !o->config.ram_bytes)
                 return complain("-m: '%s' is not a memory size", size);
         } else if (strcmp(key, "slots") && strcmp(key, "maxmem")) { /* memory cannot be added */

@@ -42,6 +42,9 @@ LINES = [
     ("-hda c.img -cdrom os.iso -boot d -kernel k", {"ide": "cimg - cd -"}),
     ("-boot order=dc,menu=on -drive file=os.iso,media=cdrom -kernel k", {"ide": "cd - - -"}),
     ("-drive id=disk,file=c.img,if=none,format=raw -device ide-hd,drive=disk,bus=ide.1 -kernel k", {"ide": "- - cimg -"}),
+    ("-drive file=c.img,if=virtio,format=raw -drive id=disk,file=d.img,if=none -device virtio-blk-pci,drive=disk -kernel k", {}),
+    ("-kernel k -soundhw pcspk -nic none", {}),
+    ("-kernel k -device sb16 -device adlib -vga std", {}),
     ("-kernel k -localtime -net none", {"date": None}),
     ("-kernel k -rtc base=localtime,clock=vm", {"date": None}),
     ("-kernel k -rtc base=utc,clock=host,driftfix=slew", {"date": "now"}, "clock=host"),
@@ -76,6 +79,15 @@ LINES = [
     ("-kernel k -smbios type=0,vendor=x", {}, "-smbios"),
     ("-kernel k -name guest=os,debug-threads=on", {}),
     ("-kernel k -pidfile pid", {}),
+]
+
+# Images that start by themselves: a boot sector alone, and with a kernel behind it that ends within a sector.
+BOOTS = [
+    ("-fda boot.bin", "f\0"), ("-fda os.img -boot a", "fK"), ("-fda os.img", "fK"), ("-hda os.img", "hK"), ("os.img", "hK"),
+    ("-drive format=raw,file=os.img", "hK"), ("-drive format=raw,file=os.img,if=floppy -m 16 -serial stdio", "fK"),
+    ("-drive file=os.img,format=raw,index=0,media=disk -boot c -localtime", "hK"), ("-m 32 -enable-kvm -fda os.img -hda c.img", "fK"),
+    ("-boot order=ca -fda boot.bin -hda os.img", "hK"), ("-boot once=a,strict=on -hda c.img -fda os.img", "fK"),
+    ("-hda boot.bin -nographic", "h-"), ("-cpu 486 -machine pc -fda os.img -net none", "fK"),
 ]
 
 MODELS = {  # what -cpu says: signature, and bits of EDX and ECX that are there or not
@@ -117,7 +129,8 @@ class Habits(common.GuestTest):
         self.write("k", mini.kernel("habits"))
         self.write("a.img", bytes(1440 << 10))
         self.write("b.img", bytes(1200 << 10))
-        self.write("boot.bin", bytes(510) + b"\x55\xaa")
+        self.write("boot.bin", mini.assemble("bootsect", 0x7c00))
+        self.write("os.img", mini.assemble("bootsect", 0x7c00) + b"Kernel" * 100)
         self.write("c.img", b"cimg".ljust(1 << 20))
         self.write("d.img", b"dimg".ljust(1 << 20))
         self.write("os.bin", b"osbi".ljust(5000))
@@ -156,6 +169,13 @@ class Habits(common.GuestTest):
                     expected["date"] = guest["date"]
                 self.assertEqual(guest, expected)
                 self.check_warnings(err, warning[0] if warning else None)
+
+    def test_boots(self):
+        for line, out in BOOTS:
+            with self.subTest(line):
+                result = self.orrery(*shlex.split(line), "-debugcon", "file:out", *mini.EXIT, timeout=60)
+                self.assertEqual(self.read("out")[-2:].decode(), out, str(result))
+                self.assertEqual(result.status, 3, str(result))
 
     def test_models(self):
         for model, (signature, edx, ecx, warning) in MODELS.items():
