@@ -10,12 +10,14 @@
 
 struct port {
     struct session *session;
-    unsigned number; /* of the serial port */
+    unsigned number; /* of the serial port, or of the device's among the configuration's */
     struct chr_user user;
 };
 
 struct ports {
     struct port serial[ORRERY_SERIAL_PORTS], parallel, debugcon;
+    struct port device[MAX_CHARDEVS]; /* those that -device options name: chardev=ID */
+    struct orrery_chardev named[MAX_CHARDEVS + 1];
 };
 
 static size_t room(void *opaque)
@@ -28,6 +30,18 @@ static void input(void *opaque, const void *data, size_t len)
 {
     const struct port *p = opaque;
     orrery_serial_input(p->session->machine, p->number, data, len);
+}
+
+static size_t device_room(void *opaque)
+{
+    const struct port *p = opaque;
+    return orrery_chardev_room(p->session->machine, p->number);
+}
+
+static void device_input(void *opaque, const void *data, size_t len)
+{
+    const struct port *p = opaque;
+    orrery_chardev_input(p->session->machine, p->number, data, len);
 }
 
 static void output(void *opaque, const void *data, size_t len)
@@ -72,6 +86,42 @@ static bool plug_in(struct session *s, const char *option, const char *text, con
     return strncmp(text, "mon:", 4) != 0 || monitor_add(s, c, MONITOR_TEXT, option);
 }
 
+/* Does a -device option say chardev=ID? */
+static bool is_named(const struct options *o, const char *id)
+{
+    size_t n = strlen(id);
+
+    for (unsigned i = 0; i < o->ndevices; i++) {
+        const char *at = strstr(o->devices[i], ",chardev=");
+        if (at && !strncmp(at + 9, id, n) && (!at[9 + n] || at[9 + n] == ','))
+            return true;
+    }
+    return false;
+}
+
+/* The devices of -chardev that -device options name. */
+static bool plug_in_devices(struct session *s)
+{
+    unsigned n = 0;
+
+    for (struct chr *c = s->chardevs; c; c = c->next) {
+        struct port *p = &s->ports->device[n];
+        if (!is_named(&s->options, c->id))
+            continue;
+        if (n == MAX_CHARDEVS)
+            return complain("-chardev: at most %d devices", MAX_CHARDEVS);
+        *p = (struct port){.session = s, .number = n};
+        p->user = (struct chr_user){.room = device_room, .input = device_input, .opaque = p};
+        if (!chr_attach(c, &p->user, "device"))
+            return false;
+        c->guests++;
+        s->ports->named[n++] =
+            (struct orrery_chardev){.id = c->id, .sink = {.write = output, .opaque = p}};
+    }
+    s->options.config.chardevs = s->ports->named;
+    return true;
+}
+
 /* What QEMU puts on the terminal by default under -nographic: whichever of the first serial port
  * and the monitor nothing was said of. */
 static void add_defaults(struct options *o)
@@ -98,6 +148,8 @@ bool session_chardevs(struct session *s)
     for (unsigned i = 0; i < o->nchardevs; i++)
         if (!chr_open_option(s, o->chardevs[i]))
             return false;
+    if (!plug_in_devices(s))
+        return false;
     for (unsigned i = 0; i < o->nserial; i++) {
         s->ports->serial[i].number = i;
         if (!plug_in(s, "serial", o->serial[i], labels[i], true, &s->ports->serial[i],

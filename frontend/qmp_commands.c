@@ -129,7 +129,7 @@ static bool parse_key(struct qmp_call *c, const json_t *key, uint8_t *out)
 static bool run_send_key(struct qmp_call *c)
 {
     json_int_t hold = qmp_number(c, "hold-time", HOLD_MS);
-    uint8_t keys[HANDS_KEYS];
+    uint8_t keys[HANDS_KEYS] = {0};
     size_t i, n = 0;
     json_t *key;
 
@@ -194,7 +194,7 @@ static bool one_event(struct qmp_call *c, struct hands_mouse *m, const json_t *e
     const char *type = json_string_value(json_object_get(event, "type"));
     const json_t *data = json_object_get(event, "data");
     bool down = json_is_true(json_object_get(data, "down"));
-    uint8_t key;
+    uint8_t key = 0;
 
     if (!type || !json_is_object(data))
         return qmp_fail(c, NULL, "Parameter '%s' is missing", type ? "data" : "type");
@@ -256,9 +256,9 @@ static void set_in_tray(struct session *s, unsigned n, const char *file)
 
 static bool eject(struct qmp_call *c, bool keep)
 {
-    struct orrery_drive_state d;
+    struct orrery_drive_state d = {.name = ""};
     char err[512], *file;
-    unsigned n;
+    unsigned n = 0;
     bool ok;
 
     if (!find_drive(c, &n, &d))
@@ -297,8 +297,8 @@ static bool insert(struct qmp_call *c, unsigned n, const char *drive, const char
 
 static bool run_close_tray(struct qmp_call *c)
 {
-    struct orrery_drive_state d;
-    unsigned n;
+    struct orrery_drive_state d = {.name = ""};
+    unsigned n = 0;
 
     if (!find_drive(c, &n, &d))
         return false;
@@ -307,8 +307,8 @@ static bool run_close_tray(struct qmp_call *c)
 
 static bool run_remove(struct qmp_call *c)
 {
-    struct orrery_drive_state d;
-    unsigned n;
+    struct orrery_drive_state d = {.name = ""};
+    unsigned n = 0;
 
     if (!find_drive(c, &n, &d))
         return false;
@@ -321,8 +321,8 @@ static bool run_remove(struct qmp_call *c)
 static bool run_change(struct qmp_call *c)
 {
     const char *format = qmp_text(c, "format"), *file = qmp_text(c, "filename");
-    struct orrery_drive_state d;
-    unsigned n;
+    struct orrery_drive_state d = {.name = ""};
+    unsigned n = 0;
 
     if (!file) /* the old command "change" */
         file = qmp_text(c, "target");

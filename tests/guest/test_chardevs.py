@@ -205,6 +205,14 @@ class Chardevs(common.GuestTest):
         self.receive(s, b".")
         self.talk(process, s)
 
+    def test_device(self):
+        """A serial port of -device on a -chardev of its own."""
+        process = self.start("-serial", "none", "-chardev", "socket,id=mine,path=s,server=on", "-device",
+                             "isa-serial,iobase=0x3f8,irq=4,chardev=mine")
+        s = self.connect(self.path("s"))
+        self.receive(s, b"ready")
+        self.talk(process, s)
+
     def test_ring(self):
         self.write("k", mini.kernel("echo"))
         m = qmpclient.Machine(self, "-m", "16", "-kernel", "k", "-chardev", "ringbuf,id=r,size=64", "-serial", "chardev:r")
