@@ -96,6 +96,10 @@ static bool combine(struct event *ev, const struct pending_fault *next)
 
     if (twice && first == DOUBLE_FAULT)
         return false;
+    /* A handler on a misaligned user stack: chips deliver #AC for ever, and hear of nothing but a
+     * reset (CVE-2015-5307). That is a shutdown. */
+    if (ev->fault && ev->vec == VEC_AC && next->vector == VEC_AC)
+        return false;
     if (twice)
         *ev = (struct event){.vec = VEC_DF, .fault = true, .has_error = true};
     else

@@ -41,18 +41,23 @@
  * leaves the upper half of RSP. */
 #define IO 0x6b7df000
 
-/* At IO; the offsets are in the assembly below. */
+/* What the stub needs, behind it, where no trial can write. The offsets are in the assembly below.
+ */
+#define CONST 0x5e3a1800
+struct host_const {
+    u64 fs_base; /* 0x00 */
+    u64 back;    /* 0x08: host_back */
+    u32 mxcsr;   /* 0x10 */
+};
+
+/* At IO; a trial that writes there spoils its own result only. */
 struct host_io {
-    u64 saved_rsp; /* 0x00 */
-    u64 fs_base;   /* 0x08 */
-    u64 back;      /* 0x10: host_back */
-    u32 mxcsr;     /* 0x18 */
-    u32 active;    /* 0x1c: a trial runs */
-    u64 iret[5];   /* 0x20: RIP CS RFLAGS RSP SS */
-    u64 pad;       /* 0x48 */
-    u32 gpr[8];    /* 0x50: in and out */
-    u32 seg[6];    /* 0x70: in and out, ES CS SS DS FS GS */
-    u32 eflags;    /* 0x88: out */
+    u64 pad0[4];
+    u64 iret[5]; /* 0x20: RIP CS RFLAGS RSP SS */
+    u64 pad;     /* 0x48 */
+    u32 gpr[8];  /* 0x50: in and out */
+    u32 seg[6];  /* 0x70: in and out, ES CS SS DS FS GS */
+    u32 eflags;  /* 0x88: out */
     u32 pad2[5];
     u64 stack[8];                /* 0xa0: the stub's */
     u32 vector, error, cr2, eip; /* 0xe0: out */
@@ -69,20 +74,24 @@ static struct {
     bool stopped; /* the trial, by the timer */
 } host;
 
+static u64 host_rsp __attribute__((used));    /* while a trial runs: the stack pointer */
+static u32 host_active __attribute__((used)); /* a trial runs */
+
 void host_enter(void);
 void host_back(void);
 void host_stub(void);
 void host_stub_end(void);
 void host_on_signal(void);
 
-#define STR_(x) #x
-#define STR(x)  STR_(x)
-#define AT(off) STR(IO) "+" off
+#define STR_(x)       #x
+#define STR(x)        STR_(x)
+#define AT(off)       STR(IO) "+" off
+#define CONST_AT(off) STR(CONST) "+" off
 
 /* clang-format off */
 /* The thread's FS base and flat or null segments again; changes RAX only. */
 #define OWN_SEGMENTS                                                                               \
-    "  mov " AT("0x08") ", %rax\n  wrfsbase %rax\n"                                                \
+    "  mov " CONST_AT("0") ", %rax\n  wrfsbase %rax\n"                                                \
     "  xor %eax, %eax\n  mov %eax, %ds\n  mov %eax, %es\n"
 #define SAVE_SEGMENTS                                                                              \
     "  mov %es, %eax\n  mov %eax, " AT("0x70") "\n  mov %ds, %eax\n  mov %eax, " AT("0x7c") "\n"   \
@@ -91,7 +100,7 @@ void host_on_signal(void);
 __asm__(".text\n"
         "host_enter:\n"
         "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-        "  mov %rsp, " AT("0") "\n"
+        "  mov %rsp, host_rsp(%rip)\n"
         "  fxrstor " AT("0x100") "\n"
         "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
         "  mov " AT("0x7c") ", %eax\n  mov %eax, %ds\n"
@@ -117,12 +126,12 @@ __asm__(".text\n"
         "  mov $0x2b, %eax\n  mov %eax, %ss\n"
         "  fxsave " AT("0x100") "\n"
         "  fninit\n"
-        "  ldmxcsr " AT("0x18") "\n"
-        "  jmp *" AT("0x10") "\n"
+        "  ldmxcsr " CONST_AT("0x10") "\n"
+        "  jmp *" CONST_AT("8") "\n"
         "host_stub_end:\n"
         "host_on_signal:\n"
         "  push $0x202\n  popfq\n" /* AC is still the trial's */
-        "  cmpl $0, " AT("0x1c") "\n  je 1f\n" /* the timer, between trials */
+        "  cmpl $0, host_active(%rip)\n  je 1f\n" /* the timer, between trials */
         SAVE_SEGMENTS
         "1:\n"
         OWN_SEGMENTS
@@ -133,7 +142,7 @@ __asm__(".text\n"
         "  jnz host_back\n"
         "  ret\n"
         "host_back:\n"
-        "  mov " AT("0") ", %rsp\n"
+        "  mov host_rsp(%rip), %rsp\n"
         "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
         "  ret\n");
 /* clang-format on */
@@ -148,7 +157,7 @@ __attribute__((no_sanitize("address"))) int host_signal(int sig, siginfo_t *info
     ucontext_t *uc = context;
     const greg_t *r = uc->uc_mcontext.gregs;
     (void)info;
-    if (!io->active) {
+    if (!host_active) {
         if (sig != SIGPROF)
             signal(sig, SIG_DFL);
         return 0;
@@ -203,14 +212,14 @@ static bool map_page(u32 at, int prot)
 static bool map_annex(void)
 {
     size_t len = (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub);
-    if (!map_page(STUB, PROT_READ | PROT_WRITE | PROT_EXEC) ||
-        !map_page(IO, PROT_READ | PROT_WRITE))
+    if (!map_page(STUB, PROT_READ | PROT_WRITE) || !map_page(IO, PROT_READ | PROT_WRITE))
         return false;
+    struct host_const *k = (struct host_const *)CONST;
     memcpy((void *)(uintptr_t)STUB, (const void *)(uintptr_t)host_stub, len);
-    __asm__ volatile("rdfsbase %0" : "=r"(io->fs_base));
-    io->back = (u64)(uintptr_t)host_back;
-    io->mxcsr = 0x1f80;
-    return true;
+    __asm__ volatile("rdfsbase %0" : "=r"(k->fs_base));
+    k->back = (u64)(uintptr_t)host_back;
+    k->mxcsr = 0x1f80;
+    return !mprotect((void *)(uintptr_t)STUB, PAGE_SIZE, PROT_READ | PROT_EXEC);
 }
 
 static void make_ldt(void)
@@ -354,9 +363,9 @@ bool host_run(const struct trial *t, struct trial_state *out)
     io->vector = 13;
     io->error = 0;
     host.stopped = false;
-    io->active = 1;
+    host_active = 1;
     host_enter();
-    io->active = 0;
+    host_active = 0;
     memset(host.code + off, 0xf4, fits + end);
     memcpy(out->gpr, io->gpr, sizeof(out->gpr));
     memcpy(out->fx, io->fx, sizeof(out->fx));
