@@ -199,6 +199,7 @@ static void nothing_left(void)
 
 static void __attribute__((noreturn)) boot(void)
 {
+    service_level = 0; /* nobody will be returned to */
     for (;;) {
         const struct boot_device *d;
         struct far entry;

@@ -24,6 +24,9 @@
 stack_top:                              /* a far pointer for LSS, which no MOV SS can replace as cheaply */
         .long STACK_END
         .word DATA_SEG
+        .globl service_level
+service_level:                          /* where the caller's ESP and SS of this level are; 0: ours */
+        .long 0
 
         .section .entry, "ax"
 enter:  cli
@@ -46,9 +49,11 @@ enter:  cli
         mov [stack_top], ecx
 1:      lss esp, [stack_top]
         sub dword ptr [stack_top], LEVEL
-        push ecx                        /* level, caller's SS and ESP, its frame */
+        push dword ptr [service_level]  /* of before; level, caller's SS and ESP, its frame */
+        push ecx
         push eax
         push esi
+        mov [service_level], esp
         sub esp, FRAME
         mov dx, DATA_SEG
         mov edi, esp
@@ -65,6 +70,8 @@ enter:  cli
         rep movsd
         mov ecx, [esi + 8]
         mov [stack_top], ecx
+        mov ecx, [esi + 12]
+        mov [service_level], ecx
         lss esp, [esi]
         jmp leave_service
 own_stack:
@@ -387,13 +394,25 @@ gave_up:
 
         .globl wait_irq
         .section .text.wait_irq, "ax"
-wait_irq:                               /* in virtual-8086 mode HLT is somebody else's */
-        smsw ax
+/* On the caller's stack: an interrupt handler of its own may leave for good and think it is there. */
+wait_irq:
+        push ebx
+        mov ebx, esp
+        mov ecx, [service_level]
+        jecxz 2f
+        lss esp, [ecx]
+2:      smsw ax                         /* in virtual-8086 mode HLT is somebody else's */
         sti
         test al, 1
         jnz 1f
         hlt
 1:      nop
+        cli
+        mov ax, DATA_SEG
+        mov ss, ax
+        mov esp, ebx
+        sti
+        pop ebx
         ret32
 
 /* ---- protected mode for services ---- */

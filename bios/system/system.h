@@ -101,8 +101,9 @@ static inline void irq_disable(void)
     asm volatile("cli" : : : "memory");
 }
 
-/* Lets interrupts in, and the CPU rest until one comes. */
+/* Lets interrupts in, and the CPU rest until one comes: on the stack of the service's caller. */
 void wait_irq(void);
+extern u32 service_level;
 
 /* ---- the BIOS data area, 0040:0000 ---- */
 
