@@ -135,6 +135,13 @@ static u32 find_store(const struct lower *l, const struct ir_insn *o)
     return 0;
 }
 
+/* Where code out of line goes on; it has called C. */
+static void come_back(struct lower *l, struct ool *q)
+{
+    q->back = a_pos(&l->e);
+    l->e.flags_gen++;
+}
+
 /* -- loads -- */
 
 static void slow_stub(struct ool *q, const struct ir_insn *o, enum slow_access access)
@@ -187,7 +194,7 @@ void lower_load(struct lower *l, const struct ir_insn *o)
         q->clear = (u8)keep;
         l->rmw = (struct rmw){.st = st, .reg = (u8)keep};
     }
-    q->back = a_pos(e);
+    come_back(l, q);
 }
 
 /* -- stores -- */
@@ -227,7 +234,7 @@ void lower_store(struct lower *l, const struct ir_insn *o)
         look_up(l, q, access_priv(l, o), ACCESS_WRITE, addr, o->size - 1u);
         a_access(e, store_op(o->size), value, A_IP0, -(s64)TLB_VALID);
     }
-    q->back = a_pos(e);
+    come_back(l, q);
 }
 
 /* -- vectors -- */
@@ -259,7 +266,7 @@ static void lower_vector(struct lower *l, const struct ir_insn *o, bool store)
         a_access(e, load, 0, A_IP0, -(s64)TLB_VALID);
         field_access(e, put, 0, (s32)o->imm);
     }
-    q->back = a_pos(e);
+    come_back(l, q);
 }
 
 void lower_ldv(struct lower *l, const struct ir_insn *o)
