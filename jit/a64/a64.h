@@ -48,8 +48,8 @@ enum stub {
     STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
     STUB_LOOK_UP,     /* + 2 * (CS is flat) + (user mode): W0 = EIP, on by the jump cache */
     STUB_GETFL = STUB_LOOK_UP + 4,
-    STUB_VEC,      /* vec_exec(): operation, destination, source, immediate */
-    STUB_LDV,      /* vector access, slow: address, offset, size, enum vector_how */
+    STUB_VEC, /* vec_exec(): operation, destination, source, immediate */
+    STUB_LDV, /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
     STUB_ALONE,    /* see IR_ALONE: does not come back */
     STUB_X87,      /* descriptor, taken? */
@@ -57,7 +57,8 @@ enum stub {
     STUB_X87_WAIT, /* help_wait() */
     STUB_SEGCHK,   /* segment, offset, size, access */
     STUB_MEM,      /* + enum slow_access * 3 + log2 size: address, value */
-    STUB_WINDOW = STUB_MEM + 18, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset, segment, value */
+    STUB_WINDOW =
+        STUB_MEM + 18, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset, segment, value */
     STUB_HELPER = STUB_WINDOW + 9, /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };

@@ -1,7 +1,7 @@
 /* The AArch64 back end as the run loop sees it: its data, entering code, and patching jumps between
- * blocks. A B reaches 128 MiB, which bounds the code memory; where patched instructions are not
- * noticed without a system call (jit/code.h), or the user asks for more memory, an exit loads its
- * target from a literal beside it, which is data. */
+ * blocks. A B reaches 128 MiB, which bounds the code memory. Where patched instructions are not
+ * noticed without a system call (jit/code.h), an exit loads its target from a literal beside it,
+ * which is data. */
 #include "jit/a64/a64.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-enum { MIN_CACHE = 2 << 20, NEAR_CACHE = 128 << 20, MAX_CACHE = 1 << 30 }; /* bytes */
+enum { MIN_CACHE = 2 << 20, MAX_CACHE = 128 << 20 }; /* bytes */
 enum { HOT_SIXTEENTHS = 14 };
 enum { HAVE_CRC32 = 1 << 7 }; /* HWCAP_CRC32 */
 
@@ -27,7 +27,7 @@ static void *a64_init(struct jit *jit, u64 cache_bytes, const char **why)
     } else if (code_mem_init(&be->mem, cache_bytes, HOT_SIXTEENTHS, why)) {
         be->lower = lower;
         be->crc32 = getauxval(AT_HWCAP) & HAVE_CRC32;
-        be->far_jumps = be->mem.stale || cache_bytes > NEAR_CACHE;
+        be->far_jumps = be->mem.stale;
         stubs_make(be);
         return be;
     }

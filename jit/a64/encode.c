@@ -47,8 +47,8 @@ void a_addsub(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsign
 void a_addsub_ext(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
                   unsigned m, enum a_extend ext, unsigned by)
 {
-    a_word(e, 0x0b200000 | addsub_bits(e, sf, op) | m << 16 | (u32)ext << 13 | by << 10 | n << 5 |
-                  d);
+    a_word(e,
+           0x0b200000 | addsub_bits(e, sf, op) | m << 16 | (u32)ext << 13 | by << 10 | n << 5 | d);
 }
 
 bool a_addsub_imm(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n, u64 imm)

@@ -93,8 +93,8 @@ struct lower {
     bool ended;
 
     s16 owner[32];
-    u32 locked;  /* by register: in use by the op at hand */
-    u32 scratch; /* scratch registers used by it */
+    u32 locked;                    /* by register: in use by the op at hand */
+    u32 scratch;                   /* scratch registers used by it */
     s16 alias[GPR_COUNT][ALIASES]; /* temps that are copies of a guest register */
     u32 nspill;
     u32 nfree_slots;
@@ -125,8 +125,8 @@ unsigned ra_use_z(struct lower *l, struct irv x); /* the same; the zero register
 /* A register for d, to be written after all sources have been asked for. It may be one of theirs
  * only if reuse is that source, dies here and is read no later than d is written. */
 unsigned ra_def(struct lower *l, struct irv d, struct irv reuse);
-unsigned ra_scratch(struct lower *l); /* until the op ends; there are four */
-unsigned ra_keep(struct lower *l);    /* a temporary's, marked OWNER_CACHE */
+unsigned ra_scratch(struct lower *l);                   /* until the op ends; there are four */
+unsigned ra_keep(struct lower *l);                      /* a temporary's, marked OWNER_CACHE */
 bool ra_alias(struct lower *l, u32 temp, unsigned gpr); /* temp becomes a copy without code */
 void ra_reg_written(struct lower *l, unsigned gpr);     /* before gpr changes */
 bool ra_is_wanted(const struct lower *l, struct irv d); /* is output d ever read? */
@@ -137,7 +137,7 @@ void flags_store(struct lower *l, const struct flag_sync *s);
 void flags_resync(const struct lower *l, struct flag_sync *s); /* s from before ra_def() */
 void flags_sync_inline(struct lower *l);
 void flags_part_lost(struct lower *l, unsigned n);
-bool flags_wanted_from(const struct lower *l); /* will the op's own NZCV be asked for? */
+bool flags_wanted_from(const struct lower *l);           /* will the op's own NZCV be asked for? */
 enum a_cond flags_to_host(struct lower *l, unsigned cc); /* the condition that is guest's cc */
 void lower_flags(struct lower *l, const struct ir_insn *o);
 void lower_flagbits(struct lower *l, const struct ir_insn *o);
@@ -147,7 +147,7 @@ void lower_getfl(struct lower *l, const struct ir_insn *o);
 void ool_carry(struct lower *l, const struct ool *q);
 
 /* -- lower_alu.c -- */
-bool lower_alu(struct lower *l, const struct ir_insn *o); /* false: not one of its ops */
+bool lower_alu(struct lower *l, const struct ir_insn *o);            /* false: not one of its ops */
 enum a_cond lower_compare(struct lower *l, const struct ir_insn *o); /* a <cc> b in NZCV */
 
 /* -- lower_mem.c -- */
@@ -168,7 +168,7 @@ void field_access(struct a_enc *e, enum a_access op, unsigned t, s32 offset);
 void lower_call(struct lower *l, const struct ir_insn *o);
 void lower_xcc(struct lower *l, const struct ir_insn *o);
 void lower_xif(struct lower *l, const struct ir_insn *o);
-void lower_end(struct lower *l, const struct ir_insn *o); /* XJMP XIND XNEXT XLOOP */
+void lower_end(struct lower *l, const struct ir_insn *o);           /* XJMP XIND XNEXT XLOOP */
 void lower_leave_if_zero(struct lower *l, const struct ir_insn *o); /* FLAGSIF, FLAGBITSIF */
 void ool_exit(struct lower *l, const struct ool *q);
 void ool_over(struct lower *l, const struct ool *q);

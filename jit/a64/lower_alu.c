@@ -36,8 +36,8 @@ struct binary {
 };
 
 static const struct binary binaries[IR_OP_COUNT] = {
-    [IR_ADD] = {true, A_ADD, A_ADDS, 0},   [IR_SUB] = {true, A_SUB, A_SUBS, 0},
-    [IR_AND] = {false, A_AND, A_ANDS, 0},  [IR_OR] = {false, A_ORR, A_ORR, 0},
+    [IR_ADD] = {true, A_ADD, A_ADDS, 0},  [IR_SUB] = {true, A_SUB, A_SUBS, 0},
+    [IR_AND] = {false, A_AND, A_ANDS, 0}, [IR_OR] = {false, A_ORR, A_ORR, 0},
     [IR_XOR] = {false, A_EOR, A_EOR, 0},
 };
 
@@ -196,9 +196,8 @@ static void lower_ext(struct lower *l, const struct ir_insn *o)
     static const struct {
         u8 op, from, to;
     } how[IR_OP_COUNT] = {
-        [IR_EXT8U] = {A_UBFM, 0, 7},    [IR_EXT8S] = {A_SBFM, 0, 7},
-        [IR_EXT16U] = {A_UBFM, 0, 15},  [IR_EXT16S] = {A_SBFM, 0, 15},
-        [IR_EXTH8] = {A_UBFM, 8, 15},
+        [IR_EXT8U] = {A_UBFM, 0, 7},   [IR_EXT8S] = {A_SBFM, 0, 7},  [IR_EXT16U] = {A_UBFM, 0, 15},
+        [IR_EXT16S] = {A_SBFM, 0, 15}, [IR_EXTH8] = {A_UBFM, 8, 15},
     };
     unsigned a = ra_use(l, o->a), d = ra_def(l, o->d, o->a);
     a_bitfield(&l->e, 0, (enum a_bitfield)how[o->op].op, d, a, how[o->op].from, how[o->op].to);

@@ -1,6 +1,6 @@
 /* The guest's flags. FLAGS emits nothing: it leaves a recipe, whose operands stay where they are.
- * They go to the registers of the lazy flags when their place is about to change, in the code out of
- * line of whatever may fault or leave, or before what needs them there. A condition is evaluated
+ * They go to the registers of the lazy flags when their place is about to change, in the code out
+ * of line of whatever may fault or leave, or before what needs them there. A condition is evaluated
  * from the recipe: mostly one instruction sets NZCV; right after the operation itself it is set
  * already. C is the inverse of x86's borrow after a subtraction, and the same as its carry after an
  * addition. PF and AF have no counterpart: PF comes from the result's low byte, AF only as part of
@@ -104,7 +104,8 @@ static bool is_nzcv(const struct lower *l)
         return false;
     switch (r->kind) {
     case FK_ADD:
-        return l->alu.op == IR_ADD && (same(b, r->part[PART_SRC].v) || same(a, r->part[PART_SRC].v));
+        return l->alu.op == IR_ADD &&
+               (same(b, r->part[PART_SRC].v) || same(a, r->part[PART_SRC].v));
     case FK_SUB:
         return (l->alu.op == IR_SUB && same(b, r->part[PART_SRC].v)) ||
                (l->alu.op == IR_NEG && same(a, r->part[PART_SRC].v));
@@ -265,7 +266,9 @@ static enum a_cond parity(struct lower *l)
 static enum a_cond of_logic(struct lower *l, unsigned cc)
 {
     test_dst(l);
-    return cc >> 1 == CC_B >> 1 ? A_CS : cc >> 1 == CC_BE >> 1 ? A_EQ : (enum a_cond)after_sub[cc >> 1];
+    return cc >> 1 == CC_B >> 1    ? A_CS
+           : cc >> 1 == CC_BE >> 1 ? A_EQ
+                                   : (enum a_cond)after_sub[cc >> 1];
 }
 
 /* IP0 = part dst with src taken away or added back: the first operand */
@@ -337,7 +340,10 @@ static enum a_cond carry_of_sum(struct lower *l)
         a_bitfield(e, 0, A_UBFM, A_IP0, A_IP0, 0, bits - 1);
     a_addsub(e, 1, add ? A_ADD : A_SUB, A_IP0, A_IP0, A_IP1);
     a_addsub_ext(e, 1, add ? A_ADD : A_SUB, A_IP0, A_IP0, src,
-                 bits == 8 ? A_UXTB : bits == 16 ? A_UXTH : A_UXTW, 0);
+                 bits == 8    ? A_UXTB
+                 : bits == 16 ? A_UXTH
+                              : A_UXTW,
+                 0);
     a_logic_imm(e, 1, A_ANDS, A_ZR, A_IP0, (u64)1 << bits);
     return A_NE;
 }
@@ -405,7 +411,7 @@ static enum a_cond condition(struct lower *l, unsigned cc)
         return from_c(l, cc);
     if (uses_over(l, cc))
         return cc >> 1 == CC_O >> 1 || cc >> 1 == CC_B >> 1 ? over_bit(l, cc >> 1 == CC_O >> 1)
-                                                              : from_c(l, cc);
+                                                            : from_c(l, cc);
     if (r->kind != FK_EFLAGS && cc >> 1 == CC_P >> 1)
         return parity(l);
     enum a_cond c = of_nzcv(l, cc);

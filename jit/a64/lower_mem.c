@@ -35,8 +35,7 @@ void field_access(struct a_enc *e, enum a_access op, unsigned t, s32 offset)
         return;
     }
     s32 low = offset & 0xfff;
-    if (a_offset_fits(op, low) &&
-        a_addsub_imm(e, 1, A_ADD, A_IP0, REG_CPU, (u64)(offset - low))) {
+    if (a_offset_fits(op, low) && a_addsub_imm(e, 1, A_ADD, A_IP0, REG_CPU, (u64)(offset - low))) {
         a_access(e, op, t, A_IP0, low);
         return;
     }
@@ -84,8 +83,8 @@ static void look_up(struct lower *l, struct ool *q, enum priv priv, enum access 
 }
 
 /* X16 + the register returned is the host's address. */
-static unsigned look_up_window(struct lower *l, struct ool *q, const struct ir_insn *o, unsigned addr,
-                           bool write)
+static unsigned look_up_window(struct lower *l, struct ool *q, const struct ir_insn *o,
+                               unsigned addr, bool write)
 {
     struct a_enc *e = &l->e;
     unsigned n = window_of((enum seg)ir_seg_of(o->cc), write);

@@ -128,7 +128,8 @@ unsigned table_reg(struct a_enc *e, enum priv own, enum priv priv, enum access a
         return REG_READ_TLB;
     if (tables == ACCESS_WRITE)
         return REG_WRITE_TLB;
-    if (!a_addsub_imm(e, 1, A_ADD, via, REG_WRITE_TLB, (u64)(tables - ACCESS_WRITE) * TLB_TABLE_BYTES))
+    if (!a_addsub_imm(e, 1, A_ADD, via, REG_WRITE_TLB,
+                      (u64)(tables - ACCESS_WRITE) * TLB_TABLE_BYTES))
         a_addsub_any(e, 1, A_ADD, via, REG_READ_TLB, (u64)tables * TLB_TABLE_BYTES, via);
     return via;
 }

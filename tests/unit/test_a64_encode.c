@@ -88,7 +88,8 @@ static void arithmetic(void **state)
 
 static void logic(void **state)
 {
-    static const u64 masks[] = {1, 31, 0xff, 0xfff, 0x80, 0xff00, 0x80000000, 0xfffffffe, 0x7fffffff};
+    static const u64 masks[] = {1,      31,         0xff,       0xfff,     0x80,
+                                0xff00, 0x80000000, 0xfffffffe, 0x7fffffff};
     struct a_enc *e = &enc;
     char want[64];
     (void)state;
@@ -189,7 +190,8 @@ static void jumps(void **state)
 {
     struct a_enc *e = &enc;
     (void)state;
-    u32 at[4] = {a_jump(e), a_jump_if(e, A_LT), a_jump_zero(e, 1, true, 3), a_jump_bit(e, false, 16, 0)};
+    u32 at[4] = {a_jump(e), a_jump_if(e, A_LT), a_jump_zero(e, 1, true, 3),
+                 a_jump_bit(e, false, 16, 0)};
     for (unsigned n = 0; n < 4; n++)
         a_bind(e, at[n]);
     expect("b #0x1010; b.lt #0x1010; cbz x3, #0x1010; tbz w16, #0, #0x1010");

@@ -1,7 +1,7 @@
-/* The host's own back end against the interpreter: random blocks must leave the same registers, flags,
- * memory and position, and every access, helper call and fault on the way must see the same state.
- * Then what only a native back end has: chaining, the budget check, discarding, code memory that
- * fills up. */
+/* The host's own back end against the interpreter: random blocks must leave the same registers,
+ * flags, memory and position, and every access, helper call and fault on the way must see the same
+ * state. Then what only a native back end has: chaining, the budget check, discarding, code memory
+ * that fills up. */
 #include "tests/unit/ir_gen.h"
 
 #ifdef __x86_64__
