@@ -56,6 +56,7 @@ void *jit_resume(struct cpu *cpu);
 
 extern const struct backend backend_interp;
 extern const struct backend backend_x64;
+extern const struct backend backend_a64;
 
 /* Runs exactly n instructions (fewer if something must leave the block: an exception, an exit, a
  * device access) of ir from its start by interpretation, boundary-exact; used for single steps in

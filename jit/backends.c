@@ -7,6 +7,9 @@ static const struct backend *const backends[] = {
 #ifdef __x86_64__
     &backend_x64,
 #endif
+#ifdef __aarch64__
+    &backend_a64,
+#endif
     &backend_interp,
 };
 

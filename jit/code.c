@@ -4,8 +4,11 @@
 #define _GNU_SOURCE
 #include "jit/code.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -15,8 +18,6 @@
 
 #define DROP_EVERY (1u << 17)
 
-enum { HOT_SIXTEENTHS = 8 }; /* of the memory: measured, the parts are of equal size */
-
 static int open_memory(void)
 {
     int fd = memfd_create("orrery-code", MFD_CLOEXEC | MFD_EXEC);
@@ -25,10 +26,34 @@ static int open_memory(void)
     return fd;
 }
 
-bool code_mem_init(struct code_mem *m, u64 size, const char **why)
+/* Does the host go on executing what was there before? An emulator of processes may (qemu-user up
+ * to 8.0, which looks at writes through the executable view alone), a processor never does. */
+#ifdef __aarch64__
+static bool is_stale(struct code_mem *m)
 {
-    *m = (struct code_mem){.fd = open_memory()};
-    m->size = (size + PAGE_MASK) & ~(u64)PAGE_MASK;
+    static const u32 code[2][2] = {{0x52800020, 0xd65f03c0}, {0x52800000, 0xd65f03c0}};
+    u64 address = (u64)(uintptr_t)m->rx;
+    u32 (*run)(void);
+    memcpy(&run, &address, sizeof(run)); /* MOV W0, #1 or #0; RET */
+    memcpy(m->rw, code[0], sizeof(code[0]));
+    code_mem_sync(m, 0, sizeof(code[0]));
+    u32 first = run();
+    memcpy(m->rw, code[1], sizeof(code[1]));
+    code_mem_sync(m, 0, sizeof(code[1]));
+    return first == run();
+}
+#else
+static bool is_stale(struct code_mem *m)
+{
+    (void)m;
+    return false;
+}
+#endif
+
+bool code_mem_init(struct code_mem *m, u64 size, unsigned hot_sixteenths, const char **why)
+{
+    *m = (struct code_mem){.fd = open_memory(), .host_page_mask = (u64)sysconf(_SC_PAGESIZE) - 1};
+    m->size = (size + m->host_page_mask) & ~m->host_page_mask;
     if (m->fd < 0) {
         *why = "the host has no memory files (memfd_create)";
         return false;
@@ -51,9 +76,11 @@ bool code_mem_init(struct code_mem *m, u64 size, const char **why)
     }
     m->rw = rw;
     m->rx = rx;
-    u64 split = m->size / 16 * HOT_SIXTEENTHS & ~(u64)PAGE_MASK;
+    u64 split = m->size / 16 * hot_sixteenths & ~m->host_page_mask;
     m->part[CODE_HOT] = (struct code_span){.end = split};
     m->part[CODE_COLD] = (struct code_span){split, m->size, split, split, split};
+    m->stale = is_stale(m);
+    code_mem_sync(m, 0, PAGE_SIZE); /* now with what it takes */
     return true;
 }
 
@@ -68,6 +95,12 @@ void code_mem_sync(struct code_mem *m, u64 offset, u64 n)
 {
     /* The instruction cache is looked up by the executable address (nothing to do on x86). */
     __builtin___clear_cache((char *)m->rx + offset, (char *)m->rx + offset + n);
+    if (m->stale) {
+        u64 first = offset & ~m->host_page_mask;
+        void *p = mmap(m->rx + first, offset + n - first, PROT_READ | PROT_EXEC,
+                       MAP_SHARED | MAP_FIXED | MAP_NORESERVE, m->fd, (off_t)first);
+        CHECK(p != MAP_FAILED, "code memory cannot be mapped again");
+    }
 }
 
 /* Pages seen through both views count twice as resident. So the writable view's are let go of now
@@ -75,10 +108,11 @@ void code_mem_sync(struct code_mem *m, u64 offset, u64 n)
 void code_mem_commit(struct code_mem *m, enum code_part part, u64 end)
 {
     struct code_span *p = &m->part[part];
-    code_mem_sync(m, p->used, end - p->used);
+    /* never executed before: none of it can be stale */
+    __builtin___clear_cache((char *)m->rx + p->used, (char *)m->rx + end);
     p->used = end;
     if (p->used >= p->dropped + DROP_EVERY) {
-        madvise(m->rw + p->start, (p->used - p->start) & ~(u64)PAGE_MASK, MADV_DONTNEED);
+        madvise(m->rw + p->start, (p->used - p->start) & ~m->host_page_mask, MADV_DONTNEED);
         p->dropped = p->used;
     }
 }
@@ -91,12 +125,14 @@ void code_mem_keep(struct code_mem *m)
 
 static void reset_part(struct code_mem *m, struct code_span *p)
 {
-    u64 first = (p->keep + PAGE_MASK) & ~(u64)PAGE_MASK;
-    u64 end = (p->used + PAGE_MASK) & ~(u64)PAGE_MASK;
+    u64 first = (p->keep + m->host_page_mask) & ~m->host_page_mask;
+    u64 end = (p->used + m->host_page_mask) & ~m->host_page_mask;
     /* A hole reads as zeros and costs nothing; if the host has no holes the pages just stay. */
     if (end > first)
         (void)!fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)first,
                          (off_t)(end - first));
+    if (m->stale && p->used > p->keep)
+        code_mem_sync(m, p->keep, p->used - p->keep);
     p->used = p->dropped = p->keep;
 }
 

@@ -19,11 +19,14 @@ struct code_mem {
         u64 keep;       /* code_mem_reset() goes back to here */
         u64 dropped;    /* `used` when the writable view's pages were last let go of */
     } part[CODE_PARTS];
+    u64 host_page_mask;
+    bool stale; /* patched code is only noticed after a system call, which code_mem_sync() makes */
     int fd;
 };
 
-/* Maps size bytes (rounded up to pages). False: *why says what the host refused. */
-bool code_mem_init(struct code_mem *m, u64 size, const char **why);
+/* Maps size bytes (rounded up to pages), so many sixteenths of it for CODE_HOT. False: *why says
+ * what the host refused. */
+bool code_mem_init(struct code_mem *m, u64 size, unsigned hot_sixteenths, const char **why);
 void code_mem_free(struct code_mem *m);
 
 /* Takes the bytes of a part up to offset end, already written, and makes them ready to execute. */

@@ -26,7 +26,9 @@ FULL = [
 TEST_ENV = {"ASAN_OPTIONS": "detect_leaks=1", "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
 
 CHECKS = [["tests/check-layers.py"], ["tests/check-lists.py"]]
-FULL_CHECKS = [["tests/check-format.py"], ["tests/check-tidy.py", "build-clang"]]
+FULL_CHECKS = [["tests/check-format.py"], ["tests/check-tidy.py", "build-clang"],
+               ["tests/cross/check.py", "arm64", "build/frontend/orrery"],
+               ["tests/cross/check.py", "riscv64", "build/frontend/orrery"]]
 
 
 class Tally:
@@ -114,8 +116,8 @@ def main():
         else:
             tally.failed.append(f"{folder}: does not build")
     for check in CHECKS + (FULL_CHECKS if full else []):
-        print(f"== {check[0]} ({time.monotonic() - began:.0f} s)", flush=True)
-        tally.add(check[0], run([sys.executable, *check]))
+        print(f"== {' '.join(check)} ({time.monotonic() - began:.0f} s)", flush=True)
+        tally.add(" ".join(check), run([sys.executable, *check]))
     for name in dict.fromkeys(tally.failed):
         print(f"FAILED {name}")
     if tally.skipped:

@@ -24,22 +24,6 @@ static const struct x87_form *form_of(unsigned opcode, unsigned modrm)
     return form;
 }
 
-/* FNSAVE and FRSTOR, 32-bit protected layout. */
-static void to_image(const struct x87 *f, u8 image[108])
-{
-    struct x87 copy = *f;
-    struct x87_exec x = {.fpu = &copy, .prot = true};
-    x87_run(form_of(0xdd, 0x30), &x);
-    memcpy(image, x.mem, 108);
-}
-
-static void from_image(struct x87 *f, const u8 image[108])
-{
-    struct x87_exec x = {.fpu = f, .prot = true};
-    memcpy(x.mem, image, 108);
-    x87_run(form_of(0xdd, 0x20), &x);
-}
-
 static const struct {
     u8 opcode, modrm;
     u16 fcw;
@@ -157,6 +141,22 @@ static void undefined_forms(void **state)
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <sys/mman.h>
+
+/* FNSAVE and FRSTOR, 32-bit protected layout. */
+static void to_image(const struct x87 *f, u8 image[108])
+{
+    struct x87 copy = *f;
+    struct x87_exec x = {.fpu = &copy, .prot = true};
+    x87_run(form_of(0xdd, 0x30), &x);
+    memcpy(image, x.mem, 108);
+}
+
+static void from_image(struct x87 *f, const u8 image[108])
+{
+    struct x87_exec x = {.fpu = f, .prot = true};
+    memcpy(x.mem, image, 108);
+    x87_run(form_of(0xdd, 0x20), &x);
+}
 
 typedef u64 (*snippet_fn)(const u8 in[108], u8 out[108], u8 *mem, u64 *flags);
 

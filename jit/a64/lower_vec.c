@@ -1,0 +1,126 @@
+/* Vector operations: the guest's registers are in struct cpu, and an operation that NEON has
+ * exactly is a load, the instruction and a store; floating point, where NaNs, flags and denormals
+ * differ, and the rest is vec_exec(). x87 is software: helpers do it. */
+#include "jit/a64/lower.h"
+
+#include "cpu/vec.h"
+#include "cpu/x87_ops.h"
+
+static void call_vec(struct lower *l, const struct ir_insn *o)
+{
+    struct a_enc *e = &l->e;
+    a_mov_imm(e, 1, o->cc | (u32)o->size << 8);
+    a_mov_imm(e, 2, o->imm);
+    a_mov_imm(e, 3, o->a.v);
+    a_mov_imm(e, 4, irv_is(o->b, IRV_CONST) ? o->b.v : 0);
+    emit_call_stub(l, STUB_VEC);
+}
+
+/* NEON's instruction for an operation, three registers: of vectors of 8 bytes; size is the lanes'.
+ * DDI 0487, C4.1 (Advanced SIMD three same, permute). */
+#define SAME(u, size, opcode) (0x0e200400u | (u32)(u) << 29 | (u32)(size) << 22 | (opcode) << 11)
+#define ZIP(high, size)       (0x0e003800u | (u32)(high) << 14 | (u32)(size) << 22)
+enum { WHOLE = 1u << 30 }; /* 16 bytes */
+
+#define BOTH(name, op) [VEC_OP_mm_##name] = (op), [VEC_OP_##name] = WHOLE | (op)
+static const u32 neon[VEC_OP_COUNT] = {
+    BOTH(paddb, SAME(0, 0, 16)),
+    BOTH(paddw, SAME(0, 1, 16)),
+    BOTH(paddd, SAME(0, 2, 16)),
+    BOTH(psubb, SAME(1, 0, 16)),
+    BOTH(psubw, SAME(1, 1, 16)),
+    BOTH(psubd, SAME(1, 2, 16)),
+    BOTH(paddsb, SAME(0, 0, 1)),
+    BOTH(paddsw, SAME(0, 1, 1)),
+    BOTH(paddusb, SAME(1, 0, 1)),
+    BOTH(paddusw, SAME(1, 1, 1)),
+    BOTH(psubsb, SAME(0, 0, 5)),
+    BOTH(psubsw, SAME(0, 1, 5)),
+    BOTH(psubusb, SAME(1, 0, 5)),
+    BOTH(psubusw, SAME(1, 1, 5)),
+    BOTH(pcmpeqb, SAME(1, 0, 17)),
+    BOTH(pcmpeqw, SAME(1, 1, 17)),
+    BOTH(pcmpeqd, SAME(1, 2, 17)),
+    BOTH(pcmpgtb, SAME(0, 0, 6)),
+    BOTH(pcmpgtw, SAME(0, 1, 6)),
+    BOTH(pcmpgtd, SAME(0, 2, 6)),
+    BOTH(pmaxsw, SAME(0, 1, 12)),
+    BOTH(pminsw, SAME(0, 1, 13)),
+    BOTH(pmaxub, SAME(1, 0, 12)),
+    BOTH(pminub, SAME(1, 0, 13)),
+    BOTH(pavgb, SAME(1, 0, 2)),
+    BOTH(pavgw, SAME(1, 1, 2)),
+    BOTH(pmullw, SAME(0, 1, 19)),
+    BOTH(pand, SAME(0, 0, 3)),
+    BOTH(por, SAME(0, 2, 3)),
+    BOTH(pxor, SAME(1, 0, 3)),
+    BOTH(pandn, SAME(0, 1, 3)),
+    BOTH(punpcklbw, ZIP(0, 0)),
+    BOTH(punpcklwd, ZIP(0, 1)),
+    BOTH(punpckldq, ZIP(0, 2)),
+    BOTH(punpckhbw, ZIP(1, 0)),
+    BOTH(punpckhwd, ZIP(1, 1)),
+    BOTH(punpckhdq, ZIP(1, 2)),
+    [VEC_OP_paddq] = WHOLE | SAME(0, 3, 16),
+    [VEC_OP_psubq] = WHOLE | SAME(1, 3, 16),
+    [VEC_OP_punpcklqdq] = WHOLE | ZIP(0, 3),
+    [VEC_OP_punpckhqdq] = WHOLE | ZIP(1, 3),
+};
+
+static bool lower_neon(struct lower *l, const struct ir_insn *o)
+{
+    struct a_enc *e = &l->e;
+    enum vec_op op = (enum vec_op)(o->cc | (u32)o->size << 8);
+    u32 insn = neon[op];
+    bool whole = insn & WHOLE, reversed = op == VEC_OP_pandn || op == VEC_OP_mm_pandn; /* BIC */
+    if (!insn)
+        return false;
+    field_access(e, whole ? A_LDR_Q : A_LDR_D, 0, (s32)o->imm);
+    field_access(e, whole ? A_LDR_Q : A_LDR_D, 1, (s32)o->a.v);
+    a_vec3(e, insn, 0, reversed, !reversed);
+    field_access(e, whole ? A_STR_Q : A_STR_D, 0, (s32)o->imm);
+    return true;
+}
+
+void lower_vec(struct lower *l, const struct ir_insn *o)
+{
+    if (!lower_neon(l, o))
+        call_vec(l, o);
+}
+
+/* -- x87 -- */
+
+void lower_x87chk(struct lower *l)
+{
+    flags_sync_inline(l);
+    emit_place(l, l->off, l->left);
+    emit_call_stub(l, STUB_X87_WAIT);
+}
+
+void lower_x87(struct lower *l, const struct ir_insn *o)
+{
+    a_mov_imm(&l->e, 1, o->imm);
+    if (irv_is(o->a, IRV_NONE) || irv_is(o->a, IRV_CONST))
+        a_mov_imm(&l->e, 2, irv_is(o->a, IRV_CONST) ? o->a.v : 0);
+    else
+        a_mov(&l->e, 0, 2, ra_use(l, o->a));
+    emit_place(l, l->off, l->left); /* FIP */
+    emit_call_stub(l, STUB_X87);
+    if (ra_is_wanted(l, o->d))
+        a_mov(&l->e, 0, ra_def(l, o->d, IR_NONE), 0);
+}
+
+void lower_x87m(struct lower *l, const struct ir_insn *o)
+{
+    struct a_enc *e = &l->e;
+    struct irv off = irv_is(o->b, IRV_NONE) ? o->a : o->b;
+    u32 disp = irv_is(o->b, IRV_NONE) ? o->imm : 0;
+    flags_sync_inline(l);
+    if (irv_is(off, IRV_CONST))
+        a_mov_imm(e, 2, off.v + disp);
+    else
+        a_addsub_any(e, 0, A_ADD, 2, ra_use(l, off), disp, A_IP0);
+    a_mov_imm(e, 1, o->c.v);
+    emit_place(l, l->off, l->left);
+    emit_call_stub(l, STUB_X87_MEM);
+}
