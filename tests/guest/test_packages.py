@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Systems of Debian's packages, unmodified, each to where somebody can work with it, within a limit of time: boot loaders,
+memtest86+, GNU Mach, the Debian installer. They run in guest-screen, next to this test's build."""
+import os
+import shutil
+import subprocess
+import threading
+import time
+import unittest
+
+import common
+
+SCREEN = os.path.join(os.path.dirname(os.path.dirname(common.ORRERY)), "tests", "guest-screen")
+GRUB = "/usr/lib/grub-rescue"
+MEMTEST = "/boot/memtest86+ia32.bin"
+INSTALLER = "/usr/lib/debian-installer/images/12/i386"
+ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
+MODULES = "/usr/lib/syslinux/modules/bios"
+LIMIT = 240  # seconds of the host's
+
+
+def needs(path, package):
+    return unittest.skipUnless(os.path.exists(path), f"{path} (package {package}) is not installed")
+
+
+def tools(*names):
+    missing = [name for name in names if not shutil.which(name, path=os.environ["PATH"] + ":/sbin:/usr/sbin")]
+    return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
+
+
+class Guest(common.GuestTest):
+    """A guest before whose screen somebody sits."""
+
+    def at_screen(self, machine, steps, limit=LIMIT, accel="jit"):
+        """Runs the steps; what the shown screens said."""
+        command = [SCREEN, f"accel={accel}", *machine]
+        began = time.monotonic()
+        with subprocess.Popen(command, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, preexec_fn=common.no_core) as process:
+            late = threading.Timer(limit, process.terminate)
+            late.start()
+            out, err = process.communicate("".join(s + "\n" for s in steps).encode())
+            late.cancel()
+        result = common.Result(process.returncode, out, err)
+        self.assertEqual(result.status, 0, str(result))
+        print(f"{time.monotonic() - began:.1f} s, {err.decode().strip()} ... ", end="", flush=True)
+        return out.decode()
+
+
+class Grub(Guest):
+    """The rescue floppy and CD: from the menu to the command line, which finds the medium and reads files."""
+
+    def rescue(self, *machine, device):
+        text = self.at_screen(["cpu=pentium", *machine], [
+            "wait 60 GNU GRUB  version 2", "wait 10 command-line", "keys c", "wait 10 grub>",
+            "type ls", "keys ret", f"wait 30 ({device})", f"type ls ({device})/boot/grub", "keys ret", "wait 30 i386-pc/",
+            "show"])
+        self.assertIn("grub> ", text)
+
+    @needs(f"{GRUB}/grub-rescue-floppy.img", "grub-rescue-pc")
+    def test_floppy(self):
+        self.rescue(f"fda={GRUB}/grub-rescue-floppy.img", device="fd0")
+
+    @needs(f"{GRUB}/grub-rescue-cdrom.iso", "grub-rescue-pc")
+    def test_cdrom(self):
+        self.rescue(f"cdrom={GRUB}/grub-rescue-cdrom.iso", device="cd")
+
+
+class Memtest(Guest):
+    @needs(MEMTEST, "memtest86+")
+    def test_pass(self):
+        """A whole pass over 16 MiB without an error."""
+        text = self.at_screen(["cpu=pentium", "ram=16", f"kernel={MEMTEST}"], ["wait 1500 Pass:  1 ", "show"])
+        self.assertRegex(text, r"Memory *: *16MB")
+        self.assertRegex(text, r"Pass: +1 +Errors: 0 ")
+
+
+class Mach(Guest):
+    def test_panic(self):
+        """GNU Mach starts, finds its devices, and misses its bootstrap modules."""
+        kernel = os.path.join(common.CACHE, "gnumach")
+        if not os.path.exists(kernel):
+            self.fail(f"{kernel} is missing: run tests/guest/make-linux {common.CACHE}")
+        text = self.at_screen([f"kernel={kernel}"], ["wait 60 panic", "pass 0.2", "show"])
+        self.assertRegex(text, r"panic.*[Nn]o bootstrap")
+
+
+class Syslinux(Guest):
+    @tools("mformat", "mcopy", "syslinux")
+    @needs(MEMTEST, "memtest86+")
+    def test_floppy(self):
+        """A floppy disk made with syslinux: its prompt, and from there a kernel of the Linux boot protocol."""
+        self.write("syslinux.cfg", b"PROMPT 1\nSAY Made for a test\nLABEL memtest\nKERNEL memtest\n")
+        for command in (["mformat", "-C", "-f", "1440", "-i", "floppy", "::"],
+                        ["mcopy", "-i", "floppy", "syslinux.cfg", "::"], ["mcopy", "-i", "floppy", MEMTEST, "::memtest"],
+                        ["syslinux", "--install", "floppy"]):
+            subprocess.run(command, cwd=self.dir, check=True, capture_output=True)
+        self.at_screen(["cpu=pentium", "fda=floppy", "ram=16"], [
+            "wait 30 Made for a test", "wait 10 boot:", "type nothing", "keys ret", "wait 10 failed: No such file",
+            "type memtest", "keys ret", "wait 30 Memtest86+"])
+
+
+class Installer(Guest):
+    @needs(f"{INSTALLER}/text", "debian-installer-12-netboot-i386")
+    def test_text(self):
+        """Its first question, and with an answer the second."""
+        folder = f"{INSTALLER}/text/debian-installer/i386"
+        text = self.at_screen(["ram=512", f"kernel={folder}/linux", f"initrd={folder}/initrd.gz",
+                               "append=vga=normal nomodeset fb=false"], [
+            "wait 300 Choose the language", "pass 1", "show", "keys ret", "wait 60 Select your location", "show"])
+        self.assertIn("English", text)
+        self.assertIn("United States", text)
+
+    @needs(ISOLINUX, "isolinux")
+    @needs(f"{INSTALLER}/text", "debian-installer-12-netboot-i386")
+    @tools("xorriso")
+    def test_menu(self):
+        """Its boot menu in text from a CD by isolinux, and the kernel from there, which misses a root."""
+        os.makedirs(self.path("disc/isolinux"))
+        folder = f"{INSTALLER}/text/debian-installer/i386"
+        for name in (ISOLINUX, f"{MODULES}/ldlinux.c32", f"{MODULES}/menu.c32", f"{MODULES}/libutil.c32"):
+            shutil.copy(name, self.path("disc/isolinux"))
+        shutil.copy(f"{folder}/linux", self.path("disc"))
+        self.write("disc/isolinux/isolinux.cfg", b"UI menu.c32\nMENU TITLE Debian installer\nLABEL install\nMENU LABEL Install\n"
+                   b"KERNEL /linux\nAPPEND vga=normal\nLABEL other\nMENU LABEL Local disk\nLOCALBOOT 0\n")
+        subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-o", "disc.iso", "-b", "isolinux/isolinux.bin", "-c",
+                        "isolinux/boot.cat", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", "disc"],
+                       cwd=self.dir, check=True, capture_output=True)
+        self.at_screen(["cpu=pentiumpro", "ram=256", "cdrom=disc.iso"], [
+            "wait 30 Debian installer", "wait 5 Local disk", "keys down up ret", "wait 60 Unable to mount root fs"])
+
+    @needs(f"{INSTALLER}/gtk", "debian-installer-12-netboot-i386")
+    def test_graphical(self):
+        """The graphical one: a banner of many shades, a window of one, and a key moves the bar in its list."""
+        folder = f"{INSTALLER}/gtk/debian-installer/i386"
+        self.at_screen(["ram=1024", f"kernel={folder}/linux", f"initrd={folder}/initrd.gz"], [
+            "pass 60", "picture a.ppm", "keys down", "pass 3", "picture b.ppm"])
+        pictures = [self.read(name) for name in ("a.ppm", "b.ppm")]
+        head, size = b"P6\n1024 768\n255\n", 3 * 1024
+        self.assertTrue(all(p.startswith(head) for p in pictures))
+        banner, below = (pictures[0][len(head):][row * size:(row + 1) * size] for row in (40, 110))
+        self.assertGreater(len({banner[i:i + 3] for i in range(0, size, 3)}), 100)
+        self.assertEqual(len(set(below)), 3, "one colour")
+        changed = [row for row in range(768) if len({p[len(head):][row * size:(row + 1) * size] for p in pictures}) > 1]
+        self.assertTrue(20 < len(changed) < 100, changed)
+
+
+if __name__ == "__main__":
+    common.main()
