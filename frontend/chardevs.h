@@ -84,11 +84,11 @@ struct chr {
     bool signal;                /* stdio: Ctrl-C ends the program */
     struct chr_user *user[CHR_USERS];
     unsigned users, focus;
-    bool escape;              /* the last byte was Ctrl-A */
-    unsigned guests;          /* users that the guest is */
-    bool paced;               /* a person or script controls the machine through it */
-    bool waits, paces, holds; /* counted in the session */
-    int fd_in, fd_out;        /* -1: none */
+    bool escape;                       /* the last byte was Ctrl-A */
+    unsigned guests;                   /* users that the guest is */
+    bool paced;                        /* a person or script controls the machine through it */
+    bool waits, paces, watches, holds; /* counted in the session */
+    int fd_in, fd_out;                 /* -1: none */
     bool socket;
     int watch_in, watch_out;
     struct chr_bytes out;

@@ -175,6 +175,7 @@ bool displays_open(struct session *s)
         s->paced++;
         s->waiting++;
     }
+    s->watched += o->count > 0;
     s->speed = o->speed;
     d->measured_ns = loop_now_ns();
     d->resized = true;

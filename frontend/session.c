@@ -241,7 +241,7 @@ static enum orrery_stop slice(struct session *s)
     uint64_t insns = slice_insns(s), before = orrery_time_ns(s->machine);
     enum orrery_stop stop = orrery_run(s->machine, insns);
 
-    if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->paced))
+    if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->watched))
         return idle(s) ? ORRERY_RUNNING : ORRERY_STUCK;
     if (stop != ORRERY_RUNNING)
         return stop;

@@ -65,8 +65,11 @@ struct session {
      * networks. Without any, idle time passes at once. */
     unsigned waiting;
     /* And how many for whom a busy guest must not be ahead of the wall clock either: displays,
-     * monitors. While there are, a guest that has halted for ever does not end the program. */
+     * monitors, loudspeakers. */
     unsigned paced;
+    /* How many look at it: displays, monitors. While there are, a guest that has halted for ever
+     * does not end the program. */
+    unsigned watched;
     unsigned speed;             /* percent of real time that the guest runs at; 0: all of it */
     uint64_t trial_ns;          /* guest time of a short slice */
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */

@@ -96,7 +96,7 @@ class Vga(common.GuestTest):
         self.assertEqual(pixels[:3], b"\x12\x34\x56")
 
     def test_options(self):
-        for args, says in ((("-vga", "cirrus"), b"-vga: 'cirrus' is not supported"),
+        for args, says in ((("-vga", "ega"), b"-vga: 'ega'"),
                            (("-vga", "none", "-screendump", "x"), b"-screendump needs a VGA"),
                            (("-screendump", "no/such/place"), b"cannot write"),
                            (("-device", "VGA"), b"part of the board")):
