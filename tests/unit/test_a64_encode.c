@@ -9,11 +9,18 @@
 
 #include <capstone/capstone.h>
 
+#include "base/bytes.h"
 #include "jit/a64/encode.h"
 
 static u8 code[256];
 static struct a_enc enc;
 static csh cs;
+
+/* Capstone 5 writes MOV for a MOVZ that stands for it, as the manual does; 4 does not. */
+static const char *mnemonic(const cs_insn *insn)
+{
+    return strcmp(insn->mnemonic, "movz") ? insn->mnemonic : "mov";
+}
 
 /* What has been encoded since the last call, as text: instructions separated by "; ". */
 static void expect(const char *want)
@@ -23,7 +30,7 @@ static void expect(const char *want)
     size_t n = cs_disasm(cs, code, a_pos(&enc), 0x1000, 0, &insn), bytes = 0;
     for (size_t i = 0; i < n; i++) {
         size_t at = strlen(got);
-        snprintf(got + at, sizeof(got) - at, "%s%s%s%s", i ? "; " : "", insn[i].mnemonic,
+        snprintf(got + at, sizeof(got) - at, "%s%s%s%s", i ? "; " : "", mnemonic(&insn[i]),
                  *insn[i].op_str ? " " : "", insn[i].op_str);
         bytes += insn[i].size;
     }
@@ -72,7 +79,7 @@ static void arithmetic(void **state)
     expect("sub sp, sp, #0x60");
     assert_false(a_addsub_imm(e, 0, A_ADD, 1, 2, 0x12345678));
     a_addsub_any(e, 0, A_ADD, 1, 2, 0x12345678, 16);
-    expect("movz w16, #0x5678; movk w16, #0x1234, lsl #16; add w1, w2, w16");
+    expect("mov w16, #0x5678; movk w16, #0x1234, lsl #16; add w1, w2, w16");
     a_mul(e, 0, A_MADD, 1, 2, 3, A_ZR);
     expect("mul w1, w2, w3");
     a_mul(e, 1, A_UMADDL, 1, 2, 3, A_ZR);
@@ -124,11 +131,15 @@ static void moves(void **state)
     expect("mov w1, w2; mov x1, xzr");
     a_mov_imm(e, 1, 0);
     a_mov_imm(e, 1, 0x1234);
-    a_mov_imm(e, 1, 0x12340000);
+    expect("mov w1, #0; mov w1, #0x1234");
+    a_mov_imm(e, 1, 0x12340000); /* MOVZ W1, #0x1234, LSL #16; MOVN W1, #1: Capstones differ */
     a_mov_imm(e, 1, ~1u);
-    expect("movz w1, #0; movz w1, #0x1234; movz w1, #0x1234, lsl #16; movn w1, #0x1");
+    assert_int_equal(a_pos(e), 8);
+    assert_int_equal(load_le(code, 4), 0x52a24681);
+    assert_int_equal(load_le(code + 4, 4), 0x12800021);
+    a_init(e, code, code + sizeof(code));
     a_mov_imm64(e, 1, 0x123400005678);
-    expect("movz x1, #0x5678; movk x1, #0x1234, lsl #32");
+    expect("mov x1, #0x5678; movk x1, #0x1234, lsl #32");
     a_bitfield(e, 0, A_UBFM, 1, 2, 0, 15);
     a_bitfield(e, 0, A_SBFM, 1, 2, 0, 7);
     a_bitfield(e, 0, A_UBFM, 1, 2, 8, 15);
