@@ -113,15 +113,15 @@ static void ignore(struct range r, const u8 *want, u8 *got)
     }
 }
 
-static void compare_memory(const struct trial *t, const u8 *want, u8 *got, bool faulted,
-                           struct text *text)
+static void compare_memory(const struct trial *t, const u32 *gpr, const u8 *want, u8 *got,
+                           bool faulted, struct text *text)
 {
     if (!memcmp(want, got, DATA_SIZE))
         return;
     for (unsigned i = 0; i < t->nignored; i++)
         ignore(t->ignored[i], want, got);
     for (unsigned i = 0; faulted && i < MAX_INSNS; i++)
-        ignore(t->partial[i], want, got);
+        ignore(undefined_partial(t, i, gpr), want, got);
     unsigned shown = 0;
     for (unsigned i = 0; i < DATA_SIZE && shown < 8; i++)
         if (want[i] != got[i] && ++shown)
@@ -158,6 +158,6 @@ bool compare(const struct trial *t, const struct trial_state *want, const struct
     if ((want->eflags ^ got->eflags) & mask)
         say(&text, " eflags %x want %x (mask %x)", got->eflags & mask, want->eflags & mask, mask);
     compare_fx(t, want->fx, got->fx, &text);
-    compare_memory(t, want_data, got_data, order, &text);
+    compare_memory(t, want->gpr, want_data, got_data, order, &text);
     return text.any;
 }

@@ -95,8 +95,7 @@ struct trial {
     u32 undefined; /* flags */
     u32 ignore;    /* IGN_* */
     unsigned nignored;
-    struct range ignored[4];         /* memory */
-    struct range partial[MAX_INSNS]; /* the same, if an instruction faults */
+    struct range ignored[4]; /* memory */
 };
 
 enum { IGN_POINTERS = 1, IGN_ULP = 2, IGN_APPROX = 4, IGN_ORDER = 8 };
@@ -162,6 +161,8 @@ u32 undefined_flags(const struct insn *in, const u32 *gpr);
 u32 undefined_state(const struct insn *in);
 /* Sets what the trial does not compare. */
 void undefined_set(struct trial *t);
+/* What instruction i may have stored in part if it has faulted with these registers. */
+struct range undefined_partial(const struct trial *t, unsigned i, const u32 *gpr);
 /* Flags that the instruction may read, and those it surely defines. */
 u32 flags_read_by(const struct insn *in);
 u32 flags_defined_by(const struct insn *in);

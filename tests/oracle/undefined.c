@@ -103,9 +103,8 @@ u32 undefined_state(const struct insn *in)
 
 /* -- what an image in memory holds that is not compared -- */
 
-static u32 operand_at(const struct trial *t, const struct insn *in)
+static u32 operand_at(const struct trial *t, const struct insn *in, const u32 *gpr)
 {
-    const u32 *gpr = t->in.gpr;
     u32 off = (u32)in->disp;
     if (in->base != GPR_NONE)
         off += gpr[in->base];
@@ -124,7 +123,7 @@ static void ignore(struct trial *t, u32 at, u32 len)
 
 static void ignore_image(struct trial *t, const struct insn *in)
 {
-    u32 at = operand_at(t, in);
+    u32 at = operand_at(t, in, t->in.gpr);
     if (in->map == MAP_0F) {
         ignore(t, at + 6, 2);     /* FOP */
         ignore(t, at + 12, 12);   /* FCS, FDP, FDS */
@@ -142,7 +141,6 @@ void undefined_set(struct trial *t)
     const u32 *gpr = t->in.gpr;
     t->undefined = t->ignore = 0;
     t->nignored = 0;
-    memset(t->partial, 0, sizeof(t->partial));
     /* all of the sequence, since any of it may be the last that ran */
     for (unsigned i = 0; i < t->ninsns; i++, gpr = NULL) {
         if (!t->decodes[i])
@@ -152,9 +150,14 @@ void undefined_set(struct trial *t)
         t->ignore |= what & ~(u32)IGN_POINTERS;
         if ((what & IGN_POINTERS) && i == 0)
             ignore_image(t, &t->insn[i]);
-        if (what & IGN_ORDER) /* part of a store may have been done */
-            t->partial[i] = (struct range){operand_at(t, &t->insn[i]), 16};
     }
+}
+
+struct range undefined_partial(const struct trial *t, unsigned i, const u32 *gpr)
+{
+    if (i >= t->ninsns || !t->decodes[i] || !(undefined_state(&t->insn[i]) & IGN_ORDER))
+        return (struct range){0, 0};
+    return (struct range){operand_at(t, &t->insn[i], gpr), 16};
 }
 
 /* -- flow -- */
