@@ -146,7 +146,7 @@ static void capture(struct sdl *w, bool on)
     w->captured = on;
     SDL_SetRelativeMouseMode(on ? SDL_TRUE : SDL_FALSE);
     if (!on && w->buttons)
-        orrery_mouse(w->session->machine, 0, 0, 0, w->buttons = 0);
+        session_mouse(w->session, 0, 0, 0, w->buttons = 0);
     set_title(w);
 }
 
@@ -253,7 +253,7 @@ static void on_button(struct sdl *w, const SDL_MouseButtonEvent *e)
         return;
     }
     w->buttons = e->type == SDL_MOUSEBUTTONDOWN ? w->buttons | bit : w->buttons & ~bit;
-    orrery_mouse(w->session->machine, 0, 0, 0, w->buttons);
+    session_mouse(w->session, 0, 0, 0, w->buttons);
 }
 
 static void on_window(struct sdl *w, const SDL_WindowEvent *e)
@@ -288,11 +288,11 @@ static void on_event(struct sdl *w, const SDL_Event *e)
     case SDL_MOUSEBUTTONUP: on_button(w, &e->button); break;
     case SDL_MOUSEMOTION:
         if (w->captured)
-            orrery_mouse(w->session->machine, e->motion.xrel, e->motion.yrel, 0, w->buttons);
+            session_mouse(w->session, e->motion.xrel, e->motion.yrel, 0, w->buttons);
         break;
     case SDL_MOUSEWHEEL:
         if (w->captured)
-            orrery_mouse(w->session->machine, 0, 0, -e->wheel.y, w->buttons);
+            session_mouse(w->session, 0, 0, -e->wheel.y, w->buttons);
         break;
     case SDL_RENDER_TARGETS_RESET:
     case SDL_RENDER_DEVICE_RESET: displays_wake(w->session, true); break;

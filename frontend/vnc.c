@@ -365,7 +365,7 @@ static bool vnc_open(struct display *d)
     if (!v)
         return complain("-vnc: out of memory");
     v->session = d->session;
-    v->input.machine = d->session->machine;
+    v->input.session = d->session;
     if (!start(v))
         return complain("-vnc: out of memory");
     if (!next_property(&at, &address, &value) || value)

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "frontend/session.h"
 #include "machine/orrery.h"
 
 #define PUSH 64 /* dots beyond an edge */
@@ -26,16 +27,16 @@ static void press_shifted(struct vnc_input *in, uint8_t key, bool shift)
     static const uint8_t shifts[] = {KEY_SHIFT, KEY_SHIFT_R};
 
     if (shift)
-        orrery_key(in->machine, KEY_SHIFT, true);
+        orrery_key(in->session->machine, KEY_SHIFT, true);
     for (int i = 0; i < 2; i++)
         if (!shift && keys_is_down(&in->held, shifts[i]))
-            orrery_key(in->machine, shifts[i], false);
-    keys_change(&in->held, in->machine, key, true);
+            orrery_key(in->session->machine, shifts[i], false);
+    keys_change(&in->held, in->session->machine, key, true);
     for (int i = 0; i < 2; i++)
         if (!shift && keys_is_down(&in->held, shifts[i]))
-            orrery_key(in->machine, shifts[i], true);
+            orrery_key(in->session->machine, shifts[i], true);
     if (shift)
-        orrery_key(in->machine, KEY_SHIFT, false);
+        orrery_key(in->session->machine, KEY_SHIFT, false);
 }
 
 /* Another symbol comes up than went down: Shift was let go in between. */
@@ -43,7 +44,7 @@ static void release_all_but_modifiers(struct vnc_input *in)
 {
     for (unsigned key = 1; key < 256; key++)
         if (!is_modifier((uint8_t)key))
-            keys_change(&in->held, in->machine, (uint8_t)key, false);
+            keys_change(&in->held, in->session->machine, (uint8_t)key, false);
 }
 
 void vnc_input_symbol(struct vnc_input *in, uint32_t symbol, bool down)
@@ -60,13 +61,13 @@ void vnc_input_symbol(struct vnc_input *in, uint32_t symbol, bool down)
              shift != held)
         press_shifted(in, key, shift);
     else
-        keys_change(&in->held, in->machine, key, down);
+        keys_change(&in->held, in->session->machine, key, down);
 }
 
 void vnc_input_key(struct vnc_input *in, uint32_t key, bool down)
 {
     if (key && key < 256)
-        keys_change(&in->held, in->machine, (uint8_t)key, down);
+        keys_change(&in->held, in->session->machine, (uint8_t)key, down);
 }
 
 static int push(int at, int size)
@@ -81,12 +82,12 @@ void vnc_input_pointer(struct vnc_input *in, int x, int y, unsigned mask, int wi
         (mask >> 4 & 1) - (mask >> 3 & 1); /* buttons 4 and 5: away from, towards the user */
 
     if (!in->placed) { /* into the corner, from where the way is known */
-        orrery_mouse(in->machine, -width, -height, 0, 0);
+        session_mouse(in->session, -width, -height, 0, 0);
         in->x = in->y = 0;
         in->placed = true;
     }
-    orrery_mouse(in->machine, x - in->x + (x != in->x ? push(x, width) : 0),
-                 y - in->y + (y != in->y ? push(y, height) : 0), wheel, buttons);
+    session_mouse(in->session, x - in->x + (x != in->x ? push(x, width) : 0),
+                  y - in->y + (y != in->y ? push(y, height) : 0), wheel, buttons);
     in->x = x;
     in->y = y;
     in->buttons = buttons;
@@ -94,8 +95,8 @@ void vnc_input_pointer(struct vnc_input *in, int x, int y, unsigned mask, int wi
 
 void vnc_input_release(struct vnc_input *in)
 {
-    keys_release(&in->held, in->machine);
+    keys_release(&in->held, in->session->machine);
     if (in->buttons)
-        orrery_mouse(in->machine, 0, 0, 0, in->buttons = 0);
+        session_mouse(in->session, 0, 0, 0, in->buttons = 0);
     in->placed = false;
 }

@@ -4,9 +4,9 @@
 
 #include "frontend/keys.h"
 
-/* Of all clients together. Zero-initialize but for the machine. */
+/* Of all clients together. Zero-initialize but for the session. */
 struct vnc_input {
-    struct orrery *machine;
+    struct session *session;
     struct keys_held held;
     bool placed; /* the guest's pointer is thought to be at x, y */
     int x, y;

@@ -48,8 +48,8 @@ struct block {
 bool block_exit_chainable(const struct ir_insn *i, bool far);
 
 /* Allocates and fills b->exits: one for each chainable op, in the order of ops, the first
- * BLOCK_MAX_EXITS of them. For use by compile(); free(b->exits) comes with the block. False: no
- * memory. */
+ * BLOCK_MAX_EXITS of them. For use by compile(), which frees them if it fails. False: no memory. */
 bool block_alloc_exits(struct block *b, const struct ir *ir, bool far);
+void block_free_exits(struct block *b);
 
 #endif

@@ -11,6 +11,13 @@ bool block_exit_chainable(const struct ir_insn *i, bool far)
     return (i->op == IR_XCC || i->op == IR_XIF || i->op == IR_XJMP) && (far || i->imm < PAGE_SIZE);
 }
 
+void block_free_exits(struct block *b)
+{
+    free(b->exits);
+    b->exits = NULL;
+    b->nexits = 0;
+}
+
 bool block_alloc_exits(struct block *b, const struct ir *ir, bool far)
 {
     u32 n = 0;

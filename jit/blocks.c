@@ -279,8 +279,7 @@ bool block_is_hot_line(struct jit *jit, paddr pa)
 
 static void free_block(struct jit *jit, struct block *b)
 {
-    free(b->exits);
-    b->exits = NULL;
+    block_free_exits(b);
     b->valid = false;
     b->serial = 0;
     b->hash_next = jit->index.unused;

@@ -32,96 +32,7 @@
 #define NS_PER_MS     1000000u     /* a tick lasts NS_PER_MS / kips nanoseconds */
 #define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 
-/* -- the wires between CPU and board -- */
-
-static u32 pin_in(void *opaque, u16 port, unsigned size)
-{
-    struct orrery *o = opaque;
-    return bus_in(o->bus, port, size);
-}
-
-static void pin_out(void *opaque, u16 port, unsigned size, u32 value)
-{
-    struct orrery *o = opaque;
-    bus_out(o->bus, port, size, value);
-}
-
-static int pin_intack(void *opaque)
-{
-    struct orrery *o = opaque;
-    return bus_intack(o->bus);
-}
-
-static void pin_ferr(void *opaque, bool level)
-{
-    struct orrery *o = opaque;
-    struct irq_line line = bus_irq(o->bus, 13);
-    irq_set(&line, level);
-}
-
-static void pin_apic_base(void *opaque, u64 value)
-{
-    struct orrery *o = opaque;
-    if (o->bus) /* else the board is not there yet */
-        bus_apic_set_base(o->bus, value);
-}
-
-static u64 pin_apic_deadline(void *opaque)
-{
-    struct orrery *o = opaque;
-    return bus_apic_deadline(o->bus);
-}
-
-static void pin_set_apic_deadline(void *opaque, u64 icount)
-{
-    struct orrery *o = opaque;
-    bus_apic_set_deadline(o->bus, icount);
-}
-
-static void wire_intr(void *opaque, int n, bool level)
-{
-    struct orrery *o = opaque;
-    (void)n;
-    o->cpu->irq_line = level;
-}
-
-static void wire_nmi(void *opaque, int n, bool level)
-{
-    struct orrery *o = opaque;
-    (void)n;
-    if (level)
-        o->cpu->events |= EV_NMI;
-}
-
-static void wire_smi(void *opaque, int n, bool level)
-{
-    struct orrery *o = opaque;
-    (void)n;
-    if (level)
-        o->cpu->events |= EV_SMI;
-}
-
-static void wire_a20(void *opaque, int n, bool level)
-{
-    struct orrery *o = opaque;
-    (void)n;
-    cpu_set_a20(o->cpu, level);
-}
-
-static void on_request(void *opaque, enum bus_request what, u32 arg)
-{
-    struct orrery *o = opaque;
-    switch (what) {
-    case BUS_RESET: o->reset_wanted = true; break;
-    case BUS_POWEROFF: o->poweroff_wanted = true; break;
-    case BUS_INIT: o->init_wanted = true; break;
-    case BUS_EXIT:
-        o->exit_wanted = true;
-        o->exit_code = (int)arg;
-        break;
-    }
-    o->cpu->events |= EV_STOP;
-}
+/* -- what clock and journal ask -- */
 
 static u64 clock_ticks_now(void *opaque)
 {
@@ -156,14 +67,7 @@ static bool fail(char *err, size_t size, const char *fmt, ...)
 static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, char *err,
                       size_t size)
 {
-    const struct cpu_pins pins = {.in = pin_in,
-                                  .out = pin_out,
-                                  .intack = pin_intack,
-                                  .ferr = pin_ferr,
-                                  .apic_base = pin_apic_base,
-                                  .apic_deadline = pin_apic_deadline,
-                                  .set_apic_deadline = pin_set_apic_deadline,
-                                  .opaque = o};
+    const struct cpu_pins pins = cpu_wires(o);
     o->phys = phys_new(ram);
     if (!o->phys)
         return fail(err, size, "the host refuses %llu MiB of memory for the guest",
@@ -196,25 +100,6 @@ static bool build_jit(struct orrery *o, const struct orrery_config *c, char *err
     if (!o->jit)
         return fail(err, size, "accelerator '%s' does not start: %s", jc.backend->name, why);
     return true;
-}
-
-static void count_irq(void *opaque, int n, bool level)
-{
-    struct orrery *o = opaque;
-    u32 bit = 1u << n, before = o->irq_level;
-    o->irq_level = level ? before | bit : before & ~bit;
-    o->irq_count[n] += level && !(before & bit);
-}
-
-static void plug_bus(struct orrery *o)
-{
-    o->bus->irq_watch = (struct irq_line){count_irq, o, 0};
-    o->bus->pins.intr = (struct irq_line){wire_intr, o, 0};
-    o->bus->pins.nmi = (struct irq_line){wire_nmi, o, 0};
-    o->bus->pins.smi = (struct irq_line){wire_smi, o, 0};
-    o->bus->pins.a20 = (struct irq_line){wire_a20, o, 0};
-    o->bus->hooks.request = on_request;
-    o->bus->hooks.opaque = o;
 }
 
 static void build_chardevs(struct orrery *o, const struct orrery_config *c)
@@ -294,70 +179,6 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         if (!add_device(o, c->devices[i], err, size))
             return false;
     return board_pc_finish(o->bus, &board, err, size);
-}
-
-static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
-{
-    if (d->file || d->cdrom || d->floppy)
-        fprintf(f, "%s%u=%s%s size %llu\n",
-                d->cdrom    ? "cd"
-                : d->floppy ? "floppy"
-                            : "hd",
-                n, d->file ? d->file : "", d->readonly && !d->cdrom ? " readonly" : "",
-                (unsigned long long)bytes);
-}
-
-/* A -device option, but for where its sound goes. */
-static void describe_device(FILE *f, const char *option)
-{
-    fprintf(f, "device=");
-    for (const char *part = option; *part;) {
-        size_t len = strcspn(part, ",");
-        if (strncmp(part, "audiodev=", 9))
-            fprintf(f, "%s%.*s", part == option ? "" : ",", (int)len, part);
-        part += len + (part[len] == ',');
-    }
-    fputc('\n', f);
-}
-
-/* What a journal must agree with to be replayed: everything that decides the run besides its input.
- */
-static bool describe(struct orrery *o, const struct orrery_config *c)
-{
-    char *text = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
-    if (!f)
-        return false;
-    fprintf(f, "cpu=%s features %016llx\n", o->model.name, (unsigned long long)o->model.features);
-    fprintf(f, "ram=%llu\n", (unsigned long long)phys_ram_size(o->phys));
-    fprintf(f, "linux=%016llx\n",
-            (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
-    fprintf(f, "multiboot=%016llx\n",
-            (unsigned long long)(o->multiboot ? multiboot_hash(o->multiboot) : 0));
-    fprintf(f, "bios=%016llx\n",
-            (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
-    for (unsigned i = 0; i < 4; i++)
-        describe_drive(f, &c->ide[i], board_pc_disk_bytes(o->bus, i), i);
-    for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
-        describe_drive(f, &c->floppy[i], board_pc_floppy_bytes(o->bus, i), i);
-    for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
-        fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
-    fprintf(f, "parallel=%d\n", c->parallel_present);
-    fprintf(f, "debugcon=%d\n", c->debugcon_present);
-    fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
-    fprintf(f, "no-reboot=%d\n", c->no_reboot);
-    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot.menu,
-            c->boot.menu_ms);
-    chardevs_describe(o, f);
-    disks_describe(o, c, f);
-    for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)
-        fprintf(f, "netdev=%s%s\n", o->net_name[i], o->net[i].large ? " large" : "");
-    for (unsigned i = 0; c->devices && c->devices[i]; i++)
-        describe_device(f, c->devices[i]);
-    fclose(f);
-    o->config_text = text;
-    return true;
 }
 
 static bool start_journal(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -445,7 +266,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);
     o->bus = bus_create(&o->clock, o->journal, o->phys);
-    plug_bus(o);
+    bus_wires(o);
     build_chardevs(o, c);
     if (!chardevs_build(o, c, err, size) || !disks_build(o, c, err, size) ||
         !nets_build(o, c, err, size) || !sound_build(o, c, err, size) ||

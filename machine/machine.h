@@ -100,6 +100,17 @@ bool disks_build(struct orrery *o, const struct orrery_config *c, char *err, siz
 void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE *out);
 void disks_free(struct orrery *o); /* after the bus */
 
+/* -- wires.c -- */
+
+/* The CPU's pins, for cpu_new(); and the bus's end of the wires. */
+struct cpu_pins cpu_wires(struct orrery *o);
+void bus_wires(struct orrery *o);
+
+/* -- describe.c -- */
+
+/* What a journal must agree with to be replayed, into o->config_text. False: no memory. */
+bool describe(struct orrery *o, const struct orrery_config *c);
+
 /* -- breaks.c -- */
 
 /* The log of resets, from report.c: registers before one. */

@@ -51,9 +51,7 @@ static bool a64_compile(void *opaque, struct cpu *cpu, const struct ir *ir, stru
         return false;
     if (lower_block(opaque, ir, b))
         return true;
-    free(b->exits);
-    b->exits = NULL;
-    b->nexits = 0;
+    block_free_exits(b);
     return false;
 }
 
