@@ -24,6 +24,7 @@ struct stops {
     unsigned n;
     u64 code[PAGE_SIZE / 64]; /* the page offsets of code stops */
     u64 passed; /* at this instruction count code stops are passed: the run goes on from there */
+    bool off;   /* none counts */
     bool hit;
     struct stop what; /* the first one met */
     laddr at;         /* by an access here */

@@ -24,7 +24,8 @@ static bool add(struct orrery *o, const struct orrery_audiodev *a, unsigned n, c
         snprintf(err, size, "audiodev '%s': the id is empty or taken", a->id);
         return false;
     }
-    o->audio[n] = audio_create(rate, a->sink.write, a->sink.opaque);
+    struct orrery_sink end = outlet_make(o, &o->audio_out[n], &a->sink);
+    o->audio[n] = audio_create(rate, end.write, end.opaque);
     o->audio_name[n] = strdup(a->id);
     CHECK(o->audio_name[n], "out of memory");
     bus_add_object(o->bus, AUDIO_KIND, o->audio_name[n], o->audio[n]);
