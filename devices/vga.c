@@ -34,7 +34,7 @@ enum {
 
 static const struct field vga_fields[] = {
     FIELD_SUB(struct vga, pci, pci_func_fields),
-    FIELD_MEM(struct vga, vram, vram_size),
+    FIELD_PAGED(struct vga, vram, vram_size),
     FIELD(struct vga, latch),
     FIELD(struct vga, misc),
     FIELD(struct vga, feature),

@@ -103,7 +103,7 @@ void mmu_watch(struct mmu *m);
 /* What the TLB holds is part of the machine's state: a guest need not have invalidated what it
  * changed in its tables, and pages that are cached get no new A and D bits. */
 struct mmu_cached {
-    u32 key;  /* linear page << 4 | enum priv << 2 | enum access */
+    u32 key; /* linear page << 4 | enum priv << 2 | enum access */
     bool global;
     paddr pa; /* as phys knows it */
 };

@@ -9,6 +9,7 @@
 #include "mmu/phys.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -729,17 +730,29 @@ bool phys_address(const struct phys *p, const u8 *host, paddr *pa)
 }
 
 /* Code is kept by the address at which it is seen; what is seen nowhere has none. */
-void phys_area_written(struct phys *p, unsigned n, u64 at, u64 len)
+static void drop_changed_code(struct phys *p, const u8 *mem, const u8 *data)
 {
-    while (len) {
-        u64 part = to_page_end(at, len);
-        paddr pa;
+    paddr pa;
+    u64 lines = phys_address(p, mem, &pa) ? phys_code_lines(p, pa) : 0;
 
-        if (phys_address(p, p->area[n].mem + at, &pa))
-            phys_code_written(p, pa, part);
-        at += part;
-        len -= part;
+    while (lines) {
+        unsigned line = (unsigned)__builtin_ctzll(lines), at = line << LINE_BITS;
+        lines &= lines - 1;
+        if (memcmp(mem + at, data + at, 1u << LINE_BITS))
+            phys_code_written(p, pa + at, 1u << LINE_BITS);
     }
+}
+
+void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data)
+{
+    static const u8 zeros[PAGE_SIZE];
+    u8 *mem = p->area[n].mem + (page << PAGE_BITS);
+
+    data = data ? data : zeros;
+    if (!memcmp(mem, data, PAGE_SIZE))
+        return;
+    drop_changed_code(p, mem, data);
+    memcpy(mem, data, PAGE_SIZE);
 }
 
 static void hash_region(const struct region *r, void (*fn)(void *, const void *, u64), void *opaque)

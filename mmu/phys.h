@@ -135,9 +135,9 @@ u8 *phys_track(struct phys *p, u8 *mem, u64 size);
 void phys_untrack(struct phys *p, const u8 *mem);
 unsigned phys_areas(const struct phys *p);
 const struct phys_area *phys_area(const struct phys *p, unsigned n);
-/* Bytes [at, at + len) of area n are about to be changed by somebody who is not the guest; drops
- * translations made from them. */
-void phys_area_written(struct phys *p, unsigned n, u64 at, u64 len);
+/* Gives a page of area n other contents, PAGE_SIZE bytes (NULL: zeros), and drops translations made
+ * from what changes. */
+void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data);
 
 bool phys_is_clean(const struct phys *p, paddr pa);
 void phys_touch(struct phys *p, paddr pa);
