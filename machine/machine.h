@@ -81,9 +81,10 @@ struct orrery {
     u32 irq_level;                       /* what they rise from */
     struct drive_note drive[MAX_DRIVES]; /* media.c */
     unsigned drives;
-    u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
-    u64 idle_since; /* the tick at which the last time of idling began ... */
-    u64 idle_after; /* ... after so many retired instructions */
+    u64 idle_ticks;          /* ticks skipped while halted: virtual time that retired nothing */
+    u64 idle_since;          /* the tick at which the last time of idling began ... */
+    u64 idle_after;          /* ... after so many retired instructions */
+    struct present *present; /* while there are snapshots: snapshot.c */
     char *config_text;
     char error[256];
 };
@@ -177,6 +178,8 @@ void sound_free(struct orrery *o);
  */
 void sound_run(struct orrery *o);
 u64 sound_tick(const struct orrery *o);
+/* Time has jumped: what comes now begins there. */
+void sound_seek(struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
 

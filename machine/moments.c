@@ -53,10 +53,10 @@ static bool take(struct history *h, struct moment *m)
 
 u64 history_bytes(const struct history *h)
 {
-    u64 bytes = blk_delta_bytes(h->current);
+    u64 bytes = snapshot_all_bytes(h->o) + blk_delta_bytes(h->current);
 
     for (unsigned i = 0; i < h->count; i++)
-        bytes += snapshot_bytes(h->moment[i].snapshot) + blk_delta_bytes(h->moment[i].disks);
+        bytes += blk_delta_bytes(h->moment[i].disks);
     return bytes;
 }
 

@@ -56,6 +56,12 @@ void sound_run(struct orrery *o)
         audio_run(o->audio[i], clock_now(&o->clock));
 }
 
+void sound_seek(struct orrery *o)
+{
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
+        audio_seek(o->audio[i], clock_now(&o->clock));
+}
+
 u64 sound_tick(const struct orrery *o)
 {
     u64 first = CLOCK_NEVER;
