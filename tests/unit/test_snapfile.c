@@ -157,7 +157,7 @@ static u32 next_random(u32 *seed)
     return *seed >> 8;
 }
 
-/* Ports and registers are written at random, but for those that end the machine. */
+/* Ports are written at random; what would reset or end the machine is forgotten. */
 static void scramble(struct orrery *o, u32 seed)
 {
     for (unsigned i = 0; i < 6000; i++) {
@@ -169,8 +169,6 @@ static void scramble(struct orrery *o, u32 seed)
             continue;
         u16 port = (u16)(base + next_random(&seed) % count);
         unsigned size = 1u << next_random(&seed) % 3;
-        if (port == 0x64 || port == 0xcf9 || port == 0x501 || port == 0x92)
-            continue;
         if (r & 0x10000)
             bus_in(o->bus, port, size);
         else
@@ -224,9 +222,9 @@ static void test_devices(void **state)
 
     (void)state;
     for (u32 seed = 1; seed <= 12; seed++) {
-        struct orrery *a = must_make("interp", true), *b = must_make("interp", true);
+        struct orrery *a = must_make(NULL, true), *b = must_make("interp", true);
 
-        advance(a, seed * 100000); /* BARs are mapped in the end */
+        advance(a, seed * 1000000); /* sooner or later firmware has mapped the BARs */
         scramble(a, seed);
         must_save(a, in_dir("snap"));
         scramble(b, seed + 100);
@@ -246,7 +244,7 @@ static void test_devices(void **state)
         orrery_free(b);
     }
     for (unsigned i = 0; dev_types[i]; i++)
-        if (!seen[i])
+        if (!seen[i] && dev_types[i]->fields)
             fail_msg("%s has not been tried", dev_types[i]->name);
 }
 
