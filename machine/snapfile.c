@@ -135,27 +135,74 @@ static bool nonsense(struct loading *l)
     return false;
 }
 
-/* Line by line, so that the message can show the line that differs. */
+/* A line of a text: how long, and up to where it says what it is about. */
+static int line_len(const char *line)
+{
+    return (int)strcspn(line, "\n");
+}
+
+static int key_len(const char *line)
+{
+    int n = (int)strcspn(line, "=\n");
+
+    return line[n] == '=' ? n : 0;
+}
+
+static const char *next_line(const char *line)
+{
+    line += line_len(line);
+    return *line ? line + 1 : line;
+}
+
+/* The line of text that is the same as this one; else, with *like, the last one about the same. */
+static bool has_line(const char *text, const char *line, const char **like)
+{
+    int n = line_len(line), key = key_len(line);
+
+    *like = NULL;
+    for (; *text; text = next_line(text)) {
+        if (line_len(text) == n && !memcmp(text, line, (size_t)n))
+            return true;
+        if (key_len(text) == key && !memcmp(text, line, (size_t)key))
+            *like = text;
+    }
+    return false;
+}
+
+/* Of what both speak they must say the same. (A later version may speak of more; its devices are
+ * compared in any case.) */
+static bool same_config(struct loading *l, const char *was, const char *is)
+{
+    const char *like;
+
+    for (const char *line = was; *line; line = next_line(line)) {
+        if (has_line(is, line, &like))
+            continue;
+        snprintf(l->err, l->err_size, "of another machine: it has '%.*s', this one %s%.*s%s",
+                 line_len(line), line, like ? "'" : "not", like ? line_len(like) : 0,
+                 like ? like : "", like ? "'" : "");
+        return false;
+    }
+    for (const char *line = is; *line; line = next_line(line)) {
+        if (has_line(was, line, &like) || !like)
+            continue;
+        snprintf(l->err, l->err_size, "of another machine: this one has '%.*s'", line_len(line),
+                 line);
+        return false;
+    }
+    return true;
+}
+
 static bool take_config(struct loading *l, struct unpack *in)
 {
-    const char *was, *is = l->o->config_text;
+    const char *was;
 
     unpack_bytes(in, 16); /* for orrery_snapshot_info() */
     was = unpack_text(in);
     if (in->failed || in->at != in->end || l->configured)
         return nonsense(l);
     l->configured = true;
-    while (*was || *is) {
-        int a = (int)strcspn(was, "\n"), b = (int)strcspn(is, "\n");
-        if (a != b || memcmp(was, is, (size_t)a)) {
-            snprintf(l->err, l->err_size, "of another machine: it has '%.*s', this one '%.*s'", a,
-                     was, b, is);
-            return false;
-        }
-        was += was[a] ? a + 1 : a;
-        is += is[b] ? b + 1 : b;
-    }
-    return true;
+    return same_config(l, was, l->o->config_text);
 }
 
 static bool take_chunk(struct loading *l, struct unpack *in)
@@ -243,6 +290,7 @@ static bool apply(struct loading *l)
     snap_disks_apply(l->disks);
     snapshot_restore(o, l->snapshot);
     o->error[0] = 0;
+    o->idle_since = o->idle_after = 0;
     if (has_history) /* without memory for it there is none */
         orrery_history_start(o, history.budget, err, sizeof(err));
     return true;
