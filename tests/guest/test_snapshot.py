@@ -37,7 +37,7 @@ class Snapshot(common.GuestTest):
         self.write("text", b"no snapshot at all")
         m = qmpclient.Machine(self, "-m", "4", "-serial", "null", "-net", "none", "-display", "none")
         q = m.qmp
-        self.assertIn("no snapshot", q.hmp("info snapshots"))
+        self.assertIn("There is no snapshot available.", q.hmp("info snapshots"))
         q.hmp("stop")
         self.assertEqual(q.hmp("savevm one"), "")
         before = q.hmp("info registers")
