@@ -47,6 +47,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
+    struct phys_witness witness;
     struct region region[REGION_MAX];
     u8 map[LOW_PAGES]; /* the region on top at each page */
 };
@@ -524,6 +525,40 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
     }
 }
 
+static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
+{
+    if (p->witness.access)
+        p->witness.access(p->witness.opaque, who, pa, buf, len, write);
+}
+
+void phys_set_witness(struct phys *p, const struct phys_witness *w)
+{
+    p->witness = w ? *w : (struct phys_witness){0};
+}
+
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
+{
+    u8 bytes[8];
+
+    if (p->witness.access && region_at(p, pa)->writable) {
+        store_le(bytes, size, value);
+        tell(p, who, pa, bytes, size, true);
+    }
+    phys_write(p, pa, size, value);
+}
+
+paddr phys_of_host(const struct phys *p, const u8 *host)
+{
+    for (unsigned i = REGION_MAIN; i < REGION_MAX; i++) {
+        const struct region *r = &p->region[i];
+        u64 offset = (u64)((uintptr_t)host - (uintptr_t)r->mem);
+
+        if (r->mem && r->size && offset < r->size)
+            return r->base + offset;
+    }
+    return ~(paddr)0;
+}
+
 static u64 to_page_end(paddr pa, u64 len)
 {
     u64 n = PAGE_SIZE - (pa & PAGE_MASK);
@@ -542,6 +577,7 @@ bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
 
         if (host) {
             memcpy(out, host + (pa & PAGE_MASK), n);
+            tell(p, PHYS_DMA, pa, out, n, false);
         } else {
             memset(out, 0xff, n);
             all = false;
@@ -563,6 +599,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
         u8 *host = phys_host(p, pa, true);
 
         if (host) {
+            tell(p, PHYS_DMA, pa, in, n, true);
             phys_code_written(p, pa, n);
             memcpy(host + (pa & PAGE_MASK), in, n);
         } else {

@@ -162,7 +162,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
             w->value[i] = v;
             if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
                 m->code_written = true;
-            phys_write(m->phys, w->entry[i], 4, (u32)v);
+            phys_write_as(m->phys, PHYS_WALK, w->entry[i], 4, (u32)v);
         }
     }
 }
@@ -205,6 +205,8 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
 
 bool mmu_watched(const struct mmu *m, laddr la)
 {
+    if (m->watch_all)
+        return true;
     for (unsigned i = 0; i < m->nwatch; i++) {
         if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
             return true;
@@ -223,7 +225,7 @@ static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
         tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
-    if (mmu_watched(m, la))
+    if (mmu_watched(m, la) || mmu_watched_page(m, at->pa))
         return;
     tlb_fill(m->tlb, la, priv, ACCESS_READ, page, global);
     if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
