@@ -1,9 +1,9 @@
-/* Who watches a run without being seen by it: each instruction, each access to memory, each delivery
- * of an interrupt or exception is told of just before it happens. Hooks must change nothing, and
- * must not raise. None is asked for in translated code: instructions are told of when they are
- * stepped, which the run loop does as long as there is a hook for them; accesses when they come
- * through mem.c, by whoever keeps their pages out of the TLB (struct mmu: watch_all, watch_phys).
- * Accesses by physical address: struct phys_witness. */
+/* Who watches a run without being seen by it: each instruction, each access to memory, each
+ * delivery of an interrupt or exception is told of just before it happens. Hooks must change
+ * nothing, and must not raise. None is asked for in translated code: instructions are told of when
+ * they are stepped, which the run loop does as long as there is a hook for them; accesses when they
+ * come through mem.c, by whoever keeps their pages out of the TLB (struct mmu: watch_all,
+ * watch_phys). Accesses by physical address: struct phys_witness. */
 #ifndef CPU_TRACE_H
 #define CPU_TRACE_H
 

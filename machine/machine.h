@@ -16,6 +16,7 @@
 
 struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
+struct trace;       /* machine/trace.c */
 struct multiboot_image;
 struct firmware;
 
@@ -54,6 +55,7 @@ struct orrery {
     struct multiboot_image *multiboot; /* likewise */
     struct firmware *firmware;         /* -bios, or NULL */
     struct profile *profile;           /* or NULL */
+    struct trace *trace;               /* or NULL */
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */

@@ -142,6 +142,7 @@ struct orrery_config {
     FILE *profile_report;   /* both, for reading */
     uint64_t profile_every; /* guest instructions between samples; 0: 100003 */
     const struct orrery_symbols *profile_symbols; /* ends with path NULL; may be NULL */
+    const char *trace; /* "FILE,name=value,...": see orrery_trace_start(); NULL: none */
     FILE *perf_map; /* list of translated blocks for Linux's perf; needs a native back end */
 };
 
@@ -267,6 +268,12 @@ uint64_t orrery_time_ns(const struct orrery *o);
 uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
+
+/* Writes a trace (docs/trace.md) until orrery_trace_stop() or orrery_finish(). option: "FILE", with
+ * filters behind it: what=insn+mem+int+io+dma+screen, from=TICK, to=TICK, addr=A-B, phys=A-B, pc=A-B,
+ * screen=TICKS. False with one line in err. */
+bool orrery_trace_start(struct orrery *o, const char *option, char *err, size_t err_size);
+bool orrery_trace_stop(struct orrery *o, char *err, size_t err_size);
 
 /* What is on the screen now; false without a VGA or memory. Zero-initialize *screen or *text, use
  * it as often as you like, free its memory in the end. orrery_text() is also false in graphics
