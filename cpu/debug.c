@@ -1,5 +1,5 @@
-/* The debug registers at work: which breakpoint matches what. Pages that are watched stay out of
- * the TLB, so that every access to them comes through mem.c, which asks here. */
+/* The debug registers at work: which breakpoint matches what. The TLB does not grant
+ * pages that are watched, so that every access to them comes through mem.c, which asks here. */
 #include "cpu/debug.h"
 
 #include "cpu/stops.h"
@@ -104,7 +104,6 @@ void debug_entered(struct cpu *cpu)
 void debug_update(struct cpu *cpu)
 {
     struct mmu *m = &cpu->mmu;
-    unsigned before = m->nwatch;
 
     m->nwatch = 0;
     for (unsigned n = 0; n < 4; n++) {
@@ -119,6 +118,5 @@ void debug_update(struct cpu *cpu)
         m->watch[m->nwatch++] = s->la;
         m->watch[m->nwatch++] = s->la + s->len - 1;
     }
-    if (before | m->nwatch)
-        mmu_flush(m);
+    mmu_watch(m);
 }

@@ -25,6 +25,8 @@ static void meet(struct cpu *cpu, const struct stop *stop, laddr at)
 {
     struct stops *s = cpu->stops;
 
+    if (s->off)
+        return;
     cpu->events |= EV_STOP;
     if (s->hit)
         return;
@@ -38,7 +40,7 @@ bool stops_fetch(struct cpu *cpu)
     const struct stops *s = cpu->stops;
     laddr la = cpu->seg[SEG_CS].base + cpu->eip;
 
-    if (!stops_offset(cpu, la & PAGE_MASK) || s->passed == cpu_icount(cpu))
+    if (!stops_offset(cpu, la & PAGE_MASK) || s->off || s->passed == cpu_icount(cpu))
         return false;
     for (unsigned i = 0; i < s->n; i++) {
         if (s->all[i].kind == STOP_CODE && s->all[i].la == la) {

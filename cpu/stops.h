@@ -1,8 +1,8 @@
 /* Where somebody outside wants the machine to stop: before an instruction at a linear address, or
  * after one that has read or written memory. They are no part of the guest's state, which they
  * leave as it is; what is not near one runs at full speed. Instructions at the page offset of a
- * code stop are never in a block, so the run loop sees each of them; the pages of watched data stay
- * out of the TLB, like those of the debug registers. */
+ * code stop are never in a block, so the run loop sees each of them; the TLB keeps the
+ * pages of watched data without granting them, like those of the debug registers. */
 #ifndef CPU_STOPS_H
 #define CPU_STOPS_H
 
@@ -24,6 +24,7 @@ struct stops {
     unsigned n;
     u64 code[PAGE_SIZE / 64]; /* the page offsets of code stops */
     u64 passed; /* at this instruction count code stops are passed: the run goes on from there */
+    bool off;   /* none counts */
     bool hit;
     struct stop what; /* the first one met */
     laddr at;         /* by an access here */

@@ -5,13 +5,11 @@ void trace_set(struct cpu *cpu, struct cpu_trace *t, enum trace_memory memory, c
 {
     struct mmu *m = &cpu->mmu;
     bool all = t && memory == TRACE_ALL_MEMORY, some = t && memory == TRACE_PAGES;
-    bool before = m->watch_all || m->watch_phys;
 
     cpu->trace = t;
     m->watch_all = all;
     m->watch_phys = some;
     for (unsigned i = 0; some && i < 2; i++)
         m->watch_page[i] = pages[i] & ~(paddr)PAGE_MASK;
-    if (before || all || some)
-        mmu_flush(m);
+    mmu_watch(m);
 }

@@ -157,6 +157,14 @@ bool session_resume(struct session *s)
     return true;
 }
 
+void session_moved(struct session *s)
+{
+    s->wall_ns = loop_now_ns();
+    s->guest_ns = orrery_time_ns(s->machine);
+    s->resets = orrery_resets(s->machine);
+    s->down = ORRERY_RUNNING;
+}
+
 void session_reset(struct session *s, const char *reason)
 {
     s->resetter = reason;

@@ -53,11 +53,22 @@ bool breaks_met(const struct orrery *o)
     return o->cpu->stops && o->cpu->stops->hit;
 }
 
+void breaks_ignore(struct orrery *o, bool ignore)
+{
+    struct stops *s = o->cpu->stops;
+
+    if (!s)
+        return;
+    s->off = ignore;
+    s->hit = false;
+    s->passed = CLOCK_NEVER;
+}
+
 void breaks_pass(struct orrery *o)
 {
     struct stops *s = o->cpu->stops;
 
-    if (s && s->hit) {
+    if (s && s->hit && !s->off) {
         s->passed = cpu_icount(o->cpu);
         s->hit = false;
     }

@@ -126,6 +126,7 @@ struct orrery_config {
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
+    uint64_t record_check;       /* ticks between state hashes in the journal; 0: 100 million */
     struct {
         char order[4];    /* what firmware boots from: letters a, c, d, n; empty: cad */
         char once[4];     /* likewise, until the first reset */
@@ -158,6 +159,7 @@ enum orrery_stop {
     ORRERY_DIVERGED,   /* replay met a state that differs from the recorded one: orrery_error() */
     ORRERY_BREAK,      /* a break point: orrery_break_hit() */
     ORRERY_STUCK,      /* the CPU is halted for ever: interrupts off and no NMI can come */
+    ORRERY_BEGIN,      /* going back: there is nothing before, see orrery_step_back() */
 };
 
 /* Name of the n-th CPU model, NULL past the end. */
@@ -201,6 +203,41 @@ bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigne
 /* The one that ended the last run with ORRERY_BREAK, and the linear address of the access. The next
  * run passes a code break at this very moment. */
 void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
+
+/* -- going back in time --
+ *
+ * A machine with a history can be put to any tick between the history's start and the furthest that
+ * it has come to, and run again from there: what came from outside then comes again at its ticks,
+ * and nothing is sent out a second time. Where the known ends it is live as before. In the known,
+ * input is ignored, but for what an operator or debugger does on purpose (reset, NMI, ports, media,
+ * registers, memory): that drops the rest of the known, and the machine is live at once. */
+
+/* The unit of all these: ticks of virtual time since power-on, one for each instruction. */
+uint64_t orrery_tick(const struct orrery *o);
+/* From now on one can go back to here. budget: bytes that the history may take in memory; what does
+ * not fit makes going back slower, or its start later. 0: 512 MiB. */
+bool orrery_history_start(struct orrery *o, uint64_t budget, char *err, size_t err_size);
+void orrery_history_stop(struct orrery *o); /* forgets it */
+/* The ticks that one can go to; false: there is no history. */
+bool orrery_history_range(const struct orrery *o, uint64_t *first, uint64_t *last);
+struct orrery_history_info {
+    uint64_t first, last;
+    uint64_t bytes, budget; /* that it takes, and may take */
+    unsigned moments;       /* in memory */
+    uint64_t inputs;        /* known from there on */
+};
+bool orrery_history_info(const struct orrery *o, struct orrery_history_info *out);
+/* Drops what is known from now on: the machine is live. Ends a replay. */
+void orrery_history_fork(struct orrery *o);
+/* Puts the machine to a tick of the range. False with one line in err: it is not in the range. */
+bool orrery_goto(struct orrery *o, uint64_t tick, char *err, size_t err_size);
+/* To before the last instruction (or delivery of an interrupt or exception). ORRERY_RUNNING, or
+ * ORRERY_BEGIN: there is nothing before. */
+enum orrery_stop orrery_step_back(struct orrery *o);
+/* To the last moment before now at which a break point was met: ORRERY_BREAK, see
+ * orrery_break_hit(). The machine stands before the instruction, for break points of data, too: so
+ * running on meets that one again. ORRERY_BEGIN: none was met; it is at the first tick. */
+enum orrery_stop orrery_run_back(struct orrery *o);
 
 /* Input to a serial port; enters through the journal. orrery_serial_room(): bytes it can take
  * without loss. */
@@ -295,7 +332,9 @@ bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, 
  */
 enum { ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
-void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);
+/* What is written into registers and memory is an input, too: it is recorded, and does nothing
+ * (false) in a replay. */
+bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);
 
 /* -- looking inside, in the words of QEMU's monitor, whose output scripts read -- */
 
@@ -355,7 +394,8 @@ struct orrery_drive_state {
 };
 bool orrery_drive_state(const struct orrery *o, unsigned n, struct orrery_drive_state *out);
 
-/* Guest physical memory (RAM and ROM); false if part of it is not there. */
+/* Guest physical memory (RAM and ROM); false if part of it is not there, and for writing in a
+ * replay. */
 bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len);
 bool orrery_write_phys(struct orrery *o, uint64_t addr, const void *buf, size_t len);
 
