@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "cpu/monitor.h"
+#include "machine/trace.h"
 
 #define DEFAULT_BUDGET (512ull << 20)
 
@@ -268,12 +269,14 @@ static bool go_to(struct history *h, u64 tick)
     bool there;
 
     breaks_ignore(o, true);
+    trace_pause(o->trace, true);
     if (tick < now || h->moment[i].tick > now)
         put_to(h, i);
     h->target = tick;
     h->due = cpu_icount(o->cpu);
     there = run_to(h, tick);
     h->target = 0;
+    trace_pause(o->trace, false);
     breaks_ignore(o, false);
     return there;
 }
@@ -344,13 +347,16 @@ static struct meeting last_meeting(struct history *h, unsigned i, u64 tick)
     const struct stops *s = o->cpu->stops;
     struct meeting last = {0};
 
+    trace_pause(o->trace, true);
     put_to(h, i);
     breaks_ignore(o, false);
     for (;;) {
         run_to(h, tick);
         u64 now = cpu_icount(o->cpu), stands;
-        if (!breaks_met(o))
+        if (!breaks_met(o)) {
+            trace_pause(o->trace, false);
             return last;
+        }
         stands = s->what.kind == STOP_CODE ? now : now - 1;
         if (stands < tick)
             last = (struct meeting){true, stands, s->what, s->at};

@@ -37,6 +37,8 @@ function bytesOf(text) {
 /* Memory that an access shows: a read what was there before it, a write what is there after it. */
 function applyAccesses(accesses, undo) {
     for (let i = 0; i < accesses.length; i += 4) {
+        if (!/^[0-9a-f]{8}$/.test(accesses[i + 1]))
+            continue; /* a device or a port */
         const address = parseInt(accesses[i + 1], 16);
         bytesOf(accesses[i + 2]).forEach((byte, n) => {
             const at = (address + n) >>> 0;
@@ -123,13 +125,20 @@ function showLines() {
     }
 }
 
+/* No step tells what it makes of EIP: the next one begins there. */
+function currentEip() {
+    const what = steps[state.at][1];
+    return typeof what === "string" ? state.regs[number.get("eip")] : trace.code[what][0].split(":")[1];
+}
+
 /* Those that the step before has changed are marked. */
 function showRegisters() {
     const box = byId("registers");
     const changed = new Set(state.at ? steps[state.at - 1][2].filter((_, i) => i % 2 === 0) : []);
     box.replaceChildren();
     trace.regs.forEach(([name, bits], i) => {
-        const value = state.regs[i].padStart(Math.ceil(bits / 4), "0");
+        const now = name === "eip" ? currentEip() : state.regs[i];
+        const value = now.padStart(Math.ceil(bits / 4), "0");
         const line = element("div", `${name.padEnd(8)} `);
         const shown = element("span", value, changed.has(i) ? "changed" : "");
         shown.id = `reg-${name}`;
