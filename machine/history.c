@@ -301,6 +301,37 @@ bool orrery_goto(struct orrery *o, uint64_t tick, char *err, size_t err_size)
     return !h->disk_failed || fail(err, err_size, "a disk image could not be put back");
 }
 
+u64 history_enter(struct orrery *o)
+{
+    leave_front(o->history);
+    return cpu_icount(o->cpu);
+}
+
+bool history_visit(struct orrery *o, u64 tick)
+{
+    return go_to(o->history, tick);
+}
+
+bool history_rerun(struct orrery *o, u64 until)
+{
+    bool there;
+
+    breaks_ignore(o, true);
+    o->history->scanning = true;
+    there = run_to(o->history, until);
+    o->history->scanning = false;
+    breaks_ignore(o, false);
+    return there;
+}
+
+u64 history_moment(const struct orrery *o, u64 tick)
+{
+    const struct history *h = o->history;
+
+    return tick > h->moment[0].tick ? h->moment[moment_before(h, tick - 1)].tick
+                                    : h->moment[0].tick;
+}
+
 /* The CPU waits at this tick, and nothing ends that now. */
 static bool idles(const struct orrery *o)
 {

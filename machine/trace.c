@@ -54,11 +54,11 @@ struct trace {
     unsigned what;
     u64 from, to, screen_every, screen_due;
     struct range addr, phys, pc;
-    bool open;    /* the window */
-    bool paused;  /* not ours: the machine's past */
-    bool wanted;  /* the instruction under way is recorded */
-    bool pending; /* its changes of registers are not yet */
-    u64 tick;     /* of it */
+    bool open;       /* the window */
+    unsigned paused; /* by how many: what happens is the machine's past */
+    bool wanted;     /* the instruction under way is recorded */
+    bool pending;    /* its changes of registers are not yet */
+    u64 tick;        /* of it */
     u64 regs[TRACE_REGS];
     struct orrery_text text;
     struct orrery_screen screen;
@@ -121,6 +121,13 @@ static void sync_regs(struct trace *t, u64 tick, bool eip)
     trace_put_regs(t->writer, TRACE_SYNC, tick, t->regs, eip);
 }
 
+/* Before something at that tick that the instruction under way does, if there is one. */
+static void part_of(struct trace *t, u64 tick)
+{
+    if (!t->pending || tick != t->tick)
+        sync_regs(t, tick, true);
+}
+
 static u64 now(const struct trace *t)
 {
     return cpu_icount(t->o->cpu);
@@ -167,7 +174,7 @@ static void on_memory(void *opaque, const struct cpu_access *a)
 {
     struct trace *t = opaque;
     struct trace_event e = {.kind = a->host ? TRACE_MEM : TRACE_MMIO,
-                            .tick = t->what & WHAT_STEPS ? t->tick : now(t),
+                            .tick = now(t),
                             .write = a->write,
                             .linear = a->la,
                             .phys = a->pa};
@@ -175,8 +182,7 @@ static void on_memory(void *opaque, const struct cpu_access *a)
     if (!(t->what & (a->host ? WHAT_MEM : WHAT_MEM | WHAT_IO)) || !t->wanted ||
         !in_range(&t->addr, a->la, a->len) || !in_range(&t->phys, a->pa, a->len))
         return;
-    if (!t->pending)
-        sync_regs(t, e.tick, true);
+    part_of(t, e.tick);
     put_data(t, &e, a->buf, a->write ? a->host : NULL, a->len);
 }
 
@@ -196,13 +202,12 @@ static void on_deliver(void *opaque, const struct cpu_delivery *d)
 
     if (d->kind != DELIVER_SOFT) {
         settle(t);
-        t->wanted = true;
+        t->wanted = t->pc.first == 0 && t->pc.last == UINT64_MAX;
         t->tick = e.tick;
     }
     if (!(t->what & WHAT_INT) || !t->wanted)
         return;
-    if (!t->pending)
-        sync_regs(t, e.tick, true);
+    part_of(t, e.tick);
     trace_put(t->writer, &e);
     t->pending = true;
 }
@@ -222,9 +227,8 @@ static void on_phys(void *opaque, enum phys_who who, paddr pa, const void *buf, 
     const struct dev *dev = bus->master ? bus_owner(bus, bus->master) : NULL;
     if (dev)
         e.text = dev->id;
-    e.tick = who == PHYS_DMA ? now(t) : t->tick;
-    if (!t->pending)
-        sync_regs(t, e.tick, true);
+    e.tick = now(t);
+    part_of(t, e.tick);
     put_data(t, &e, buf, write && host ? host + (pa & PAGE_MASK) : NULL, len);
 }
 
@@ -239,8 +243,7 @@ void trace_port(struct trace *t, u16 port, unsigned size, bool write, u32 value)
 
     if (!t->open || t->paused || !(t->what & WHAT_IO) || !t->wanted)
         return;
-    if (!t->pending)
-        sync_regs(t, e.tick, true);
+    part_of(t, e.tick);
     trace_put(t->writer, &e);
 }
 
@@ -368,13 +371,13 @@ u64 trace_due(const struct trace *t)
 
 void trace_pause(struct trace *t, bool paused)
 {
-    if (!t || t->paused == paused)
+    if (!t)
         return;
-    if (paused)
+    if (paused && !t->paused)
         settle(t);
-    t->paused = paused;
-    if (t->open)
-        set_hooks(t, !paused);
+    t->paused += paused ? 1 : -1u;
+    if (t->open && t->paused <= 1)
+        set_hooks(t, !t->paused);
 }
 
 /* ---- options ---- */

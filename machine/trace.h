@@ -18,7 +18,7 @@ u64 trace_due(const struct trace *t);
 /* A port has been read or is going to be written, by the CPU. */
 void trace_port(struct trace *t, u16 port, unsigned size, bool write, u32 value);
 void trace_reset(struct trace *t);
-/* While somebody re-runs the past to look for something, nothing is recorded. */
+/* While somebody runs the past again to look for something, nothing is recorded. Nests. */
 void trace_pause(struct trace *t, bool paused);
 
 /* All registers of traces (enum trace_reg). */

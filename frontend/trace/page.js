@@ -179,8 +179,12 @@ function memoryView() {
         return register(text);
     if (text)
         return parseInt(text, 16) || 0;
-    const accesses = steps[state.at][3];
-    return accesses.length ? parseInt(accesses[1], 16) : register("ds_base") + register("esi");
+    for (let at = state.at; at >= 0 && at > state.at - 1000; at--) {
+        const address = steps[at][3][1];
+        if (/^[0-9a-f]{8}$/.test(address))
+            return parseInt(address, 16);
+    }
+    return register("ss_base") + register("esp");
 }
 
 function showMemory() {

@@ -41,11 +41,22 @@ bool walk_next(struct walk *w, bool *ok)
     return false;
 }
 
-/* What belongs to the event above it is set off. */
+/* Lines without a time of their own. */
 static bool is_part(enum trace_kind kind)
 {
-    return kind == TRACE_CHANGED || kind == TRACE_SYNC || kind == TRACE_MEM || kind == TRACE_MMIO ||
-           kind == TRACE_WALK || kind == TRACE_PHYS;
+    return kind == TRACE_CHANGED || kind == TRACE_SYNC || kind == TRACE_MEM || kind == TRACE_MMIO;
+}
+
+/* What an instruction does. */
+static bool is_done(enum trace_kind kind)
+{
+    return is_part(kind) || kind == TRACE_WALK || kind == TRACE_PHYS || kind == TRACE_PORT;
+}
+
+/* Are instructions not asked for by address? */
+static bool everywhere(const struct choice *c)
+{
+    return c->pc[0] == 0 && c->pc[1] == UINT64_MAX;
 }
 
 void walk_text(struct walk *w, char *buf, size_t size)
@@ -70,8 +81,8 @@ bool choice_shows(const struct choice *c, struct walk *w)
 
     if (e->kind == TRACE_INSN)
         w->inside = overlaps(c->pc, (u32)(regs[TREG_cs_base] + e->eip), 1);
-    else if (!is_part(e->kind))
-        w->inside = c->pc[0] == 0 && c->pc[1] == UINT64_MAX;
+    else if (!is_done(e->kind) || everywhere(c))
+        w->inside = everywhere(c);
     if (e->tick < c->from || e->tick >= c->to || !(c->kinds >> e->kind & 1) || !w->inside)
         return false;
     if (e->kind == TRACE_MEM || e->kind == TRACE_MMIO)
