@@ -6,7 +6,7 @@
 #include "frontend/trace/tool.h"
 
 #include "base/bytes.h"
-#include "page.h"
+#include "frontend/trace/page.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -330,7 +330,7 @@ static bool write_page(struct page *p)
     const u64 none[TRACE_REGS] = {0};
     bool ok = true;
 
-    fwrite(page_head, 1, sizeof(page_head), p->out);
+    fwrite(page_head, 1, page_head_bytes, p->out);
     fputs("{", p->out);
     trace_seek(p->w.reader, p->c->from > BEFORE ? p->c->from - BEFORE : 0);
     while (walk_next(&p->w, &ok) && take(p))
@@ -344,7 +344,7 @@ static bool write_page(struct page *p)
             p->early && p->nscreens ? ",\n" : "");
     bag_pour(&p->screens, p->out);
     fputs("]}", p->out);
-    fwrite(page_tail, 1, sizeof(page_tail), p->out);
+    fwrite(page_tail, 1, page_tail_bytes, p->out);
     return ok;
 }
 
