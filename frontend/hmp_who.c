@@ -33,7 +33,7 @@ static void print_who(FILE *out, const struct orrery_writer *w)
                                        [ORRERY_WRITER_OTHER] = "a reset"};
 
     if (w->kind == ORRERY_WRITER_NONE) {
-        fprintf(out, "nobody since tick %" PRIu64 ", where the history begins\n", w->first);
+        fprintf(out, "nobody since tick %" PRIu64 "\n", w->first);
         return;
     }
     fprintf(out, "%s", what[w->kind]);

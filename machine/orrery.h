@@ -314,7 +314,8 @@ bool orrery_trace_stop(struct orrery *o, char *err, size_t err_size);
 
 /* Who has written to memory last, or changed a register, of all that the history knows. Memory: up
  * to 8 bytes of one page, by physical address, whoever has written to any of them, and if it was
- * what had been there. Registers: as traces name them (docs/trace.md). */
+ * what had been there. Registers: as traces name them (docs/trace.md); of the last 100 million
+ * ticks. */
 enum orrery_writer_kind {
     ORRERY_WRITER_NONE,      /* nobody since `first` */
     ORRERY_WRITER_INSN,      /* an instruction */

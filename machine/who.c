@@ -17,6 +17,7 @@
 
 #define FIRST_STRETCH 1000u /* ticks that are stepped first */
 #define LAST_STRETCH  2000000u
+#define REACH         100000000u /* that far back a register is looked for: some ten seconds */
 
 struct search {
     struct orrery *o;
@@ -266,6 +267,7 @@ bool orrery_who_register(struct orrery *o, const char *name, struct orrery_write
     trace_pause(o->trace, true);
     u64 now = history_enter(o), until = now, first, last;
     orrery_history_range(o, &first, &last);
+    first = now > REACH && now - REACH > first ? now - REACH : first;
     while (ok && w->kind == ORRERY_WRITER_NONE && until > first) {
         u64 from = until - first > stretch ? until - stretch : first;
         ok = step_stretch(&s, from, until);

@@ -212,7 +212,6 @@ class Who(Traced):
         m.qmp.hmp("stop")
         self.assertEqual(m.qmp.hmp("trace on trace,what=insn+mem+int+dma"), "")
         m.qmp.hmp("cont")
-        time.sleep(0.15)
         m.qmp.hmp("stop")
         self.assertEqual(m.qmp.hmp("trace off"), "")
         before = m.qmp.hmp("info registers")
