@@ -12,6 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
+#include "cpu/trace.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 
@@ -108,6 +109,14 @@ static bool combine(struct event *ev, const struct pending_fault *next)
     return true;
 }
 
+static void tell_trace(struct cpu *cpu, const struct event *ev, enum delivery_kind kind)
+{
+    trace_delivery(cpu, &(struct cpu_delivery){.kind = kind,
+                                               .vec = ev->vec,
+                                               .has_error = ev->has_error,
+                                               .error = ev->error});
+}
+
 /* False: it faulted, and cpu->pending says how. */
 static bool try_deliver(struct cpu *cpu, const struct event *ev)
 {
@@ -116,7 +125,9 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     cpu->unwind = &env;
     if (sigsetjmp(env, 0))
         return false;
+    tell_trace(cpu, ev, ev->fault ? DELIVER_FAULT : DELIVER_INTERRUPT);
     gate_deliver(cpu, ev);
+    trace_delivered(cpu);
     if (ev->vec == VEC_DB)
         debug_entered(cpu);
     return true;
@@ -187,7 +198,10 @@ void cpu_icebp(struct cpu *cpu)
 {
     bool stepping = cpu->eflags & FLAG_TF;
 
-    gate_deliver(cpu, &(struct event){.vec = VEC_DB});
+    struct event ev = {.vec = VEC_DB};
+    tell_trace(cpu, &ev, DELIVER_SOFT);
+    gate_deliver(cpu, &ev);
+    trace_delivered(cpu);
     debug_entered(cpu);
     if (stepping)
         cpu->events |= EV_NO_STEP;
@@ -198,7 +212,10 @@ void cpu_soft_int(struct cpu *cpu, u8 vec)
     bool stepping = cpu->eflags & FLAG_TF;
 
     tell(cpu, vec, true);
-    gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
+    struct event ev = {.vec = vec, .soft = true};
+    tell_trace(cpu, &ev, DELIVER_SOFT);
+    gate_deliver(cpu, &ev);
+    trace_delivered(cpu);
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;
 }

@@ -10,10 +10,14 @@
 #include "base/bytes.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
+#include "cpu/trace.h"
+
+#define NO_ADDRESS (~(paddr)0)
 
 struct part {
     u8 *host; /* NULL: not plain memory for this access */
-    paddr pa; /* valid if !host or code */
+    laddr la;
+    paddr pa; /* NO_ADDRESS if the TLB has granted the access */
     unsigned len;
     bool code; /* a write that touches lines holding translated code */
     bool loud; /* a device that others may hear of: see struct mmio_ops */
@@ -45,7 +49,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
 {
     struct mmu_walk w;
 
-    *out = (struct part){.len = len};
+    *out = (struct part){.len = len, .la = la, .pa = NO_ADDRESS};
     if (tlb_has(cpu->mmu.tlb, la, priv, acc)) {
         out->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
         return;
@@ -117,6 +121,15 @@ static void write_device(struct cpu *cpu, paddr pa, const u8 *buf, unsigned len)
     }
 }
 
+static void tell(struct cpu *cpu, const struct part *p, const u8 *buf, bool write)
+{
+    struct cpu_access a = {
+        .la = p->la, .pa = p->pa, .host = p->host, .buf = buf, .len = p->len, .write = write};
+
+    if (cpu->trace->memory && a.pa != NO_ADDRESS)
+        cpu->trace->memory(cpu->trace->opaque, &a);
+}
+
 static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
 {
     for (unsigned i = 0; i < s->n; i++) {
@@ -127,6 +140,8 @@ static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
             memcpy(buf, p->host, p->len);
         else
             read_device(cpu, p->pa, buf, p->len);
+        if (cpu->trace)
+            tell(cpu, p, buf, false);
         buf += p->len;
     }
 }
@@ -137,6 +152,8 @@ static void span_write(struct cpu *cpu, const struct span *s, const u8 *buf)
         const struct part *p = &s->part[i];
 
         cpu->io_done |= p->loud;
+        if (cpu->trace)
+            tell(cpu, p, buf, true);
         if (p->code) {
             phys_code_written(cpu->mmu.phys, p->pa, p->len);
             cpu->io_done = 1;

@@ -24,6 +24,9 @@ struct mmu {
     laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are
                                    watched. See mmu_watch() */
     u8 nwatch;
+    bool watch_all;      /* all of them are */
+    bool watch_phys;     /* so are those that lead to ... */
+    paddr watch_page[2]; /* ... these physical pages */
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */
 };
@@ -82,6 +85,12 @@ bool mmu_load_pdptes(struct mmu *m);
 
 /* Is la in a page whose accesses are watched? */
 bool mmu_watched(const struct mmu *m, laddr la);
+/* Or, wherever it is mapped, is that physical page? */
+static inline bool mmu_watched_page(const struct mmu *m, paddr pa)
+{
+    return m->watch_phys && ((pa & ~(paddr)PAGE_MASK) == m->watch_page[0] ||
+                             (pa & ~(paddr)PAGE_MASK) == m->watch_page[1]);
+}
 
 void mmu_flush(struct mmu *m);                /* everything; cost: what was filled */
 void mmu_flush_nonglobal(struct mmu *m);      /* MOV CR3 with PGE; may flush more */

@@ -50,6 +50,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
+    struct phys_witness witness;
     struct phys_area area[MAX_AREAS];
     unsigned areas;
     struct region region[REGION_MAX];
@@ -562,6 +563,28 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
     }
 }
 
+static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
+{
+    if (p->witness.access)
+        p->witness.access(p->witness.opaque, who, pa, buf, len, write);
+}
+
+void phys_set_witness(struct phys *p, const struct phys_witness *w)
+{
+    p->witness = w ? *w : (struct phys_witness){0};
+}
+
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
+{
+    u8 bytes[8];
+
+    if (p->witness.access && region_at(p, pa)->writable) {
+        store_le(bytes, size, value);
+        tell(p, who, pa, bytes, size, true);
+    }
+    phys_write(p, pa, size, value);
+}
+
 static u64 to_page_end(paddr pa, u64 len)
 {
     u64 n = PAGE_SIZE - (pa & PAGE_MASK);
@@ -580,6 +603,7 @@ bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
 
         if (host) {
             memcpy(out, host + (pa & PAGE_MASK), n);
+            tell(p, PHYS_DMA, pa, out, n, false);
         } else {
             memset(out, 0xff, n);
             all = false;
@@ -601,6 +625,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
         u8 *host = phys_host(p, pa, true);
 
         if (host) {
+            tell(p, PHYS_DMA, pa, in, n, true);
             phys_code_written(p, pa, n);
             phys_touch(p, pa);
             memcpy(host + (pa & PAGE_MASK), in, n);

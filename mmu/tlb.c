@@ -181,14 +181,28 @@ void mmu_protect_code(struct mmu *m, paddr pa)
     protect_in(m->tlb, &m->tlb->filled[true], host);
 }
 
+/* Is the page of an entry watched, by its linear or its physical address? */
+static bool entry_watched(const struct mmu *m, laddr la, const u8 *host)
+{
+    paddr pa;
+
+    return mmu_watched(m, la) ||
+           (m->watch_phys && phys_address(m->phys, host, &pa) && mmu_watched_page(m, pa));
+}
+
 void mmu_watch(struct mmu *m)
 {
-    for (unsigned global = 0; m->nwatch && global < 2; global++) {
+    bool any = m->nwatch || m->watch_all || m->watch_phys;
+
+    for (unsigned global = 0; any && global < 2; global++) {
         const struct tlb_list *l = &m->tlb->filled[global];
         for (u32 i = 0; i < l->n; i++) {
             u32 key = l->key[i];
-            if ((key & 3) != ACCESS_EXEC && mmu_watched(m, key >> KEY_BITS << PAGE_BITS))
-                keep(m->tlb, entry_of(m->tlb, key));
+            u64 *e = entry_of(m->tlb, key);
+            laddr la = key >> KEY_BITS << PAGE_BITS;
+            if ((key & 3) != ACCESS_EXEC && (*e & TLB_VALID) &&
+                entry_watched(m, la, (const u8 *)(uintptr_t)(la + (*e & ~(u64)PAGE_MASK))))
+                keep(m->tlb, e);
         }
     }
 }
@@ -258,7 +272,7 @@ void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n)
         enum access acc = (enum access)(key & 3);
         laddr la = key >> KEY_BITS << PAGE_BITS;
         const u8 *host = phys_host(m->phys, list[i].pa, acc == ACCESS_WRITE);
-        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && mmu_watched(m, la));
+        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && entry_watched(m, la, host));
 
         put(m->tlb, key, addend(la, host) | (kept ? TLB_KEPT : TLB_VALID), list[i].global);
     }
