@@ -12,6 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
+#include "cpu/stops.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
 
@@ -108,6 +109,13 @@ static bool combine(struct event *ev, const struct pending_fault *next)
     return true;
 }
 
+/* For debuggers. */
+static void delivered(struct cpu *cpu, u8 vec)
+{
+    if (cpu->stops)
+        stops_vector(cpu, vec);
+}
+
 /* False: it faulted, and cpu->pending says how. */
 static bool try_deliver(struct cpu *cpu, const struct event *ev)
 {
@@ -119,6 +127,7 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     gate_deliver(cpu, ev);
     if (ev->vec == VEC_DB)
         debug_entered(cpu);
+    delivered(cpu, ev->vec);
     return true;
 }
 
@@ -189,6 +198,7 @@ void cpu_icebp(struct cpu *cpu)
 
     gate_deliver(cpu, &(struct event){.vec = VEC_DB});
     debug_entered(cpu);
+    delivered(cpu, VEC_DB);
     if (stepping)
         cpu->events |= EV_NO_STEP;
 }
@@ -199,6 +209,7 @@ void cpu_soft_int(struct cpu *cpu, u8 vec)
 
     tell(cpu, vec, true);
     gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
+    delivered(cpu, vec);
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;
 }

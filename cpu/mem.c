@@ -10,12 +10,14 @@
 #include "base/bytes.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
+#include "cpu/stops.h"
 
 struct part {
     u8 *host; /* NULL: not plain memory for this access */
     paddr pa; /* valid if !host or code */
     unsigned len;
     bool code; /* a write that touches lines holding translated code */
+    bool walked; /* pa is valid in any case */
     bool loud; /* a device that others may hear of: see struct mmio_ops */
 };
 
@@ -46,11 +48,12 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
     struct mmu_walk w;
 
     *out = (struct part){.len = len};
-    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) {
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) { /* and is not watched */
         out->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
         return;
     }
     mem_translate(cpu, la, acc, priv, &w);
+    out->walked = true;
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
@@ -64,6 +67,18 @@ static void watch(struct cpu *cpu, laddr la, unsigned len, enum access acc)
 {
     if (cpu->in_block && cpu->insn_left && debug_watches(cpu, la, len, acc))
         cpu->hooks->restart_single(cpu);
+}
+
+/* The same by physical address. */
+static void watch_part(struct cpu *cpu, const struct part *p, enum access acc)
+{
+    bool write = acc == ACCESS_WRITE;
+
+    if (!stops_watch_phys(cpu, p->pa, p->len, write))
+        return;
+    if (cpu->in_block && cpu->insn_left)
+        cpu->hooks->restart_single(cpu);
+    stops_phys(cpu, p->pa, p->len, write);
 }
 
 /* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not
@@ -85,6 +100,9 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         watch(cpu, la, len, acc);
         debug_memory(cpu, la, len, acc);
     }
+    for (unsigned i = 0; cpu->mmu.nwatch_phys && i < s->n; i++)
+        if (s->part[i].walked)
+            watch_part(cpu, &s->part[i], acc);
 }
 
 /* The largest access unit that fits into len bytes. */
@@ -191,6 +209,9 @@ static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum
         map_part(cpu, la, n, acc, priv, &p);
         if (cpu->mmu.nwatch)
             watch(cpu, la, n, acc);
+        if (cpu->mmu.nwatch_phys && p.walked && cpu->in_block && cpu->insn_left &&
+            stops_watch_phys(cpu, p.pa, n, acc == ACCESS_WRITE))
+            cpu->hooks->restart_single(cpu);
         la += n;
         len -= n;
     }

@@ -6,7 +6,9 @@
 #include "devices/piix4_pm.h"
 #include "machine/machine.h"
 
-enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o' };
+#include <string.h>
+
+enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REGISTER = 'g' };
 enum { PORT_RECORD = 8 }; /* op, size, port, value */
 
 /* Journal sink. */
@@ -28,6 +30,8 @@ static void on_input(void *opaque, const void *data, size_t len)
         o->port_value = bus_in(o->bus, (u16)load_le(r + 2, 2), size);
     } else if (r[0] == OP_OUT && port) {
         bus_out(o->bus, (u16)load_le(r + 2, 2), size, (u32)load_le(r + 4, 4));
+    } else if (r[0] == OP_REGISTER && len > 2) {
+        o->poked = machine_set_register(o, r[1], r + 2, len - 2);
     }
 }
 
@@ -60,15 +64,33 @@ void orrery_powerdown(struct orrery *o)
 }
 
 /* The CPU stands between two instructions: what is due now happens now. */
+static void now(struct orrery *o, const u8 *record, size_t len)
+{
+    journal_input(o->journal, o->control, record, len);
+    clock_run(&o->clock, clock_now(&o->clock));
+    journal_run(o->journal);
+}
+
+bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)
+{
+    u8 record[2 + ORRERY_REGISTER_MAX] = {OP_REGISTER, (u8)reg};
+    unsigned bytes = orrery_register_bytes(reg);
+
+    if (journal_mode(o->journal) == JOURNAL_REPLAY)
+        return false;
+    memcpy(record + 2, value, bytes);
+    o->poked = false;
+    now(o, record, 2 + bytes);
+    return o->poked;
+}
+
 static void port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)
 {
     u8 record[PORT_RECORD] = {op, (u8)size};
 
     store_le(record + 2, 2, port);
     store_le(record + 4, 4, value);
-    journal_input(o->journal, o->control, record, sizeof(record));
-    clock_run(&o->clock, clock_now(&o->clock));
-    journal_run(o->journal);
+    now(o, record, sizeof(record));
 }
 
 bool orrery_port_in(struct orrery *o, uint16_t port, unsigned size, uint32_t *value)

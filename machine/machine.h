@@ -64,6 +64,7 @@ struct orrery {
     int exit_code;
     int control;                         /* journal channel of control.c */
     u32 port_value;                      /* what was read last from outside */
+    bool poked;                          /* the last register written from outside has taken it */
     u64 resets;                          /* so far, but for the one at power-on */
     u64 irq_count[BUS_GSIS];             /* rising edges, for people */
     u32 irq_level;                       /* what they rise from */
@@ -135,6 +136,11 @@ void sound_run(struct orrery *o);
 u64 sound_tick(const struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
+
+/* -- registers.c -- */
+
+/* By its place in the list. False: it cannot be that, and is as it was. */
+bool machine_set_register(struct orrery *o, unsigned reg, const u8 *value, size_t len);
 
 /* -- control.c, media.c -- */
 void machine_add_control(struct orrery *o);

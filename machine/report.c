@@ -111,7 +111,7 @@ uint32_t orrery_reg(const struct orrery *o, unsigned reg)
     return reg < ORRERY_REGS ? cr[reg - ORRERY_CR0] : 0;
 }
 
-void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
+bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
 {
     if (reg < GPR_COUNT)
         o->cpu->gpr[reg] = value;
@@ -121,6 +121,7 @@ void orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
         cpu_set_eflags(o->cpu, value);
         cpu_update_mode(o->cpu);
     }
+    return true;
 }
 
 bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)

@@ -47,6 +47,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
+    struct phys_watcher watcher;
     struct region region[REGION_MAX];
     u8 map[LOW_PAGES]; /* the region on top at each page */
 };
@@ -531,11 +532,23 @@ static u64 to_page_end(paddr pa, u64 len)
     return n < len ? n : len;
 }
 
+void phys_set_watcher(struct phys *p, const struct phys_watcher *w)
+{
+    p->watcher = w ? *w : (struct phys_watcher){0};
+}
+
+void phys_watch(struct phys *p, paddr pa, u64 len, bool write)
+{
+    if (p->watcher.access)
+        p->watcher.access(p->watcher.opaque, pa, len, write);
+}
+
 bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
 {
     u8 *out = buf;
     bool all = true;
 
+    phys_watch(p, pa, len, false);
     while (len) {
         u64 n = to_page_end(pa, len);
         const u8 *host = phys_host(p, pa, false);
@@ -558,6 +571,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
     const u8 *in = buf;
     bool all = true;
 
+    phys_watch(p, pa, len, true);
     while (len) {
         u64 n = to_page_end(pa, len);
         u8 *host = phys_host(p, pa, true);

@@ -103,6 +103,14 @@ unsigned phys_regions(const struct phys *p, struct phys_region *out, unsigned ma
 bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len);
 bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len);
 
+/* Somebody who wants to hear of DMA, and of what the page walker writes, before it happens. */
+struct phys_watcher {
+    void (*access)(void *opaque, paddr pa, u64 len, bool write);
+    void *opaque;
+};
+void phys_set_watcher(struct phys *p, const struct phys_watcher *w); /* NULL: nobody */
+void phys_watch(struct phys *p, paddr pa, u64 len, bool write);      /* tells them */
+
 /* Code tracking, by 64-byte lines of RAM and ROM pages. The translator marks lines; a write (by
  * phys_write, DMA, or the TLB's slow path) that touches a marked line calls the listener before it
  * happens. */

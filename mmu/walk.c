@@ -162,6 +162,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
             w->value[i] = v;
             if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
                 m->code_written = true;
+            phys_watch(m->phys, w->entry[i], 4, true);
             phys_write(m->phys, w->entry[i], 4, (u32)v);
         }
     }
@@ -203,10 +204,15 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
     return MMU_MEMORY;
 }
 
-bool mmu_watched(const struct mmu *m, laddr la)
+bool mmu_watched(const struct mmu *m, laddr la, paddr pa)
 {
     for (unsigned i = 0; i < m->nwatch; i++) {
         if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
+            return true;
+    }
+    for (unsigned i = 0; i < m->nwatch_phys; i++) {
+        if ((pa | PAGE_MASK) >= m->watch_phys[i].first &&
+            (pa & ~(paddr)PAGE_MASK) <= m->watch_phys[i].last)
             return true;
     }
     return false;
@@ -223,7 +229,7 @@ static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
         tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
-    if (mmu_watched(m, la))
+    if (mmu_watched(m, la, at->pa))
         return;
     tlb_fill(m->tlb, la, priv, ACCESS_READ, page, global);
     if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
