@@ -48,7 +48,7 @@ static void recount(struct chr *c)
 
     count(&c->waits, alive, &c->session->waiting);
     count(&c->paces, alive && c->paced, &c->session->paced);
-    count(&c->watches, alive && c->paced, &c->session->watched);
+    count(&c->watches, alive && (c->paced || c->debugger), &c->session->watched);
     count(&c->holds, c->guests && c->open && waiting(c) > CHR_LIMIT, &c->session->held);
 }
 

@@ -125,7 +125,7 @@ int main(int argc, char **argv)
         return 1;
     if (s.options.done)
         return 0;
-    if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && open_log(&s) &&
+    if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && breaks_open(&s) && open_log(&s) &&
         open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
         nethosts_open(&s) && daemon_pidfile(&daemon, s.options.pidfile))
         status = run_machine(&s, &daemon);

@@ -37,6 +37,9 @@ struct options {
     unsigned nmonitors;
     bool said_monitor; /* -monitor or -mon */
     bool stopped;      /* -S */
+    const char *gdb;   /* -gdb, or NULL */
+    const char *stop_on[ORRERY_MAX_BREAKS];
+    unsigned nstop_on;
     bool no_shutdown;  /* the program stays when the guest has switched off */
     const char *name;  /* of the machine */
     bool nographic, statehash, stats, perf_map;

@@ -89,6 +89,11 @@ bool orrery_paging(const struct orrery *o)
     return o->cpu->cr0 & CR0_PG;
 }
 
+bool orrery_code32(const struct orrery *o)
+{
+    return o->cpu->seg[SEG_CS].attr & SA_DB;
+}
+
 uint64_t orrery_ram_bytes(const struct orrery *o)
 {
     return phys_ram_size(o->phys);

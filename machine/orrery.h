@@ -340,7 +340,7 @@ bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, 
 /* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
  * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.
  */
-enum { ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
+enum { ORRERY_ESP = 4, ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
 /* What is written into registers and memory is an input, too: it is recorded, and does nothing
  * (false) in a replay. */
@@ -393,6 +393,7 @@ void orrery_print_jit(const struct orrery *o, FILE *out);
 bool orrery_print_state(const struct orrery *o, const char *id, FILE *out);
 
 bool orrery_paging(const struct orrery *o);
+bool orrery_code32(const struct orrery *o); /* code is 32-bit now */
 bool orrery_halted(const struct orrery *o);
 bool orrery_has_apic(const struct orrery *o);
 uint64_t orrery_ram_bytes(const struct orrery *o);
