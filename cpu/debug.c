@@ -1,5 +1,5 @@
-/* The debug registers at work: which breakpoint matches what. Pages that are watched stay out of
- * the TLB, so that every access to them comes through mem.c, which asks here. */
+/* The debug registers at work: which breakpoint matches what. The TLB does not grant
+ * pages that are watched, so that every access to them comes through mem.c, which asks here. */
 #include "cpu/debug.h"
 
 #include "cpu/stops.h"
@@ -126,7 +126,6 @@ static void watch_dma(struct cpu *cpu)
 void debug_update(struct cpu *cpu)
 {
     struct mmu *m = &cpu->mmu;
-    unsigned before = m->nwatch | m->nwatch_phys;
 
     m->nwatch = 0;
     for (unsigned n = 0; n < 4; n++) {
@@ -146,6 +145,5 @@ void debug_update(struct cpu *cpu)
         }
     }
     watch_dma(cpu);
-    if (before | m->nwatch | m->nwatch_phys)
-        mmu_flush(m);
+    mmu_watch(m);
 }

@@ -35,6 +35,8 @@ static void meet(struct cpu *cpu, const struct stop *stop, u32 at)
 {
     struct stops *s = cpu->stops;
 
+    if (s->off)
+        return;
     cpu->events |= EV_STOP;
     if (s->hit)
         return;
@@ -48,7 +50,7 @@ bool stops_fetch(struct cpu *cpu)
     const struct stops *s = cpu->stops;
     laddr la = cpu->seg[SEG_CS].base + cpu->eip;
 
-    if (!stops_offset(cpu, la & PAGE_MASK) || s->passed == cpu_icount(cpu))
+    if (!stops_offset(cpu, la & PAGE_MASK) || s->off || s->passed == cpu_icount(cpu))
         return false;
     for (unsigned i = 0; i < s->n; i++) {
         if (s->all[i].kind == STOP_CODE && s->all[i].at == la) {

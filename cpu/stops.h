@@ -2,8 +2,8 @@
  * after one that has read or written memory or a port, changed the mode or CR3, or is the magic
  * XCHG BX, BX, and at the first instruction of a handler. They are no part of the guest's state,
  * which they leave as it is; what is not near one runs at full speed. Instructions at the page
- * offset of a code stop are never in a block, so the run loop sees each of them; the pages of
- * watched data stay out of the TLB, like those of the debug registers; the magic instruction is
+ * offset of a code stop are never in a block, so the run loop sees each of them; the TLB
+ * keeps the pages of watched data without granting them, like those of the debug registers; the magic instruction is
  * known when it is translated; the others are met where the CPU is slow anyway. */
 #ifndef CPU_STOPS_H
 #define CPU_STOPS_H
@@ -48,6 +48,7 @@ struct stops {
     u64 passed; /* at this instruction count code stops are passed: the run goes on from there */
     u32 mode;   /* STOP_MODE_ bits as they were */
     bool interrupted; /* an interrupt has come in; whoever wants to know clears it */
+    bool off;   /* none counts */
     bool hit;
     struct stop what; /* the first one met */
     u32 at;           /* address, port, vector, changed bits of the mode, or value of CR3 */

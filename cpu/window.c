@@ -36,7 +36,7 @@ static u64 entry_of(const struct range *r, u32 page)
 
     if (!e->addend && r->may_fill)
         mmu_prefill(&r->cpu->mmu, page << PAGE_BITS, r->access, priv);
-    return e->addend;
+    return e->addend & TLB_VALID ? e->addend : 0;
 }
 
 /* Narrows r to the run of pages around `page` that have its entry. Returns the entry, 0: there is

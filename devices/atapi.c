@@ -405,6 +405,15 @@ static void slot_insert(void *opaque, struct blk *blk)
     atapi_close_tray(&d->cd);
 }
 
+static void slot_put(void *opaque, struct blk *blk)
+{
+    struct ide_drive *d = opaque;
+
+    blk_close(d->blk);
+    d->blk = blk;
+    d->cd.sectors = disc_sectors(blk);
+}
+
 static const struct blk *slot_current(const void *opaque)
 {
     return ((const struct ide_drive *)opaque)->blk;
@@ -418,6 +427,7 @@ void atapi_init(struct ide_channel *ch, struct ide_drive *d, const char *name)
                                           .open = slot_open,
                                           .eject = slot_eject,
                                           .insert = slot_insert,
+                                          .put = slot_put,
                                           .current = slot_current};
 
     medium_init(&d->cd.slot, ch->bus, name, BLK_READONLY, &ops, d);

@@ -260,13 +260,13 @@ bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, 
     return config->firmware || add_parts(bus, &setup, 1, err, err_size);
 }
 
-u64 board_pc_disk_bytes(struct bus *bus, unsigned n)
+struct blk *board_pc_disk(struct bus *bus, unsigned n)
 {
     const struct dev *ide = bus_find_dev(bus, IDE_ID);
-    return ide ? piix3_ide_sectors(ide, n) * BLK_SECTOR : 0;
+    return ide ? piix3_ide_blk(ide, n) : NULL;
 }
 
-u64 board_pc_floppy_bytes(struct bus *bus, unsigned n)
+struct blk *board_pc_floppy(struct bus *bus, unsigned n)
 {
-    return floppy_bytes(bus_find_dev(bus, FLOPPY_ID), n);
+    return floppy_blk(bus_find_dev(bus, FLOPPY_ID), n);
 }

@@ -40,10 +40,8 @@ bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, 
  * (network). */
 void board_pc_set_boot_order(struct bus *bus, const char *order);
 
-/* Size of the disk or disc in IDE drive n in bytes, 0 if there is none. */
-u64 board_pc_disk_bytes(struct bus *bus, unsigned n);
-
-/* Size of the medium in floppy drive n in bytes, 0 if there is none. */
-u64 board_pc_floppy_bytes(struct bus *bus, unsigned n);
+/* The disk or disc in IDE drive n, and the medium in floppy drive n; NULL if there is none. */
+struct blk *board_pc_disk(struct bus *bus, unsigned n);
+struct blk *board_pc_floppy(struct bus *bus, unsigned n);
 
 #endif

@@ -179,6 +179,14 @@ static void slot_insert(void *opaque, struct blk *blk)
         blk_close(blk);
 }
 
+static void slot_put(void *opaque, struct blk *blk)
+{
+    if (blk)
+        put_in(opaque, blk);
+    else
+        take_out(opaque);
+}
+
 static const struct blk *slot_current(const void *opaque)
 {
     return ((const struct fdc_drive *)opaque)->blk;
@@ -190,6 +198,7 @@ bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char 
     static const struct medium_ops ops = {.locked = slot_locked,
                                           .eject = slot_eject,
                                           .insert = slot_insert,
+                                          .put = slot_put,
                                           .current = slot_current,
                                           .accepts = accepts};
     struct fdc_drive *d = &((struct fdc *)fdc)->drive[n];
@@ -220,6 +229,11 @@ enum floppy_type floppy_type(const struct dev *fdc, unsigned n)
 u64 floppy_bytes(const struct dev *fdc, unsigned n)
 {
     return ((const struct fdc *)fdc)->drive[n].kib * 1024ull;
+}
+
+struct blk *floppy_blk(const struct dev *fdc, unsigned n)
+{
+    return ((const struct fdc *)fdc)->drive[n].blk;
 }
 
 void fdc_close_drives(struct fdc *s)

@@ -28,5 +28,6 @@ bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char 
 /* For the firmware: the kind of drive n. And the size of its medium in bytes, 0: none. */
 enum floppy_type floppy_type(const struct dev *fdc, unsigned n);
 u64 floppy_bytes(const struct dev *fdc, unsigned n);
+struct blk *floppy_blk(const struct dev *fdc, unsigned n); /* the medium, or NULL */
 
 #endif

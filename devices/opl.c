@@ -136,8 +136,13 @@ void opl_init(struct opl *opl, struct bus *bus, bool opl3, struct audio *audio)
 
 void opl_loaded(struct opl *opl)
 {
-    if (opl->synth)
-        opl_synth_restart(opl->synth);
+    u64 now = clock_now(opl->bus->clock);
+
+    if (!opl->synth)
+        return;
+    opl_synth_restart(opl->synth);
+    opl_synth_seek(opl->synth, now);
+    audio_start(&opl->voice, now, OPL_RATE_NUM, OPL_RATE_DEN);
 }
 
 void opl_reset(struct opl *opl)
@@ -149,7 +154,8 @@ void opl_reset(struct opl *opl)
     opl->flags = 0;
     for (unsigned n = 0; n < 2; n++)
         opl->timer[n] = (struct opl_timer){0};
-    opl_loaded(opl);
+    if (opl->synth)
+        opl_synth_restart(opl->synth);
 }
 
 void opl_destroy(struct opl *opl)

@@ -56,6 +56,9 @@ void opl_synth_restart(struct opl_synth *synth);
 /* Feeds the voice up to a time. The stream must have been started at time 0. */
 void opl_synth_run(struct opl_synth *synth, struct audio_voice *voice, u64 ns);
 
+/* Time has jumped there. */
+void opl_synth_seek(struct opl_synth *synth, u64 ns);
+
 /* Samples a second: 14.31818 MHz / 288. */
 #define OPL_RATE_NUM 14318180u
 #define OPL_RATE_DEN 288u

@@ -440,9 +440,19 @@ static void one_sample(struct opl_synth *s, struct audio_voice *voice)
     audio_put(voice, GAIN * sum[0], GAIN * sum[1]);
 }
 
+static u64 samples_at(u64 ns)
+{
+    return muldiv64(ns, OPL_RATE_NUM, (u64)OPL_RATE_DEN * NS_PER_SEC);
+}
+
+void opl_synth_seek(struct opl_synth *s, u64 ns)
+{
+    s->count = samples_at(ns);
+}
+
 void opl_synth_run(struct opl_synth *s, struct audio_voice *voice, u64 ns)
 {
-    u64 end = muldiv64(ns, OPL_RATE_NUM, (u64)OPL_RATE_DEN * NS_PER_SEC);
+    u64 end = samples_at(ns);
 
     while (s->count < end && !all_silent(s)) {
         for (unsigned i = 0; i < 64 && s->count < end; i++)

@@ -38,6 +38,12 @@ static void on_change(void *opaque)
     feed(s, clock_now(s->dev.bus->clock));
 }
 
+static void pcspk_loaded(struct dev *dev)
+{
+    struct pcspk *s = (struct pcspk *)dev;
+    s->clock = i8254_clock_at(clock_now(dev->bus->clock));
+}
+
 static const char *pcspk_init(struct dev *dev, struct bus *bus)
 {
     struct pcspk *s = (struct pcspk *)dev;
@@ -59,4 +65,5 @@ const struct dev_type dev_pcspk = {
     .version = 1,
     .props = pcspk_props,
     .init = pcspk_init,
+    .loaded = pcspk_loaded,
 };

@@ -95,11 +95,10 @@ void piix3_ide_attach_cd(struct dev *ide, unsigned n, struct blk *blk, const cha
     ide_channel_attach_cd(&((struct piix3_ide *)ide)->channel[n / 2], n % 2, blk, name);
 }
 
-u64 piix3_ide_sectors(const struct dev *ide, unsigned n)
+struct blk *piix3_ide_blk(const struct dev *ide, unsigned n)
 {
     CHECK(n < 2 * CHANNELS, "disk %u", n);
-    const struct ide_drive *d = &((const struct piix3_ide *)ide)->channel[n / 2].drive[n % 2];
-    return d->blk ? blk_sectors(d->blk) : 0;
+    return ((const struct piix3_ide *)ide)->channel[n / 2].drive[n % 2].blk;
 }
 
 const struct dev_type dev_piix3_ide = {

@@ -12,7 +12,7 @@ void piix3_ide_attach(struct dev *ide, unsigned n, struct blk *blk);
  * devices/core/medium.h. */
 void piix3_ide_attach_cd(struct dev *ide, unsigned n, struct blk *blk, const char *name);
 
-/* Size of disk or disc n in sectors of 512 bytes, 0 if there is none. */
-u64 piix3_ide_sectors(const struct dev *ide, unsigned n);
+/* Disk or disc n, NULL if there is none. */
+struct blk *piix3_ide_blk(const struct dev *ide, unsigned n);
 
 #endif

@@ -34,7 +34,7 @@ enum {
 
 static const struct field vga_fields[] = {
     FIELD_SUB(struct vga, pci, pci_func_fields),
-    FIELD_MEM(struct vga, vram, vram_size),
+    FIELD_PAGED(struct vga, vram, vram_size),
     FIELD(struct vga, latch),
     FIELD(struct vga, misc),
     FIELD(struct vga, feature),
@@ -109,6 +109,7 @@ static void vga_reset(struct dev *dev)
     struct vga *s = (struct vga *)dev;
 
     pci_func_reset(&s->pci);
+    memset(s->clean, 0, s->vram_size >> PAGE_BITS);
     if (madvise(s->vram, s->vram_size, MADV_DONTNEED)) /* zeros, and no host memory */
         memset(s->vram, 0, s->vram_size);
     memset(s->seq, 0, sizeof(s->seq));
@@ -142,8 +143,10 @@ static void vga_destroy(struct dev *dev)
 {
     struct vga *s = (struct vga *)dev;
 
-    if (s->vram)
+    if (s->vram) {
+        phys_untrack(dev->bus->phys, s->vram);
         munmap(s->vram, s->vram_size);
+    }
     free(s->rom);
 }
 
@@ -180,6 +183,7 @@ static const char *vga_init(struct dev *dev, struct bus *bus)
         return "the host refuses its memory";
     s->vram = memory;
     s->vram_size = VGA_VRAM_SIZE;
+    s->clean = phys_track(bus->phys, s->vram, s->vram_size);
     pci_add_ram_bar(&s->pci, 0, s->vram_size, s->vram);
     pci_add_mem_bar(&s->pci, 2, REGS_SIZE, &regs_ops, s);
     bus_claim_io(bus, 0x3b0, 12, &port_ops, s); /* 3BCh-3BEh are a printer's */

@@ -80,8 +80,10 @@ static void enable(struct vga *s, u16 value)
     settle(s);
     open_window(s);
     size = vga_dispi_pitch(s) * s->dispi[DISPI_YRES] * (bits(s) == 4 ? 4 : 1);
-    if (!(value & DISPI_NOCLEAR))
+    if (!(value & DISPI_NOCLEAR)) {
+        memset(s->clean, 0, (size + PAGE_MASK) >> PAGE_BITS);
         memset(s->vram, 0, size);
+    }
 }
 
 u16 vga_dispi_read(const struct vga *s, unsigned reg)

@@ -145,11 +145,13 @@ static u32 written(const struct vga *s, u8 byte)
 static void write_byte(struct vga *s, u32 addr, u8 byte)
 {
     u8 *at;
-    u32 planes, value;
+    u32 offset, planes, value;
 
     if (!map_address(s, &addr))
         return;
-    at = s->vram + plane_offset(s, addr);
+    offset = plane_offset(s, addr);
+    at = s->vram + offset;
+    s->clean[offset >> PAGE_BITS] = 0;
     planes = write_planes(s, addr);
     value = s->path.plain ? all_planes(byte) : written(s, byte);
     store_le(at, 4, (load_le(at, 4) & ~planes) | (value & planes));

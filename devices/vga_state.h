@@ -55,6 +55,7 @@ struct vga {
     struct pci_func pci;
     u8 *vram;
     u32 vram_size;
+    u8 *clean; /* marks of its pages: phys_track() */
     u32 latch; /* the four planes' bytes of the last read */
     u8 misc, feature;
     u8 seq_index, seq[8];

@@ -101,7 +101,7 @@ void breaks_apply(struct session *s, bool step)
     b->napplied = n;
 }
 
-struct breakpoint *breaks_met(struct session *s, const struct orrery_break *what)
+struct breakpoint *breaks_hit(struct session *s, const struct orrery_break *what)
 {
     struct breakpoint *found = NULL;
 

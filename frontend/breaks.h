@@ -35,10 +35,10 @@ bool breaks_remove(struct session *s, enum break_owner owner, const struct orrer
 void breaks_clear(struct session *s, enum break_owner owner);
 
 /* Tells the machine, if there is news to it. Before a step what has gone may stay: see
- * breaks_met(). */
+ * breaks_hit(). */
 void breaks_apply(struct session *s, bool step);
 /* The one that a stop was for, counted; NULL: it has gone since. GDB's come first. */
-struct breakpoint *breaks_met(struct session *s, const struct orrery_break *what);
+struct breakpoint *breaks_hit(struct session *s, const struct orrery_break *what);
 
 /* "vector 0x0e", "write of 0x1000, 4 bytes". */
 void breaks_describe(const struct orrery_break *what, char *text, size_t size);

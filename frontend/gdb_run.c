@@ -56,7 +56,7 @@ void gdb_reverse(struct gdb_target *t, bool step, struct gdb_reply *r)
     }
     if (cause.stop == ORRERY_BREAK) {
         orrery_break_hit(s->machine, &what, &cause.at);
-        p = breaks_met(s, &what);
+        p = breaks_hit(s, &what);
         if (p)
             cause.met = *p;
     }

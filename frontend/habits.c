@@ -31,7 +31,6 @@ static const struct habit habits[] = {
     {"no-kvm-pit-reinjection", false, false, ALWAYS},
     {"tdf", false, false, "no tick is ever lost"},
     {"rtc-td-hack", false, false, "no tick is ever lost"},
-    {"icount", true, false, "virtual time always counts instructions"},
     {"singlestep", false, false, "blocks of one instruction would change nothing but speed"},
     {"one-insn-per-tb", false, false, "blocks of one instruction would change nothing but speed"},
     {"tb-size", true, false, "use -accel jit,cache-size=MiB"},

@@ -211,6 +211,7 @@ const struct hmp_command hmp_info_commands[] = {
     {"pic", NULL, "", "show PIC state", info_pic},
     {"qtree", NULL, "", "show the devices and their properties", info_qtree},
     {"registers", NULL, "[-a]", "show the cpu registers", info_registers},
+    {"replay", NULL, "", "show whether a run is recorded or replayed", hmp_info_replay},
     {"roms", NULL, "", "show roms", info_roms},
     {"snapshots", NULL, "", "show the saved snapshots", info_snapshots},
     {"state", NULL, "[device]", "show all fields of a device, or of all", info_state},

@@ -71,6 +71,17 @@ static int status_of(struct orrery *o, enum orrery_stop stop)
     }
 }
 
+static bool start_history(struct session *s)
+{
+    char err[200];
+
+    bool wanted = s->options.history || (s->gdb && !s->options.no_history);
+
+    return !wanted ||
+           orrery_history_start(s->machine, s->options.history_bytes, err, sizeof(err)) ||
+           complain("-history: %s", err);
+}
+
 static int run_machine(struct session *s, struct daemon *d)
 {
     char err[256];
@@ -89,6 +100,11 @@ static int run_machine(struct session *s, struct daemon *d)
         outfile_start(&s->files[i]);
     if (s->options.said_date)
         orrery_set_date(o, s->options.date);
+    if (!start_history(s)) {
+        displays_close(s);
+        orrery_free(o);
+        return 1;
+    }
     loop_catch_signals();
     enum orrery_stop stop = ORRERY_RUNNING;
     bool ran = nethosts_start(s);

@@ -54,7 +54,9 @@ struct options {
     const char *profile_path;
     struct orrery_symbols symbols[MAX_SYMBOLS + 1];
     unsigned nsymbols;
-    bool done; /* -help or -version was answered: exit with status 0 */
+    bool history, no_history; /* -history; without it others may want one */
+    uint64_t history_bytes;   /* 0: as much as usual */
+    bool done;                /* -help or -version was answered: exit with status 0 */
 };
 
 /* Fills *o from argv; false after one line on stderr. Strings point into argv. */

@@ -199,9 +199,10 @@ bool session_step(struct session *s, bool into_interrupts)
 
 void session_moved(struct session *s)
 {
+    set_clocks(s);
+    s->resets = orrery_resets(s->machine);
     s->down = ORRERY_RUNNING;
     s->fresh = false;
-    set_clocks(s);
 }
 
 void session_reset(struct session *s, const char *reason)
@@ -289,7 +290,7 @@ static void met_break(struct session *s)
     struct breakpoint *p;
 
     orrery_break_hit(s->machine, &what, &cause.at);
-    p = breaks_met(s, &what);
+    p = breaks_hit(s, &what);
     if (p && p->owner != BREAK_STEP) {
         cause.met = *p;
         pause_for(s, cause);

@@ -125,6 +125,9 @@ enum orrery_stop session_run(struct session *s);
 /* Observers are told, whoever does these. resume: false if only a reset helps. */
 void session_pause(struct session *s);
 bool session_resume(struct session *s);
+/* The machine has been put to another moment: clocks are set together anew, and what it had stopped
+ * for may not have happened. */
+void session_moved(struct session *s);
 void session_reset(struct session *s, const char *reason);
 void session_powerdown(struct session *s);
 void session_shutdown(struct session *s, const char *reason, bool guest); /* ends the program */

@@ -73,6 +73,17 @@ bool breaks_met(const struct orrery *o)
     return o->cpu->stops && o->cpu->stops->hit;
 }
 
+void breaks_ignore(struct orrery *o, bool ignore)
+{
+    struct stops *s = o->cpu->stops;
+
+    if (!s)
+        return;
+    s->off = ignore;
+    s->hit = false;
+    s->passed = CLOCK_NEVER;
+}
+
 void breaks_pass(struct orrery *o)
 {
     if (breaks_met(o))
@@ -83,7 +94,7 @@ void orrery_break_pass(struct orrery *o)
 {
     struct stops *s = o->cpu->stops;
 
-    if (s) {
+    if (s && !s->off) {
         s->passed = cpu_icount(o->cpu);
         s->hit = false;
     }

@@ -19,7 +19,7 @@ bool chardevs_build(struct orrery *o, const struct orrery_config *c, char *err, 
         }
         o->chardev[n].name = strdup(chr->id);
         CHECK(o->chardev[n].name, "out of memory");
-        chardev_init(&o->chardev[n].end, chr->sink.write, chr->sink.opaque);
+        outlet_chardev(o, &o->chardev[n].end, &o->chardev[n].out, &chr->sink);
         bus_add_object(o->bus, CHARDEV_KIND, o->chardev[n].name, &o->chardev[n].end);
     }
     return true;

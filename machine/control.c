@@ -1,6 +1,8 @@
-/* The front panel: reset, power button, NMI, and ports read and written from outside. All of it
- * is input, so it enters through the journal (channel "machine") and a replay repeats it. A record
- * is one byte, what is done, and for ports the number, the size and the value. */
+/* The front panel: reset, power button, NMI; ports read and written from outside; registers and
+ * memory that a debugger writes. All of it is input, so it enters through the journal (channel
+ * "machine") and a replay repeats it; what is known of a future that it changes is dropped. A
+ * record is one byte, what is done, and its arguments: size, port (2 bytes), value (4); register,
+ * value (4); physical address (8), bytes. */
 #include "base/bytes.h"
 #include "devices/core/journal.h"
 #include "devices/piix4_pm.h"
@@ -8,31 +10,77 @@
 
 #include <string.h>
 
-enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REGISTER = 'g' };
-enum { PORT_RECORD = 8 }; /* op, size, port, value */
+enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REG = 'g', OP_MEMORY = 'm',
+       OP_REGISTER = 'G' };
+enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536 };
+
+static void on_reset(struct orrery *o, const u8 *r, size_t len)
+{
+    (void)r;
+    (void)len;
+    o->reset_wanted = o->reset_from_outside = true;
+    o->cpu->events |= EV_STOP;
+}
+
+static void on_nmi(struct orrery *o, const u8 *r, size_t len)
+{
+    (void)r;
+    (void)len;
+    bus_nmi(o->bus);
+}
+
+static bool is_port(const u8 *r, size_t len)
+{
+    return len == PORT_RECORD && (r[1] == 1 || r[1] == 2 || r[1] == 4);
+}
+
+static void on_in(struct orrery *o, const u8 *r, size_t len)
+{
+    if (is_port(r, len))
+        o->port_value = bus_in(o->bus, (u16)load_le(r + 2, 2), r[1]);
+}
+
+static void on_out(struct orrery *o, const u8 *r, size_t len)
+{
+    if (is_port(r, len))
+        bus_out(o->bus, (u16)load_le(r + 2, 2), r[1], (u32)load_le(r + 4, 4));
+}
+
+static void on_reg(struct orrery *o, const u8 *r, size_t len)
+{
+    if (len == REG_RECORD)
+        machine_set_reg(o, r[1], (u32)load_le(r + 2, 4));
+}
+
+static void on_memory(struct orrery *o, const u8 *r, size_t len)
+{
+    o->write_done = len >= MEMORY_HEAD &&
+                    phys_dma_write(o->phys, load_le(r + 1, 8), r + MEMORY_HEAD, len - MEMORY_HEAD);
+}
+
+static void on_register(struct orrery *o, const u8 *r, size_t len)
+{
+    o->write_done = len > 2 && machine_set_register(o, r[1], r + 2, len - 2);
+}
+
+/* What comes first in a record, and who takes the record. */
+static const struct {
+    u8 op;
+    void (*run)(struct orrery *o, const u8 *record, size_t len);
+} ops[] = {
+    {OP_RESET, on_reset}, {OP_NMI, on_nmi}, {OP_IN, on_in},
+    {OP_OUT, on_out},     {OP_REG, on_reg}, {OP_MEMORY, on_memory},
+    {OP_REGISTER, on_register},
+};
 
 /* Journal sink. */
 static void on_input(void *opaque, const void *data, size_t len)
 {
-    struct orrery *o = opaque;
-    const u8 *r = data;
-    unsigned size = len == PORT_RECORD ? r[1] : 0;
-    bool port = size == 1 || size == 2 || size == 4;
+    const u8 *record = data;
 
-    if (!len)
-        return;
-    if (r[0] == OP_RESET) {
-        o->reset_wanted = o->reset_from_outside = true;
-        o->cpu->events |= EV_STOP;
-    } else if (r[0] == OP_NMI) {
-        bus_nmi(o->bus);
-    } else if (r[0] == OP_IN && port) {
-        o->port_value = bus_in(o->bus, (u16)load_le(r + 2, 2), size);
-    } else if (r[0] == OP_OUT && port) {
-        bus_out(o->bus, (u16)load_le(r + 2, 2), size, (u32)load_le(r + 4, 4));
-    } else if (r[0] == OP_REGISTER && len > 2) {
-        o->poked = machine_set_register(o, r[1], r + 2, len - 2);
-    }
+    for (size_t i = 0; len && i < ARRAY_LEN(ops); i++)
+        if (ops[i].op == record[0])
+            ops[i].run(opaque, record, len);
 }
 
 void machine_add_control(struct orrery *o)
@@ -42,7 +90,8 @@ void machine_add_control(struct orrery *o)
 
 static void input(struct orrery *o, u8 op)
 {
-    journal_input(o->journal, o->control, &op, 1);
+    if (history_disturb(o))
+        journal_input(o->journal, o->control, &op, 1);
 }
 
 void orrery_reset(struct orrery *o)
@@ -59,16 +108,18 @@ void orrery_powerdown(struct orrery *o)
 {
     int channel = journal_find_channel(o->journal, POWER_BUTTON_CHANNEL);
 
-    if (channel >= 0)
+    if (channel >= 0 && history_disturb(o))
         journal_input(o->journal, channel, "", 1);
 }
 
-/* The CPU stands between two instructions: what is due now happens now. */
-static void now(struct orrery *o, const u8 *record, size_t len)
+bool control_now(struct orrery *o, const void *record, size_t len)
 {
+    if (!history_disturb(o))
+        return false;
     journal_input(o->journal, o->control, record, len);
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
+    return true;
 }
 
 bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)
@@ -76,38 +127,55 @@ bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)
     u8 record[2 + ORRERY_REGISTER_MAX] = {OP_REGISTER, (u8)reg};
     unsigned bytes = orrery_register_bytes(reg);
 
-    if (journal_mode(o->journal) == JOURNAL_REPLAY)
-        return false;
     memcpy(record + 2, value, bytes);
-    o->poked = false;
-    now(o, record, 2 + bytes);
-    return o->poked;
+    o->write_done = false;
+    return control_now(o, record, 2 + bytes) && o->write_done;
 }
 
-static void port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)
+static bool port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)
 {
     u8 record[PORT_RECORD] = {op, (u8)size};
 
     store_le(record + 2, 2, port);
     store_le(record + 4, 4, value);
-    now(o, record, sizeof(record));
+    return control_now(o, record, sizeof(record));
 }
 
 bool orrery_port_in(struct orrery *o, uint16_t port, unsigned size, uint32_t *value)
 {
-    if (journal_mode(o->journal) == JOURNAL_REPLAY)
+    if (!port_now(o, OP_IN, size, port, 0))
         return false;
-    port_now(o, OP_IN, size, port, 0);
     *value = o->port_value;
     return true;
 }
 
 bool orrery_port_out(struct orrery *o, uint16_t port, unsigned size, uint32_t value)
 {
-    if (journal_mode(o->journal) == JOURNAL_REPLAY)
-        return false;
-    port_now(o, OP_OUT, size, port, value);
-    return true;
+    return port_now(o, OP_OUT, size, port, value);
+}
+
+bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
+{
+    u8 record[REG_RECORD] = {OP_REG, (u8)reg};
+
+    store_le(record + 2, 4, value);
+    return control_now(o, record, sizeof(record));
+}
+
+bool orrery_write_phys(struct orrery *o, uint64_t addr, const void *buf, size_t len)
+{
+    const u8 *in = buf;
+    bool ok = true;
+
+    for (size_t done = 0; ok && done < len;) {
+        size_t n = len - done < PIECE ? len - done : PIECE;
+        u8 record[MEMORY_HEAD + PIECE] = {OP_MEMORY};
+        store_le(record + 1, 8, addr + done);
+        memcpy(record + MEMORY_HEAD, in + done, n);
+        ok = control_now(o, record, MEMORY_HEAD + n) && o->write_done;
+        done += n;
+    }
+    return ok;
 }
 
 uint64_t orrery_resets(const struct orrery *o)

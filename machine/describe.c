@@ -1,14 +1,16 @@
-/* The text by which a journal knows the machine that it was recorded on: everything that decides a
- * run besides its input. */
+/* The text by which a journal or a snapshot knows the machine that it comes from: everything that
+ * decides a run besides its input. A journal's goes with the contents of all images, too: zeros
+ * that the host has not stored are not read for that. */
 #include "machine/machine.h"
 
 #include "devices/board_pc.h"
 #include "machine/firmware.h"
 #include "machine/multiboot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, unsigned n)
+static void describe_drive(FILE *f, const struct orrery_drive *d, const struct blk *blk, unsigned n)
 {
     if (d->file || d->cdrom || d->floppy)
         fprintf(f, "%s%u=%s%s size %llu\n",
@@ -16,7 +18,7 @@ static void describe_drive(FILE *f, const struct orrery_drive *d, u64 bytes, uns
                 : d->floppy ? "floppy"
                             : "hd",
                 n, d->file ? d->file : "", d->readonly && !d->cdrom ? " readonly" : "",
-                (unsigned long long)bytes);
+                blk ? (unsigned long long)blk_sectors(blk) * BLK_SECTOR : 0);
 }
 
 /* A -device option, but for where its sound goes. */
@@ -48,9 +50,9 @@ bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "bios=%016llx\n",
             (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
     for (unsigned i = 0; i < 4; i++)
-        describe_drive(f, &c->ide[i], board_pc_disk_bytes(o->bus, i), i);
+        describe_drive(f, &c->ide[i], board_pc_disk(o->bus, i), i);
     for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)
-        describe_drive(f, &c->floppy[i], board_pc_floppy_bytes(o->bus, i), i);
+        describe_drive(f, &c->floppy[i], board_pc_floppy(o->bus, i), i);
     for (unsigned i = 0; i < ORRERY_SERIAL_PORTS; i++)
         fprintf(f, "serial%u=%d\n", i, c->serial_present[i]);
     fprintf(f, "parallel=%d\n", c->parallel_present);
@@ -68,4 +70,42 @@ bool describe(struct orrery *o, const struct orrery_config *c)
     fclose(f);
     o->config_text = text;
     return true;
+}
+
+/* ---- contents of images ---- */
+
+struct sums {
+    FILE *out;
+    const char *unreadable; /* or NULL */
+};
+
+static void add_sum(void *opaque, struct blk *b)
+{
+    struct sums *s = opaque;
+    u64 sum;
+
+    if (blk_checksum(b, &sum))
+        fprintf(s->out, "contents of %s=%016llx\n", blk_path(b), (unsigned long long)sum);
+    else
+        s->unreadable = blk_path(b);
+}
+
+char *describe_run(struct orrery *o, char *err, size_t err_size)
+{
+    char *text = NULL;
+    size_t len = 0;
+    struct sums s = {.out = open_memstream(&text, &len)};
+
+    if (!s.out) {
+        snprintf(err, err_size, "out of memory");
+        return NULL;
+    }
+    fputs(o->config_text, s.out);
+    machine_each_disk(o, add_sum, &s);
+    fclose(s.out);
+    if (!s.unreadable)
+        return text;
+    snprintf(err, err_size, "disk image '%s' cannot be read", s.unreadable);
+    free(text);
+    return NULL;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "devices/board_pc.h"
 
 unsigned machine_drive_mode(const struct orrery_drive *d)
 {
@@ -39,6 +40,18 @@ void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE 
         fprintf(out, "disk %s=%s%s size %llu\n", o->disk[n].name, c->disks[n].file,
                 c->disks[n].readonly ? " readonly" : "",
                 (unsigned long long)blk_sectors(o->disk[n].blk) * BLK_SECTOR);
+}
+
+void machine_each_disk(struct orrery *o, void (*fn)(void *opaque, struct blk *b), void *opaque)
+{
+    for (unsigned n = 0; n < 4; n++)
+        if (board_pc_disk(o->bus, n))
+            fn(opaque, board_pc_disk(o->bus, n));
+    for (unsigned n = 0; n < 2; n++)
+        if (board_pc_floppy(o->bus, n))
+            fn(opaque, board_pc_floppy(o->bus, n));
+    for (unsigned n = 0; n < ORRERY_DISKS && o->disk[n].blk; n++)
+        fn(opaque, o->disk[n].blk);
 }
 
 void disks_free(struct orrery *o)

@@ -108,16 +108,15 @@ static void build_chardevs(struct orrery *o, const struct orrery_config *c)
         static const char *const names[] = {"serial0", "serial1", "serial2", "serial3"};
         if (!c->serial_present[i])
             continue;
-        chardev_init(&o->serial[i], c->serial[i].write, c->serial[i].opaque);
-        o->serial[i].lines = c->serial[i].lines;
+        outlet_chardev(o, &o->serial[i], &o->serial_out[i], &c->serial[i]);
         bus_add_object(o->bus, CHARDEV_KIND, names[i], &o->serial[i]);
     }
     if (c->parallel_present) {
-        chardev_init(&o->parallel, c->parallel.write, c->parallel.opaque);
+        outlet_chardev(o, &o->parallel, &o->parallel_out, &c->parallel);
         bus_add_object(o->bus, CHARDEV_KIND, "parallel0", &o->parallel);
     }
     if (c->debugcon_present) {
-        chardev_init(&o->debugcon, c->debugcon.write, c->debugcon.opaque);
+        outlet_chardev(o, &o->debugcon, &o->debugcon_out, &c->debugcon);
         bus_add_object(o->bus, CHARDEV_KIND, "debugcon", &o->debugcon);
     }
 }
@@ -187,11 +186,14 @@ static bool start_journal(struct orrery *o, const struct orrery_config *c, char 
     journal_set_hooks(o->journal, &hooks);
     if (!describe(o, c))
         return fail(err, size, "out of memory");
-    if (c->record)
-        return journal_record(o->journal, c->record, o->config_text, CHECK_TICKS, err, size);
-    if (c->replay)
-        return journal_replay(o->journal, c->replay, o->config_text, err, size);
-    return true;
+    if (!c->record && !c->replay)
+        return true;
+    char *text = describe_run(o, err, size);
+    u64 check = c->record_check ? c->record_check : CHECK_TICKS;
+    bool ok = text && (c->record ? journal_record(o->journal, c->record, text, check, err, size)
+                                 : journal_replay(o->journal, c->replay, text, err, size));
+    free(text);
+    return ok;
 }
 
 /* Power-up state of everything, with the kernel at its entry point if one is booted directly. */
@@ -311,6 +313,7 @@ void orrery_free(struct orrery *o)
     if (!o)
         return;
     profile_free(o->profile);
+    history_free(o);
     if (o->jit)
         jit_free(o->jit);
     if (o->bus)
@@ -411,6 +414,8 @@ static enum orrery_stop deliver(struct orrery *o)
         snprintf(o->error, sizeof(o->error), "%s", why);
         return ORRERY_DIVERGED;
     }
+    if (o->history && cpu_icount(o->cpu) >= history_due(o))
+        history_run(o);
     return journal_ended(o->journal) ? end_of_replay(o) : ORRERY_RUNNING;
 }
 
@@ -435,14 +440,16 @@ static void report_history(void *opaque)
 static u64 run_limit(struct orrery *o, u64 end)
 {
     u64 until = next_tick(o);
-    if (o->profile && profile_due(o->profile) < until)
+    if (o->profile && !o->muted && profile_due(o->profile) < until)
         until = profile_due(o->profile);
     if (sound_tick(o) < until)
         until = sound_tick(o);
+    if (history_due(o) < until)
+        until = history_due(o);
     return until < end ? until : end;
 }
 
-static enum orrery_stop run_until(struct orrery *o, u64 end)
+enum orrery_stop machine_run_until(struct orrery *o, u64 end)
 {
     for (;;) {
         enum orrery_stop stop = deliver(o);
@@ -461,7 +468,7 @@ static enum orrery_stop run_until(struct orrery *o, u64 end)
         if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
         jit_run(o->jit, run_limit(o, end));
-        if (o->profile)
+        if (o->profile && !o->muted)
             profile_sample(o->profile);
     }
 }
@@ -472,7 +479,7 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
     breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
-    enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);
+    enum orrery_stop stop = machine_run_until(o, cpu_icount(o->cpu) + max_insns);
     if (o->profile)
         profile_leave(o->profile);
     check_set_report(NULL, NULL);
@@ -496,19 +503,29 @@ uint64_t orrery_idle_ns(const struct orrery *o)
     return muldiv64(ticks, NS_PER_MS, o->cpu->model->kips);
 }
 
-void orrery_idle_skip(struct orrery *o, uint64_t ns)
+void machine_idle(struct orrery *o, u64 ticks)
 {
-    u64 left = idle_ticks(o), kips = o->cpu->model->kips;
+    u64 left = idle_ticks(o), retired = orrery_retired(o);
     if (left == CLOCK_NEVER)
         return;
     if ((o->cpu->events & (EV_STOP | EV_TRIPLE)) || cpu_wakes(o->cpu))
         return; /* what has come in since ends the idling at this tick */
-    /* At least a tick, or a slow CPU would never get on by small steps. */
-    u64 ticks = ns >= orrery_idle_ns(o) ? left : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS);
+    if (retired != o->idle_after || !o->idle_since) {
+        o->idle_after = retired;
+        o->idle_since = cpu_icount(o->cpu);
+    }
     if (ticks > left)
         ticks = left;
     o->cpu->icount_end += ticks; /* budget unchanged: the count moves on */
     o->idle_ticks += ticks;
+}
+
+void orrery_idle_skip(struct orrery *o, uint64_t ns)
+{
+    u64 kips = o->cpu->model->kips;
+    /* At least a tick, or a slow CPU would never get on by small steps. */
+    machine_idle(o, ns >= orrery_idle_ns(o) ? CLOCK_NEVER
+                                            : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS));
 }
 
 /* -- input, output, inspection -- */

@@ -21,6 +21,12 @@ struct firmware;
 
 #define MAX_DRIVES 6
 
+/* A way out to the host: outlets.c. */
+struct outlet {
+    const bool *muted;
+    struct orrery_sink sink;
+};
+
 /* What outsiders may want to know of a drive; its state is the board's. */
 struct drive_note {
     char name[MEDIUM_NAME];
@@ -40,6 +46,7 @@ struct orrery {
     struct chardev parallel, debugcon;
     struct {
         struct chardev end;
+        struct outlet out;
         char *name; /* NULL: there is none */
     } chardev[ORRERY_CHARDEVS];
     struct {
@@ -53,7 +60,11 @@ struct orrery {
     struct linux_image *kernel;        /* booted directly, or NULL */
     struct multiboot_image *multiboot; /* likewise */
     struct firmware *firmware;         /* -bios, or NULL */
-    struct profile *profile;           /* or NULL */
+    struct history *history;           /* or NULL */
+    bool muted;                        /* what happens has happened before: nothing is sent out */
+    struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
+    struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
+    struct profile *profile; /* or NULL */
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
@@ -64,13 +75,16 @@ struct orrery {
     int exit_code;
     int control;                         /* journal channel of control.c */
     u32 port_value;                      /* what was read last from outside */
-    bool poked;                          /* the last register written from outside has taken it */
+    bool write_done;                     /* what was written last could be */
     u64 resets;                          /* so far, but for the one at power-on */
     u64 irq_count[BUS_GSIS];             /* rising edges, for people */
     u32 irq_level;                       /* what they rise from */
     struct drive_note drive[MAX_DRIVES]; /* media.c */
     unsigned drives;
-    u64 idle_ticks; /* ticks skipped while halted: virtual time that retired nothing */
+    u64 idle_ticks;          /* ticks skipped while halted: virtual time that retired nothing */
+    u64 idle_since;          /* the tick at which the last time of idling began ... */
+    u64 idle_after;          /* ... after so many retired instructions */
+    struct present *present; /* while there are snapshots: snapshot.c */
     char *config_text;
     char error[256];
 };
@@ -101,6 +115,21 @@ bool disks_build(struct orrery *o, const struct orrery_config *c, char *err, siz
 void disks_describe(const struct orrery *o, const struct orrery_config *c, FILE *out);
 void disks_free(struct orrery *o); /* after the bus */
 
+/* Calls fn for every disk and every medium in a drive. */
+void machine_each_disk(struct orrery *o, void (*fn)(void *opaque, struct blk *b), void *opaque);
+
+/* -- outlets.c: sinks that are silent while o->muted -- */
+struct orrery_sink outlet_make(struct orrery *o, struct outlet *out,
+                               const struct orrery_sink *sink);
+void outlet_chardev(struct orrery *o, struct chardev *c, struct outlet *out,
+                    const struct orrery_sink *sink);
+
+/* -- machine.c -- */
+
+/* orrery_run() to a tick; and letting at most so many ticks pass while it idles. */
+enum orrery_stop machine_run_until(struct orrery *o, u64 end);
+void machine_idle(struct orrery *o, u64 ticks);
+
 /* -- wires.c -- */
 
 /* The CPU's pins, for cpu_new(); and the bus's end of the wires. */
@@ -111,6 +140,19 @@ void bus_wires(struct orrery *o);
 
 /* What a journal must agree with to be replayed, into o->config_text. False: no memory. */
 bool describe(struct orrery *o, const struct orrery_config *c);
+/* The same with the contents of all images: malloc'ed, or NULL and err. */
+char *describe_run(struct orrery *o, char *err, size_t err_size);
+
+/* -- history.c -- */
+
+/* The next tick at which history_run() must be called, or CLOCK_NEVER without a history. */
+u64 history_due(const struct orrery *o);
+/* The machine stands there, and all that was due has been delivered. */
+void history_run(struct orrery *o);
+void history_free(struct orrery *o);
+/* Somebody changes the machine on purpose: what is known of the future is dropped. False: in a
+ * replay nothing can be changed; o->error says so. */
+bool history_disturb(struct orrery *o);
 
 /* -- breaks.c -- */
 
@@ -119,6 +161,8 @@ void report_reset(const struct orrery *o, FILE *out);
 
 /* Has a break point been met in this run? */
 bool breaks_met(const struct orrery *o);
+/* None is met from now on, or all are again; none has been met. */
+void breaks_ignore(struct orrery *o, bool ignore);
 /* A run begins: the break point met last does not count. */
 void breaks_pass(struct orrery *o);
 
@@ -134,6 +178,8 @@ void sound_free(struct orrery *o);
  */
 void sound_run(struct orrery *o);
 u64 sound_tick(const struct orrery *o);
+/* Time has jumped: what comes now begins there. */
+void sound_seek(struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
 
@@ -143,11 +189,18 @@ void sound_finish(struct orrery *o);
 bool machine_set_register(struct orrery *o, unsigned reg, const u8 *value, size_t len);
 
 /* -- control.c, media.c -- */
+
+/* Gives the control channel a record, and it happens now. False: a replay cannot be changed. */
+bool control_now(struct orrery *o, const void *record, size_t len);
 void machine_add_control(struct orrery *o);
 void machine_note_drives(struct orrery *o, const struct orrery_config *c);
 void machine_forget_drives(struct orrery *o);
+/* The n-th drive with removable media, NULL past the last; its present image is known anew. */
+struct medium *machine_medium(struct orrery *o, unsigned n);
+void machine_note_medium(struct orrery *o, const struct medium *m);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);
+void machine_set_reg(struct orrery *o, unsigned reg, u32 value); /* orrery_set_reg() at its tick */
 
 #endif

@@ -73,11 +73,34 @@ static void note_file(struct orrery *o, const char *drive, const char *file)
     }
 }
 
+static bool may_change(struct orrery *o, char *err, size_t err_size)
+{
+    if (history_disturb(o))
+        return true;
+    snprintf(err, err_size, "%s", o->error);
+    return false;
+}
+
+struct medium *machine_medium(struct orrery *o, unsigned n)
+{
+    for (unsigned i = 0; i < o->drives; i++)
+        if (o->drive[i].removable && !n--)
+            return bus_find_object(o->bus, MEDIUM_KIND, o->drive[i].name);
+    return NULL;
+}
+
+void machine_note_medium(struct orrery *o, const struct medium *m)
+{
+    const struct blk *now = medium_now(m);
+
+    note_file(o, m->name, now ? blk_path(now) : NULL);
+}
+
 bool orrery_eject(struct orrery *o, const char *drive, bool force, char *err, size_t err_size)
 {
     struct medium *m = find(o, drive, err, err_size);
 
-    if (!m || !medium_eject(m, force, err, err_size))
+    if (!m || !may_change(o, err, err_size) || !medium_eject(m, force, err, err_size))
         return false;
     note_file(o, drive, NULL);
     return true;
@@ -88,7 +111,7 @@ bool orrery_change(struct orrery *o, const char *drive, const char *file, bool f
 {
     struct medium *m = find(o, drive, err, err_size);
 
-    if (!m || !medium_change(m, file, force, err, err_size))
+    if (!m || !may_change(o, err, err_size) || !medium_change(m, file, force, err, err_size))
         return false;
     note_file(o, drive, file);
     return true;

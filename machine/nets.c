@@ -19,10 +19,12 @@ bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size
         }
         o->net_name[n] = strdup(net->id);
         CHECK(o->net_name[n], "out of memory");
-        net_link_init(&o->net[n], net->sink.write, net->sink.opaque);
+        struct orrery_sink end = outlet_make(o, &o->net_out[n], &net->sink);
+        struct orrery_sink tap = outlet_make(o, &o->tap_out[n], &net->tap);
+        net_link_init(&o->net[n], end.write, end.opaque);
         o->net[n].large = net->large;
-        o->net[n].tap = net->tap.write;
-        o->net[n].tap_opaque = net->tap.opaque;
+        o->net[n].tap = tap.write;
+        o->net[n].tap_opaque = tap.opaque;
         bus_add_object(o->bus, NET_KIND, o->net_name[n], &o->net[n]);
     }
     return true;

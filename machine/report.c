@@ -111,7 +111,7 @@ uint32_t orrery_reg(const struct orrery *o, unsigned reg)
     return reg < ORRERY_REGS ? cr[reg - ORRERY_CR0] : 0;
 }
 
-bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
+void machine_set_reg(struct orrery *o, unsigned reg, u32 value)
 {
     if (reg < GPR_COUNT)
         o->cpu->gpr[reg] = value;
@@ -121,7 +121,6 @@ bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
         cpu_set_eflags(o->cpu, value);
         cpu_update_mode(o->cpu);
     }
-    return true;
 }
 
 bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)
@@ -138,11 +137,6 @@ bool orrery_read_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)
         done += n;
     }
     return true;
-}
-
-bool orrery_write_phys(struct orrery *o, uint64_t addr, const void *buf, size_t len)
-{
-    return phys_dma_write(o->phys, addr, buf, len);
 }
 
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)

@@ -24,7 +24,8 @@ static bool add(struct orrery *o, const struct orrery_audiodev *a, unsigned n, c
         snprintf(err, size, "audiodev '%s': the id is empty or taken", a->id);
         return false;
     }
-    o->audio[n] = audio_create(rate, a->sink.write, a->sink.opaque);
+    struct orrery_sink end = outlet_make(o, &o->audio_out[n], &a->sink);
+    o->audio[n] = audio_create(rate, end.write, end.opaque);
     o->audio_name[n] = strdup(a->id);
     CHECK(o->audio_name[n], "out of memory");
     bus_add_object(o->bus, AUDIO_KIND, o->audio_name[n], o->audio[n]);
@@ -53,6 +54,12 @@ void sound_run(struct orrery *o)
 {
     for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
         audio_run(o->audio[i], clock_now(&o->clock));
+}
+
+void sound_seek(struct orrery *o)
+{
+    for (unsigned i = 0; i < ORRERY_AUDIODEVS && o->audio[i]; i++)
+        audio_seek(o->audio[i], clock_now(&o->clock));
 }
 
 u64 sound_tick(const struct orrery *o)

@@ -27,8 +27,8 @@ struct mmu {
     u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
     bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
     u32 phys_gen;      /* phys_generation() that the TLB was filled under */
-    laddr watch[MMU_MAX_WATCH]; /* addresses whose pages must not be filled for data: accesses are
-                                   watched */
+    laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are
+                                   watched. See mmu_watch() */
     u8 nwatch;
     u8 nwatch_phys;
     struct mmu_range watch_phys[MMU_MAX_WATCH_PHYS]; /* likewise, by physical address */
@@ -57,8 +57,10 @@ struct mmu_walk {
     u32 pf_code; /* MMU_FAULT: error code */
 };
 
-/* Translates one linear address for an access at the given privilege, sets A and D bits, fills the
- * TLB when the page is plain memory (for writes: and holds no code). ROM counts as memory for reads
+/* Translates one linear address for an access at the given privilege, from the TLB if it is cached
+ * there; else it sets A and D bits and fills the TLB when the page is plain memory. The entry is
+ * kept while somebody watches the page, and for writes while it holds code. An access to write
+ * marks the page as written. ROM counts as memory for reads
  * and as MMIO for writes. Never crosses a page: the caller splits. */
 enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out);
@@ -102,6 +104,24 @@ static inline paddr mmu_smram(const struct mmu *m, paddr pa, bool fetch)
 {
     return pa - SMRAM_BASE < SMRAM_SIZE ? phys_smram(m->phys, pa, m->smm, fetch) : pa;
 }
+
+/* After a change of watch: what was granted of these pages is kept from now on. */
+void mmu_watch(struct mmu *m);
+
+/* What the TLB holds is part of the machine's state: a guest need not have invalidated what it
+ * changed in its tables, and pages that are cached get no new A and D bits. */
+struct mmu_cached {
+    u32 key; /* linear page << 4 | enum priv << 2 | enum access */
+    bool global;
+    paddr pa; /* as phys knows it */
+};
+/* Everything cached, as an array that the caller frees; NULL: no memory. From now on no entry
+ * grants writing. */
+u32 mmu_cached(struct mmu *m, struct mmu_cached **list);
+/* Does pa have memory for that access? */
+bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c);
+/* Flushes, and caches these, which are cacheable; none of them grants writing. */
+void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n);
 
 /* Frees what the TLB has allocated (not the struct tlb, which is the CPU's), and empties it. */
 void mmu_release(struct mmu *m);

@@ -9,6 +9,7 @@
 #include "mmu/phys.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #define HOLE_END   0x100000u
 #define MAX_RAM    (0xE00ull << 20)
 #define LINE_BITS  6
+#define MAX_AREAS  16
 
 enum { REGION_NONE, REGION_MAIN, REGION_SMRAM, REGION_FIRST, REGION_MAX = 256 };
 
@@ -33,6 +35,7 @@ struct region {
     u64 seq;  /* order of adding */
     u8 *mem;  /* RAM or ROM; NULL: MMIO or nothing */
     u64 *lines;
+    u8 *clean; /* of its area, from mem on; NULL: it is in none */
     bool writable;
     bool shared;        /* mem is the caller's */
     bool shadow;        /* mem and lines are main RAM's */
@@ -48,6 +51,8 @@ struct phys {
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
     struct phys_watcher watcher;
+    struct phys_area area[MAX_AREAS];
+    unsigned areas;
     struct region region[REGION_MAX];
     u8 map[LOW_PAGES]; /* the region on top at each page */
 };
@@ -125,6 +130,12 @@ static inline const struct region *region_at(const struct phys *p, paddr pa)
     return high_region(p, pa);
 }
 
+static inline void touch(const struct region *r, paddr pa)
+{
+    if (r->clean)
+        r->clean[(pa - r->base) >> PAGE_BITS] = 0;
+}
+
 static inline u64 *lines_at(const struct region *r, paddr pa)
 {
     return &r->lines[(pa - r->base) >> PAGE_BITS];
@@ -151,20 +162,25 @@ struct phys *phys_new(u64 ram_size)
         phys_free(p);
         return NULL;
     }
+    r->clean = phys_track(p, r->mem, ram_size);
     p->region[REGION_SMRAM] = (struct region){.base = SMRAM_ALIAS,
                                               .size = SMRAM_SIZE,
                                               .seq = p->next_seq++,
                                               .mem = r->mem + SMRAM_BASE,
                                               .lines = r->lines + (SMRAM_BASE >> PAGE_BITS),
+                                              .clean = r->clean + (SMRAM_BASE >> PAGE_BITS),
                                               .writable = true};
     repaint(p, 0, ram_size);
     return p;
 }
 
-static void free_memory(struct region *r)
+static void free_memory(struct phys *p, struct region *r)
 {
-    if (r->mem && !r->shared && !r->shadow)
+    if (r->mem && !r->shared && !r->shadow) {
+        if (r->clean)
+            phys_untrack(p, r->mem);
         munmap(r->mem, r->size);
+    }
     if (r->lines && !r->shadow)
         munmap(r->lines, lines_bytes(r->size));
     *r = (struct region){0};
@@ -176,7 +192,7 @@ void phys_free(struct phys *p)
         return;
     p->region[REGION_SMRAM] = (struct region){0}; /* part of main RAM */
     for (unsigned i = REGION_MAIN; i < REGION_MAX; i++)
-        free_memory(&p->region[i]);
+        free_memory(p, &p->region[i]);
     munmap(p, sizeof(*p));
 }
 
@@ -233,7 +249,22 @@ void phys_add_rom(struct phys *p, paddr base, u64 size, const void *data)
 
 void phys_add_ram(struct phys *p, paddr base, u64 size)
 {
-    add_memory(p, base, size)->writable = true;
+    struct region *r = add_memory(p, base, size);
+
+    r->writable = true;
+    r->clean = phys_track(p, r->mem, size);
+}
+
+/* The marks of memory that may be in somebody's area. */
+static u8 *clean_of(const struct phys *p, const u8 *mem)
+{
+    for (unsigned i = 0; i < p->areas; i++) {
+        const struct phys_area *a = &p->area[i];
+        u64 offset = (u64)((uintptr_t)mem - (uintptr_t)a->mem);
+        if (a->mem && offset < a->size)
+            return a->clean + (offset >> PAGE_BITS);
+    }
+    return NULL;
 }
 
 void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem)
@@ -243,6 +274,7 @@ void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem)
     r->mem = mem;
     r->lines = map_zero(lines_bytes(size)); /* never marked */
     CHECK(r->lines, "no memory for a region of %#llx bytes", (unsigned long long)size);
+    r->clean = clean_of(p, mem);
     r->writable = r->shared = true;
 }
 
@@ -257,7 +289,7 @@ static void remove_region(struct phys *p, struct region *r)
     u64 size = r->size;
 
     drop_code(p, base, size);
-    free_memory(r);
+    free_memory(p, r);
     if (base < LOW_END)
         repaint(p, base, base + size);
     p->generation++;
@@ -281,7 +313,10 @@ void phys_remove_shared(struct phys *p, paddr base, const void *mem)
 
 void phys_switch_shared(struct phys *p, paddr base, const void *mem, void *other)
 {
-    shared_region(p, base, mem)->mem = other;
+    struct region *r = shared_region(p, base, mem);
+
+    r->mem = other;
+    r->clean = clean_of(p, other);
     p->generation++;
 }
 
@@ -457,6 +492,7 @@ static u64 covered_read(void *opaque, u64 addr, unsigned size)
 static void covering_write(void *opaque, u64 addr, unsigned size, u64 value)
 {
     const struct region *top = opaque;
+    touch(&top->owner->region[REGION_MAIN], top->base + addr);
     store_le(phys_ram(top->owner) + top->base + addr, size, value);
 }
 
@@ -486,6 +522,7 @@ void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how)
     if (how & SHADOW_READ) {
         r->mem = main->mem + base;
         r->lines = main->lines + (base >> PAGE_BITS);
+        r->clean = main->clean + (base >> PAGE_BITS);
         r->writable = how & SHADOW_WRITE;
     } else {
         r->owner = p;
@@ -519,6 +556,7 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
     if (r->writable) {
         if (__builtin_expect(*lines_at(r, pa) != 0, 0))
             phys_code_written(p, pa, size);
+        touch(r, pa);
         store_le(r->mem + (pa - r->base), size, value);
     } else if (r->ops) {
         mmio_write(r, pa - r->base, size, value);
@@ -578,6 +616,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
 
         if (host) {
             phys_code_written(p, pa, n);
+            phys_touch(p, pa);
             memcpy(host + (pa & PAGE_MASK), in, n);
         } else {
             all = false;
@@ -640,6 +679,94 @@ void phys_code_written(struct phys *p, paddr pa, u64 len)
         pa += n;
         len -= n;
     }
+}
+
+/* -- areas -- */
+
+u8 *phys_track(struct phys *p, u8 *mem, u64 size)
+{
+    struct phys_area *a = &p->area[p->areas];
+    u8 *clean = map_zero(size >> PAGE_BITS);
+
+    CHECK(p->areas < MAX_AREAS && clean, "no room for %#llx bytes of memory",
+          (unsigned long long)size);
+    *a = (struct phys_area){mem, size, clean};
+    p->areas++;
+    return clean;
+}
+
+void phys_untrack(struct phys *p, const u8 *mem)
+{
+    for (unsigned i = 0; i < p->areas; i++) {
+        struct phys_area *a = &p->area[i];
+        if (a->mem == mem) {
+            munmap(a->clean, a->size >> PAGE_BITS);
+            *a = (struct phys_area){0};
+        }
+    }
+    while (p->areas && !p->area[p->areas - 1].mem)
+        p->areas--;
+}
+
+unsigned phys_areas(const struct phys *p)
+{
+    return p->areas;
+}
+
+const struct phys_area *phys_area(const struct phys *p, unsigned n)
+{
+    return &p->area[n];
+}
+
+bool phys_is_clean(const struct phys *p, paddr pa)
+{
+    const struct region *r = region_at(p, pa);
+
+    return r->clean && r->clean[(pa - r->base) >> PAGE_BITS];
+}
+
+void phys_touch(struct phys *p, paddr pa)
+{
+    touch(region_at(p, pa), pa);
+}
+
+bool phys_address(const struct phys *p, const u8 *host, paddr *pa)
+{
+    for (unsigned i = REGION_MAIN; i < REGION_MAX; i++) {
+        const struct region *r = &p->region[i];
+        u64 offset = (u64)((uintptr_t)host - (uintptr_t)r->mem);
+        if (!r->mem || offset >= r->size || region_at(p, r->base + offset) != r)
+            continue;
+        *pa = r->base + offset;
+        return true;
+    }
+    return false;
+}
+
+/* Code is kept by the address at which it is seen; what is seen nowhere has none. */
+static void drop_changed_code(struct phys *p, const u8 *mem, const u8 *data)
+{
+    paddr pa;
+    u64 lines = phys_address(p, mem, &pa) ? phys_code_lines(p, pa) : 0;
+
+    while (lines) {
+        unsigned line = (unsigned)__builtin_ctzll(lines), at = line << LINE_BITS;
+        lines &= lines - 1;
+        if (memcmp(mem + at, data + at, 1u << LINE_BITS))
+            phys_code_written(p, pa + at, 1u << LINE_BITS);
+    }
+}
+
+void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data)
+{
+    static const u8 zeros[PAGE_SIZE];
+    u8 *mem = p->area[n].mem + (page << PAGE_BITS);
+
+    data = data ? data : zeros;
+    if (!memcmp(mem, data, PAGE_SIZE))
+        return;
+    drop_changed_code(p, mem, data);
+    memcpy(mem, data, PAGE_SIZE);
 }
 
 static void hash_region(const struct region *r, void (*fn)(void *, const void *, u64), void *opaque)

@@ -126,6 +126,34 @@ u64 phys_lines_mask(paddr pa,
                     u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
 void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a direct host write */
 
+/* Areas: memory that a guest writes to, with a mark for each page that says whether it may differ
+ * from what somebody has kept of it. Area 0 is main RAM; others are those of phys_add_ram() and
+ * what its owner names. All pages are not clean until somebody marks them; who does must see to it
+ * that no TLB entry grants writing (mmu_cached()). Whoever writes to memory by other ways than
+ * phys_write(), phys_dma_write() and mmu_translate() tells phys_touch() before it, or stores 0 in
+ * the mark itself. */
+struct phys_area {
+    u8 *mem; /* NULL: there is no such area any more */
+    u64 size;
+    u8 *clean; /* by page: 1, or 0 once it was written to */
+};
+/* The caller's memory, of page multiples, which phys_add_shared() may show. phys_untrack() before
+ * it goes. Returns its marks. */
+u8 *phys_track(struct phys *p, u8 *mem, u64 size);
+void phys_untrack(struct phys *p, const u8 *mem);
+unsigned phys_areas(const struct phys *p);
+const struct phys_area *phys_area(const struct phys *p, unsigned n);
+/* Gives a page of area n other contents, PAGE_SIZE bytes (NULL: zeros), and drops translations made
+ * from what changes. */
+void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data);
+
+bool phys_is_clean(const struct phys *p, paddr pa);
+void phys_touch(struct phys *p, paddr pa);
+
+/* Where the guest sees a host address of its memory (or one of the places), as phys_host() takes
+ * it. False: nowhere. */
+bool phys_address(const struct phys *p, const u8 *host, paddr *pa);
+
 /* Hash input: calls fn for the contents of main RAM, then of added RAM in address order, page by
  * page, zero pages included. Memory never touched stays untouched: reading it costs no resident
  * memory. */

@@ -72,19 +72,34 @@ static void make_room(struct tlb *t, struct tlb_list *l)
     }
 }
 
-void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host, bool global)
+static void put(struct tlb *t, u32 key, u64 entry, bool global)
 {
     struct tlb_list *l = &t->filled[global];
-    u32 key = key_of(la, priv, acc);
-    u64 *e = entry_of(t, key), granted = ((u64)(uintptr_t)host - (la & ~PAGE_MASK)) | TLB_VALID;
-    if (*e && *e != granted)
+    u64 *e = entry_of(t, key);
+
+    if (*e && *e != entry)
         tlb_drop_windows(t);
     if (!*e) /* a window may now be larger */
         t->stale = (1u << TLB_WINDOWS) - 1;
     if (l->n == l->cap)
         make_room(t, l);
     l->key[l->n++] = key;
-    *e = granted;
+    *e = entry;
+}
+
+static u64 addend(laddr la, const u8 *host)
+{
+    return (u64)(uintptr_t)host - (la & ~PAGE_MASK);
+}
+
+void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host, bool global)
+{
+    put(t, key_of(la, priv, acc), addend(la, host) | TLB_VALID, global);
+}
+
+void tlb_keep(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host, bool global)
+{
+    put(t, key_of(la, priv, acc), addend(la, host) | TLB_KEPT, global);
 }
 
 static void empty(struct tlb *t, struct tlb_list *l)
@@ -136,6 +151,14 @@ void mmu_flush_page(struct mmu *m, laddr la)
             m->tlb->e[priv][acc][la >> PAGE_BITS].addend = 0;
 }
 
+static void keep(struct tlb *t, u64 *e)
+{
+    if (!(*e & TLB_VALID))
+        return;
+    tlb_drop_windows(t);
+    *e = (*e & ~(u64)TLB_VALID) | TLB_KEPT;
+}
+
 static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
 {
     for (u32 i = 0; i < l->n; i++) {
@@ -143,10 +166,8 @@ static void protect_in(struct tlb *t, const struct tlb_list *l, u64 host)
         u64 granted = (host - ((u64)(key >> KEY_BITS) << PAGE_BITS)) | TLB_VALID;
         u64 *e = entry_of(t, key);
 
-        if ((key & 3) == ACCESS_WRITE && *e == granted) {
-            tlb_drop_windows(t);
-            *e = 0;
-        }
+        if ((key & 3) == ACCESS_WRITE && *e == granted)
+            keep(t, e);
     }
 }
 
@@ -158,6 +179,93 @@ void mmu_protect_code(struct mmu *m, paddr pa)
         return;
     protect_in(m->tlb, &m->tlb->filled[false], host);
     protect_in(m->tlb, &m->tlb->filled[true], host);
+}
+
+/* By the entry that key names, which may be empty. */
+static bool is_watched(const struct mmu *m, u32 key)
+{
+    laddr la = key >> KEY_BITS << PAGE_BITS;
+    const u8 *host = tlb_host(m->tlb, la, (enum priv)(key >> 2 & 3), (enum access)(key & 3));
+    paddr pa = ~(paddr)0;
+
+    if (m->nwatch_phys)
+        phys_address(m->phys, host, &pa);
+    return mmu_watched(m, la, pa);
+}
+
+void mmu_watch(struct mmu *m)
+{
+    for (unsigned global = 0; (m->nwatch | m->nwatch_phys) && global < 2; global++) {
+        const struct tlb_list *l = &m->tlb->filled[global];
+        for (u32 i = 0; i < l->n; i++) {
+            u32 key = l->key[i];
+            if ((key & 3) != ACCESS_EXEC && is_watched(m, key))
+                keep(m->tlb, entry_of(m->tlb, key));
+        }
+    }
+}
+
+/* -- what is cached, for snapshots -- */
+
+/* After a snapshot was taken and after it was restored, windows are to be the same: none. */
+static void forget_windows(struct tlb *t)
+{
+    tlb_drop_windows(t);
+    memset(t->window, 0, sizeof(t->window));
+    t->stale = (1u << TLB_WINDOWS) - 1;
+}
+
+u32 mmu_cached(struct mmu *m, struct mmu_cached **list)
+{
+    u32 n = 0;
+
+    if (m->phys_gen != phys_generation(m->phys))
+        mmu_flush(m); /* as the next access would */
+    forget_windows(m->tlb);
+    weed(m->tlb, &m->tlb->filled[false]);
+    weed(m->tlb, &m->tlb->filled[true]);
+    *list = malloc((m->tlb->filled[0].n + m->tlb->filled[1].n + 1) * sizeof(**list));
+    for (unsigned global = 0; *list && global < 2; global++) {
+        const struct tlb_list *l = &m->tlb->filled[global];
+        for (u32 i = 0; i < l->n; i++) {
+            u32 key = l->key[i];
+            u64 *e = entry_of(m->tlb, key);
+            struct mmu_cached c = {.key = key, .global = global};
+            laddr la = key >> KEY_BITS << PAGE_BITS;
+            const u8 *host = (const u8 *)(uintptr_t)(la + (*e & ~(u64)PAGE_MASK));
+            if (!phys_address(m->phys, host, &c.pa)) {
+                *e = 0; /* nothing of the map's: as if it had been invalidated */
+                continue;
+            }
+            if ((key & 3) == ACCESS_WRITE)
+                keep(m->tlb, e);
+            (*list)[n++] = c;
+        }
+    }
+    return n;
+}
+
+bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c)
+{
+    enum access acc = (enum access)(c->key & 3);
+
+    return acc < ACCESS_COUNT && (c->key >> 2 & 3) < PRIV_COUNT && !(c->pa & PAGE_MASK) &&
+           phys_host(m->phys, c->pa, acc == ACCESS_WRITE);
+}
+
+void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n)
+{
+    mmu_flush(m);
+    for (u32 i = 0; i < n; i++) {
+        u32 key = list[i].key;
+        enum access acc = (enum access)(key & 3);
+        laddr la = key >> KEY_BITS << PAGE_BITS;
+        const u8 *host = phys_host(m->phys, list[i].pa, acc == ACCESS_WRITE);
+        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && mmu_watched(m, la, list[i].pa));
+
+        put(m->tlb, key, addend(la, host) | (kept ? TLB_KEPT : TLB_VALID), list[i].global);
+    }
+    forget_windows(m->tlb);
 }
 
 void mmu_release(struct mmu *m)

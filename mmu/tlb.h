@@ -1,10 +1,14 @@
 /* The flat TLB: one entry for every page of the 4 GiB linear space, per privilege and access kind.
  * Translated code reads it directly (SDM 3A 4.10 allows any caching that the flush rules undo).
  *
- * An entry is 0 when unusable; else (host address of the page - linear address of the page) | 1. So
- * code tests bit 0 and then accesses [linear + entry - 1]. A usable entry promises: access
- * permitted, A (and for writes D) already set, plain memory, and for writes no translated code in
- * the page; bits 3 to 11 are 0. The lists of filled entries make a flush cost what was filled.
+ * An entry is 0 when nothing is cached; else (host address of the page - linear address of the
+ * page) | 1. So code tests bit 0 and then accesses [linear + entry - 1]. Such an entry promises:
+ * access permitted, A (and for writes D) already set, plain memory that nobody watches, and for
+ * writes no translated code in the page, which is not marked clean; bits 3 to 11 are 0. With bit 2
+ * instead of bit 0 the entry is kept: the translation is cached as well, and will be used without
+ * a walk, but each access takes the slow path, which looks after what stands in the way. Whether
+ * an entry is kept is nothing that a guest could find out. The lists of filled entries make a
+ * flush cost what was filled.
  *
  * A window is a run of pages whose entries are equal, as seen from an address that is not linear
  * (an offset in a segment): the CPU makes them, and code tests one bound instead of a limit and an
@@ -27,6 +31,7 @@ struct tlb_entry {
 
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
+#define TLB_KEPT  4u
 /* Names of entries, (page << 4 | priv << 2 | access). */
 struct tlb_list {
     u32 *key;
@@ -65,6 +70,10 @@ struct tlb {
 void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
               bool global);
 
+/* The same, but kept for the slow path. */
+void tlb_keep(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
+              bool global);
+
 void tlb_drop_window(struct tlb *t, unsigned n);
 void tlb_drop_windows(struct tlb *t); /* all, and the runs */
 
@@ -73,7 +82,13 @@ static inline bool tlb_has(const struct tlb *t, laddr la, enum priv priv, enum a
     return t->e[priv][acc][la >> PAGE_BITS].addend & TLB_VALID;
 }
 
-/* Host address of la, if tlb_has(). */
+/* Is the translation cached, but not granted? */
+static inline bool tlb_is_kept(const struct tlb *t, laddr la, enum priv priv, enum access acc)
+{
+    return t->e[priv][acc][la >> PAGE_BITS].addend & TLB_KEPT;
+}
+
+/* Host address of la, if tlb_has() or tlb_is_kept(). */
 static inline u8 *tlb_host(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
     return (u8 *)(uintptr_t)(la + (t->e[priv][acc][la >> PAGE_BITS].addend & ~(u64)PAGE_MASK));

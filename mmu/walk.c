@@ -218,6 +218,11 @@ bool mmu_watched(const struct mmu *m, laddr la, paddr pa)
     return false;
 }
 
+static bool grants_write(const struct mmu *m, paddr pa)
+{
+    return !phys_code_lines(m->phys, pa) && !phys_is_clean(m->phys, pa);
+}
+
 /* Fills what the access has proven; writable: writing needs no further look at the tables (D is
  * set). */
 static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
@@ -229,10 +234,13 @@ static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
         tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
-    if (mmu_watched(m, la, at->pa))
+    bool watched = mmu_watched(m, la, at->pa);
+    (watched ? tlb_keep : tlb_fill)(m->tlb, la, priv, ACCESS_READ, page, global);
+    if (!writable || !phys_host(m->phys, at->pa, true))
         return;
-    tlb_fill(m->tlb, la, priv, ACCESS_READ, page, global);
-    if (writable && phys_host(m->phys, at->pa, true) && !phys_code_lines(m->phys, at->pa))
+    if (watched || !grants_write(m, at->pa))
+        tlb_keep(m->tlb, la, priv, ACCESS_WRITE, page, global);
+    else
         tlb_fill(m->tlb, la, priv, ACCESS_WRITE, page, global);
 }
 
@@ -252,9 +260,29 @@ static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, 
 {
     enum mmu_result r = locate(m, la, acc, la, out);
 
-    if (r == MMU_MEMORY)
+    if (r == MMU_MEMORY) {
+        if (acc == ACCESS_WRITE)
+            phys_touch(m->phys, out->pa);
         fill(m, la, acc, priv, out, true, false);
+    }
     return r;
+}
+
+/* The same by a kept entry, which is granted if nothing is in the way any more. */
+static bool translate_kept(struct mmu *m, laddr la, enum access acc, enum priv priv,
+                           struct mmu_walk *out)
+{
+    u64 *e = &m->tlb->e[priv][acc][la >> PAGE_BITS].addend;
+
+    out->host = tlb_host(m->tlb, la, priv, acc);
+    out->pf_code = 0;
+    if (!phys_address(m->phys, out->host, &out->pa))
+        return false;
+    if (acc == ACCESS_WRITE)
+        phys_touch(m->phys, out->pa);
+    if (!mmu_watched(m, la, out->pa) && (acc != ACCESS_WRITE || grants_write(m, out->pa)))
+        *e = (*e & ~(u64)TLB_KEPT) | TLB_VALID;
+    return true;
 }
 
 enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
@@ -265,6 +293,8 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
 
     if (m->phys_gen != phys_generation(m->phys))
         mmu_flush(m);
+    if (tlb_is_kept(m->tlb, la, priv, acc) && translate_kept(m, la, acc, priv, out))
+        return MMU_MEMORY;
     if (!paging(m))
         return translate_flat(m, la, acc, priv, out);
     if (!walk(m, la, acc, priv, &w, out)) {
@@ -273,8 +303,11 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
     }
     set_accessed(m, &w, acc == ACCESS_WRITE);
     r = locate(m, la, acc, w.page, out);
-    if (r == MMU_MEMORY)
+    if (r == MMU_MEMORY) {
+        if (acc == ACCESS_WRITE)
+            phys_touch(m->phys, out->pa);
         fill_walked(m, la, acc, priv, &w, out);
+    }
     return r;
 }
 
@@ -292,7 +325,8 @@ bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv)
     if (m->phys_gen != phys_generation(m->phys))
         return false;
     if (!paging(m)) {
-        translate_flat(m, la, acc, priv, &at);
+        if (locate(m, la, acc, la, &at) == MMU_MEMORY)
+            fill(m, la, acc, priv, &at, true, false);
     } else {
         if (!walk(m, la, acc, priv, &w, &at) || !is_marked(&w, acc))
             return false;

@@ -216,6 +216,16 @@ void audio_run(struct audio *a, u64 now)
         hand_out(a, a->rate / BLOCK_RATE, now);
 }
 
+void audio_seek(struct audio *a, u64 now)
+{
+    a->done = frame_at(a, now);
+    memset(a->sum, 0, sizeof(a->sum));
+    for (struct audio_voice *v = a->voices; v; v = v->next) {
+        v->at = a->done * ONE;
+        memset(v->area, 0, sizeof(v->area));
+    }
+}
+
 void audio_finish(struct audio *a, u64 now)
 {
     u64 end = a->write ? frame_at(a, now) : 0;

@@ -66,6 +66,10 @@ void audio_finish(struct audio *audio, u64 now);
 void audio_add(struct audio *audio, struct bus *bus, struct audio_voice *v,
                void (*pull)(void *opaque, u64 ns), void *opaque);
 
+/* Time has jumped to `now`: frames of that time come next, and what has been mixed is cut off.
+ * Devices start their streams anew when they are loaded. */
+void audio_seek(struct audio *audio, u64 now);
+
 static inline bool audio_heard(const struct audio_voice *v)
 {
     return v->audio;

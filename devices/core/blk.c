@@ -29,6 +29,10 @@ struct blk {
     u8 ***group; /* snapshot: the overlay, groups of clusters, NULL where the file still shows */
     u8 *zeros;   /* stands in it for every cluster that is all zeros */
     struct blk_log *log;
+    const struct blk_watch *watch; /* or NULL */
+    char *path;
+    unsigned holders;
+    bool used; /* not closed */
 };
 
 const struct field blk_log_fields[] = {
@@ -175,6 +179,9 @@ struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size
     b->sectors = (size + BLK_SECTOR - 1) / BLK_SECTOR;
     b->bytes = size;
     b->mode = mode;
+    b->path = strdup(path);
+    b->used = true;
+    CHECK(b->path, "out of memory");
     if (mode & BLK_SNAPSHOT) {
         b->group = calloc(group_count(b), sizeof(*b->group));
         b->zeros = calloc(1, CLUSTER);
@@ -192,16 +199,56 @@ static void free_group(const struct blk *b, u8 **group)
     free(group);
 }
 
-void blk_close(struct blk *b)
+static void destroy(struct blk *b)
 {
-    if (!b)
-        return;
     for (u64 i = 0; b->group && i < group_count(b); i++)
         free_group(b, b->group[i]);
     free(b->group);
     free(b->zeros);
     close(b->fd);
+    free(b->path);
     free(b);
+}
+
+static void destroy_unneeded(struct blk *b)
+{
+    if (!b->used && !b->holders)
+        destroy(b);
+}
+
+void blk_close(struct blk *b)
+{
+    if (!b)
+        return;
+    b->used = false;
+    b->log = NULL;
+    flock(b->fd, LOCK_UN);
+    destroy_unneeded(b);
+}
+
+void blk_hold(struct blk *b)
+{
+    b->holders++;
+}
+
+void blk_release(struct blk *b)
+{
+    b->holders--;
+    destroy_unneeded(b);
+}
+
+struct blk *blk_reuse(struct blk *b)
+{
+    CHECK(b->holders && !b->used, "a disk in two drives");
+    b->used = true;
+    if (!(b->mode & BLK_UNLOCKED))
+        flock(b->fd, (b->mode & (BLK_SNAPSHOT | BLK_READONLY) ? LOCK_SH : LOCK_EX) | LOCK_NB);
+    return b;
+}
+
+const char *blk_path(const struct blk *b)
+{
+    return b->path;
 }
 
 void blk_attach(struct blk *b, struct blk_log *log)
@@ -217,6 +264,11 @@ u64 blk_sectors(const struct blk *b)
 bool blk_is_writable(const struct blk *b)
 {
     return !(b->mode & BLK_READONLY);
+}
+
+void blk_set_watch(struct blk *b, const struct blk_watch *watch)
+{
+    b->watch = watch;
 }
 
 bool blk_is_attached(const struct blk *b)
@@ -422,14 +474,29 @@ static void log_write(struct blk_log *log, u64 sector, const void *buf, size_t l
     log->writes++;
 }
 
+static void tell_watch(struct blk *b, u64 sector, u32 count)
+{
+    if (b->watch)
+        b->watch->overwrite(b->watch->opaque, b, sector, count);
+}
+
+bool blk_put(struct blk *b, u64 sector, const void *buf, u32 count)
+{
+    if (b->mode & BLK_READONLY || !in_range(b, sector, count))
+        return false;
+    if (b->group)
+        return overlay_write(b, sector, buf, count);
+    return file_write(b, sector * BLK_SECTOR, buf, (size_t)count * BLK_SECTOR);
+}
+
 bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count)
 {
     size_t len = (size_t)count * BLK_SECTOR;
 
     if (b->mode & BLK_READONLY || !in_range(b, sector, count))
         return false;
-    if (b->group ? !overlay_write(b, sector, buf, count)
-                 : !file_write(b, sector * BLK_SECTOR, buf, len))
+    tell_watch(b, sector, count);
+    if (!blk_put(b, sector, buf, count))
         return false;
     if (b->log)
         log_write(b->log, sector, buf, len);
@@ -444,6 +511,7 @@ bool blk_zero(struct blk *b, u64 sector, u32 count)
         return false;
     if (!count)
         return true;
+    tell_watch(b, sector, count);
     if (b->group ? !overlay_zero(b, sector, count)
                  : !file_zero(b, sector * BLK_SECTOR, (u64)count * BLK_SECTOR))
         return false;
@@ -456,4 +524,73 @@ bool blk_zero(struct blk *b, u64 sector, u32 count)
 bool blk_flush(struct blk *b)
 {
     return b->mode & (BLK_SNAPSHOT | BLK_READONLY) || !fdatasync(b->fd);
+}
+
+/* ---- contents as a whole ---- */
+
+/* Where the file's next stored bytes are, or its end. */
+static u64 next_data(const struct blk *b, u64 offset)
+{
+#ifdef SEEK_DATA
+    off_t at = lseek(b->fd, (off_t)offset, SEEK_DATA);
+
+    if (at >= 0)
+        return (u64)at;
+    if (errno == ENXIO)
+        return b->bytes;
+#endif
+    return offset;
+}
+
+bool blk_is_hole(const struct blk *b, u64 sector, u32 count)
+{
+    while (count) {
+        u32 n = within_cluster(sector, count);
+        const u8 *data = find_cluster(b, sector / CLUSTER_SECTORS);
+
+        if (data ? data != b->zeros : next_data(b, sector * BLK_SECTOR) < (sector + n) * BLK_SECTOR)
+            return false;
+        sector += n;
+        count -= n;
+    }
+    return true;
+}
+
+u64 blk_stored(const struct blk *b)
+{
+    struct stat st;
+
+    return fstat(b->fd, &st) || !S_ISREG(st.st_mode) ? b->bytes : (u64)st.st_blocks * 512;
+}
+
+/* Clusters of zeros count as little as those that are not stored: copies may differ in that. */
+bool blk_checksum(struct blk *b, u64 *sum)
+{
+    static const u8 zeros[CLUSTER];
+    u8 *buf = malloc(CLUSTER);
+    u64 clusters = (b->sectors + CLUSTER_SECTORS - 1) / CLUSTER_SECTORS;
+    struct hash h;
+    bool ok = buf;
+
+    hash_init(&h);
+    hash_u64(&h, b->sectors);
+    for (u64 c = 0; ok && c < clusters; c++) {
+        u64 sector = c * CLUSTER_SECTORS, left = b->sectors - sector;
+        u32 n = left < CLUSTER_SECTORS ? (u32)left : CLUSTER_SECTORS;
+        if (!find_cluster(b, c)) { /* the next stored one */
+            u64 at = next_data(b, sector * BLK_SECTOR);
+            if (at >= (sector + n) * BLK_SECTOR) {
+                c = at / CLUSTER - 1;
+                continue;
+            }
+        }
+        ok = blk_read(b, sector, buf, n);
+        if (!ok || !memcmp(buf, zeros, (size_t)n * BLK_SECTOR))
+            continue;
+        hash_u64(&h, c);
+        hash_bytes(&h, buf, (size_t)n * BLK_SECTOR);
+    }
+    free(buf);
+    *sum = hash_value(&h);
+    return ok;
 }

@@ -36,6 +36,12 @@ enum blk_mode {
  * line in err. */
 struct blk *blk_open(const char *path, unsigned mode, char *err, size_t err_size);
 void blk_close(struct blk *b); /* NULL is allowed */
+/* What is held stays open, though unlocked, after blk_close(), and can be used again then, until it
+ * is released. */
+void blk_hold(struct blk *b);
+struct blk *blk_reuse(struct blk *b);
+void blk_release(struct blk *b);
+const char *blk_path(const struct blk *b); /* as it was opened */
 
 /* Connects the log that blk_write() keeps; the controller's own, for as long as the disk is open.
  */
@@ -54,6 +60,25 @@ bool blk_write(struct blk *b, u64 sector, const void *buf, u32 count);
 /* Makes sectors read as zeros, and gives their space back to the host where that can be done. False
  * as blk_write(). */
 bool blk_zero(struct blk *b, u64 sector, u32 count);
+
+/* Somebody sees what is going to be overwritten; NULL: nobody. It must outlive its use. */
+struct blk_watch {
+    void (*overwrite)(void *opaque, struct blk *b, u64 sector, u32 count);
+    void *opaque;
+};
+void blk_set_watch(struct blk *b, const struct blk_watch *watch);
+
+/* Changes contents behind the guest's back: neither log nor watch knows. False: as blk_write(). */
+bool blk_put(struct blk *b, u64 sector, const void *buf, u32 count);
+
+/* Are all bytes of these sectors known to be zero, without reading them? */
+bool blk_is_hole(const struct blk *b, u64 sector, u32 count);
+
+/* Hash of all contents, in which zeros cost nothing where the host has none stored. False: cannot
+ * be read. */
+bool blk_checksum(struct blk *b, u64 *sum);
+/* Bytes that the host has stored of the image. */
+u64 blk_stored(const struct blk *b);
 
 bool blk_is_writable(const struct blk *b);
 

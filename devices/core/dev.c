@@ -38,7 +38,7 @@ static void hash_field(const struct field *f, const u8 *base, struct hash *h)
 {
     const u8 *p = base + f->offset;
 
-    if (f->kind == FIELD_BLOB) {
+    if (f->kind == FIELD_BLOB || f->kind == FIELD_PAGES) {
         hash_uint(h, blob_length(f, base), 4);
         hash_bytes(h, blob_data(f, base), blob_length(f, base));
         return;
@@ -113,7 +113,7 @@ void fields_dump(const struct field *fields, const void *base, const char *prefi
 {
     for (const struct field *f = fields; f->name; f++) {
         const u8 *p = (const u8 *)base + f->offset;
-        if (f->kind == FIELD_BLOB) {
+        if (f->kind == FIELD_BLOB || f->kind == FIELD_PAGES) {
             dump_blob(f, base, prefix, out);
             continue;
         }

@@ -30,6 +30,7 @@ enum field_kind {
     FIELD_TIMER,  /* struct timer: armed and deadline */
     FIELD_STRUCT, /* nested, described by sub */
     FIELD_BLOB,   /* u8 *, of *(u32 *)len_offset bytes: allocated by init, constant length */
+    FIELD_PAGES,  /* the same, page multiples, in phys_track(): snapshots take it by pages */
 };
 
 struct field {
@@ -40,6 +41,7 @@ struct field {
     u32 count;      /* of elements */
     u32 len_offset; /* FIELD_BLOB: where its length (u32) stands */
     u16 since;      /* first version of the device type that has the field */
+    bool is_bool;   /* FIELD_UINT */
     const struct field *sub;
 };
 
@@ -58,12 +60,15 @@ struct field {
 
 #define FIELD_MEMBER(s, f) (((s *)0)->f)
 
+#define FIELD_IS_BOOL(x) _Generic((x), bool : true, default : false)
+
 /* An integer, bool, enum or timer; anything else does not compile. _V: new in version v of the
  * type. */
 #define FIELD_V(s, f, v)                                                                           \
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
-        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = (v)                               \
+        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = (v),                              \
+        .is_bool = FIELD_IS_BOOL(FIELD_MEMBER(s, f))                                               \
     }
 #define FIELD(s, f) FIELD_V(s, f, 1)
 
@@ -72,7 +77,7 @@ struct field {
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)[0]), .offset = offsetof(s, f),        \
         .size = sizeof(FIELD_MEMBER(s, f)[0]), .count = ARRAY_LEN(FIELD_MEMBER(s, f)),             \
-        .since = (v)                                                                               \
+        .since = (v), .is_bool = FIELD_IS_BOOL(FIELD_MEMBER(s, f)[0])                              \
     }
 #define FIELD_ARRAY(s, f) FIELD_ARRAY_V(s, f, 1)
 
@@ -93,6 +98,12 @@ struct field {
 #define FIELD_MEM(s, f, len)                                                                       \
     {                                                                                              \
         .name = #f, .kind = FIELD_BLOB, .offset = offsetof(s, f), .size = 1, .count = 1,           \
+        .since = 1, .len_offset = offsetof(s, len)                                                 \
+    }
+
+#define FIELD_PAGED(s, f, len)                                                                     \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_PAGES, .offset = offsetof(s, f), .size = 1, .count = 1,          \
         .since = 1, .len_offset = offsetof(s, len)                                                 \
     }
 
@@ -182,6 +193,15 @@ void dev_dump(const struct dev *dev, FILE *out);
 /* The same for any struct with a field table (CPU, clock, ...). */
 void fields_hash(const struct field *fields, const void *base, struct hash *h);
 void fields_dump(const struct field *fields, const void *base, const char *prefix, FILE *out);
+
+/* Appends all fields but those of FIELD_PAGES. */
+struct pack;
+struct unpack;
+void fields_save(const struct field *fields, const void *base, struct pack *out);
+/* Takes what a type of that version saved; without `apply` it only looks whether that can be.
+ * in->failed tells. Timers are armed anew. */
+void fields_load(const struct field *fields, unsigned version, void *base, bool apply,
+                 struct unpack *in);
 
 /* A device type by its name in -device, or NULL; and the table of all (ends with NULL). These live
  * in devices/registry.c, which links every device in. */

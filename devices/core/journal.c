@@ -1,69 +1,17 @@
 /* The input journal. Live and recording, input waits in a queue (the only part that other threads
- * touch) until the machine reaches an instruction boundary; replaying, the whole file is in memory,
- * checked before the first instruction, and a cursor walks its records. */
-#include "devices/core/journal.h"
+ * touch) until the machine reaches an instruction boundary. What is known of a run is a log of
+ * records, which a cursor walks: the whole file of a replay, or what has been delivered since the
+ * machine has a history, after it has gone back. */
+#include "devices/core/journal_internal.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
-#include "base/hash.h"
 #include "devices/core/clock.h"
-
-#define MAGIC     "ORRERYJ\n"
-#define MAGIC_LEN 8
-#define VERSION   1u
-#define MAX_INPUT (1u << 20)
-
-struct channel {
-    char *name;
-    void (*sink)(void *opaque, const void *data, size_t len);
-    void *opaque;
-};
-
-struct pending {
-    struct pending *next;
-    int channel;
-    u32 len;
-    u8 data[];
-};
-
-/* Bytes being read, from `at` to `end`. */
-struct reader {
-    const u8 *at, *end;
-    bool failed; /* ran beyond the end: values read since are 0 */
-};
-
-struct record {
-    u64 tick;
-    u32 channel;
-    u32 len;
-    const u8 *data;
-};
-
-struct journal {
-    struct clock *clk;
-    struct journal_hooks hooks;
-    enum journal_mode mode;
-    struct channel channels[JOURNAL_MAX_CHANNELS];
-    int channel_count;
-    char error[256]; /* empty: none */
-
-    pthread_mutex_t lock; /* guards first and last */
-    struct pending *first, *last;
-
-    FILE *file; /* record */
-    struct hash file_hash;
-    u64 check_ticks, next_check;
-
-    u8 *image; /* replay: the file */
-    struct reader records;
-    struct record cursor; /* the record to be delivered next */
-    bool ended;
-};
 
 struct journal *journal_create(struct clock *clk)
 {
@@ -88,6 +36,8 @@ void journal_destroy(struct journal *j)
     for (int i = 0; i < j->channel_count; i++)
         free(j->channels[i].name);
     pthread_mutex_destroy(&j->lock);
+    log_cut(&j->log, 0);
+    free(j->log.record);
     free(j->image);
     free(j);
 }
@@ -132,6 +82,37 @@ const char *journal_error(const struct journal *j)
     return j->error[0] ? j->error : NULL;
 }
 
+/* ---- the log ---- */
+
+void log_add(struct log *log, const struct record *record, bool own)
+{
+    struct record *r;
+
+    if (log->count == log->room) {
+        log->room = log->room ? log->room * 2 : 256;
+        log->record = realloc(log->record, log->room * sizeof(*log->record));
+        CHECK(log->record, "out of memory");
+    }
+    r = &log->record[log->count++];
+    *r = *record;
+    r->own = own;
+    if (own) {
+        u8 *data = malloc(record->len + 1);
+        CHECK(data, "out of memory");
+        memcpy(data, record->data, record->len);
+        r->data = data;
+    }
+}
+
+void log_cut(struct log *log, size_t n)
+{
+    while (log->count > n) {
+        const struct record *r = &log->record[--log->count];
+        if (r->own)
+            free((void *)(uintptr_t)r->data);
+    }
+}
+
 static u64 state_hash(struct journal *j)
 {
     return j->hooks.state_hash ? j->hooks.state_hash(j->hooks.opaque) : 0;
@@ -160,17 +141,33 @@ static void put_text(struct journal *j, const char *text)
     put(j, text, strlen(text));
 }
 
-static void put_record_header(struct journal *j, u64 tick, u32 channel, u32 len)
+static void put_record(struct journal *j, const struct record *r)
 {
-    put_uint(j, tick, 8);
-    put_uint(j, channel, 4);
-    put_uint(j, len, 4);
+    put_uint(j, r->tick, 8);
+    put_uint(j, r->channel, 4);
+    put_uint(j, r->len, 4);
+    put(j, r->data, r->len);
 }
 
-static void put_state(struct journal *j, u32 channel)
+/* Something has come at this tick: into the file and the log. */
+static void note(struct journal *j, u32 channel, const void *data, u32 len)
 {
-    put_record_header(j, clock_ticks(j->clk), channel, 8);
-    put_uint(j, state_hash(j), 8);
+    struct record r = {.tick = clock_ticks(j->clk), .channel = channel, .len = len, .data = data};
+
+    if (j->mode == JOURNAL_RECORD)
+        put_record(j, &r);
+    if (j->keep) {
+        log_add(&j->log, &r, true);
+        j->at = j->log.count;
+    }
+}
+
+static void note_state(struct journal *j, u32 channel)
+{
+    u8 hash[8];
+
+    store_le(hash, sizeof(hash), state_hash(j));
+    note(j, channel, hash, sizeof(hash));
 }
 
 bool journal_record(struct journal *j, const char *path, const char *config, u64 check_ticks,
@@ -199,7 +196,9 @@ bool journal_finish(struct journal *j)
 {
     if (!j->file)
         return !j->error[0];
-    put_state(j, JOURNAL_END);
+    if (j->past) /* it ends here */
+        journal_fork(j);
+    note_state(j, JOURNAL_END);
     put_uint(j, hash_value(&j->file_hash), 8);
     if (fclose(j->file) && !j->error[0])
         snprintf(j->error, sizeof(j->error), "cannot write the journal: %s", strerror(errno));
@@ -208,238 +207,13 @@ bool journal_finish(struct journal *j)
     return !j->error[0];
 }
 
-/* ---- reading ---- */
-
-static const u8 *get(struct reader *r, size_t len)
-{
-    const u8 *p = r->at;
-    if (r->failed || (size_t)(r->end - r->at) < len) {
-        r->failed = true;
-        return NULL;
-    }
-    r->at += len;
-    return p;
-}
-
-static u64 get_uint(struct reader *r, unsigned size)
-{
-    const u8 *p = get(r, size);
-    u64 value = 0;
-    for (unsigned i = 0; p && i < size; i++)
-        value |= (u64)p[i] << (8 * i);
-    return value;
-}
-
-/* A length and that many bytes, as a new string; NULL if it does not fit. */
-static char *get_text(struct reader *r)
-{
-    size_t len = get_uint(r, 4);
-    const u8 *p = get(r, len);
-    return p ? strndup((const char *)p, len) : NULL;
-}
-
-static bool get_record(struct reader *r, struct record *record)
-{
-    record->tick = get_uint(r, 8);
-    record->channel = (u32)get_uint(r, 4);
-    record->len = (u32)get_uint(r, 4);
-    record->data = get(r, record->len);
-    return !r->failed;
-}
-
-static u8 *read_file(const char *path, size_t *size, char *err, size_t err_size)
-{
-    FILE *file = fopen(path, "rb");
-    u8 *data = NULL;
-    size_t room = 0;
-
-    if (!file) {
-        snprintf(err, err_size, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    *size = 0;
-    do {
-        if (*size == room) {
-            room = room ? room * 2 : 65536;
-            data = realloc(data, room);
-            CHECK(data, "out of memory");
-        }
-        *size += fread(data + *size, 1, room - *size, file);
-    } while (!feof(file) && !ferror(file));
-    if (ferror(file)) {
-        snprintf(err, err_size, "%s: %s", path, strerror(errno));
-        free(data);
-        data = NULL;
-    }
-    fclose(file);
-    return data;
-}
-
-/* Reads up to the configuration: malloc'ed text, or NULL and err. */
-static char *open_header(struct reader *r, const char *path, char *err, size_t err_size)
-{
-    const u8 *magic = get(r, MAGIC_LEN);
-    u32 version;
-    char *config;
-
-    if (!magic || memcmp(magic, MAGIC, MAGIC_LEN)) {
-        snprintf(err, err_size, "%s: not an Orrery input journal", path);
-        return NULL;
-    }
-    version = (u32)get_uint(r, 4);
-    if (!r->failed && version != VERSION) {
-        snprintf(err, err_size, "%s: journal version %u, this Orrery reads version %u", path,
-                 version, VERSION);
-        return NULL;
-    }
-    config = get_text(r);
-    if (!config)
-        snprintf(err, err_size, "%s: the journal is cut off in its header", path);
-    return config;
-}
-
-char *journal_read_config(const char *path, char *err, size_t err_size)
-{
-    size_t size;
-    u8 *image = read_file(path, &size, err, err_size);
-    char *config;
-
-    if (!image)
-        return NULL;
-    struct reader r = {image, image + size, false};
-    config = open_header(&r, path, err, err_size);
-    free(image);
-    return config;
-}
-
-/* Length of the line at text. */
-static int line_len(const char *text)
-{
-    return (int)strcspn(text, "\n");
-}
-
-/* Compares line by line, so that the message can show the line that differs. */
-static bool same_config(const char *path, const char *was, const char *is, char *err,
-                        size_t err_size)
-{
-    while (*was || *is) {
-        int a = line_len(was), b = line_len(is);
-        if (a != b || memcmp(was, is, (size_t)a)) {
-            snprintf(err, err_size,
-                     "%s: the journal belongs to another machine: it has '%.*s', this one '%.*s'",
-                     path, a, was, b, is);
-            return false;
-        }
-        was += was[a] ? a + 1 : a;
-        is += is[b] ? b + 1 : b;
-    }
-    return true;
-}
-
-static bool same_channels(struct journal *j, struct reader *r, const char *path, char *err,
-                          size_t err_size)
-{
-    u32 count = (u32)get_uint(r, 4);
-
-    for (u32 i = 0; i < count && !r->failed; i++) {
-        const char *mine = i < (u32)j->channel_count ? j->channels[i].name : "nothing";
-        char *name = get_text(r);
-        bool same = name && !strcmp(name, mine);
-        if (name && !same)
-            snprintf(err, err_size, "%s: input channel %u is '%s' in the journal, '%s' here", path,
-                     i, name, mine);
-        free(name);
-        if (name && !same)
-            return false;
-    }
-    if (r->failed) {
-        snprintf(err, err_size, "%s: the journal is cut off in its header", path);
-        return false;
-    }
-    if (count != (u32)j->channel_count) {
-        snprintf(err, err_size, "%s: this machine has the input channel '%s', the journal has not",
-                 path, j->channels[count].name);
-        return false;
-    }
-    return true;
-}
-
-static bool record_is_sane(const struct journal *j, const struct record *record, u64 last_tick)
-{
-    if (record->tick < last_tick)
-        return false;
-    if (record->channel == JOURNAL_CHECK || record->channel == JOURNAL_END)
-        return record->len == 8;
-    return record->channel < (u32)j->channel_count && record->len <= MAX_INPUT;
-}
-
-/* Walks all records once: nothing of a bad file may reach the guest. */
-static bool check_records(const struct journal *j, struct reader r, const u8 *image,
-                          const char *path, char *err, size_t err_size)
-{
-    struct record record = {0};
-    struct hash h;
-    const u8 *end;
-
-    for (u64 n = 0, last = 0; record.channel != JOURNAL_END; n++, last = record.tick) {
-        if (!get_record(&r, &record)) {
-            snprintf(err, err_size, "%s: the journal is cut off after %llu records (no end record)",
-                     path, (unsigned long long)n);
-            return false;
-        }
-        if (!record_is_sane(j, &record, last)) {
-            snprintf(err, err_size, "%s: the journal is damaged at record %llu", path,
-                     (unsigned long long)n);
-            return false;
-        }
-    }
-    end = r.at;
-    hash_init(&h);
-    hash_bytes(&h, image, (size_t)(end - image));
-    if (get_uint(&r, 8) != hash_value(&h) || r.failed || r.at != r.end) {
-        snprintf(err, err_size, "%s: the journal is damaged (its checksum does not match)", path);
-        return false;
-    }
-    return true;
-}
-
-static bool open_replay(struct journal *j, struct reader *r, const char *path, const char *config,
-                        char *err, size_t err_size)
-{
-    char *recorded = open_header(r, path, err, err_size);
-    bool ok = recorded && same_config(path, recorded, config, err, err_size) &&
-              same_channels(j, r, path, err, err_size) &&
-              check_records(j, *r, j->image, path, err, err_size);
-    free(recorded);
-    return ok;
-}
-
-bool journal_replay(struct journal *j, const char *path, const char *config, char *err,
-                    size_t err_size)
-{
-    size_t size;
-
-    CHECK(j->mode == JOURNAL_LIVE, "the journal is in use");
-    j->image = read_file(path, &size, err, err_size);
-    if (!j->image)
-        return false;
-    struct reader r = {j->image, j->image + size, false};
-    if (!open_replay(j, &r, path, config, err, err_size)) {
-        free(j->image);
-        j->image = NULL;
-        return false;
-    }
-    j->mode = JOURNAL_REPLAY;
-    j->records = r;
-    get_record(&j->records, &j->cursor);
-    return true;
-}
-
 /* ---- running ---- */
 
+/* Ignored in a replay, and while what is already known happens again. */
 void journal_input(struct journal *j, int channel, const void *data, size_t len)
 {
     struct pending *p;
+    bool past;
 
     CHECK(channel >= 0 && channel < j->channel_count, "input channel %d", channel);
     CHECK(len <= MAX_INPUT, "an input of %zu bytes", len);
@@ -452,13 +226,18 @@ void journal_input(struct journal *j, int channel, const void *data, size_t len)
     p->len = (u32)len;
     memcpy(p->data, data, len);
     pthread_mutex_lock(&j->lock);
-    if (j->first)
-        j->last->next = p;
-    else
-        j->first = p;
-    j->last = p;
+    past = j->past;
+    if (!past) {
+        if (j->first)
+            j->last->next = p;
+        else
+            j->first = p;
+        j->last = p;
+    }
     pthread_mutex_unlock(&j->lock);
-    if (j->hooks.kick)
+    if (past)
+        free(p);
+    else if (j->hooks.kick)
         j->hooks.kick(j->hooks.opaque);
 }
 
@@ -483,11 +262,23 @@ static bool has_pending(struct journal *j)
 
 u64 journal_next(struct journal *j)
 {
-    if (j->mode == JOURNAL_REPLAY)
-        return j->ended || j->error[0] ? CLOCK_NEVER : j->cursor.tick;
+    if (j->mode == JOURNAL_REPLAY && (j->ended || j->error[0]))
+        return CLOCK_NEVER;
+    if (j->mode == JOURNAL_REPLAY || j->past)
+        return j->at < j->log.count ? j->log.record[j->at].tick : j->end;
     if (has_pending(j))
         return clock_ticks(j->clk);
     return j->mode == JOURNAL_RECORD ? j->next_check : CLOCK_NEVER;
+}
+
+/* What a device arms for this very moment fires before the next input, however far apart the two
+ * came from outside. */
+static void deliver(struct journal *j, u32 channel, const void *data, u32 len)
+{
+    const struct channel *c = &j->channels[channel];
+
+    c->sink(c->opaque, data, len);
+    clock_run(j->clk, clock_now(j->clk));
 }
 
 static void run_live(struct journal *j)
@@ -495,60 +286,161 @@ static void run_live(struct journal *j)
     u64 now = clock_ticks(j->clk);
 
     if (j->mode == JOURNAL_RECORD && now >= j->next_check) {
-        put_state(j, JOURNAL_CHECK);
+        note_state(j, JOURNAL_CHECK);
         while (j->next_check <= now)
             j->next_check += j->check_ticks;
     }
     for (struct pending *p = take_pending(j), *next; p; p = next) {
-        const struct channel *c = &j->channels[p->channel];
         next = p->next;
-        if (j->mode == JOURNAL_RECORD) {
-            put_record_header(j, now, (u32)p->channel, p->len);
-            put(j, p->data, p->len);
-        }
-        c->sink(c->opaque, p->data, p->len);
+        note(j, (u32)p->channel, p->data, p->len);
+        deliver(j, (u32)p->channel, p->data, p->len);
         free(p);
     }
 }
 
 static void compare_state(struct journal *j, const struct record *record)
 {
-    struct reader r = {record->data, record->data + 8, false};
-    u64 was = get_uint(&r, 8), is = state_hash(j);
+    u64 was = load_le(record->data, 8), is;
 
+    if (j->at < j->compared) /* it has gone back since */
+        return;
+    is = state_hash(j);
+    j->compared = j->at + 1;
     if (was != is)
         snprintf(j->error, sizeof(j->error),
                  "replay differs at tick %llu: state hash %016llx, recorded %016llx",
                  (unsigned long long)record->tick, (unsigned long long)is, (unsigned long long)was);
 }
 
-static void run_replay(struct journal *j)
+static void run_record(struct journal *j, const struct record *record)
+{
+    if (record->channel < JOURNAL_CHECK)
+        deliver(j, record->channel, record->data, record->len);
+    else if (j->mode == JOURNAL_REPLAY)
+        compare_state(j, record);
+    j->ended = record->channel == JOURNAL_END;
+}
+
+static void set_past(struct journal *j, bool past)
+{
+    pthread_mutex_lock(&j->lock);
+    j->past = past;
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void run_known(struct journal *j)
 {
     u64 now = clock_ticks(j->clk);
 
-    while (!j->ended && !j->error[0] && j->cursor.tick <= now) {
-        const struct record *record = &j->cursor;
-        if (record->tick < now) {
+    while (!j->ended && !j->error[0] && j->at < j->log.count) {
+        struct record record = j->log.record[j->at];
+        if (record.tick > now)
+            return;
+        if (record.tick < now)
             snprintf(j->error, sizeof(j->error), "replay ran past tick %llu, to %llu",
-                     (unsigned long long)record->tick, (unsigned long long)now);
-        } else if (record->channel == JOURNAL_END) {
-            compare_state(j, record);
-            j->ended = true;
-        } else if (record->channel == JOURNAL_CHECK) {
-            compare_state(j, record);
-            get_record(&j->records, &j->cursor);
-        } else {
-            const struct channel *c = &j->channels[record->channel];
-            c->sink(c->opaque, record->data, record->len);
-            get_record(&j->records, &j->cursor);
-        }
+                     (unsigned long long)record.tick, (unsigned long long)now);
+        else
+            run_record(j, &record);
+        j->at += !j->ended;
     }
+    if (j->past && now >= j->end)
+        set_past(j, false);
 }
 
 void journal_run(struct journal *j)
 {
-    if (j->mode == JOURNAL_REPLAY)
-        run_replay(j);
-    else
+    if (j->mode == JOURNAL_REPLAY || j->past)
+        run_known(j);
+    if (j->mode != JOURNAL_REPLAY && !j->past)
         run_live(j);
+}
+
+/* ---- going back ---- */
+
+void journal_keep(struct journal *j)
+{
+    if (j->mode == JOURNAL_REPLAY || j->keep)
+        return;
+    if (j->mode == JOURNAL_RECORD)
+        j->kept_from = (struct file_place){ftell(j->file), j->file_hash};
+    j->keep = true;
+}
+
+void journal_forget(struct journal *j)
+{
+    if (j->past)
+        journal_fork(j);
+    j->keep = false;
+    if (j->mode != JOURNAL_REPLAY) {
+        log_cut(&j->log, 0);
+        j->at = 0;
+    }
+}
+
+size_t journal_place(const struct journal *j)
+{
+    return j->at;
+}
+
+void journal_go_back(struct journal *j, size_t place)
+{
+    CHECK(j->mode == JOURNAL_REPLAY || j->keep, "nothing is known");
+    CHECK(place <= j->log.count, "place %zu", place);
+    if (!j->past)
+        j->end = clock_ticks(j->clk);
+    j->at = place;
+    j->ended = false;
+    if (j->mode != JOURNAL_REPLAY)
+        set_past(j, true);
+}
+
+bool journal_is_past(const struct journal *j)
+{
+    return j->past;
+}
+
+u64 journal_known_end(const struct journal *j)
+{
+    if (j->mode == JOURNAL_REPLAY)
+        return j->log.record[j->log.count - 1].tick;
+    return j->past ? j->end : clock_ticks(j->clk);
+}
+
+size_t journal_known(const struct journal *j)
+{
+    return j->log.count;
+}
+
+/* The file as it was at this tick. */
+static void rewrite_file(struct journal *j)
+{
+    u64 now = clock_ticks(j->clk);
+
+    if (fflush(j->file) || ftruncate(fileno(j->file), j->kept_from.offset) ||
+        fseek(j->file, j->kept_from.offset, SEEK_SET))
+        snprintf(j->error, sizeof(j->error), "cannot write the journal: %s", strerror(errno));
+    j->file_hash = j->kept_from.hash;
+    for (size_t i = 0; i < j->log.count; i++)
+        put_record(j, &j->log.record[i]);
+    while (j->check_ticks && j->next_check > now + j->check_ticks)
+        j->next_check -= j->check_ticks;
+}
+
+void journal_fork(struct journal *j)
+{
+    if (j->mode != JOURNAL_REPLAY && !j->past)
+        return;
+    log_cut(&j->log, j->at);
+    if (j->mode == JOURNAL_RECORD)
+        rewrite_file(j);
+    else
+        j->mode = JOURNAL_LIVE;
+    j->keep = true;
+    j->ended = false;
+    set_past(j, false);
+}
+
+u64 journal_tick(const struct journal *j)
+{
+    return clock_ticks(j->clk);
 }

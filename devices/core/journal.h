@@ -80,6 +80,26 @@ bool journal_ended(const struct journal *j);
  * line that says where; NULL while all is well. */
 const char *journal_error(const struct journal *j);
 
+/* -- going back: what is known is delivered again --
+ *
+ * The machine is put back to a moment and the journal to the place that it was at then. From there
+ * on what is known comes again at its ticks, as in a replay; live input is ignored, and nothing is
+ * written. After the last of it, at the tick from which it went back, it is live as before. */
+
+/* From now on what is delivered is kept in memory; a replay has all anyway. Or no longer. */
+void journal_keep(struct journal *j);
+void journal_forget(struct journal *j);
+size_t journal_place(const struct journal *j);
+/* Before the clock is put back. */
+void journal_go_back(struct journal *j, size_t place);
+/* Is something known that comes again? (Of a replay: false.) */
+bool journal_is_past(const struct journal *j);
+u64 journal_known_end(const struct journal *j); /* the tick up to which all is known */
+size_t journal_known(const struct journal *j);  /* records kept */
+/* Drops what is known of the future: live, or recording, from here on. Ends a replay. */
+void journal_fork(struct journal *j);
+u64 journal_tick(const struct journal *j); /* now */
+
 /* Record: writes the end record (current tick, state hash) and closes. Returns journal_error()
  * == NULL. */
 bool journal_finish(struct journal *j);

@@ -13,12 +13,44 @@ enum { OP_EJECT = 'e', OP_FORCE = 'f', OP_INSERT = 'i' };
 
 #define MAX_PATH 4096
 
+static void keep(struct medium *m, struct blk *blk)
+{
+    struct medium_kept *grown;
+
+    if (!blk)
+        return;
+    grown = realloc(m->kept, (m->kept_count + 1) * sizeof(*m->kept));
+    CHECK(grown, "out of memory");
+    m->kept = grown;
+    m->kept[m->kept_count++] = (struct medium_kept){journal_tick(m->journal), blk};
+    blk_hold(blk);
+    blk_set_watch(blk, m->watch);
+}
+
+/* The image that is put in now. With a history it may have been before: then with all that the
+ * guest wrote to its overlay. */
+static struct blk *open_medium(struct medium *m, const char *path)
+{
+    char err[256];
+    struct blk *blk;
+
+    for (size_t i = 0; i < m->kept_count; i++) {
+        const struct medium_kept *k = &m->kept[i];
+        if (k->tick == journal_tick(m->journal) && !strcmp(blk_path(k->blk), path))
+            return blk_reuse(k->blk);
+    }
+    blk = blk_open(path, m->mode, err, sizeof(err));
+    if (m->watch)
+        keep(m, blk);
+    return blk;
+}
+
 /* Journal sink. */
 static void on_input(void *opaque, const void *data, size_t len)
 {
     struct medium *m = opaque;
     const char *record = data;
-    char path[MAX_PATH + 1], err[256];
+    char path[MAX_PATH + 1];
 
     if (!len || len > MAX_PATH)
         return;
@@ -28,7 +60,7 @@ static void on_input(void *opaque, const void *data, size_t len)
     }
     memcpy(path, record + 1, len - 1);
     path[len - 1] = 0;
-    m->ops->insert(m->opaque, blk_open(path, m->mode, err, sizeof(err)));
+    m->ops->insert(m->opaque, open_medium(m, path));
 }
 
 bool medium_name_ok(struct bus *bus, const char *name)
@@ -99,4 +131,41 @@ bool medium_change(struct medium *m, const char *path, bool force, char *err, si
         return false;
     input(m, OP_INSERT, path);
     return true;
+}
+
+/* ---- going back in time ---- */
+
+static void forget(struct medium *m, size_t i)
+{
+    blk_set_watch(m->kept[i].blk, NULL);
+    blk_release(m->kept[i].blk);
+}
+
+struct blk *medium_now(const struct medium *m)
+{
+    return (struct blk *)(uintptr_t)m->ops->current(m->opaque);
+}
+
+void medium_keep(struct medium *m, const struct blk_watch *watch)
+{
+    for (size_t i = 0; i < m->kept_count; i++)
+        forget(m, i);
+    free(m->kept);
+    m->kept = NULL;
+    m->kept_count = 0;
+    m->watch = watch;
+    if (watch)
+        keep(m, medium_now(m));
+}
+
+void medium_cut(struct medium *m, u64 tick)
+{
+    while (m->kept_count && m->kept[m->kept_count - 1].tick > tick)
+        forget(m, --m->kept_count);
+}
+
+void medium_put(struct medium *m, struct blk *blk)
+{
+    if (blk != medium_now(m))
+        m->ops->put(m->opaque, blk ? blk_reuse(blk) : NULL);
 }

@@ -18,6 +18,9 @@ struct medium_ops {
     /* A medium is put in and the tray closed. The drive owns blk, which is NULL if the image cannot
      * be opened any more; the tray is empty or open. */
     void (*insert)(void *opaque, struct blk *blk);
+    /* Going back in time: this (or NULL) is in the drive, and nothing has happened. The drive owns
+     * blk and closes what it had; its fields are loaded afterwards. */
+    void (*put)(void *opaque, struct blk *blk);
     /* From outside: what is in the drive, or NULL. */
     const struct blk *(*current)(const void *opaque);
     /* And whether it takes an image; if not, one line in err. May be NULL: it takes all. */
@@ -32,6 +35,15 @@ struct medium {
     unsigned mode; /* enum blk_mode for its images */
     struct journal *journal;
     int channel;
+
+    /* While the machine has a history: who watches its disks, and what was in the drive at its
+     * start and has been put in since. */
+    const struct blk_watch *watch; /* NULL: there is none */
+    struct medium_kept {
+        u64 tick;
+        struct blk *blk;
+    } * kept;
+    size_t kept_count;
 };
 
 /* While the board is built. The name is copied; medium_name_ok() must have allowed it. */
@@ -46,5 +58,13 @@ bool medium_name_ok(struct bus *bus, const char *name);
  * err; so it is for an image that blk_open() refuses, and then nothing happens. */
 bool medium_eject(struct medium *m, bool force, char *err, size_t err_size);
 bool medium_change(struct medium *m, const char *path, bool force, char *err, size_t err_size);
+
+/* From now on media stay open, so that they can be put in again; NULL: no longer. */
+void medium_keep(struct medium *m, const struct blk_watch *watch);
+/* What has been put in after this tick has not been. */
+void medium_cut(struct medium *m, u64 tick);
+struct blk *medium_now(const struct medium *m); /* what is in the drive, or NULL */
+/* Puts back what was in the drive (or NULL) at the moment that the machine is put to. */
+void medium_put(struct medium *m, struct blk *blk);
 
 #endif

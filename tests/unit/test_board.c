@@ -66,8 +66,8 @@ static void test_what_answers(void **state)
         "in 3fd 60; in 2fd ff; in e9 ff; in 1f7 7f; out 1f6 b0; in 1f7 50; in c002 0; in 64 10&10");
     dt_script(t, "out 3fb 3; out 3f8 41; step 10000000");
     assert_memory_equal(t->out, "A", 1);
-    assert_int_equal(board_pc_disk_bytes(t->bus, 0), 0);
-    assert_int_equal(board_pc_disk_bytes(t->bus, 1), 1 << 20);
+    assert_null(board_pc_disk(t->bus, 0));
+    assert_int_equal(blk_sectors(board_pc_disk(t->bus, 1)) * BLK_SECTOR, 1 << 20);
     close_board(t);
 }
 

@@ -1,0 +1,169 @@
+/* The CPU's part of a machine's state: what a program can see of it, and what is pending in it,
+ * between two instructions. All else in struct cpu is configuration, or follows from this. */
+#include "machine/state.h"
+
+#include <string.h>
+
+#include "cpu/crs.h"
+#include "cpu/debug.h"
+#include "devices/core/dev.h"
+
+/* What is not kept in one member: the count of instructions, and flags by their value, whatever
+ * lazy form they stand in. */
+struct counted {
+    u64 icount;
+    u32 eflags, rep_flags;
+};
+
+static const struct field counted_fields[] = {
+    FIELD(struct counted, icount),
+    FIELD(struct counted, eflags),
+    FIELD(struct counted, rep_flags),
+    FIELD_END,
+};
+
+static const struct field segment_fields[] = {
+    FIELD(struct segment, sel),
+    FIELD(struct segment, attr),
+    FIELD(struct segment, base),
+    FIELD(struct segment, limit),
+    FIELD(struct segment, limit_r),
+    FIELD(struct segment, limit_w),
+    FIELD_END,
+};
+
+static const struct field f80_fields[] = {
+    FIELD(struct f80, sig),
+    FIELD(struct f80, se),
+    FIELD_END,
+};
+
+static const struct field x87_fields[] = {
+    FIELD_SUBS(struct x87, st, f80_fields),
+    FIELD(struct x87, fcw),
+    FIELD(struct x87, fsw),
+    FIELD(struct x87, empty),
+    FIELD(struct x87, fop),
+    FIELD(struct x87, fcs),
+    FIELD(struct x87, fds),
+    FIELD(struct x87, fip),
+    FIELD(struct x87, fdp),
+    FIELD_END,
+};
+
+static const struct field xmm_fields[] = {
+    FIELD_ARRAY(union xmm, q),
+    FIELD_END,
+};
+
+static const struct field fault_fields[] = {
+    FIELD(struct fault_record, vector), FIELD(struct fault_record, has_error),
+    FIELD(struct fault_record, cs),     FIELD(struct fault_record, eip),
+    FIELD(struct fault_record, error),  FIELD(struct fault_record, cr2),
+    FIELD(struct fault_record, icount), FIELD_END,
+};
+
+static const struct field cpu_fields[] = {
+    FIELD_ARRAY(struct cpu, gpr),
+    FIELD(struct cpu, eip),
+    FIELD(struct cpu, irq_line),
+    FIELD(struct cpu, events),
+    FIELD_SUBS(struct cpu, seg, segment_fields),
+    FIELD_SUB(struct cpu, ldtr, segment_fields),
+    FIELD_SUB(struct cpu, tr, segment_fields),
+    FIELD(struct cpu, gdtr.base),
+    FIELD(struct cpu, gdtr.limit),
+    FIELD(struct cpu, idtr.base),
+    FIELD(struct cpu, idtr.limit),
+    FIELD(struct cpu, cr0),
+    FIELD(struct cpu, cr2),
+    FIELD(struct cpu, cr3),
+    FIELD(struct cpu, cr4),
+    FIELD_ARRAY(struct cpu, dr),
+    FIELD_ARRAY(struct cpu, test_regs),
+    FIELD(struct cpu, debug_hits),
+    FIELD(struct cpu, cpl),
+    FIELD(struct cpu, nmi_masked),
+    FIELD(struct cpu, smm),
+    FIELD(struct cpu, smbase),
+    FIELD(struct cpu, smm_io.valid),
+    FIELD(struct cpu, smm_io.size),
+    FIELD(struct cpu, smm_io.type),
+    FIELD(struct cpu, smm_io.port),
+    FIELD(struct cpu, smm_io.eip),
+    FIELD(struct cpu, smm_io.ecx),
+    FIELD(struct cpu, smm_io.esi),
+    FIELD(struct cpu, smm_io.edi),
+    FIELD(struct cpu, smm_io.mem),
+    FIELD(struct cpu, rep_more),
+    FIELD_SUB(struct cpu, fpu, x87_fields),
+    FIELD(struct cpu, mxcsr),
+    FIELD_SUBS(struct cpu, xmm, xmm_fields),
+    FIELD(struct cpu, monitor.pa),
+    FIELD_ARRAY(struct cpu, monitor.line),
+    FIELD(struct cpu, monitor.armed),
+    FIELD(struct cpu, tsc_offset),
+    FIELD(struct cpu, tsc_aux),
+    FIELD(struct cpu, msr.sysenter_cs),
+    FIELD(struct cpu, msr.sysenter_esp),
+    FIELD(struct cpu, msr.sysenter_eip),
+    FIELD(struct cpu, msr.efer),
+    FIELD(struct cpu, msr.apic_base),
+    FIELD(struct cpu, msr.pat),
+    FIELD(struct cpu, msr.misc_enable),
+    FIELD(struct cpu, msr.mtrr_def),
+    FIELD_ARRAY(struct cpu, msr.mtrr_fixed),
+    FIELD_ARRAY(struct cpu, msr.mtrr_var),
+    FIELD(struct cpu, msr.debugctl),
+    FIELD(struct cpu, msr.ucode_rev),
+    FIELD(struct cpu, msr.mcg_status),
+    FIELD(struct cpu, msr.mcg_ctl),
+    FIELD_ARRAY(struct cpu, msr.mc_ctl),
+    FIELD_ARRAY(struct cpu, mmu.pdpte),
+    FIELD(struct cpu, fault_depth),
+    FIELD_SUBS(struct cpu, history, fault_fields),
+    FIELD(struct cpu, history_next),
+    FIELD_SUBS(struct cpu, shutdown, fault_fields),
+    FIELD_END,
+};
+
+void cpu_save(const struct cpu *cpu, struct pack *out)
+{
+    struct counted c = {cpu_icount(cpu), cpu_eflags(cpu), 0};
+
+    if (cpu->rep_more)
+        c.rep_flags = flags_eval_all(&cpu->rep_cc);
+    fields_save(counted_fields, &c, out);
+    fields_save(cpu_fields, cpu, out);
+}
+
+/* What follows from the fields; the TLB is cached anew later. */
+static void loaded(struct cpu *cpu, const struct counted *c)
+{
+    cpu->budget = 0;
+    cpu->insn_left = 0;
+    cpu->icount_end = c->icount;
+    cpu->io_done = 0;
+    cpu->history_next %= ARRAY_LEN(cpu->history);
+    cpu_set_eflags(cpu, c->rep_flags);
+    cpu->rep_cc = cpu_lazy_flags(cpu);
+    cpu_set_eflags(cpu, c->eflags);
+    cpu->mmu.cr0 = cpu->cr0;
+    cpu->mmu.cr3 = cpu->cr3;
+    cpu->mmu.cr4 = cpu->cr4;
+    cpu->mmu.smm = cpu->smm;
+    cpu->mmu.code_written = false;
+    efer_changed(cpu);
+    debug_update(cpu);
+    cpu_update_mode(cpu);
+}
+
+void cpu_load(struct cpu *cpu, unsigned version, bool apply, struct unpack *in)
+{
+    struct counted c = {0};
+
+    fields_load(counted_fields, version, &c, true, in);
+    fields_load(cpu_fields, version, cpu, apply, in);
+    if (apply)
+        loaded(cpu, &c);
+}
