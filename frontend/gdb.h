@@ -39,7 +39,6 @@ struct gdb_target {
     bool waiting;        /* it has let the guest run, and wants to hear when it stands */
     bool detached;
     bool no_ack; /* packets are no longer acknowledged */
-    const char *arch;    /* of the target description; NULL: by the mode at that time */
     char *xml;           /* the description that is being read */
 };
 

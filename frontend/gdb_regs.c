@@ -238,17 +238,15 @@ static void put_feature(FILE *out, const struct feature *f)
 
 char *gdb_description(const struct gdb_target *t)
 {
-    const char *arch = t->arch;
+    const char *arch = orrery_code32(t->session->machine) ? "i386" : "i8086";
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);
 
     CHECK(out, "out of memory");
-    if (!arch)
-        arch = orrery_code32(t->session->machine) ? "i386" : "i8086";
     fprintf(out,
             "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
-            "<architecture>%s</architecture>",
+            "<architecture>%s</architecture><osabi>none</osabi>",
             arch);
     for (unsigned i = 0; i < COUNT(features); i++)
         if (is_there(t, &features[i]))

@@ -40,8 +40,6 @@ void gdb_reverse(struct gdb_target *t, bool step, struct gdb_reply *r)
 {
     struct session *s = t->session;
     struct cause cause = {.stepped = step};
-    struct orrery_break what;
-    struct breakpoint *p;
     uint64_t first, last;
 
     if (!orrery_history_range(s->machine, &first, &last)) {
@@ -54,14 +52,10 @@ void gdb_reverse(struct gdb_target *t, bool step, struct gdb_reply *r)
         breaks_apply(s, false);
         cause.stop = orrery_run_back(s->machine);
     }
-    if (cause.stop == ORRERY_BREAK) {
-        orrery_break_hit(s->machine, &what, &cause.at);
-        p = breaks_hit(s, &what);
-        if (p)
-            cause.met = *p;
-    }
-    session_moved(s);
     s->cause = cause;
+    if (cause.stop == ORRERY_BREAK)
+        session_met(s);
+    session_moved(s);
     gdb_put_stop(t, r);
 }
 

@@ -282,21 +282,40 @@ static bool ended(struct session *s, enum orrery_stop stop)
     return false;
 }
 
-/* A break point. One that has been taken out since the run began does not count. */
-static void met_break(struct session *s)
+static uint32_t linear_pc(const struct session *s)
+{
+    uint64_t pc = 0;
+
+    orrery_reg_by_name(s->machine, "pc", &pc);
+    return (uint32_t)pc;
+}
+
+bool session_met(struct session *s)
 {
     struct cause cause = {.stop = ORRERY_BREAK};
-    struct orrery_break what, back;
+    struct orrery_break what;
     struct breakpoint *p;
 
     orrery_break_hit(s->machine, &what, &cause.at);
     p = breaks_hit(s, &what);
-    if (p && p->owner != BREAK_STEP) {
-        cause.met = *p;
-        pause_for(s, cause);
-        if (p->owner != BREAK_GDB && !s->debuggers)
+    if (!p || p->owner == BREAK_STEP)
+        return false;
+    cause.met = *p;
+    s->cause = cause;
+    return true;
+}
+
+/* A break point, in a run. One that has been taken out since the run began does not count. */
+static void met_break(struct session *s)
+{
+    struct orrery_break back;
+
+    if (session_met(s)) {
+        pause_for(s, s->cause);
+        if (s->cause.met.owner != BREAK_GDB && !s->debuggers)
             session_print_place(s, stderr);
-    } else if (p && s->step.interrupted && orrery_reg(s->machine, ORRERY_ESP) == s->step.esp) {
+    } else if (s->step.interrupted && linear_pc(s) == s->step.pc &&
+               orrery_reg(s->machine, ORRERY_ESP) == s->step.esp) {
         breaks_remove(s, BREAK_STEP, way_back(s, &back), false);
         s->step.interrupted = false;
     }
@@ -347,14 +366,6 @@ static uint64_t slice_insns(struct session *s)
         return TRIAL_INSNS;
     insns = TRIAL_INSNS * (uint64_t)PACED_NS / s->trial_ns;
     return insns < TRIAL_INSNS ? TRIAL_INSNS : insns < SLICE_INSNS ? insns : SLICE_INSNS;
-}
-
-static uint32_t linear_pc(const struct session *s)
-{
-    uint64_t pc = 0;
-
-    orrery_reg_by_name(s->machine, "pc", &pc);
-    return (uint32_t)pc;
 }
 
 /* One slice; what it has stopped for but for time. */

@@ -137,6 +137,9 @@ const char *session_status(const struct session *s);                      /* in 
 bool session_step(struct session *s, bool into_interrupts);
 /* The machine has been put to another time: it stands there, whatever it had stopped for. */
 void session_moved(struct session *s);
+/* orrery_run() has come back with ORRERY_BREAK: s->cause says for which. False: for one that has
+ * been taken out, or is of no interest here. */
+bool session_met(struct session *s);
 /* Where the guest stands, and why: one line. */
 void session_print_place(const struct session *s, FILE *out);
 
