@@ -73,11 +73,11 @@ static void stopped(struct gdb *g)
 {
     char text[2048];
 
-    g->target.waiting = false;
     if (gdb_explain(&g->target, text, sizeof(text)))
         gdb_output(&g->target, text, strlen(text));
     start_reply(g);
     gdb_put_stop(&g->target, &g->reply);
+    g->target.waiting = false;
     send_reply(g);
 }
 
@@ -133,6 +133,8 @@ static void event(void *opaque, enum chr_event what)
     detach(g);
     if (what == CHR_OPENED)
         attach(g);
+    else if (g->user.chr->kind == &chr_stdio) /* the debugger's own machine */
+        session_shutdown(g->target.session, "host-signal", false);
 }
 
 /* ---- in ---- */

@@ -82,13 +82,13 @@ static void put_break(const struct gdb_target *t, const struct cause *c, struct 
             c->at - what->linear < what->len ? c->at : what->linear);
 }
 
-static unsigned signal_of(const struct cause *c)
+static unsigned signal_of(const struct gdb_target *t, const struct cause *c)
 {
     switch (c->stop) {
     case ORRERY_TRIPLE: return SIG_ABRT;
     case ORRERY_POWEROFF:
     case ORRERY_RESET: return SIG_QUIT;
-    case ORRERY_RUNNING: return c->stepped ? SIG_TRAP : SIG_INT;
+    case ORRERY_RUNNING: return c->stepped || !t->waiting ? SIG_TRAP : SIG_INT;
     default: return SIG_TRAP;
     }
 }
@@ -98,7 +98,7 @@ void gdb_put_stop(const struct gdb_target *t, struct gdb_reply *r)
     static const unsigned expedited[] = {4, 5, 8}; /* ESP, EBP, EIP */
     const struct cause *c = &t->session->cause;
 
-    gdb_put(r, "T%02xthread:1;", signal_of(c));
+    gdb_put(r, "T%02xthread:1;", signal_of(t, c));
     if (c->stop == ORRERY_BREAK)
         put_break(t, c, r);
     if (c->stop == ORRERY_BEGIN)

@@ -311,9 +311,9 @@ static void met_break(struct session *s)
     struct orrery_break back;
 
     if (session_met(s)) {
-        pause_for(s, s->cause);
         if (s->cause.met.owner != BREAK_GDB && !s->debuggers)
             session_print_place(s, stderr);
+        pause_for(s, s->cause);
     } else if (s->step.interrupted && linear_pc(s) == s->step.pc &&
                orrery_reg(s->machine, ORRERY_ESP) == s->step.esp) {
         breaks_remove(s, BREAK_STEP, way_back(s, &back), false);
@@ -346,7 +346,7 @@ static enum orrery_stop stand(struct session *s)
         s->down = ORRERY_RUNNING;
         s->fresh = true;
     }
-    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK)
+    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK && stop != s->down)
         return stop;
     look(s);
     loop_poll(&s->loop, -1);
