@@ -1,6 +1,7 @@
 """GDB for the tests: the real one, driven by its own Python, and a connection for single packets."""
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -40,7 +41,7 @@ def has_python():
 def run(test, commands, *args, remote=None, timeout=60):
     """Runs GDB on a machine of its own, or on the one at `remote`. The outputs of the commands, in their order."""
     script, todo = (test.path(name) for name in ("driver.py", "commands"))
-    machine = " ".join([common.ORRERY, "-display none -gdb stdio", *args, "2>stderr"])
+    machine = shlex.join([common.ORRERY, "-display", "none", "-gdb", "stdio", *args]) + " 2>stderr"
     first = ["set pagination off", "set confirm off", "set width 0", "set tcp connect-timeout 20",
              f"target remote {remote}" if remote else f"target remote | exec {machine}"]
     with open(todo, "w") as f:

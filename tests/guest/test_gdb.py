@@ -224,14 +224,27 @@ class ProtectedMode(DebugTest):
 
 @WITH_GDB
 class Linux(DebugTest):
+    def debug(self, commands, accel):
+        return self.gdb(commands, *self.linux(accel=accel), "-serial", "null", "-monitor", "none", "-S", timeout=120)
+
     @both
     def test_start(self, accel):
-        out = self.gdb(["x/i $pc", "hbreak *0x100000", "p $cs", "stepi", "p/x $cr0", "monitor stop-on mode pg", "continue",
-                        "p $cr0", "x/i $pc", "reverse-stepi", "p $cr0", "detach"],
-                       *self.linux(accel=accel), "-serial", "null", "-monitor", "none", "-S", timeout=120)
+        out = self.debug(["x/i $pc", "p/x $cs", "stepi", "p $esi != 0", "info registers cr0"], accel)
+        self.assertRegex(out["x/i $pc"], r"=> 0x100000:\tcld")
+        self.assertIn("= 0x10", out["p/x $cs"])
+        self.assertIn("0x00100001", out["stepi"])
+        self.assertIn("= 1", out["p $esi != 0"])
+        self.assertRegex(out["info registers cr0"], r"\[ .*PE.*\]")
+
+    def test_paging(self):
+        """After two thousand million instructions the kernel turns paging on; an instruction back it is off."""
+        out = self.debug(["monitor stop-on mode pg", "continue", "p $cr0", "reverse-stepi", "p $cr0", "x/i $pc", "stepi",
+                          "p $cr0"], "jit")
+        self.assertIn("change of pg", out["continue"])
         self.assertIn("PG", out["p $cr0"][0])
         self.assertNotIn("PG", out["p $cr0"][1])
-        self.assertIn("mov", out["x/i $pc"][1])
+        self.assertRegex(out["x/i $pc"], r"\tmov +%e..,%cr0")
+        self.assertIn("PG", out["p $cr0"][2])
 
 
 @ASSEMBLER
@@ -407,6 +420,8 @@ class Monitor(DebugTest):
         self.assertIn("No breakpoints", hmp("info breakpoints"))
         for command in ("break", "break 1:", "watch 0 5000", "watch 0 4 x", "stop-on", "stop-on port", "delete x"):
             self.assertNotEqual("", hmp(command))
+        m.qmp.command("quit")
+        m.finish()
 
     @both
     def test_dma(self, accel):
@@ -416,6 +431,7 @@ class Monitor(DebugTest):
         m.qmp.wait_event("STOP")
         self.assertIn("write of physical 0x7c00-0x7c03, by 0x7c00", m.stderr().decode())
         m.qmp.command("quit")
+        m.finish()
 
 
 if __name__ == "__main__":
