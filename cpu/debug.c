@@ -140,8 +140,7 @@ void debug_update(struct cpu *cpu)
             m->watch[m->nwatch++] = s->at;
             m->watch[m->nwatch++] = s->at + s->len - 1;
         } else if (s->kind >= STOP_PHYS_WRITE && s->kind <= STOP_PHYS_ACCESS) {
-            m->watch_phys[m->nwatch_phys++] =
-                (struct mmu_range){s->at, (paddr)s->at + s->len - 1};
+            m->watch_phys[m->nwatch_phys++] = (struct mmu_range){s->at, (paddr)s->at + s->len - 1};
         }
     }
     watch_dma(cpu);

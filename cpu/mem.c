@@ -16,9 +16,9 @@ struct part {
     u8 *host; /* NULL: not plain memory for this access */
     paddr pa; /* valid if !host or code */
     unsigned len;
-    bool code; /* a write that touches lines holding translated code */
+    bool code;   /* a write that touches lines holding translated code */
     bool walked; /* pa is valid in any case */
-    bool loud; /* a device that others may hear of: see struct mmio_ops */
+    bool loud;   /* a device that others may hear of: see struct mmio_ops */
 };
 
 struct span {

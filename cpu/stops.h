@@ -3,8 +3,9 @@
  * XCHG BX, BX, and at the first instruction of a handler. They are no part of the guest's state,
  * which they leave as it is; what is not near one runs at full speed. Instructions at the page
  * offset of a code stop are never in a block, so the run loop sees each of them; the TLB
- * keeps the pages of watched data without granting them, like those of the debug registers; the magic instruction is
- * known when it is translated; the others are met where the CPU is slow anyway. */
+ * keeps the pages of watched data without granting them, like those of the debug registers; the
+ * magic instruction is known when it is translated; the others are met where the CPU is slow
+ * anyway. */
 #ifndef CPU_STOPS_H
 #define CPU_STOPS_H
 
@@ -43,12 +44,12 @@ struct stop {
 struct stops {
     struct stop all[STOPS_MAX];
     unsigned n;
-    u32 kinds;                 /* bits of those that there are */
-    u64 code[PAGE_SIZE / 64];  /* the page offsets of code stops */
+    u32 kinds;                /* bits of those that there are */
+    u64 code[PAGE_SIZE / 64]; /* the page offsets of code stops */
     u64 passed; /* at this instruction count code stops are passed: the run goes on from there */
     u32 mode;   /* STOP_MODE_ bits as they were */
     bool interrupted; /* an interrupt has come in; whoever wants to know clears it */
-    bool off;   /* none counts */
+    bool off;         /* none counts */
     bool hit;
     struct stop what; /* the first one met */
     u32 at;           /* address, port, vector, changed bits of the mode, or value of CR3 */

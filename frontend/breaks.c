@@ -16,15 +16,17 @@ static bool same(const struct orrery_break *a, const struct orrery_break *b)
 }
 
 bool breaks_add(struct session *s, enum break_owner owner, const struct orrery_break *what,
-                    bool hardware)
+                bool hardware)
 {
     struct breaks *b = &s->breaks;
 
     if (b->n == ORRERY_MAX_BREAKS)
         return false;
     b->numbers += owner == BREAK_USER;
-    b->all[b->n++] = (struct breakpoint){
-        .number = owner == BREAK_USER ? b->numbers : 0, .owner = owner, .hardware = hardware, .what = *what};
+    b->all[b->n++] = (struct breakpoint){.number = owner == BREAK_USER ? b->numbers : 0,
+                                         .owner = owner,
+                                         .hardware = hardware,
+                                         .what = *what};
     return true;
 }
 

@@ -27,7 +27,7 @@ struct breaks {
 
 /* False: there is no room. Users' have numbers, in the order they come. */
 bool breaks_add(struct session *s, enum break_owner owner, const struct orrery_break *what,
-                    bool hardware);
+                bool hardware);
 /* False: there is none. */
 bool breaks_delete(struct session *s, unsigned number);
 bool breaks_remove(struct session *s, enum break_owner owner, const struct orrery_break *what,

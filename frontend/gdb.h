@@ -33,13 +33,13 @@ bool gdb_hex(const char *text, uint8_t *out, size_t n);
 
 struct gdb_target {
     struct session *session;
-    bool physical;       /* addresses of memory are physical */
-    unsigned step_bits;  /* as QEMU's sstepbits */
+    bool physical;         /* addresses of memory are physical */
+    unsigned step_bits;    /* as QEMU's sstepbits */
     bool swbreak, hwbreak; /* it understands these in stop replies */
-    bool waiting;        /* it has let the guest run, and wants to hear when it stands */
+    bool waiting;          /* it has let the guest run, and wants to hear when it stands */
     bool detached;
     bool no_ack; /* packets are no longer acknowledged */
-    char *xml;           /* the description that is being read */
+    char *xml;   /* the description that is being read */
 };
 
 /* QEMU's bits: step on; interrupts, timers off. */

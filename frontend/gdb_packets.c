@@ -141,8 +141,7 @@ static void write_register(struct gdb_target *t, const char *at, size_t n, struc
     size_t used;
 
     (void)n;
-    ok(r, number(&at, '=', &reg) && reg <= 1000 &&
-              gdb_write_register(t, (unsigned)reg, at, &used));
+    ok(r, number(&at, '=', &reg) && reg <= 1000 && gdb_write_register(t, (unsigned)reg, at, &used));
 }
 
 static size_t read_some(struct gdb_target *t, uint64_t at, uint8_t *buf, size_t len)
@@ -506,9 +505,9 @@ static void more_threads(struct gdb_target *t, const char *at, struct gdb_reply 
 
 static void thread_info(struct gdb_target *t, const char *at, struct gdb_reply *r)
 {
-    const char *text = !t->session->paused              ? "CPU#0 [running]"
+    const char *text = !t->session->paused                  ? "CPU#0 [running]"
                        : orrery_halted(t->session->machine) ? "CPU#0 [halted]"
-                                                        : "CPU#0 [stopped]";
+                                                            : "CPU#0 [stopped]";
 
     (void)at;
     gdb_put_hex(r, text, strlen(text));

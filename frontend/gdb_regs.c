@@ -16,38 +16,17 @@ static const struct reg {
     const char *name, *ours; /* GDB's, the library's */
     const char *type;
 } core[] = {
-    {"eax", "eax", "int32"},
-    {"ecx", "ecx", "int32"},
-    {"edx", "edx", "int32"},
-    {"ebx", "ebx", "int32"},
-    {"esp", "esp", "data_ptr"},
-    {"ebp", "ebp", "data_ptr"},
-    {"esi", "esi", "int32"},
-    {"edi", "edi", "int32"},
-    {"eip", "pc", "code_ptr"},
-    {"eflags", "eflags", "eflags"},
-    {"cs", "cs", "int32"},
-    {"ss", "ss", "int32"},
-    {"ds", "ds", "int32"},
-    {"es", "es", "int32"},
-    {"fs", "fs", "int32"},
-    {"gs", "gs", "int32"},
-    {"st0", "st0", "i387_ext"},
-    {"st1", "st1", "i387_ext"},
-    {"st2", "st2", "i387_ext"},
-    {"st3", "st3", "i387_ext"},
-    {"st4", "st4", "i387_ext"},
-    {"st5", "st5", "i387_ext"},
-    {"st6", "st6", "i387_ext"},
-    {"st7", "st7", "i387_ext"},
-    {"fctrl", "fctrl", "int"},
-    {"fstat", "fstat", "int"},
-    {"ftag", "ftag", "int"},
-    {"fiseg", "fiseg", "int"},
-    {"fioff", "fioff", "int"},
-    {"foseg", "foseg", "int"},
-    {"fooff", "fooff", "int"},
-    {"fop", "fop", "int"},
+    {"eax", "eax", "int32"},        {"ecx", "ecx", "int32"},    {"edx", "edx", "int32"},
+    {"ebx", "ebx", "int32"},        {"esp", "esp", "data_ptr"}, {"ebp", "ebp", "data_ptr"},
+    {"esi", "esi", "int32"},        {"edi", "edi", "int32"},    {"eip", "pc", "code_ptr"},
+    {"eflags", "eflags", "eflags"}, {"cs", "cs", "int32"},      {"ss", "ss", "int32"},
+    {"ds", "ds", "int32"},          {"es", "es", "int32"},      {"fs", "fs", "int32"},
+    {"gs", "gs", "int32"},          {"st0", "st0", "i387_ext"}, {"st1", "st1", "i387_ext"},
+    {"st2", "st2", "i387_ext"},     {"st3", "st3", "i387_ext"}, {"st4", "st4", "i387_ext"},
+    {"st5", "st5", "i387_ext"},     {"st6", "st6", "i387_ext"}, {"st7", "st7", "i387_ext"},
+    {"fctrl", "fctrl", "int"},      {"fstat", "fstat", "int"},  {"ftag", "ftag", "int"},
+    {"fiseg", "fiseg", "int"},      {"fioff", "fioff", "int"},  {"foseg", "foseg", "int"},
+    {"fooff", "fooff", "int"},      {"fop", "fop", "int"},
 };
 static const struct reg sse[] = {
     {"xmm0", "xmm0", "vec128"}, {"xmm1", "xmm1", "vec128"}, {"xmm2", "xmm2", "vec128"},
@@ -94,25 +73,20 @@ static const struct flag {
     const char *type, *name;
     unsigned bit;
 } flags[] = {
-    {"eflags", "CF", 0},     {"eflags", "", 1},        {"eflags", "PF", 2},
-    {"eflags", "AF", 4},     {"eflags", "ZF", 6},      {"eflags", "SF", 7},
-    {"eflags", "TF", 8},     {"eflags", "IF", 9},      {"eflags", "DF", 10},
-    {"eflags", "OF", 11},    {"eflags", "NT", 14},     {"eflags", "RF", 16},
-    {"eflags", "VM", 17},    {"eflags", "AC", 18},     {"eflags", "VIF", 19},
-    {"eflags", "VIP", 20},   {"eflags", "ID", 21},     {"mxcsr", "IE", 0},
-    {"mxcsr", "DE", 1},      {"mxcsr", "ZE", 2},       {"mxcsr", "OE", 3},
-    {"mxcsr", "UE", 4},      {"mxcsr", "PE", 5},       {"mxcsr", "DAZ", 6},
-    {"mxcsr", "IM", 7},      {"mxcsr", "DM", 8},       {"mxcsr", "ZM", 9},
-    {"mxcsr", "OM", 10},     {"mxcsr", "UM", 11},      {"mxcsr", "PM", 12},
-    {"mxcsr", "FZ", 15},     {"cr0", "PE", 0},         {"cr0", "MP", 1},
-    {"cr0", "EM", 2},        {"cr0", "TS", 3},         {"cr0", "ET", 4},
-    {"cr0", "NE", 5},        {"cr0", "WP", 16},        {"cr0", "AM", 18},
-    {"cr0", "NW", 29},       {"cr0", "CD", 30},        {"cr0", "PG", 31},
-    {"cr4", "VME", 0},       {"cr4", "PVI", 1},        {"cr4", "TSD", 2},
-    {"cr4", "DE", 3},        {"cr4", "PSE", 4},        {"cr4", "PAE", 5},
-    {"cr4", "MCE", 6},       {"cr4", "PGE", 7},        {"cr4", "PCE", 8},
-    {"cr4", "OSFXSR", 9},    {"cr4", "OSXMMEXCPT", 10}, {"cr4", "UMIP", 11},
-    {"cr4", "SMEP", 20},     {"cr4", "SMAP", 21},
+    {"eflags", "CF", 0},       {"eflags", "", 1},    {"eflags", "PF", 2},   {"eflags", "AF", 4},
+    {"eflags", "ZF", 6},       {"eflags", "SF", 7},  {"eflags", "TF", 8},   {"eflags", "IF", 9},
+    {"eflags", "DF", 10},      {"eflags", "OF", 11}, {"eflags", "NT", 14},  {"eflags", "RF", 16},
+    {"eflags", "VM", 17},      {"eflags", "AC", 18}, {"eflags", "VIF", 19}, {"eflags", "VIP", 20},
+    {"eflags", "ID", 21},      {"mxcsr", "IE", 0},   {"mxcsr", "DE", 1},    {"mxcsr", "ZE", 2},
+    {"mxcsr", "OE", 3},        {"mxcsr", "UE", 4},   {"mxcsr", "PE", 5},    {"mxcsr", "DAZ", 6},
+    {"mxcsr", "IM", 7},        {"mxcsr", "DM", 8},   {"mxcsr", "ZM", 9},    {"mxcsr", "OM", 10},
+    {"mxcsr", "UM", 11},       {"mxcsr", "PM", 12},  {"mxcsr", "FZ", 15},   {"cr0", "PE", 0},
+    {"cr0", "MP", 1},          {"cr0", "EM", 2},     {"cr0", "TS", 3},      {"cr0", "ET", 4},
+    {"cr0", "NE", 5},          {"cr0", "WP", 16},    {"cr0", "AM", 18},     {"cr0", "NW", 29},
+    {"cr0", "CD", 30},         {"cr0", "PG", 31},    {"cr4", "VME", 0},     {"cr4", "PVI", 1},
+    {"cr4", "TSD", 2},         {"cr4", "DE", 3},     {"cr4", "PSE", 4},     {"cr4", "PAE", 5},
+    {"cr4", "MCE", 6},         {"cr4", "PGE", 7},    {"cr4", "PCE", 8},     {"cr4", "OSFXSR", 9},
+    {"cr4", "OSXMMEXCPT", 10}, {"cr4", "UMIP", 11},  {"cr4", "SMEP", 20},   {"cr4", "SMAP", 21},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -190,8 +164,7 @@ bool gdb_write_register(const struct gdb_target *t, unsigned reg, const char *he
     if (!gdb_hex(hex, value, bytes))
         return false;
     orrery_read_register(t->session->machine, ours, now);
-    return !memcmp(value, now, bytes) ||
-           orrery_write_register(t->session->machine, ours, value);
+    return !memcmp(value, now, bytes) || orrery_write_register(t->session->machine, ours, value);
 }
 
 /* ---- the description ---- */

@@ -64,9 +64,9 @@ void gdb_reverse(struct gdb_target *t, bool step, struct gdb_reply *r)
 static void put_break(const struct gdb_target *t, const struct cause *c, struct gdb_reply *r)
 {
     static const char *const watch[] = {
-        [ORRERY_BREAK_WRITE] = "watch",         [ORRERY_BREAK_READ] = "rwatch",
-        [ORRERY_BREAK_ACCESS] = "awatch",       [ORRERY_BREAK_PHYS_WRITE] = "watch",
-        [ORRERY_BREAK_PHYS_READ] = "rwatch",    [ORRERY_BREAK_PHYS_ACCESS] = "awatch",
+        [ORRERY_BREAK_WRITE] = "watch",      [ORRERY_BREAK_READ] = "rwatch",
+        [ORRERY_BREAK_ACCESS] = "awatch",    [ORRERY_BREAK_PHYS_WRITE] = "watch",
+        [ORRERY_BREAK_PHYS_READ] = "rwatch", [ORRERY_BREAK_PHYS_ACCESS] = "awatch",
     };
     const struct orrery_break *what = &c->met.what;
 

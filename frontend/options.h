@@ -40,8 +40,8 @@ struct options {
     const char *gdb;   /* -gdb, or NULL */
     const char *stop_on[ORRERY_MAX_BREAKS];
     unsigned nstop_on;
-    bool no_shutdown;  /* the program stays when the guest has switched off */
-    const char *name;  /* of the machine */
+    bool no_shutdown; /* the program stays when the guest has switched off */
+    const char *name; /* of the machine */
     bool nographic, statehash, stats, perf_map;
     bool screendump_png;
     const char *screendump; /* picture of the last screen: .png or PPM */

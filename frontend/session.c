@@ -242,10 +242,10 @@ const char *session_status(const struct session *s)
 {
     if (s->down != ORRERY_RUNNING)
         return "shutdown";
-    return !s->paused                                                     ? "running"
-           : s->fresh                                                     ? "prelaunch"
+    return !s->paused                                          ? "running"
+           : s->fresh                                          ? "prelaunch"
            : s->cause.stop == ORRERY_BREAK || s->cause.stepped ? "debug"
-                                                                          : "paused";
+                                                               : "paused";
 }
 
 /* ---- running ---- */

@@ -82,8 +82,8 @@ struct session {
     struct breaks breaks;
     struct stepping step;
     struct cause cause;
-    unsigned debuggers;    /* for whom it stays after a triple fault and at the end of a replay */
-    unsigned held;         /* outputs that have to be taken before the guest goes on */
+    unsigned debuggers; /* for whom it stays after a triple fault and at the end of a replay */
+    unsigned held;      /* outputs that have to be taken before the guest goes on */
     /* How many there are for whom an idle guest has to wait by the wall clock: terminals, displays,
      * networks. Without any, idle time passes at once. */
     unsigned waiting;

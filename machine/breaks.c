@@ -44,8 +44,7 @@ bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigne
     if (n > STOPS_MAX)
         return false;
     for (unsigned i = 0; i < n; i++) {
-        if (all[i].len > longest[all[i].kind] ||
-            (!all[i].len && all[i].kind != ORRERY_BREAK_CR3))
+        if (all[i].len > longest[all[i].kind] || (!all[i].len && all[i].kind != ORRERY_BREAK_CR3))
             return false;
         stops[i] = (struct stop){(enum stop_kind)all[i].kind, all[i].linear, all[i].len};
     }

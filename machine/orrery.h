@@ -340,7 +340,14 @@ bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, 
 /* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
  * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.
  */
-enum { ORRERY_ESP = 4, ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
+enum {
+    ORRERY_ESP = 4,
+    ORRERY_EIP = 8,
+    ORRERY_EFLAGS,
+    ORRERY_ES,
+    ORRERY_CR0 = 16,
+    ORRERY_REGS = 20
+};
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
 /* What is written into registers and memory is an input, too: it is recorded, and does nothing
  * (false) in a replay. */

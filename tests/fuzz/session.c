@@ -64,8 +64,20 @@ static void run(struct session *s, const u8 *data, size_t size)
 void session_feed(enum session_protocol protocol, const u8 *data, size_t size)
 {
     static const char *const option[] = {[SESSION_GDB] = "-gdb", [SESSION_QMP] = "-qmp"};
-    char words[][20] = {"orrery", "-nodefaults", "-display", "none", "-serial", "null", "-m", "2",
-                        "-S", "-accel", "interp", "-chardev", "ringbuf,id=other", "",
+    char words[][20] = {"orrery",
+                        "-nodefaults",
+                        "-display",
+                        "none",
+                        "-serial",
+                        "null",
+                        "-m",
+                        "2",
+                        "-S",
+                        "-accel",
+                        "interp",
+                        "-chardev",
+                        "ringbuf,id=other",
+                        "",
                         "chardev:other"};
     char *argv[ARRAY_LEN(words)];
     struct session *s = calloc(1, sizeof(*s));

@@ -1,24 +1,68 @@
 /* Input for the protocols that is wrong in every way, from a seed:  session-random gdb|qmp SEED N
- * or from files, as the fuzzers leave them:                         session-random gdb|qmp FILE... */
+ * or from files, as the fuzzers leave them:                         session-random gdb|qmp FILE...
+ */
 #include "tests/fuzz/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const gdb_words[] = {
-    "?",         "g",     "p8",        "P8=00100000", "m1000,40", "M500,4:01020304", "X500,2:ab",
-    "Z0,fff0,1", "z0,fff0,1", "Z2,500,4", "Z4,0,1000",  "c",       "s",               "vCont;c",
-    "vCont;s:1", "bs",    "bc",        "D",           "k",        "R",               "H",
-    "qSupported:swbreak+", "qXfer:features:read:target.xml:0,fff", "QStartNoAckMode", "qqemu.sstep",
-    "Qqemu.sstep=1", "Qqemu.PhyMemMode:1", "qRcmd,73746570", "qRcmd,696e666f20746c62", "G00", "!",
-    "qThreadExtraInfo,1", "vCont?", "vKill;1", "Cff;1000", "S05"};
+static const char *const gdb_words[] = {"?",
+                                        "g",
+                                        "p8",
+                                        "P8=00100000",
+                                        "m1000,40",
+                                        "M500,4:01020304",
+                                        "X500,2:ab",
+                                        "Z0,fff0,1",
+                                        "z0,fff0,1",
+                                        "Z2,500,4",
+                                        "Z4,0,1000",
+                                        "c",
+                                        "s",
+                                        "vCont;c",
+                                        "vCont;s:1",
+                                        "bs",
+                                        "bc",
+                                        "D",
+                                        "k",
+                                        "R",
+                                        "H",
+                                        "qSupported:swbreak+",
+                                        "qXfer:features:read:target.xml:0,fff",
+                                        "QStartNoAckMode",
+                                        "qqemu.sstep",
+                                        "Qqemu.sstep=1",
+                                        "Qqemu.PhyMemMode:1",
+                                        "qRcmd,73746570",
+                                        "qRcmd,696e666f20746c62",
+                                        "G00",
+                                        "!",
+                                        "qThreadExtraInfo,1",
+                                        "vCont?",
+                                        "vKill;1",
+                                        "Cff;1000",
+                                        "S05"};
 static const char *const qmp_words[] = {
-    "{\"execute\":\"qmp_capabilities\"}", "{\"execute\":\"query-status\"}", "{\"execute\":\"cont\"}",
-    "{\"execute\":\"stop\"}", "{\"execute\":\"system_reset\"}", "{\"execute\":\"query-commands\"}",
+    "{\"execute\":\"qmp_capabilities\"}",
+    "{\"execute\":\"query-status\"}",
+    "{\"execute\":\"cont\"}",
+    "{\"execute\":\"stop\"}",
+    "{\"execute\":\"system_reset\"}",
+    "{\"execute\":\"query-commands\"}",
     "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"info registers\"}}",
     "{\"execute\":\"human-monitor-command\",\"arguments\":{\"command-line\":\"stop-on vector 8\"}}",
-    "{", "}", "[", "]", "\"", "\\u0000", "'", "{\"execute\":", "1e99", "null,", "{\"id\":[[[[]]]],"};
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "\\u0000",
+    "'",
+    "{\"execute\":",
+    "1e99",
+    "null,",
+    "{\"id\":[[[[]]]],"};
 
 static u64 next(u64 *seed)
 {
@@ -80,7 +124,8 @@ static bool run_file(enum session_protocol protocol, const char *path)
 
 int main(int argc, char **argv)
 {
-    enum session_protocol protocol = argc > 1 && !strcmp(argv[1], "qmp") ? SESSION_QMP : SESSION_GDB;
+    enum session_protocol protocol =
+        argc > 1 && !strcmp(argv[1], "qmp") ? SESSION_QMP : SESSION_GDB;
     char *end = "";
     u64 first = argc > 3 ? strtoull(argv[2], &end, 0) : 0;
 
