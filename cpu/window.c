@@ -72,6 +72,8 @@ static bool intersect(const struct tlb_run *run, const struct segment *s, bool w
         .lo = (u32)(begin - s->base),
         .bytes = end + 1 - begin,
     };
+    if (w->lo < 0x10000)
+        w->bytes16 = w->bytes < 0x10000 - w->lo ? w->bytes : 0x10000 - w->lo;
     for (unsigned k = 0; k < 3; k++)
         w->end[k] = w->bytes >= 1u << k ? (u32)w->bytes - (1u << k) + 1 : 0;
     return true;

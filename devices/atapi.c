@@ -33,7 +33,7 @@ const struct field atapi_fields[] = {
     FIELD(struct atapi, dma),
     FIELD(struct atapi, out),
     FIELD(struct atapi, limit),
-    FIELD(struct atapi, chunk),
+    FIELD_MAX(struct atapi, chunk, IDE_BLOCK *BLK_SECTOR),
     FIELD(struct atapi, next),
     FIELD(struct atapi, left),
     FIELD(struct atapi, parts),

@@ -31,7 +31,7 @@ static const struct field e1000_fields[] = {
     FIELD_SUB(struct e1000, pci, pci_func_fields),
     FIELD_ARRAY(struct e1000, reg),
     FIELD_ARRAY(struct e1000, phy),
-    FIELD(struct e1000, io_addr),
+    FIELD_MAX(struct e1000, io_addr, 0x1ffff),
     FIELD(struct e1000, next_irq),
     FIELD(struct e1000, itr),
     FIELD(struct e1000, rx_delay),
@@ -40,7 +40,7 @@ static const struct field e1000_fields[] = {
     FIELD(struct e1000, tx_absolute),
     FIELD_SUB(struct e1000, eeprom, eeprom93_fields),
     FIELD_SUBS(struct e1000, context, e1000_context_fields),
-    FIELD(struct e1000, tx_len),
+    FIELD_MAX(struct e1000, tx_len, E1000_TX_MAX),
     FIELD(struct e1000, tx_first),
     FIELD(struct e1000, tx_options),
     FIELD(struct e1000, tx_cut),
@@ -529,6 +529,12 @@ static const char *e1000_init(struct dev *dev, struct bus *bus)
     return NULL;
 }
 
+static bool e1000_valid(const struct dev *copy)
+{
+    const struct e1000 *s = (const struct e1000 *)copy;
+    return pci_func_valid(&s->pci) && net_port_valid(&s->net);
+}
+
 static void e1000_loaded(struct dev *dev)
 {
     pci_func_loaded(&((struct e1000 *)dev)->pci);
@@ -543,4 +549,5 @@ const struct dev_type dev_e1000 = {
     .init = e1000_init,
     .reset = e1000_reset,
     .loaded = e1000_loaded,
+    .valid = e1000_valid,
 };

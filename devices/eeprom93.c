@@ -12,7 +12,7 @@ enum { SPECIAL_EWDS, SPECIAL_WRAL, SPECIAL_ERAL, SPECIAL_EWEN };
 const struct field eeprom93_fields[] = {
     FIELD_ARRAY(struct eeprom93, word), FIELD(struct eeprom93, cs),
     FIELD(struct eeprom93, clock),      FIELD(struct eeprom93, out),
-    FIELD(struct eeprom93, writable),   FIELD(struct eeprom93, bits),
+    FIELD(struct eeprom93, writable),   FIELD_MAX(struct eeprom93, bits, 25),
     FIELD(struct eeprom93, shift),      FIELD(struct eeprom93, command),
     FIELD(struct eeprom93, sent),       FIELD_END,
 };

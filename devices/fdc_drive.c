@@ -9,7 +9,7 @@
 #define LAST_TRACK 83 /* where the head stops */
 
 const struct field fdc_drive_fields[] = {
-    FIELD(struct fdc_drive, type),          FIELD(struct fdc_drive, kib),
+    FIELD_MAX(struct fdc_drive, type, 6),   FIELD(struct fdc_drive, kib),
     FIELD(struct fdc_drive, read_only),     FIELD(struct fdc_drive, track),
     FIELD(struct fdc_drive, changed),       FIELD_SUB(struct fdc_drive, log, blk_log_fields),
     FIELD_ARRAY(struct fdc_drive, deleted), FIELD_END,

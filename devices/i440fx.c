@@ -139,6 +139,12 @@ static void i440fx_reset(struct dev *dev)
     update_pam(s);
 }
 
+static bool i440fx_valid(const struct dev *copy)
+{
+    const struct i440fx *s = (const struct i440fx *)copy;
+    return pci_func_valid(&s->pci);
+}
+
 static void i440fx_loaded(struct dev *dev)
 {
     struct i440fx *s = (struct i440fx *)dev;
@@ -184,4 +190,5 @@ const struct dev_type dev_i440fx = {
     .init = i440fx_init,
     .reset = i440fx_reset,
     .loaded = i440fx_loaded,
+    .valid = i440fx_valid,
 };

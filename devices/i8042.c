@@ -45,7 +45,7 @@ static const struct field i8042_fields[] = {
     FIELD_ARRAY(struct i8042, ram),
     FIELD(struct i8042, status),
     FIELD(struct i8042, output),
-    FIELD(struct i8042, full_from),
+    FIELD_MAX(struct i8042, full_from, 3),
     FIELD(struct i8042, output_port),
     FIELD(struct i8042, command),
     FIELD(struct i8042, breaking),

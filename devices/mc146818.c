@@ -59,7 +59,7 @@ struct mc146818 {
 
 static const struct field mc146818_fields[] = {
     FIELD_ARRAY(struct mc146818, reg),
-    FIELD(struct mc146818, index),
+    FIELD_MAX(struct mc146818, index, 127),
     FIELD(struct mc146818, nmi_masked),
     FIELD(struct mc146818, base_sec),
     FIELD(struct mc146818, phase_ns),

@@ -88,6 +88,11 @@ static void ne2k_isa_reset(struct dev *dev)
     dp8390_reset(&((struct ne2k_isa *)dev)->nic);
 }
 
+static bool ne2k_isa_valid(const struct dev *copy)
+{
+    return net_port_valid(&((const struct ne2k_isa *)copy)->nic.net);
+}
+
 const struct dev_type dev_ne2k_isa = {
     .name = "ne2k_isa",
     .size = sizeof(struct ne2k_isa),
@@ -95,6 +100,7 @@ const struct dev_type dev_ne2k_isa = {
     .fields = ne2k_isa_fields,
     .props = ne2k_isa_props,
     .init = ne2k_isa_init,
+    .valid = ne2k_isa_valid,
     .reset = ne2k_isa_reset,
 };
 
@@ -143,6 +149,12 @@ static void ne2k_pci_reset(struct dev *dev)
     dp8390_reset(&s->nic);
 }
 
+static bool ne2k_pci_valid(const struct dev *copy)
+{
+    const struct ne2k_pci *s = (const struct ne2k_pci *)copy;
+    return pci_func_valid(&s->pci) && net_port_valid(&s->nic.net);
+}
+
 static void ne2k_pci_loaded(struct dev *dev)
 {
     pci_func_loaded(&((struct ne2k_pci *)dev)->pci);
@@ -157,4 +169,5 @@ const struct dev_type dev_ne2k_pci = {
     .init = ne2k_pci_init,
     .reset = ne2k_pci_reset,
     .loaded = ne2k_pci_loaded,
+    .valid = ne2k_pci_valid,
 };

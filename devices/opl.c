@@ -24,7 +24,7 @@ static const struct field timer_fields[] = {
 
 const struct field opl_fields[] = {
     FIELD_ARRAY(struct opl, reg),
-    FIELD(struct opl, address),
+    FIELD_MAX(struct opl, address, OPL_REGS - 1),
     FIELD(struct opl, flags),
     FIELD_SUBS(struct opl, timer, timer_fields),
     FIELD_END,

@@ -202,6 +202,14 @@ void pci_func_reset(struct pci_func *f)
     pci_set_intx(f, false);
 }
 
+bool pci_func_valid(const struct pci_func *copy)
+{
+    const u8 *is = copy->pci->func[copy->devfn]->config, *was = copy->config;
+
+    return !memcmp(is, was, 4) && !memcmp(is + PCI_REVISION, was + PCI_REVISION, 4) &&
+           is[PCI_HEADER] == was[PCI_HEADER] && is[PCI_INT_PIN] == was[PCI_INT_PIN];
+}
+
 void pci_func_loaded(struct pci_func *f)
 {
     map_bars(f);

@@ -82,6 +82,10 @@ struct pci_func {
 extern const struct field pci_func_fields[];
 
 /* The bus; its owner is the host bridge. */
+struct pci_func;
+/* Of a copy with fields from a file: is it this function? */
+bool pci_func_valid(const struct pci_func *copy);
+
 struct pci_bus {
     struct bus *bus;
     struct pci_func *func[256];                             /* by devfn */

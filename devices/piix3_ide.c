@@ -53,6 +53,12 @@ static void piix3_ide_reset(struct dev *dev)
         ide_channel_reset(&s->channel[n]);
 }
 
+static bool piix3_ide_valid(const struct dev *copy)
+{
+    const struct piix3_ide *s = (const struct piix3_ide *)copy;
+    return pci_func_valid(&s->pci);
+}
+
 static void piix3_ide_loaded(struct dev *dev)
 {
     pci_func_loaded(&((struct piix3_ide *)dev)->pci);
@@ -111,4 +117,5 @@ const struct dev_type dev_piix3_ide = {
     .reset = piix3_ide_reset,
     .destroy = piix3_ide_destroy,
     .loaded = piix3_ide_loaded,
+    .valid = piix3_ide_valid,
 };

@@ -111,6 +111,11 @@ static const char *piix3_isa_init(struct dev *dev, struct bus *bus)
     return NULL;
 }
 
+static bool piix3_isa_valid(const struct dev *copy)
+{
+    return pci_func_valid(&((const struct piix3_isa *)copy)->pci);
+}
+
 const struct dev_type dev_piix3_isa = {
     .name = "PIIX3",
     .on_board = true,
@@ -119,4 +124,5 @@ const struct dev_type dev_piix3_isa = {
     .fields = piix3_isa_fields,
     .init = piix3_isa_init,
     .reset = piix3_isa_reset,
+    .valid = piix3_isa_valid,
 };

@@ -280,6 +280,12 @@ static void piix4_pm_reset(struct dev *dev)
     update(s);
 }
 
+static bool piix4_pm_valid(const struct dev *copy)
+{
+    const struct piix4_pm *s = (const struct piix4_pm *)copy;
+    return pci_func_valid(&s->pci);
+}
+
 static void piix4_pm_loaded(struct dev *dev)
 {
     struct piix4_pm *s = (struct piix4_pm *)dev;
@@ -321,4 +327,5 @@ const struct dev_type dev_piix4_pm = {
     .init = piix4_pm_init,
     .reset = piix4_pm_reset,
     .loaded = piix4_pm_loaded,
+    .valid = piix4_pm_valid,
 };

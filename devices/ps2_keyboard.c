@@ -12,7 +12,7 @@ enum { ACK = 0xfa, RESEND = 0xfe, ECHO = 0xee, BAT_OK = 0xaa };
 const struct field ps2_keyboard_fields[] = {
     FIELD_SUB(struct ps2_keyboard, port, ps2_port_fields),
     FIELD(struct ps2_keyboard, scanning),
-    FIELD(struct ps2_keyboard, scan_set),
+    FIELD_MAX(struct ps2_keyboard, scan_set, 3),
     FIELD(struct ps2_keyboard, leds),
     FIELD(struct ps2_keyboard, rate),
     FIELD(struct ps2_keyboard, modifiers),

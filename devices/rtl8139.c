@@ -25,12 +25,12 @@ enum { MSR_NO_LINK = 0x04 };
 static const struct field rtl8139_fields[] = {
     FIELD_SUB(struct rtl8139, pci, pci_func_fields),
     FIELD_ARRAY(struct rtl8139, reg),
-    FIELD(struct rtl8139, tx_next),
-    FIELD(struct rtl8139, rx_put),
-    FIELD(struct rtl8139, rx_get),
+    FIELD_MAX(struct rtl8139, tx_next, 3),
+    FIELD_MAX(struct rtl8139, rx_put, 1u << 20),
+    FIELD_MAX(struct rtl8139, rx_get, 1u << 20),
     FIELD(struct rtl8139, rx_desc),
     FIELD_ARRAY(struct rtl8139, tx_desc),
-    FIELD(struct rtl8139, tx_len),
+    FIELD_MAX(struct rtl8139, tx_len, RTL_TX_MAX),
     FIELD(struct rtl8139, missed),
     FIELD(struct rtl8139, timer_base),
     FIELD(struct rtl8139, tally_tx),
@@ -489,6 +489,12 @@ static const char *rtl8139_init(struct dev *dev, struct bus *bus)
     return NULL;
 }
 
+static bool rtl8139_valid(const struct dev *copy)
+{
+    const struct rtl8139 *s = (const struct rtl8139 *)copy;
+    return pci_func_valid(&s->pci) && net_port_valid(&s->net);
+}
+
 static void rtl8139_loaded(struct dev *dev)
 {
     pci_func_loaded(&((struct rtl8139 *)dev)->pci);
@@ -503,4 +509,5 @@ const struct dev_type dev_rtl8139 = {
     .init = rtl8139_init,
     .reset = rtl8139_reset,
     .loaded = rtl8139_loaded,
+    .valid = rtl8139_valid,
 };

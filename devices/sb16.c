@@ -9,8 +9,8 @@
 
 static const struct field sb16_fields[] = {
     FIELD(struct sb16, irqs),
-    FIELD(struct sb16, irq_line),
-    FIELD(struct sb16, dreq),
+    FIELD_MAX(struct sb16, irq_line, 15),
+    FIELD_MAX(struct sb16, dreq, 8),
     FIELD_SUB(struct sb16, dsp, sb16_dsp_fields),
     FIELD_SUB(struct sb16, stream, sb16_stream_fields),
     FIELD_SUB(struct sb16, mixer, sb16_mixer_fields),

@@ -12,7 +12,7 @@
 #define CHUNK_NS 1000000u /* between transfers when nobody looks */
 
 const struct field sb16_stream_fields[] = {
-    FIELD(struct sb_stream, format),
+    FIELD_MAX(struct sb_stream, format, SB_SILENCE),
     FIELD(struct sb_stream, active),
     FIELD(struct sb_stream, paused),
     FIELD(struct sb_stream, automatic),
@@ -30,9 +30,9 @@ const struct field sb16_stream_fields[] = {
     FIELD(struct sb_stream, start),
     FIELD(struct sb_stream, taken),
     FIELD_ARRAY(struct sb_stream, part),
-    FIELD(struct sb_stream, filled),
+    FIELD_MAX(struct sb_stream, filled, 4),
     FIELD(struct sb_stream, sample),
-    FIELD(struct sb_stream, step),
+    FIELD_MAX(struct sb_stream, step, 5),
     FIELD(struct sb_stream, timer),
     FIELD_END,
 };

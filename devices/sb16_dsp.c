@@ -18,16 +18,26 @@
 enum { R_RESET = 0x6, R_DATA = 0xa, R_COMMAND = 0xc, R_STATUS = 0xe, R_ACK_16 = 0xf };
 
 const struct field sb16_dsp_fields[] = {
-    FIELD(struct sb_dsp, command),     FIELD_ARRAY(struct sb_dsp, args),
-    FIELD(struct sb_dsp, wanted),      FIELD(struct sb_dsp, given),
-    FIELD_ARRAY(struct sb_dsp, reply), FIELD(struct sb_dsp, reply_head),
-    FIELD(struct sb_dsp, reply_len),   FIELD(struct sb_dsp, last),
-    FIELD(struct sb_dsp, ready_at),    FIELD(struct sb_dsp, in_reset),
-    FIELD(struct sb_dsp, speaker),     FIELD(struct sb_dsp, midi),
-    FIELD(struct sb_dsp, test),        FIELD(struct sb_dsp, id_sum),
-    FIELD(struct sb_dsp, id_xor),      FIELD(struct sb_dsp, id_waits),
-    FIELD(struct sb_dsp, rate_num),    FIELD(struct sb_dsp, rate_den),
-    FIELD(struct sb_dsp, block),       FIELD_END,
+    FIELD(struct sb_dsp, command),
+    FIELD_ARRAY(struct sb_dsp, args),
+    FIELD_MAX(struct sb_dsp, wanted, 3),
+    FIELD_MAX(struct sb_dsp, given, 3),
+    FIELD_ARRAY(struct sb_dsp, reply),
+    FIELD_MAX(struct sb_dsp, reply_head, 63),
+    FIELD_MAX(struct sb_dsp, reply_len, 64),
+    FIELD(struct sb_dsp, last),
+    FIELD(struct sb_dsp, ready_at),
+    FIELD(struct sb_dsp, in_reset),
+    FIELD(struct sb_dsp, speaker),
+    FIELD(struct sb_dsp, midi),
+    FIELD(struct sb_dsp, test),
+    FIELD(struct sb_dsp, id_sum),
+    FIELD(struct sb_dsp, id_xor),
+    FIELD(struct sb_dsp, id_waits),
+    FIELD(struct sb_dsp, rate_num),
+    FIELD(struct sb_dsp, rate_den),
+    FIELD(struct sb_dsp, block),
+    FIELD_END,
 };
 
 /* ---- replies ---- */

@@ -38,20 +38,20 @@ static const struct field vga_fields[] = {
     FIELD(struct vga, latch),
     FIELD(struct vga, misc),
     FIELD(struct vga, feature),
-    FIELD(struct vga, seq_index),
+    FIELD_MAX(struct vga, seq_index, 7),
     FIELD_ARRAY(struct vga, seq),
-    FIELD(struct vga, crtc_index),
+    FIELD_MAX(struct vga, crtc_index, 63),
     FIELD_ARRAY(struct vga, crtc),
-    FIELD(struct vga, gc_index),
+    FIELD_MAX(struct vga, gc_index, 15),
     FIELD_ARRAY(struct vga, gc),
-    FIELD(struct vga, attr_index),
+    FIELD_MAX(struct vga, attr_index, 63),
     FIELD_ARRAY(struct vga, attr),
     FIELD(struct vga, attr_data),
     FIELD_ARRAY(struct vga, dac),
     FIELD(struct vga, dac_mask),
     FIELD(struct vga, dac_read),
     FIELD(struct vga, dac_write),
-    FIELD(struct vga, dac_part),
+    FIELD_MAX(struct vga, dac_part, 2),
     FIELD(struct vga, dac_state),
     FIELD(struct vga, armed),
     FIELD(struct vga, dispi_index),
@@ -131,6 +131,12 @@ static void vga_reset(struct dev *dev)
     vga_update_window(s);
 }
 
+static bool vga_valid(const struct dev *copy)
+{
+    const struct vga *s = (const struct vga *)copy;
+    return pci_func_valid(&s->pci);
+}
+
 static void vga_loaded(struct dev *dev)
 {
     struct vga *s = (struct vga *)dev;
@@ -203,4 +209,5 @@ const struct dev_type dev_vga = {
     .reset = vga_reset,
     .destroy = vga_destroy,
     .loaded = vga_loaded,
+    .valid = vga_valid,
 };

@@ -110,6 +110,7 @@ const char *virtio_init(struct virtio *v, struct dev *dev, const struct virtio_t
                         u64 features);
 void virtio_reset(struct virtio *v);
 void virtio_loaded(struct virtio *v);
+bool virtio_valid(const struct virtio *copy); /* of dev_type.valid */
 
 static inline bool virtio_has(const struct virtio *v, unsigned feature)
 {

@@ -261,6 +261,12 @@ static void virtio_blk_reset(struct dev *dev)
     virtio_reset(&((struct virtio_blk *)dev)->virtio);
 }
 
+static bool virtio_blk_valid(const struct dev *copy)
+{
+    const struct virtio_blk *s = (const struct virtio_blk *)copy;
+    return virtio_valid(&s->virtio);
+}
+
 static void virtio_blk_loaded(struct dev *dev)
 {
     virtio_loaded(&((struct virtio_blk *)dev)->virtio);
@@ -309,4 +315,5 @@ const struct dev_type dev_virtio_blk = {
     .init = virtio_blk_init,
     .reset = virtio_blk_reset,
     .loaded = virtio_blk_loaded,
+    .valid = virtio_blk_valid,
 };

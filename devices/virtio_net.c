@@ -55,7 +55,7 @@ struct virtio_net {
 };
 
 static const struct field addresses_fields[] = {
-    FIELD(struct addresses, count),
+    FIELD_MAX(struct addresses, count, TABLE),
     FIELD(struct addresses, overflow),
     FIELD_ARRAY(struct addresses, mac),
     FIELD_END,
@@ -295,6 +295,12 @@ static void virtio_net_reset(struct dev *dev)
     virtio_reset(&s->virtio);
 }
 
+static bool virtio_net_valid(const struct dev *copy)
+{
+    const struct virtio_net *s = (const struct virtio_net *)copy;
+    return virtio_valid(&s->virtio) && net_port_valid(&s->net);
+}
+
 static void virtio_net_loaded(struct dev *dev)
 {
     virtio_loaded(&((struct virtio_net *)dev)->virtio);
@@ -334,4 +340,5 @@ const struct dev_type dev_virtio_net = {
     .init = virtio_net_init,
     .reset = virtio_net_reset,
     .loaded = virtio_net_loaded,
+    .valid = virtio_net_valid,
 };

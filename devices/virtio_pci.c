@@ -621,6 +621,17 @@ void virtio_reset(struct virtio *v)
     reset_device(v);
 }
 
+bool virtio_valid(const struct virtio *copy)
+{
+    for (unsigned i = 0; i < VIRTIO_QUEUES; i++) {
+        u16 size = copy->queue[i].size;
+        if ((size & (size - 1)) || size > copy->type->queue_size ||
+            (!size && i < copy->type->queues))
+            return false;
+    }
+    return pci_func_valid(&copy->pci);
+}
+
 void virtio_loaded(struct virtio *v)
 {
     pci_func_loaded(&v->pci);

@@ -122,6 +122,12 @@ static void virtio_rng_reset(struct dev *dev)
     virtio_reset(&((struct virtio_rng *)dev)->virtio);
 }
 
+static bool virtio_rng_valid(const struct dev *copy)
+{
+    const struct virtio_rng *s = (const struct virtio_rng *)copy;
+    return virtio_valid(&s->virtio);
+}
+
 static void virtio_rng_loaded(struct dev *dev)
 {
     virtio_loaded(&((struct virtio_rng *)dev)->virtio);
@@ -163,4 +169,5 @@ const struct dev_type dev_virtio_rng = {
     .init = virtio_rng_init,
     .reset = virtio_rng_reset,
     .loaded = virtio_rng_loaded,
+    .valid = virtio_rng_valid,
 };

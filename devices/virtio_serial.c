@@ -250,6 +250,11 @@ static void serial_reset(struct dev *dev)
     virtio_reset(&((struct serial *)dev)->virtio);
 }
 
+static bool serial_valid(const struct dev *copy)
+{
+    return virtio_valid(&((const struct serial *)copy)->virtio);
+}
+
 static void serial_loaded(struct dev *dev)
 {
     virtio_loaded(&((struct serial *)dev)->virtio);
@@ -293,6 +298,7 @@ const struct dev_type dev_virtio_serial = {
     .init = serial_init,
     .reset = serial_reset,
     .loaded = serial_loaded,
+    .valid = serial_valid,
 };
 
 /* ---- ports ---- */

@@ -67,7 +67,6 @@ static const struct habit habits[] = {
     {"no-user-config", false, false, ALWAYS},
     {"readconfig", true, true, "configuration files are not read"},
     {"writeconfig", true, true, "configuration files are not written"},
-    {"loadvm", true, true, "there are no snapshots in images"},
     {"incoming", true, true, "there is no migration"},
     {"trace", true, true, "there are no trace events; see -d"},
     {"trace-file", true, true, "there are no trace events; see -d"},

@@ -150,12 +150,6 @@ static bool info_breakpoints(struct hmp *h)
     return true;
 }
 
-static bool info_snapshots(struct hmp *h)
-{
-    fputs("There is no snapshot available.\n", h->out);
-    return true;
-}
-
 static bool info_state(struct hmp *h)
 {
     char id[64];
@@ -220,7 +214,7 @@ const struct hmp_command hmp_info_commands[] = {
     {"registers", NULL, "[-a]", "show the cpu registers", info_registers},
     {"replay", NULL, "", "show whether a run is recorded or replayed", hmp_info_replay},
     {"roms", NULL, "", "show roms", info_roms},
-    {"snapshots", NULL, "", "show the saved snapshots", info_snapshots},
+    {"snapshots", NULL, "", "show the files of savevm in the current folder", hmp_info_snapshots},
     {"state", NULL, "[device]", "show all fields of a device, or of all", info_state},
     {"status", NULL, "", "show whether the guest runs", info_status},
     {"tlb", NULL, "", "show virtual to physical memory mappings", info_tlb},

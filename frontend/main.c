@@ -71,6 +71,14 @@ static int status_of(struct orrery *o, enum orrery_stop stop)
     }
 }
 
+static bool load_snapshot(struct session *s)
+{
+    char err[1400];
+
+    return !s->options.loadvm || orrery_load(s->machine, s->options.loadvm, err, sizeof(err)) ||
+           complain("-loadvm: %s", err);
+}
+
 static bool start_history(struct session *s)
 {
     char err[200];
@@ -98,9 +106,9 @@ static int run_machine(struct session *s, struct daemon *d)
     }
     for (unsigned i = 0; i < s->nfiles; i++)
         outfile_start(&s->files[i]);
-    if (s->options.said_date)
+    if (s->options.said_date && !s->options.loadvm) /* whose clock goes on */
         orrery_set_date(o, s->options.date);
-    if (!start_history(s)) {
+    if (!load_snapshot(s) || !start_history(s)) {
         displays_close(s);
         orrery_free(o);
         return 1;

@@ -110,6 +110,7 @@ static const struct option_row rows[] = {
     {"record", "FILE,check=N", opt_record, 0, 0,
      "write all outside input to a journal, and a state hash every N ticks (100M)"},
     {"replay", "FILE", NULL, CONFIG(replay), 0, "repeat the run of a journal exactly"},
+    {"loadvm", "FILE", NULL, OPTION(loadvm), 0, "go on from what savevm has written"},
     {"history", "MiB|on|off", opt_history, 0, 0,
      "let monitors and debuggers go back in time, with so much memory (512)"},
     {"icount", "rr=record|replay,rrfile=FILE", opt_icount, 0, 0, "-record or -replay"},

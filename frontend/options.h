@@ -44,6 +44,7 @@ struct options {
     const char *name; /* of the machine */
     bool nographic, statehash, stats, perf_map;
     bool screendump_png;
+    const char *loadvm;     /* snapshot file to go on from */
     const char *screendump; /* picture of the last screen: .png or PPM */
     const char *log_path;
     bool nodefaults, said_vga, daemonize;

@@ -2,8 +2,10 @@
  * between two instructions. All else in struct cpu is configuration, or follows from this. */
 #include "machine/state.h"
 
-#include <string.h>
+#include <sys/mman.h>
 
+#include "base/check.h"
+#include "cpu/cpuid.h"
 #include "cpu/crs.h"
 #include "cpu/debug.h"
 #include "devices/core/dev.h"
@@ -17,7 +19,7 @@ struct counted {
 
 static const struct field counted_fields[] = {
     FIELD(struct counted, icount),
-    FIELD(struct counted, eflags),
+    FIELD_MAX(struct counted, eflags, 0x3fffff),
     FIELD(struct counted, rep_flags),
     FIELD_END,
 };
@@ -82,7 +84,7 @@ static const struct field cpu_fields[] = {
     FIELD_ARRAY(struct cpu, dr),
     FIELD_ARRAY(struct cpu, test_regs),
     FIELD(struct cpu, debug_hits),
-    FIELD(struct cpu, cpl),
+    FIELD_MAX(struct cpu, cpl, 3),
     FIELD(struct cpu, nmi_masked),
     FIELD(struct cpu, smm),
     FIELD(struct cpu, smbase),
@@ -97,7 +99,7 @@ static const struct field cpu_fields[] = {
     FIELD(struct cpu, smm_io.mem),
     FIELD(struct cpu, rep_more),
     FIELD_SUB(struct cpu, fpu, x87_fields),
-    FIELD(struct cpu, mxcsr),
+    FIELD_MAX(struct cpu, mxcsr, 0xffff),
     FIELD_SUBS(struct cpu, xmm, xmm_fields),
     FIELD(struct cpu, monitor.pa),
     FIELD_ARRAY(struct cpu, monitor.line),
@@ -120,7 +122,7 @@ static const struct field cpu_fields[] = {
     FIELD(struct cpu, msr.mcg_ctl),
     FIELD_ARRAY(struct cpu, msr.mc_ctl),
     FIELD_ARRAY(struct cpu, mmu.pdpte),
-    FIELD(struct cpu, fault_depth),
+    FIELD_MAX(struct cpu, fault_depth, 2),
     FIELD_SUBS(struct cpu, history, fault_fields),
     FIELD(struct cpu, history_next),
     FIELD_SUBS(struct cpu, shutdown, fault_fields),
@@ -158,12 +160,37 @@ static void loaded(struct cpu *cpu, const struct counted *c)
     cpu_update_mode(cpu);
 }
 
+/* What no CPU of this model could be in. */
+static bool is_valid(const struct cpu *now, const struct cpu *cpu, const struct counted *c)
+{
+    const u32 events = EV_STOP | EV_TRIPLE | EV_SHADOW | EV_NMI | EV_NO_STEP | EV_WAIT | EV_VIP |
+                       EV_MOV_SS | EV_SMI;
+
+    if ((cpu->cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cpu->cr4 & ~cpu_cr4_bits(now)) ||
+        (cpu->msr.efer & ~(u64)EFER_NXE) || (cpu->events & ~events))
+        return false;
+    if ((c->eflags & FLAG_VM) && (!(cpu->cr0 & CR0_PE) || cpu->cpl != 3))
+        return false;
+    return (cpu->cr0 & CR0_PE) || !cpu->cpl;
+}
+
 void cpu_load(struct cpu *cpu, unsigned version, bool apply, struct unpack *in)
 {
     struct counted c = {0};
+    struct cpu *to = cpu;
 
-    fields_load(counted_fields, version, &c, true, in);
-    fields_load(cpu_fields, version, cpu, apply, in);
-    if (apply)
+    if (!apply) {
+        to = mmap(NULL, sizeof(*to), PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(to != MAP_FAILED, "out of memory");
+    }
+    fields_load(counted_fields, version, &c, FIELDS_COPY, in);
+    fields_load(cpu_fields, version, to, FIELDS_COPY, in);
+    if (apply) {
         loaded(cpu, &c);
+        return;
+    }
+    if (!in->failed && !is_valid(cpu, to, &c))
+        in->failed = true;
+    munmap(to, sizeof(*to));
 }

@@ -88,6 +88,7 @@ bool orrery_history_start(struct orrery *o, uint64_t budget, char *err, size_t e
         history_free(o);
         return fail(err, err_size, "the host has no memory for a history");
     }
+    h->cost_ns = 0; /* the first one copies all memory, the others do not */
     machine_each_disk(o, watch_disk, h);
     keep_media(h, &h->watch);
     return true;
@@ -214,10 +215,8 @@ static void put_to(struct history *h, unsigned i)
         h->front = now;
     journal_go_back(o->journal, m->place);
     move_disks(h, i);
-    for (unsigned n = 0; (medium = machine_medium(o, n)); n++) {
+    for (unsigned n = 0; (medium = machine_medium(o, n)); n++)
         medium_put(medium, m->medium[n]);
-        machine_note_medium(o, medium);
-    }
     snapshot_restore(o, m->snapshot);
     o->idle_since = m->idle_since;
     o->idle_after = m->idle_after;
@@ -275,6 +274,7 @@ static bool go_to(struct history *h, u64 tick)
     there = run_to(h, tick);
     h->target = 0;
     breaks_ignore(o, false);
+    history_note_media(h);
     return there;
 }
 

@@ -38,6 +38,8 @@ struct history {
 /* Makes the present a moment; the new base. False: no memory. */
 bool history_plant(struct history *h);
 void moment_free(struct moment *m);
+/* What is in the drives now, for who asks. */
+void history_note_media(struct history *h);
 u64 history_bytes(const struct history *h);
 
 #endif

@@ -125,6 +125,8 @@ bool orrery_drive_state(const struct orrery *o, unsigned n, struct orrery_drive_
     if (n >= o->drives)
         return false;
     m = d->removable ? bus_find_object(o->bus, MEDIUM_KIND, d->name) : NULL;
+    if (m && o->muted) /* it may just have been changed once more */
+        machine_note_medium((struct orrery *)(uintptr_t)o, m);
     *out = (struct orrery_drive_state){
         .name = d->name,
         .file = d->file,

@@ -217,6 +217,14 @@ u64 history_due(const struct orrery *o)
     return due;
 }
 
+void history_note_media(struct history *h)
+{
+    const struct medium *m;
+
+    for (unsigned n = 0; (m = machine_medium(h->o, n)); n++)
+        machine_note_medium(h->o, m);
+}
+
 void history_run(struct orrery *o)
 {
     struct history *h = o->history;
@@ -225,8 +233,10 @@ void history_run(struct orrery *o)
     if (o->cpu->events & (EV_STOP | EV_TRIPLE)) /* what they are for has not happened yet */
         return;
     pass(h);
-    if (o->muted && now >= h->front && !journal_is_past(o->journal))
+    if (o->muted && now >= h->front && !journal_is_past(o->journal)) {
         o->muted = false;
+        history_note_media(h);
+    }
     if (h->scanning || now < h->due)
         return;
     u64 wait = h->cost_ns * COST_SHARE > MIN_NS ? h->cost_ns * COST_SHARE : MIN_NS;

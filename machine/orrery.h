@@ -220,6 +220,26 @@ void orrery_break_pass(struct orrery *o);
  * orrery_set_breaks() has been called. */
 bool orrery_interrupted(struct orrery *o);
 
+/* -- snapshots in files --
+ *
+ * A file has the whole machine at one moment: memory, CPU, devices, what is in its drives, and the
+ * contents of images whose writes go to memory. Of other images it has a checksum: they must be as
+ * they were. It is for a machine of the same configuration, on any back end and host. */
+
+/* Writes it, first under another name. False with one line in err; then path is as it was. */
+bool orrery_save(struct orrery *o, const char *path, char *err, size_t err_size);
+/* False with one line in err, and the machine as it was: the file is damaged, or of another
+ * machine, or disks are not as they were, or a journal is being recorded or replayed. A history
+ * begins anew. */
+bool orrery_load(struct orrery *o, const char *path, char *err, size_t err_size);
+/* What a file says of itself; false: it is no snapshot. */
+struct orrery_snapshot_info {
+    uint64_t tick, time_ns; /* the machine's */
+    uint64_t bytes;         /* of the file */
+    int64_t saved;          /* date, in seconds since 1970 */
+};
+bool orrery_snapshot_info(const char *path, struct orrery_snapshot_info *out);
+
 /* -- going back in time --
  *
  * A machine with a history can be put to any tick between the history's start and the furthest that

@@ -15,7 +15,7 @@ struct board {
 };
 
 static const struct field board_fields[] = {
-    FIELD(struct board, boot),
+    FIELD_MAX(struct board, boot, 2),
     FIELD_END,
 };
 
@@ -125,15 +125,11 @@ static void part_clock_load(struct orrery *o, unsigned version, bool apply, stru
 {
     struct clock clk = {0};
 
-    fields_load(clock_fields, version, &clk, true, in);
-    if (!clk.num || !clk.den)
-        in->failed = true;
+    fields_load(clock_fields, version, &clk, FIELDS_COPY, in);
+    if (clk.num != o->clock.num || clk.den != o->clock.den || clk.base_ns || clk.base_ticks)
+        in->failed = true; /* so far nothing changes the scale of a running machine */
     if (!apply || in->failed)
         return;
-    o->clock.base_ns = clk.base_ns;
-    o->clock.base_ticks = clk.base_ticks;
-    o->clock.num = clk.num;
-    o->clock.den = clk.den;
 }
 
 static void part_machine_save(struct orrery *o, struct pack *out)
@@ -148,12 +144,14 @@ static void part_machine_save(struct orrery *o, struct pack *out)
 static void part_machine_load(struct orrery *o, unsigned version, bool apply, struct unpack *in)
 {
     struct board b = {0};
+    struct orrery machine;
+    struct bus *bus = malloc(sizeof(*bus));
 
-    fields_load(board_fields, version, &b, true, in);
-    fields_load(machine_fields, version, o, apply, in);
-    fields_load(bus_fields, version, o->bus, apply, in);
-    if (b.boot > 2)
-        in->failed = true;
+    CHECK(bus, "out of memory");
+    fields_load(board_fields, version, &b, FIELDS_COPY, in);
+    fields_load(machine_fields, version, apply ? o : &machine, FIELDS_COPY, in);
+    fields_load(bus_fields, version, apply ? o->bus : bus, FIELDS_COPY, in);
+    free(bus);
     if (apply)
         o->boot_wanted = !b.boot ? NULL : b.boot == 1 ? o->boot_order : o->boot_once;
 }
@@ -259,6 +257,20 @@ static bool refuse(char *err, size_t size, const struct section *s, const char *
     return false;
 }
 
+/* Into a copy of the device. */
+static void try_device(const struct dev *d, struct section *s)
+{
+    const struct dev_type *t = d->type;
+    struct dev *copy = malloc(t->size);
+
+    CHECK(copy, "out of memory");
+    memcpy(copy, d, t->size);
+    fields_load(t->fields, s->version, copy, FIELDS_COPY, &s->body);
+    if (t->valid && !s->body.failed && !t->valid(copy))
+        s->body.failed = true;
+    free(copy);
+}
+
 static bool check_section(struct orrery *o, struct section *s, char *err, size_t size)
 {
     const struct part *p = *s->id ? NULL : find_part(s->type);
@@ -271,7 +283,7 @@ static bool check_section(struct orrery *o, struct section *s, char *err, size_t
     if (p)
         p->load(o, s->version, false, &s->body);
     else
-        fields_load(d->type->fields, s->version, d, false, &s->body);
+        try_device(d, s);
     if (s->body.failed || s->body.at != s->body.end)
         return refuse(err, size, s, "its contents make no sense");
     return true;
@@ -334,7 +346,7 @@ void state_load(struct orrery *o, const u8 *data, size_t len)
         load_part(o, &parts[i], data, len);
     for (struct dev *d = o->bus->devs; d; d = d->next) {
         CHECK(find_section(data, len, d->type->name, d->id, &s), "no section %s", d->id);
-        fields_load(d->type->fields, s.version, d, true, &s.body);
+        fields_load(d->type->fields, s.version, d, FIELDS_APPLY, &s.body);
     }
     for (struct dev *d = o->bus->devs; d; d = d->next)
         if (d->type->loaded)

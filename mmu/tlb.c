@@ -30,7 +30,7 @@ void tlb_drop_window(struct tlb *t, unsigned n)
     struct tlb_window *w = &t->window[n];
 
     memset(w->end, 0, sizeof(w->end));
-    w->bytes = 0;
+    w->bytes = w->bytes16 = 0;
     t->live &= ~(1u << n);
     t->stale |= 1u << n;
 }

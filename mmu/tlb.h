@@ -42,8 +42,9 @@ struct tlb_list {
 struct tlb_window {
     u64 host; /* host address of lo */
     u32 lo;
-    u32 end[3]; /* 0: not at all */
-    u64 bytes;  /* from lo on */
+    u32 end[3];  /* 0: not at all */
+    u64 bytes;   /* from lo on ... */
+    u64 bytes16; /* ... and below 64 KiB, where addresses of 16 bits go on at 0 */
     u32 misses;
 };
 

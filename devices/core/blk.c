@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 
-#define CLUSTER         65536u
+#define CLUSTER         BLK_CLUSTER
 #define CLUSTER_SECTORS (CLUSTER / BLK_SECTOR)
 #define GROUP           4096u /* clusters in a group of the overlay, 256 MiB */
 
@@ -519,6 +519,24 @@ bool blk_zero(struct blk *b, u64 sector, u32 count)
     if (b->log)
         log_write(b->log, sector, length, sizeof(length));
     return true;
+}
+
+bool blk_in_overlay(const struct blk *b, u64 cluster)
+{
+    return b->group && cluster < b->sectors / CLUSTER_SECTORS + 1 && find_cluster(b, cluster);
+}
+
+void blk_drop_overlay(struct blk *b)
+{
+    for (u64 i = 0; b->group && i < group_count(b); i++) {
+        free_group(b, b->group[i]);
+        b->group[i] = NULL;
+    }
+}
+
+unsigned blk_mode(const struct blk *b)
+{
+    return b->mode & (BLK_SNAPSHOT | BLK_READONLY);
 }
 
 bool blk_flush(struct blk *b)

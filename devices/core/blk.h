@@ -80,6 +80,13 @@ bool blk_checksum(struct blk *b, u64 *sum);
 /* Bytes that the host has stored of the image. */
 u64 blk_stored(const struct blk *b);
 
+/* Snapshot mode: the overlay, by clusters of BLK_CLUSTER bytes (the last may be shorter). Is the
+ * cluster in it? Empties it: the file shows again. */
+#define BLK_CLUSTER 65536u
+bool blk_in_overlay(const struct blk *b, u64 cluster);
+void blk_drop_overlay(struct blk *b);
+unsigned blk_mode(const struct blk *b); /* BLK_WRITABLE, BLK_SNAPSHOT or BLK_READONLY */
+
 bool blk_is_writable(const struct blk *b);
 
 /* A controller has it: blk_attach() was called. */

@@ -42,6 +42,7 @@ struct field {
     u32 len_offset; /* FIELD_BLOB: where its length (u32) stands */
     u16 since;      /* first version of the device type that has the field */
     bool is_bool;   /* FIELD_UINT */
+    u64 max;        /* FIELD_UINT, FIELD_SINT (0 to max): what a file may say; 0: anything */
     const struct field *sub;
 };
 
@@ -63,7 +64,7 @@ struct field {
 #define FIELD_IS_BOOL(x) _Generic((x), bool : true, default : false)
 
 /* An integer, bool, enum or timer; anything else does not compile. _V: new in version v of the
- * type. */
+ * type. _MAX: indexes, lengths and the like, which must be within limits for the device to work. */
 #define FIELD_V(s, f, v)                                                                           \
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
@@ -71,6 +72,18 @@ struct field {
         .is_bool = FIELD_IS_BOOL(FIELD_MEMBER(s, f))                                               \
     }
 #define FIELD(s, f) FIELD_V(s, f, 1)
+
+#define FIELD_MAX(s, f, m)                                                                         \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
+        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = 1, .max = (m)                     \
+    }
+#define FIELD_ARRAY_MAX(s, f, m)                                                                   \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)[0]), .offset = offsetof(s, f),        \
+        .size = sizeof(FIELD_MEMBER(s, f)[0]), .count = ARRAY_LEN(FIELD_MEMBER(s, f)), .since = 1, \
+        .max = (m)                                                                                 \
+    }
 
 /* A one-dimensional array of those. */
 #define FIELD_ARRAY_V(s, f, v)                                                                     \
@@ -162,6 +175,10 @@ struct dev_type {
      * not change fields nor call other devices. Or NULL. */
     void (*loaded)(struct dev *dev);
 
+    /* Could this copy of the device, into which fields were loaded from a file, be `loaded`? What
+     * FIELD_MAX cannot tell. Or NULL. */
+    bool (*valid)(const struct dev *copy);
+
     /* For people: what it now does, in the words of a monitor. Or NULL. */
     void (*describe)(const struct dev *dev, FILE *out);
 };
@@ -198,9 +215,10 @@ void fields_dump(const struct field *fields, const void *base, const char *prefi
 struct pack;
 struct unpack;
 void fields_save(const struct field *fields, const void *base, struct pack *out);
-/* Takes what a type of that version saved; without `apply` it only looks whether that can be.
- * in->failed tells. Timers are armed anew. */
-void fields_load(const struct field *fields, unsigned version, void *base, bool apply,
+/* Takes what a type of that version saved; in->failed tells whether that can be. Into a copy:
+ * no timer is touched, nor memory behind pointers. Else timers are armed anew. */
+enum fields_load { FIELDS_COPY, FIELDS_APPLY };
+void fields_load(const struct field *fields, unsigned version, void *base, enum fields_load how,
                  struct unpack *in);
 
 /* A device type by its name in -device, or NULL; and the table of all (ends with NULL). These live

@@ -88,14 +88,24 @@ void fields_save(const struct field *fields, const void *base, struct pack *out)
     }
 }
 
-/* A bool that is neither 0 nor 1 is no bool. */
-static void load_elements(const struct field *f, u8 *p, bool apply, struct unpack *in)
+static bool fits(const struct field *f, u64 value)
+{
+    unsigned shift = 64 - 8 * f->size;
+
+    if (f->is_bool)
+        return value <= 1;
+    if (f->kind == FIELD_SINT && (s64)(value << shift) < 0)
+        return !f->max;
+    return !f->max || value <= f->max;
+}
+
+static void load_elements(const struct field *f, u8 *p, struct unpack *in)
 {
     for (u32 i = 0; i < f->count; i++, p += f->size) {
         u64 value = unpack_uint(in, f->size);
-        if (f->is_bool && value > 1)
+        if (!fits(f, value))
             in->failed = true;
-        if (apply && !in->failed)
+        if (!in->failed)
             store_uint(p, f->size, value);
     }
 }
@@ -126,40 +136,41 @@ static void load_timers(const struct field *f, u8 *p, bool apply, struct unpack 
 }
 
 /* What an older version did not know begins as zeros. */
-static void forget(const struct field *f, u8 *p)
+static void forget(const struct field *f, u8 *p, bool apply)
 {
     if (f->kind == FIELD_TIMER) {
-        for (u32 i = 0; i < f->count; i++, p += f->size)
+        for (u32 i = 0; apply && i < f->count; i++, p += f->size)
             timer_cancel((struct timer *)(void *)p);
     } else if (f->kind == FIELD_UINT || f->kind == FIELD_SINT) {
         memset(p, 0, (size_t)f->size * f->count);
     }
 }
 
-void fields_load(const struct field *fields, unsigned version, void *base, bool apply,
+void fields_load(const struct field *fields, unsigned version, void *base, enum fields_load how,
                  struct unpack *in)
 {
+    bool apply = how == FIELDS_APPLY;
+
     for (const struct field *f = fields; f && f->name; f++) {
         u8 *p = (u8 *)base + f->offset, *data;
         u32 len;
 
         if (f->since > version) {
-            if (apply)
-                forget(f, p);
+            forget(f, p, apply);
             continue;
         }
         switch (f->kind) {
         case FIELD_UINT:
         case FIELD_SINT:
-            if (f->size == 1 && !f->is_bool)
-                load_bytes(p, f->count, apply, in);
+            if (f->size == 1 && !f->is_bool && !f->max)
+                load_bytes(p, f->count, true, in);
             else
-                load_elements(f, p, apply, in);
+                load_elements(f, p, in);
             break;
         case FIELD_TIMER: load_timers(f, p, apply, in); break;
         case FIELD_STRUCT:
             for (u32 i = 0; i < f->count; i++)
-                fields_load(f->sub, version, p + (size_t)i * f->size, apply, in);
+                fields_load(f->sub, version, p + (size_t)i * f->size, how, in);
             break;
         case FIELD_BLOB:
             data = blob(f, base, &len);

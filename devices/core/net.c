@@ -18,9 +18,12 @@
 #define CRC_POLY  0x04c11db7u
 
 const struct field net_port_fields[] = {
-    FIELD(struct net_port, head),       FIELD(struct net_port, tail),
-    FIELD(struct net_port, used),       FIELD(struct net_port, unplugged),
-    FIELD_ARRAY(struct net_port, data), FIELD_END,
+    FIELD_MAX(struct net_port, head, NET_QUEUE - LENGTH),
+    FIELD_MAX(struct net_port, tail, NET_QUEUE - LENGTH),
+    FIELD_MAX(struct net_port, used, NET_QUEUE),
+    FIELD(struct net_port, unplugged),
+    FIELD_ARRAY(struct net_port, data),
+    FIELD_END,
 };
 
 /* ---- queue ---- */
@@ -70,6 +73,27 @@ static const u8 *queue_take(struct net_port *p, u32 *len)
     p->tail = (p->tail + room_for(*len)) % NET_QUEUE;
     p->used -= room_for(*len);
     return frame;
+}
+
+bool net_port_valid(const struct net_port *p)
+{
+    u32 at = p->tail, left = p->used;
+    bool gap = false;
+
+    if ((at | p->head) & 3)
+        return false;
+    while (left) {
+        u32 len = (u32)load_le(&p->data[at], LENGTH);
+        u32 need = len ? room_for(len) : NET_QUEUE - at;
+
+        if ((len && (len < NET_HEADER || len > NET_FRAME_MAX)) || need > left ||
+            need > NET_QUEUE - at)
+            return false;
+        gap = !len;
+        left -= need;
+        at = (at + need) % NET_QUEUE;
+    }
+    return !gap && (!p->used || at == p->head);
 }
 
 /* ---- from the host ---- */

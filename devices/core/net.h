@@ -88,6 +88,9 @@ const char *net_port_init(struct net_port *port, struct dev *dev, struct net_lin
 /* Empties the queue; the cable stays as it is. */
 void net_port_reset(struct net_port *port);
 
+/* Of a copy with fields from a file (dev_type.valid): does the queue make sense? */
+bool net_port_valid(const struct net_port *copy);
+
 /* There is a cable, and it is plugged in. */
 bool net_carrier(const struct net_port *port);
 

@@ -129,8 +129,11 @@ static void load_rmw(struct lower *l, const struct ir_insn *o, struct ool *q)
  * distance `at`. */
 static u32 check_all(struct lower *l, const struct group *g, unsigned n, unsigned at)
 {
+    size_t bytes = g->in_seg & IR_WRAP16 ? offsetof(struct tlb_window, bytes16)
+                                         : offsetof(struct tlb_window, bytes);
+
     x_lea(&l->e, 8, g->reg, x_at(at, g->hi - g->lo));
-    x_alu_rm(&l->e, X_CMP, 8, g->reg, window_field(n, offsetof(struct tlb_window, bytes)));
+    x_alu_rm(&l->e, X_CMP, 8, g->reg, window_field(n, bytes));
     return x_jcc(&l->e, CC_A);
 }
 

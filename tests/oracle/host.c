@@ -101,6 +101,7 @@ __asm__(".text\n"
         "host_enter:\n"
         "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
         "  mov %rsp, host_rsp(%rip)\n"
+        "  movl $1, host_active(%rip)\n" /* from here on the timer finds the way back */
         "  fxrstor " AT("0x100") "\n"
         "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
         "  mov " AT("0x7c") ", %eax\n  mov %eax, %ds\n"
@@ -363,7 +364,6 @@ bool host_run(const struct trial *t, struct trial_state *out)
     io->vector = 13;
     io->error = 0;
     host.stopped = false;
-    host_active = 1;
     host_enter();
     host_active = 0;
     memset(host.code + off, 0xf4, fits + end);

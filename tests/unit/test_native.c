@@ -361,7 +361,7 @@ static void fill_windows(struct cpu *cpu, u64 *seed)
         *w = (struct tlb_window){.host = (u64)(uintptr_t)ram[first], .lo = first * PAGE_SIZE};
         for (unsigned k = 0; k < 3 && pages; k++)
             w->end[k] = pages * PAGE_SIZE - (1u << k) + 1;
-        w->bytes = pages * PAGE_SIZE;
+        w->bytes = w->bytes16 = pages * PAGE_SIZE;
     }
 }
 
