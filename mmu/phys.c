@@ -50,7 +50,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
-    struct phys_witness witness;
+    struct phys_witness *witnesses;
     struct phys_area area[MAX_AREAS];
     unsigned areas;
     struct region region[REGION_MAX];
@@ -565,20 +565,31 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
 
 static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
 {
-    if (p->witness.access)
-        p->witness.access(p->witness.opaque, who, pa, buf, len, write);
+    for (struct phys_witness *w = p->witnesses; w; w = w->next)
+        w->access(w->opaque, who, pa, buf, len, write);
 }
 
-void phys_set_witness(struct phys *p, const struct phys_witness *w)
+void phys_add_witness(struct phys *p, struct phys_witness *w)
 {
-    p->witness = w ? *w : (struct phys_witness){0};
+    w->next = p->witnesses;
+    p->witnesses = w;
+}
+
+void phys_remove_witness(struct phys *p, struct phys_witness *w)
+{
+    struct phys_witness **at = &p->witnesses;
+
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
 }
 
 void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
 {
     u8 bytes[8];
 
-    if (p->witness.access && region_at(p, pa)->writable) {
+    if (p->witnesses && region_at(p, pa)->writable) {
         store_le(bytes, size, value);
         tell(p, who, pa, bytes, size, true);
     }

@@ -125,8 +125,11 @@ enum phys_who { PHYS_DMA, PHYS_WALK, PHYS_CPU };
 struct phys_witness {
     void (*access)(void *opaque, enum phys_who who, paddr pa, const void *buf, u64 len, bool write);
     void *opaque;
+    struct phys_witness *next; /* the list's */
 };
-void phys_set_witness(struct phys *p, const struct phys_witness *w); /* NULL: none */
+/* The caller's, until it is removed; which may be none of the list. */
+void phys_add_witness(struct phys *p, struct phys_witness *w);
+void phys_remove_witness(struct phys *p, struct phys_witness *w);
 /* phys_write() of 1, 2, 4 or 8 bytes to memory that the CPU does by itself, told of. */
 void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value);
 /* Areas: memory that a guest writes to, with a mark for each page that says whether it may differ
