@@ -110,6 +110,7 @@ struct mmu_cached {
 /* Everything cached, as an array that the caller frees; NULL: no memory. From now on no entry
  * grants writing. */
 u32 mmu_cached(struct mmu *m, struct mmu_cached **list);
+void mmu_keep_writes(struct mmu *m); /* only that */
 /* Does pa have memory for that access? */
 bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c);
 /* Flushes, and caches these, which are cacheable; none of them grants writing. */

@@ -233,6 +233,15 @@ u32 mmu_cached(struct mmu *m, struct mmu_cached **list)
     return n;
 }
 
+void mmu_keep_writes(struct mmu *m)
+{
+    struct mmu_cached *list;
+
+    mmu_cached(m, &list);
+    CHECK(list, "out of memory");
+    free(list);
+}
+
 bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c)
 {
     enum access acc = (enum access)(c->key & 3);
