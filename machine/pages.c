@@ -9,7 +9,7 @@
 bool pages_init(struct pages *t, u64 count, u64 *used)
 {
     *t = (struct pages){.count = count, .used = used};
-    t->chunk = calloc(pages_chunks(t) + 1, sizeof(*t->chunk));
+    t->chunk = calloc(pages_chunks(t) + 1, sizeof(struct chunk *));
     if (!t->chunk)
         t->count = 0;
     return t->chunk;
@@ -130,7 +130,7 @@ void pages_take_chunk(struct pages *t, u64 n, const struct pages *from)
 
 u64 pages_own_bytes(const struct pages *t)
 {
-    u64 bytes = pages_chunks(t) * sizeof(*t->chunk);
+    u64 bytes = pages_chunks(t) * sizeof(struct chunk *);
 
     for (u64 i = 0; i < pages_chunks(t); i++) {
         const struct chunk *c = t->chunk[i];

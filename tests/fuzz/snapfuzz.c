@@ -154,6 +154,7 @@ void snapfuzz_close(void)
 
 static void change(struct pack *sections, const u8 *data, size_t size)
 {
+    CHECK(f.sections && f.parts, "no good file");
     for (; size >= 5; data += 5, size -= 5) {
         bool part = data[0] & 0x80;
         struct pack *p = &sections[part ? (unsigned)(f.state - f.section) : data[0] % f.sections];
