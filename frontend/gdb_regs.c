@@ -48,6 +48,7 @@ static const struct reg machine[] = {
     {"fs_limit", "fs.limit", "int32"},
     {"gs_limit", "gs.limit", "int32"},
     {"cpl", "cpl", "int32"},
+    {"code_bits", "cs.bits", "int32"},
     {"cr0", "cr0", "cr0"},
     {"cr2", "cr2", "int32"},
     {"cr3", "cr3", "int32"},

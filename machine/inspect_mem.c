@@ -52,23 +52,31 @@ bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len
     return true;
 }
 
-bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len)
+/* One part of a write, within a page; dry: can it be done? */
+static bool write_part(struct orrery *o, u32 linear, const void *buf, size_t len, bool dry)
 {
-    const u8 *in = buf;
+    struct mmu_walk w;
 
-    for (unsigned dry = 1; dry <= 1; dry--) {
-        for (size_t done = 0, n; done < len; done += n) {
-            u32 at = (u32)(linear + done);
-            struct mmu_walk w;
+    return translate(o, linear, &w) && phys_host(o->phys, w.pa, true) &&
+           (dry || orrery_write_phys(o, w.pa, buf, len));
+}
 
-            n = PAGE_SIZE - (at & PAGE_MASK);
-            n = n < len - done ? n : len - done;
-            if (!translate(o, at, &w) || !phys_host(o->phys, w.pa, true) ||
-                (!dry && !orrery_write_phys(o, w.pa, in + done, n)))
-                return false;
-        }
+static bool write_parts(struct orrery *o, u32 linear, const u8 *buf, size_t len, bool dry)
+{
+    for (size_t done = 0, n; done < len; done += n) {
+        u32 at = (u32)(linear + done);
+
+        n = PAGE_SIZE - (at & PAGE_MASK);
+        n = n < len - done ? n : len - done;
+        if (!write_part(o, at, buf + done, n, dry))
+            return false;
     }
     return true;
+}
+
+bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len)
+{
+    return write_parts(o, linear, buf, len, true) && write_parts(o, linear, buf, len, false);
 }
 
 unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,

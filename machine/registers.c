@@ -163,6 +163,13 @@ static void get_cpl(const struct cpu *cpu, const struct row *r, u8 *out)
     store_le(out, 4, cpu->cpl);
 }
 
+/* Of the code that runs now: 16 or 32. */
+static void get_code_bits(const struct cpu *cpu, const struct row *r, u8 *out)
+{
+    (void)r;
+    store_le(out, 4, cpu->seg[SEG_CS].attr & SA_DB ? 32 : 16);
+}
+
 /* ---- floating point ---- */
 
 /* arg: the register on top of the stack is 0. */
@@ -327,6 +334,7 @@ static const struct row rows[] = {
     CR("cr4", 4),
     {"efer", 8, 0, AT(msr.efer), NULL, NULL},
     {"cpl", 4, 0, 0, get_cpl, NULL},
+    {"cs.bits", 4, 0, 0, get_code_bits, NULL},
     DR("dr0", 0),
     DR("dr1", 1),
     DR("dr2", 2),

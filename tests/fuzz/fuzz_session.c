@@ -2,6 +2,10 @@
  * is a crash, a sanitizer's report, a failed CHECK, or no end. */
 #include "tests/fuzz/session.h"
 
+#ifndef PROTOCOL /* the build says which */
+#define PROTOCOL SESSION_GDB
+#endif
+
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)

@@ -38,11 +38,14 @@ def has_python():
                                   capture_output=True).returncode == 0
 
 
-def run(test, commands, *args, remote=None, timeout=60):
-    """Runs GDB on a machine of its own, or on the one at `remote`. The outputs of the commands, in their order."""
+def run(test, commands, *args, remote=None, timeout=60, before=""):
+    """Runs GDB on a machine of its own, or on the one at `remote`. The outputs of the commands, in their order. before: a
+    script that comes first."""
     script, todo = (test.path(name) for name in ("driver.py", "commands"))
     machine = shlex.join([common.ORRERY, "-display", "none", "-gdb", "stdio", *args]) + " 2>stderr"
-    first = ["set pagination off", "set confirm off", "set width 0", "set tcp connect-timeout 20",
+    with open(test.path("before.gdb"), "w") as f:
+        f.write(before)
+    first = ["source before.gdb", "set pagination off", "set confirm off", "set width 0", "set tcp connect-timeout 20",
              f"target remote {remote}" if remote else f"target remote | exec {machine}"]
     with open(todo, "w") as f:
         json.dump([*first, *commands], f)

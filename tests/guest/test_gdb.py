@@ -94,6 +94,20 @@ class RealMode(DebugTest):
         self.assertIn("= 0x1230", out["p/x $cs_base"])
 
     @both
+    def test_change_of_mode(self, accel):
+        """The script of the documentation: GDB follows the firmware into protected mode and back."""
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/debugging.md")) as f:
+            script = re.search(r"(?ms)^    define hook-stop\n.*?^    end$", f.read()).group(0)
+        out = self.gdb(["monitor stop-on mode pe", "continue", "x/i $pc", "stepi", "x/i $pc", "p $code_bits", "monitor delete",
+                        "tbreak *0x7c00", "continue", "x/2i $pc"],
+                       *self.floppy("corrupt16"), "-accel", accel, "-S", before=script)
+        self.assertIn("change of pe", out["continue"][0])
+        self.assertRegex(out["x/i $pc"][0], r"\tljmpl? ")
+        self.assertRegex(out["x/i $pc"][1], r"\tmov +\$0x10,%eax")
+        self.assertIn("= 32", out["p $code_bits"])
+        self.assertRegex(out["x/2i $pc"], r"=> 0x7c00:\tcli *\n   0x7c01:\txor +%ax,%ax")
+
+    @both
     def test_who_wrote_that(self, accel):
         """From the crash back to the instruction that has written over the pointer, and on to the first one of the boot
         sector."""

@@ -134,6 +134,134 @@ static void test_unseen(void **state)
     }
 }
 
+/* The other kinds, one after the other in a small program of real mode. */
+static struct orrery *make_kinds(const char *accel)
+{
+    static const u8 vectors[] = {0x80, CODE >> 8, 0, 0};
+    static const u8 code[] = {
+        0x87, 0xdb,                /* 1000: xchg bx, bx */
+        0xe4, 0x61,                /* 1002: in al, 61h */
+        0xe6, 0x80,                /* 1004: out 80h, al */
+        0xcd, 0x40,                /* 1006: int 40h, to 1080h */
+        0x0f, 0x22, 0xdb,          /* 1008: mov cr3, ebx */
+        0xc6, 0x06, 0,    0x20, 7, /* 100b: mov byte [2000h], 7 */
+        0x0f, 0x01, 0xe0,          /* 1010: smsw ax */
+        0x40,                      /* 1013: inc ax */
+        0x0f, 0x01, 0xf0,          /* 1014: lmsw ax: protected mode */
+        0xeb, 0xfe,                /* 1017: jmp $ */
+    };
+    static const u8 iret = 0xcf;
+    struct orrery *o = make(accel);
+
+    assert_true(orrery_write_phys(o, 0x40 * 4, vectors, sizeof(vectors)));
+    assert_true(orrery_write_phys(o, CODE + 0x80, &iret, 1));
+    assert_true(orrery_write_phys(o, CODE, code, sizeof(code)));
+    assert_true(orrery_set_reg(o, ORRERY_EIP, CODE));
+    return o;
+}
+
+static void test_kinds(void **state)
+{
+    static const struct {
+        struct orrery_break what;
+        u32 eip, at; /* eip 0: not met */
+    } cases[] = {
+        {{ORRERY_BREAK_MAGIC, 0, 1}, CODE + 2, CODE},
+        {{ORRERY_BREAK_IN, 0x60, 2}, CODE + 4, 0x61},
+        {{ORRERY_BREAK_OUT, 0x60, 2}, 0, 0},
+        {{ORRERY_BREAK_OUT, 0x80, 1}, CODE + 6, 0x80},
+        {{ORRERY_BREAK_PORT, 0x70, 32}, CODE + 6, 0x80},
+        {{ORRERY_BREAK_VECTOR, 0x40, 1}, CODE + 0x80, 0x40},
+        {{ORRERY_BREAK_VECTOR, 0x41, 9}, 0, 0},
+        {{ORRERY_BREAK_CR3, 0, 0}, CODE + 11, 0},
+        {{ORRERY_BREAK_CR3, 5, 1}, 0, 0},
+        {{ORRERY_BREAK_PHYS_WRITE, DATA, 1}, CODE + 16, DATA},
+        {{ORRERY_BREAK_PHYS_ACCESS, DATA - 8, 16}, CODE + 16, DATA},
+        {{ORRERY_BREAK_PHYS_READ, DATA, 1}, 0, 0},
+        {{ORRERY_BREAK_MODE, ORRERY_MODE_PE, 1}, CODE + 0x17, ORRERY_MODE_PE},
+        {{ORRERY_BREAK_MODE, ORRERY_MODE_PG | ORRERY_MODE_VM, 1}, 0, 0},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(accels); i++) {
+        for (unsigned n = 0; n < ARRAY_LEN(cases); n++) {
+            struct orrery *o = make_kinds(accels[i]), *plain = make_kinds(accels[i]);
+            u64 end;
+
+            assert_true(orrery_set_breaks(o, &cases[n].what, 1));
+            if (cases[n].eip)
+                expect_break(o, cases[n].eip, cases[n].at);
+            assert_int_equal(orrery_run(o, 1000), ORRERY_RUNNING);
+            end = orrery_tick(o);
+            assert_int_equal(orrery_run(plain, end - orrery_tick(plain)), ORRERY_RUNNING);
+            assert_true(orrery_state_hash(o) == orrery_state_hash(plain));
+            orrery_free(o);
+            orrery_free(plain);
+        }
+    }
+}
+
+static bool set(struct orrery *o, const char *name, u32 value)
+{
+    u8 bytes[ORRERY_REGISTER_MAX] = {(u8)value, (u8)(value >> 8), (u8)(value >> 16),
+                                     (u8)(value >> 24)};
+
+    return orrery_write_register(o, orrery_find_register(name), bytes);
+}
+
+static u32 get(struct orrery *o, const char *name)
+{
+    u8 b[ORRERY_REGISTER_MAX];
+
+    orrery_read_register(o, orrery_find_register(name), b);
+    return b[0] | (u32)b[1] << 8 | (u32)b[2] << 16 | (u32)b[3] << 24;
+}
+
+/* What a register takes, and what it refuses and stays. */
+static void test_registers(void **state)
+{
+    static const struct {
+        const char *name;
+        u32 value;
+        bool taken;
+    } cases[] = {
+        {"eax", 0x12345678, true},  {"eip", 0x8000, true},      {"eip", 0x10000, false},
+        {"pc", 0x2345, true},       {"cs", 0x1234, true},       {"pc", 0x12345, true},
+        {"pc", 0x2345, false},      {"ds", 0xffff, true},       {"es.base", 0x123456, true},
+        {"cr0", 0x80000000, false}, {"cr4", 0x80000000, false}, {"cr3", 0x5000, true},
+        {"mxcsr", 0x10000, false},  {"mxcsr", 0x1f00, true},    {"fctrl", 0x37f, true},
+        {"ftag", 0xffff, true},     {"efer", 1, false},         {"cs.limit", 5, false},
+        {"dr0", 0x1000, true},      {"cr2", 7, true},           {"gdtr.limit", 0x7f, true},
+    };
+    struct orrery *o = make(NULL);
+
+    (void)state;
+    assert_int_equal(orrery_find_register("rax"), -1);
+    for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+        u32 before = get(o, cases[i].name);
+        assert_int_equal(set(o, cases[i].name, cases[i].value), cases[i].taken);
+        assert_int_equal(get(o, cases[i].name), cases[i].taken ? cases[i].value : before);
+    }
+    orrery_free(o);
+}
+
+static void test_memory(void **state)
+{
+    struct orrery *o = make(NULL);
+    u8 bytes[4] = {1, 2, 3, 4};
+
+    (void)state;
+    assert_true(orrery_write_linear(o, DATA + 0xffe, bytes, 4));
+    memset(bytes, 0, 4);
+    assert_true(orrery_read_linear(o, DATA + 0xffe, bytes, 4));
+    assert_int_equal(bytes[3], 4);
+    assert_false(orrery_write_linear(o, 0xffff0, bytes, 4));       /* ROM */
+    assert_false(orrery_write_linear(o, (2 << 20) - 2, bytes, 4)); /* the end of RAM */
+    assert_true(orrery_read_linear(o, (2 << 20) - 2, bytes, 2));
+    assert_int_equal(bytes[0], 0);
+    orrery_free(o);
+}
+
 static void test_refusals(void **state)
 {
     struct orrery_break many[ORRERY_MAX_BREAKS + 1] = {{ORRERY_BREAK_CODE, 0, 1}};
@@ -149,9 +277,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_code),
-        cmocka_unit_test(test_data),
-        cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_code),      cmocka_unit_test(test_data),
+        cmocka_unit_test(test_unseen),    cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_registers), cmocka_unit_test(test_memory),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
