@@ -111,10 +111,9 @@ static bool combine(struct event *ev, const struct pending_fault *next)
 
 static void tell_trace(struct cpu *cpu, const struct event *ev, enum delivery_kind kind)
 {
-    trace_delivery(cpu, &(struct cpu_delivery){.kind = kind,
-                                               .vec = ev->vec,
-                                               .has_error = ev->has_error,
-                                               .error = ev->error});
+    trace_delivery(
+        cpu, &(struct cpu_delivery){
+                 .kind = kind, .vec = ev->vec, .has_error = ev->has_error, .error = ev->error});
 }
 
 /* False: it faulted, and cpu->pending says how. */
