@@ -175,7 +175,7 @@ static struct side dest_side(struct chunk *c)
     if (s.wraps)
         return s;
     resolve(cpu, &s, s.la, c->size, ACCESS_WRITE);
-    if (s.pa == NO_ADDRESS)
+    if (s.pa == NO_ADDRESS || (!s.host && !phys_host(cpu->mmu.phys, s.pa, true)))
         return s;
     pa = s.pa;
     len = (u64)c->n * c->size;

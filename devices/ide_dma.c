@@ -33,8 +33,10 @@ struct prd_walk {
 static struct prd_walk prd_begin(struct ide_channel *ch)
 {
     u32 table = ch->bm.table;
-    return (struct prd_walk){
-        .bus = ch->bus, .channel = ch, .next = table, .remaining = (TABLE_BYTES - table % TABLE_BYTES) / 8};
+    return (struct prd_walk){.bus = ch->bus,
+                             .channel = ch,
+                             .next = table,
+                             .remaining = (TABLE_BYTES - table % TABLE_BYTES) / 8};
 }
 
 /* Loads the next descriptor. False when there is none. */

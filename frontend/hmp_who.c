@@ -125,7 +125,7 @@ static bool who_register(struct hmp *h, struct orrery_writer *w)
 static bool run_who(struct hmp *h)
 {
     bool json = take(h, "--json"), reg;
-    struct orrery_writer w;
+    struct orrery_writer w = {.kind = ORRERY_WRITER_NONE};
 
     if (hmp_at_end(h))
         return hmp_fail(h, "an address or a register expected");

@@ -82,7 +82,7 @@ struct bus {
     const struct ioapic_ops *ioapic;
     void *ioapic_opaque;
     struct irq_line irq_watch; /* sees every line before its receivers: tests and traces */
-    const void *master; /* the object that bus_master_*() is moving bytes for, or NULL */
+    const void *master;        /* the object that bus_master_*() is moving bytes for, or NULL */
     u8 a20_sources;
     bool nmi_masked;
     struct dev *devs; /* in order of creation */

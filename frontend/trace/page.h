@@ -1,5 +1,5 @@
-/* The page of orrery-trace html, before and behind its data; made of page.html, page.css and page.js
- * by embed.py. */
+/* The page of orrery-trace html, before and behind its data; made of page.html, page.css and
+ * page.js by embed.py. */
 #ifndef FRONTEND_TRACE_PAGE_H
 #define FRONTEND_TRACE_PAGE_H
 
