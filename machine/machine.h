@@ -18,6 +18,8 @@ struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
 struct multiboot_image;
 struct firmware;
+struct symbols;  /* machine/symbols.h */
+struct kept_map; /* machine/inspect_map.c */
 
 #define MAX_DRIVES 6
 
@@ -65,6 +67,8 @@ struct orrery {
     struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
     struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
     struct profile *profile; /* or NULL */
+    struct symbols *symbols; /* or NULL */
+    struct kept_map *maps;
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
@@ -169,6 +173,9 @@ void breaks_pass(struct orrery *o);
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void nets_free(struct orrery *o);
+
+/* -- inspect_map.c -- */
+void maps_free(struct orrery *o);
 
 /* -- sound.c -- */
 
