@@ -221,7 +221,7 @@ static enum orrery_stop stand(struct session *s)
         s->down = ORRERY_RUNNING;
         s->fresh = true;
     }
-    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK)
+    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK && stop != s->down)
         return stop;
     look(s);
     loop_poll(&s->loop, -1);
