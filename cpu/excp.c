@@ -7,8 +7,6 @@
  * same state. */
 #include "cpu/excp.h"
 
-#include <string.h>
-
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
@@ -40,52 +38,99 @@ static void leave_block(struct cpu *cpu)
     cpu->in_block = 0;
 }
 
-static _Noreturn void unwind(struct cpu *cpu, enum vector vec, bool has_error, u32 error)
+static _Noreturn void unwind(struct cpu *cpu, enum vector vec, bool has_error, u32 error,
+                             struct why why)
 {
     leave_block(cpu);
-    cpu->pending = (struct pending_fault){(u8)vec, has_error, error};
+    cpu->pending = (struct pending_fault){(u8)vec, has_error, error, why};
     siglongjmp(*cpu->unwind, 1);
 }
 
-_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
+_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec, struct why why)
 {
-    unwind(cpu, vec, false, 0);
+    unwind(cpu, vec, false, 0, why);
 }
 
 /* The 80286 has one vector for all segment overruns in real mode, the stack's too (80286
  * Programmer's Reference, 5.2; captured traces). */
-_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
+_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error, struct why why)
 {
     if (vec == VEC_SS && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
         vec = VEC_GP;
-    unwind(cpu, vec, true, error);
+    unwind(cpu, vec, true, error, why);
 }
 
-_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len)
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct why why)
 {
     leave_block(cpu);
     cpu->eip = (cpu->eip + len) & 0xffff;
-    unwind(cpu, vec, false, 0);
+    unwind(cpu, vec, false, 0, why);
 }
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
     cpu->cr2 = addr;
-    unwind(cpu, VEC_PF, true, error);
+    unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }
 
-static struct fault_record *record(struct cpu *cpu, const struct event *ev)
+/* Records an exception that is met now, at CS:EIP. */
+static void describe(const struct cpu *cpu, const struct pending_fault *p, struct fault_record *r)
 {
-    struct fault_record *r = &cpu->history[cpu->history_next++ % ARRAY_LEN(cpu->history)];
+    const struct segment *cs = &cpu->seg[SEG_CS];
 
-    *r = (struct fault_record){.vector = ev->vec,
-                               .has_error = ev->has_error,
-                               .cs = cpu->seg[SEG_CS].sel,
-                               .eip = cpu->eip,
-                               .error = ev->error,
-                               .cr2 = cpu->cr2,
-                               .icount = cpu_icount(cpu)};
+    r->vector = p->vector;
+    r->has_error = p->has_error;
+    r->cs = cs->sel;
+    r->eip = cpu->eip;
+    r->error = p->error;
+    r->cr2 = cpu->cr2;
+    r->icount = cpu_icount(cpu);
+    r->cpl = cpu->cpl;
+    r->nested = r->interrupt = r->shutdown = false;
+    r->during = 0;
+    r->becomes = p->vector;
+    r->eflags = cpu_eflags(cpu);
+    r->cr0 = cpu->cr0;
+    r->cr4 = cpu->cr4;
+    r->linear = cs->base + cpu->eip;
+    r->code32 = cs->attr & SA_DB;
+    r->why = p->why;
+    if (p->vector == VEC_PF)
+        r->walk = cpu->mmu.fault;
+}
+
+static struct fault_record *nth_record(struct cpu *cpu, u32 n)
+{
+    return &cpu->history[n % ARRAY_LEN(cpu->history)];
+}
+
+/* Records a fault, met during the delivery of `during`, or NULL. */
+static struct fault_record *record(struct cpu *cpu, const struct event *during)
+{
+    struct fault_record *r = nth_record(cpu, cpu->history_next++);
+
+    describe(cpu, &cpu->pending, r);
+    if (during) {
+        r->nested = true;
+        r->during = during->vec;
+        r->interrupt = !during->fault;
+    }
     return r;
+}
+
+/* The record of a trap, to be kept once it has been delivered. */
+static struct fault_record describe_trap(const struct cpu *cpu, enum vector vec, struct why why)
+{
+    const struct pending_fault p = {.vector = (u8)vec, .why = why};
+    struct fault_record r = {.vector = 0};
+
+    describe(cpu, &p, &r);
+    return r;
+}
+
+static void keep(struct cpu *cpu, const struct fault_record *r)
+{
+    *nth_record(cpu, cpu->history_next++) = *r;
 }
 
 /* The event that a fault during the delivery of another comes to; false: shutdown. */
@@ -136,33 +181,41 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     return true;
 }
 
-/* Delivers ev, or what faults on the way make of it. Of the chain of faults the first and the last
- * two are kept for the shutdown report. */
+/* Shutdown: of the chain of faults that began with record `first` the first and the last two are
+ * kept for the report. */
+static void shut_down(struct cpu *cpu, u32 first)
+{
+    u32 n = cpu->history_next - first;
+
+    if (n > ARRAY_LEN(cpu->history)) /* the oldest there is */
+        first = cpu->history_next;
+    cpu->shutdown_n = n < ARRAY_LEN(cpu->shutdown) ? n : ARRAY_LEN(cpu->shutdown);
+    cpu->shutdown[0] = *nth_record(cpu, first);
+    for (u32 i = 1; i < cpu->shutdown_n; i++)
+        cpu->shutdown[i] = *nth_record(cpu, cpu->history_next - cpu->shutdown_n + i);
+    cpu->events |= EV_TRIPLE;
+}
+
+/* Delivers ev, or what faults on the way make of it. */
 static void deliver(struct cpu *cpu, struct event ev)
 {
     sigjmp_buf *outer = cpu->unwind;
-    struct fault_record *chain = cpu->shutdown;
-    unsigned n = 0;
+    u32 first = cpu->history_next;
 
     cpu->monitor.armed = false;
-    memset(chain, 0, sizeof(cpu->shutdown));
     if (ev.fault)
-        chain[n++] = *record(cpu, &ev);
+        record(cpu, NULL);
     cpu->fault_depth = 1;
     while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
-        struct event nested = {
-            .vec = next.vector, .has_error = next.has_error, .error = next.error};
+        struct fault_record *r = record(cpu, &ev);
 
-        if (n == ARRAY_LEN(cpu->shutdown)) {
-            chain[n - 2] = chain[n - 1];
-            n--;
-        }
-        chain[n++] = *record(cpu, &nested);
         if (!combine(&ev, &next)) {
-            cpu->events |= EV_TRIPLE;
+            r->shutdown = true;
+            shut_down(cpu, first);
             break;
         }
+        r->becomes = ev.vec;
         if (ev.vec == VEC_DF)
             cpu->fault_depth = 2;
     }
@@ -193,25 +246,41 @@ void cpu_interrupt(struct cpu *cpu, u8 vec)
 
 void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits)
 {
+    enum rule rule = dr6_bits & DR6_BT   ? RULE_debug_task
+                     : dr6_bits & DR6_BS ? RULE_debug_step
+                                         : RULE_debug_breakpoint;
+
     debug_report(cpu, dr6_bits);
+    struct fault_record r = describe_trap(cpu, VEC_DB, why_value(rule, cpu->dr[6], dr6_bits));
+    u32 before = cpu->history_next;
     cpu_interrupt(cpu, VEC_DB);
+    if (cpu->history_next == before)
+        keep(cpu, &r);
 }
 
 void cpu_icebp(struct cpu *cpu)
 {
     bool stepping = cpu->eflags & FLAG_TF;
+    struct fault_record r = describe_trap(cpu, VEC_DB, why(RULE_debug_int1));
 
     deliver_told(cpu, &(struct event){.vec = VEC_DB}, DELIVER_SOFT);
+    keep(cpu, &r);
     if (stepping)
         cpu->events |= EV_NO_STEP;
 }
 
 void cpu_soft_int(struct cpu *cpu, u8 vec)
 {
-    bool stepping = cpu->eflags & FLAG_TF;
+    bool stepping = cpu->eflags & FLAG_TF, exception = vec == VEC_BP || vec == VEC_OF;
+    enum rule rule = vec == VEC_BP ? RULE_breakpoint : RULE_overflow;
+    struct fault_record r;
 
     tell(cpu, vec, true);
+    if (exception)
+        r = describe_trap(cpu, (enum vector)vec, why(rule));
     deliver_told(cpu, &(struct event){.vec = vec, .soft = true}, DELIVER_SOFT);
+    if (exception)
+        keep(cpu, &r);
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;
 }

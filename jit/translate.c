@@ -44,9 +44,9 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
             ir_insn_begin(l->ir, l->off, in.len);
             return in.len;
         }
-        lift_illegal(l, VEC_UD, false);
+        lift_illegal(l, VEC_UD, false, RULE_insn_invalid);
         return 1;
-    case DECODE_LONG: lift_illegal(l, VEC_GP, true); return 1;
+    case DECODE_LONG: lift_illegal(l, VEC_GP, true, RULE_insn_length); return 1;
     }
     return 0;
 }
@@ -59,7 +59,8 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
                      .mode = mode,
                      .isas = jit->cpu->isas,
                      .gen = jit->cpu->model->isa,
-                     .magic = stops_have(jit->cpu, STOP_MAGIC)};
+                     .magic = stops_have(jit->cpu, STOP_MAGIC),
+                     .counter = jit->counter};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)
