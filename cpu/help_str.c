@@ -148,7 +148,7 @@ static void resolve(struct cpu *cpu, struct side *s, laddr la, unsigned size, en
     }
     mem_translate(cpu, la, acc, priv, &w);
     s->pa = w.pa;
-    if (mmu_watched(&cpu->mmu, la) || mmu_watched_page(&cpu->mmu, w.pa))
+    if (mmu_watched(&cpu->mmu, la, w.pa))
         return;
     s->host = w.host;
     s->quiet = !w.host && phys_is_quiet(cpu->mmu.phys, w.pa);

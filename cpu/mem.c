@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
+#include "cpu/stops.h"
 #include "cpu/trace.h"
 
 #define NO_ADDRESS (~(paddr)0)
@@ -70,6 +71,18 @@ static void watch(struct cpu *cpu, laddr la, unsigned len, enum access acc)
         cpu->hooks->restart_single(cpu);
 }
 
+/* The same by physical address. */
+static void watch_part(struct cpu *cpu, const struct part *p, enum access acc)
+{
+    bool write = acc == ACCESS_WRITE;
+
+    if (!stops_watch_phys(cpu, p->pa, p->len, write))
+        return;
+    if (cpu->in_block && cpu->insn_left)
+        cpu->hooks->restart_single(cpu);
+    stops_phys(cpu, p->pa, p->len, write);
+}
+
 /* Translates [la, la + len), of at most a page's length; raises #PF if any of it is not
  * accessible. */
 static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum priv priv,
@@ -89,6 +102,9 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         watch(cpu, la, len, acc);
         debug_memory(cpu, la, len, acc);
     }
+    for (unsigned i = 0; cpu->mmu.nwatch_phys && i < s->n; i++)
+        if (s->part[i].pa != NO_ADDRESS)
+            watch_part(cpu, &s->part[i], acc);
 }
 
 /* The largest access unit that fits into len bytes. */
@@ -208,6 +224,9 @@ static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum
         map_part(cpu, la, n, acc, priv, &p);
         if (cpu->mmu.nwatch)
             watch(cpu, la, n, acc);
+        if (cpu->mmu.nwatch_phys && p.pa != NO_ADDRESS && cpu->in_block && cpu->insn_left &&
+            stops_watch_phys(cpu, p.pa, n, acc == ACCESS_WRITE))
+            cpu->hooks->restart_single(cpu);
         la += n;
         len -= n;
     }

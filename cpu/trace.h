@@ -2,8 +2,8 @@
  * delivery of an interrupt or exception is told of just before it happens. Hooks must change
  * nothing, and must not raise. None is asked for in translated code: instructions are told of when
  * they are stepped, which the run loop does as long as there is a hook for them; accesses when they
- * come through mem.c, by whoever keeps their pages out of the TLB (struct mmu: watch_all,
- * watch_phys). Accesses by physical address: struct phys_witness. */
+ * come through mem.c, by whoever keeps their pages out of the TLB (debug_update()). Accesses by
+ * physical address: struct phys_witness. */
 #ifndef CPU_TRACE_H
 #define CPU_TRACE_H
 
@@ -29,6 +29,8 @@ struct cpu_delivery {
     u32 error;
 };
 
+enum trace_memory { TRACE_NO_MEMORY, TRACE_ALL_MEMORY, TRACE_PAGES };
+
 struct cpu_trace {
     void *opaque;
     /* Each may be NULL. bytes: of the instruction at CS:EIP. */
@@ -36,11 +38,12 @@ struct cpu_trace {
     void (*memory)(void *opaque, const struct cpu_access *a);
     void (*deliver)(void *opaque, const struct cpu_delivery *d);
     bool delivering; /* accesses are of the delivery told of last */
+    enum trace_memory watched;
+    paddr page[2];
 };
 
 /* Replaces the CPU's, NULL: none; memory: which accesses come through mem.c, besides those that do
- * anyway. */
-enum trace_memory { TRACE_NO_MEMORY, TRACE_ALL_MEMORY, TRACE_PAGES };
+ * anyway: all, or those to two physical pages. */
 void trace_set(struct cpu *cpu, struct cpu_trace *t, enum trace_memory memory,
                const paddr pages[2]);
 

@@ -336,12 +336,20 @@ static void run_blocks(struct jit *jit)
 
 /* -- the loop -- */
 
+/* A tick, as for every delivery between instructions. */
+static void note_interrupt(struct cpu *cpu)
+{
+    if (cpu->stops)
+        cpu->stops->interrupted = true;
+    cpu->budget--;
+}
+
 static bool take_smi(struct cpu *cpu)
 {
     if (!(cpu->events & EV_SMI) || cpu->smm)
         return false;
     smm_enter(cpu);
-    cpu->budget--;
+    note_interrupt(cpu);
     return true;
 }
 
@@ -360,10 +368,10 @@ static void take_interrupt(struct cpu *cpu)
         cpu->events &= ~(u32)EV_NMI;
         cpu->nmi_masked = true;
         cpu_interrupt(cpu, VEC_NMI);
-        cpu->budget--;
+        note_interrupt(cpu);
     } else if (cpu->irq_line && (cpu->eflags & FLAG_IF)) {
         cpu_interrupt(cpu, (u8)cpu->pins.intack(cpu->pins.opaque));
-        cpu->budget--;
+        note_interrupt(cpu);
     }
 }
 
@@ -552,6 +560,7 @@ void jit_free(struct jit *jit)
 void jit_flush(struct jit *jit)
 {
     block_drop_all(jit);
+    steps_drop(jit->steps);
 }
 
 void jit_get_stats(const struct jit *jit, struct jit_stats *stats)

@@ -51,6 +51,7 @@ struct trace {
     FILE *f;
     struct trace_writer *writer;
     struct cpu_trace hooks;
+    struct phys_witness witness;
     unsigned what;
     u64 from, to, screen_every, screen_due;
     struct range addr, phys, pc;
@@ -318,9 +319,9 @@ static void look_at_screen(struct trace *t)
 
 static void set_hooks(struct trace *t, bool on)
 {
-    struct phys_witness witness = {on_phys, t};
-
-    phys_set_witness(t->o->phys, on ? &witness : NULL);
+    phys_remove_witness(t->o->phys, &t->witness);
+    if (on)
+        phys_add_witness(t->o->phys, &t->witness);
     trace_set(t->o->cpu, on ? &t->hooks : NULL,
               t->what & WHAT_MEM ? TRACE_ALL_MEMORY : TRACE_NO_MEMORY, NULL);
 }
@@ -505,6 +506,7 @@ struct trace *trace_new(struct orrery *o, const char *option, char *err, size_t 
         t->o = o;
         t->screen_due = CLOCK_NEVER;
         t->hooks = (struct cpu_trace){.opaque = t};
+        t->witness = (struct phys_witness){.access = on_phys, .opaque = t};
         text[n] = 0;
         memmove(items, option + n + (option[n] == ','),
                 strlen(option + n + (option[n] == ',')) + 1);

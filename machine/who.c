@@ -23,6 +23,7 @@ struct search {
     struct orrery *o;
     struct orrery_writer *w;
     struct cpu_trace hooks;
+    struct phys_witness witness;
     struct cpu_delivery delivery; /* the last one */
     /* memory */
     paddr pa; /* as phys_address() says it */
@@ -118,11 +119,12 @@ static void on_deliver(void *opaque, const struct cpu_delivery *d)
 static void watch_memory(struct search *s, paddr phys, bool on)
 {
     const paddr pages[2] = {phys, s->pa};
-    const struct phys_witness witness = {on_phys, s};
-
     s->hooks.delivering = false;
     trace_set(s->o->cpu, on ? &s->hooks : NULL, TRACE_PAGES, pages);
-    phys_set_witness(s->o->phys, on ? &witness : NULL);
+    if (on)
+        phys_add_witness(s->o->phys, &s->witness);
+    else
+        phys_remove_witness(s->o->phys, &s->witness);
 }
 
 /* ---- the answer ---- */
@@ -173,6 +175,7 @@ bool orrery_who_memory(struct orrery *o, uint64_t phys, unsigned len, struct orr
         return fail(err, err_size, "there is no memory at this address");
     s.host = host + (phys & PAGE_MASK);
     s.hooks = (struct cpu_trace){.opaque = &s, .memory = on_memory, .deliver = on_deliver};
+    s.witness = (struct phys_witness){.access = on_phys, .opaque = &s};
     trace_pause(o->trace, true);
     u64 now = history_enter(o), until = now, first, last;
     orrery_history_range(o, &first, &last);

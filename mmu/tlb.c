@@ -181,28 +181,28 @@ void mmu_protect_code(struct mmu *m, paddr pa)
     protect_in(m->tlb, &m->tlb->filled[true], host);
 }
 
-/* Is the page of an entry watched, by its linear or its physical address? */
-static bool entry_watched(const struct mmu *m, laddr la, const u8 *host)
+/* By the entry that key names, which may be empty. */
+static bool is_watched(const struct mmu *m, u32 key)
 {
-    paddr pa;
+    laddr la = key >> KEY_BITS << PAGE_BITS;
+    const u8 *host = tlb_host(m->tlb, la, (enum priv)(key >> 2 & 3), (enum access)(key & 3));
+    paddr pa = ~(paddr)0;
 
-    return mmu_watched(m, la) ||
-           (m->watch_phys && phys_address(m->phys, host, &pa) && mmu_watched_page(m, pa));
+    if (m->nwatch_phys)
+        phys_address(m->phys, host, &pa);
+    return mmu_watched(m, la, pa);
 }
 
 void mmu_watch(struct mmu *m)
 {
-    bool any = m->nwatch || m->watch_all || m->watch_phys;
+    bool any = m->nwatch | m->nwatch_phys || m->watch_all;
 
     for (unsigned global = 0; any && global < 2; global++) {
         const struct tlb_list *l = &m->tlb->filled[global];
         for (u32 i = 0; i < l->n; i++) {
             u32 key = l->key[i];
-            u64 *e = entry_of(m->tlb, key);
-            laddr la = key >> KEY_BITS << PAGE_BITS;
-            if ((key & 3) != ACCESS_EXEC && (*e & TLB_VALID) &&
-                entry_watched(m, la, (const u8 *)(uintptr_t)(la + (*e & ~(u64)PAGE_MASK))))
-                keep(m->tlb, e);
+            if ((key & 3) != ACCESS_EXEC && is_watched(m, key))
+                keep(m->tlb, entry_of(m->tlb, key));
         }
     }
 }
@@ -247,6 +247,15 @@ u32 mmu_cached(struct mmu *m, struct mmu_cached **list)
     return n;
 }
 
+void mmu_keep_writes(struct mmu *m)
+{
+    struct mmu_cached *list;
+
+    mmu_cached(m, &list);
+    CHECK(list, "out of memory");
+    free(list);
+}
+
 bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c)
 {
     enum access acc = (enum access)(c->key & 3);
@@ -263,7 +272,7 @@ void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n)
         enum access acc = (enum access)(key & 3);
         laddr la = key >> KEY_BITS << PAGE_BITS;
         const u8 *host = phys_host(m->phys, list[i].pa, acc == ACCESS_WRITE);
-        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && entry_watched(m, la, host));
+        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && mmu_watched(m, la, list[i].pa));
 
         put(m->tlb, key, addend(la, host) | (kept ? TLB_KEPT : TLB_VALID), list[i].global);
     }
