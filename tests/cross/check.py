@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """check.py ARCH ORRERY: builds for ARCH (arm64, riscv64) with Debian's cross compiler into build-ARCH and runs under
-qemu-user what fits into a minute: unit tests of the CPU, the back ends and the memory, and miniature guests, whose state
-at the end must be that of ORRERY, the same version on this host. Exit status 77: a tool or the libraries are missing."""
+qemu-user: unit tests of the CPU, the back ends and the memory, the oracle's recorded results of an x86 processor, and
+miniature guests, whose state at the end must be that of ORRERY, the same version on this host. Exit status 77: a tool or the libraries are missing."""
 import os
 import re
 import shlex
@@ -18,7 +18,8 @@ UNIT = ["test_a64_encode", "test_decode", "test_excp", "test_flags", "test_inter
         "test_sem_vec", "test_sem_x87", "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
 GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "paging", "ports", "real", "rings", "smc", "smm", "step",
           "strings", "timer", "triple", "vectors", "vme", "watch", "windows", "x87"]
-TIMEOUT = 60  # seconds for each program
+TIMEOUT = 60  # seconds for each program, but for
+RECORDED_TIMEOUT = 600
 
 
 def skip(why):
@@ -39,15 +40,15 @@ def build(arch):
     if not os.path.exists(os.path.join(ROOT, folder, "build.ninja")):
         subprocess.run(["meson", "setup", folder, "--cross-file", f"{sysroot}/cross.ini", "--cross-file",
                         f"tests/cross/{arch}.ini", "-Dwerror=true", "-Dtests=enabled"], cwd=ROOT, check=True)
-    subprocess.run(["ninja", "-C", folder, "frontend/orrery", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
+    subprocess.run(["ninja", "-C", folder, "frontend/orrery", "tests/oracle", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
     return os.path.join(ROOT, folder)
 
 
-def run(command, folder, env=None):
+def run(command, folder, env=None, timeout=TIMEOUT):
     """(status, output, errors); a status of None: out of time."""
     try:
         done = subprocess.run(command, cwd=folder, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT)
+                              capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         return None, b"", b"out of time"
     return done.returncode, done.stdout, done.stderr
@@ -82,6 +83,11 @@ def main():
                                   {"NATIVE_COUNT": "1500"})
         if status not in (0, 77):
             failed.append(f"{name}: {status}\n{(out + errors).decode(errors='replace')[-2000:]}")
+    status, out, errors = run([*emulate, "tests/oracle", "--recorded", f"{ROOT}/tests/oracle/recorded.gz"], folder,
+                              timeout=RECORDED_TIMEOUT)
+    print(out.decode(errors="replace"), end="")
+    if status:
+        failed.append(f"recorded trials: {status}\n{errors.decode(errors='replace')[-2000:]}")
     guests = GUESTS if mini.tools() else []
     for name in guests:
         want = test_mini.expectations(name)

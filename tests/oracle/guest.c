@@ -89,7 +89,7 @@ static void make_descriptors(struct guest *g)
                               0x00affb000000ffff};
     for (unsigned i = 0; i < ARRAY_LEN(gdt); i++)
         put64(g, DESC_AT + 8 * i, gdt[i]);
-    u32 limit = host_cpu(); /* what Linux keeps there */
+    u32 limit = host_facts()->cpu; /* what Linux keeps there */
     put64(g, DESC_AT + 8 * 15,
           0x0040f50000000000 | (u64)(limit >> 16 & 15) << 48 | (limit & 0xffff));
     for (unsigned i = 0; i < test_segs_len; i++)
