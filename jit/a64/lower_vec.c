@@ -1,6 +1,6 @@
 /* Vector operations: the guest's registers are in struct cpu, and an operation that NEON has
- * exactly is a load, the instruction and a store; floating point, where NaNs, flags and denormals
- * differ, and the rest is vec_exec(). x87 is software: helpers do it. */
+ * exactly is a load, the instruction and a store; floating point is in lower_fp.c, and the rest is
+ * vec_exec(). x87 is software: helpers do it. */
 #include "jit/a64/lower.h"
 
 #include "cpu/vec.h"
@@ -61,6 +61,18 @@ static const u32 neon[VEC_OP_COUNT] = {
     BOTH(punpckhbw, ZIP(1, 0)),
     BOTH(punpckhwd, ZIP(1, 1)),
     BOTH(punpckhdq, ZIP(1, 2)),
+    [VEC_OP_andps] = WHOLE | SAME(0, 0, 3),
+    [VEC_OP_andpd] = WHOLE | SAME(0, 0, 3),
+    [VEC_OP_orps] = WHOLE | SAME(0, 2, 3),
+    [VEC_OP_orpd] = WHOLE | SAME(0, 2, 3),
+    [VEC_OP_xorps] = WHOLE | SAME(1, 0, 3),
+    [VEC_OP_xorpd] = WHOLE | SAME(1, 0, 3),
+    [VEC_OP_andnps] = WHOLE | SAME(0, 1, 3),
+    [VEC_OP_andnpd] = WHOLE | SAME(0, 1, 3),
+    [VEC_OP_unpcklps] = WHOLE | ZIP(0, 2),
+    [VEC_OP_unpckhps] = WHOLE | ZIP(1, 2),
+    [VEC_OP_unpcklpd] = WHOLE | ZIP(0, 3),
+    [VEC_OP_unpckhpd] = WHOLE | ZIP(1, 3),
     [VEC_OP_paddq] = WHOLE | SAME(0, 3, 16),
     [VEC_OP_psubq] = WHOLE | SAME(1, 3, 16),
     [VEC_OP_punpcklqdq] = WHOLE | ZIP(0, 3),
@@ -72,9 +84,9 @@ static bool lower_neon(struct lower *l, const struct ir_insn *o)
     struct a_enc *e = &l->e;
     enum vec_op op = (enum vec_op)(o->cc | (u32)o->size << 8);
     u32 insn = neon[op];
-    bool whole = insn & WHOLE, reversed = op == VEC_OP_pandn || op == VEC_OP_mm_pandn; /* BIC */
     if (!insn)
         return false;
+    bool whole = insn & WHOLE, reversed = (insn & ~(u32)WHOLE) == SAME(0, 1, 3); /* BIC */
     field_access(e, whole ? A_LDR_Q : A_LDR_D, 0, (s32)o->imm);
     field_access(e, whole ? A_LDR_Q : A_LDR_D, 1, (s32)o->a.v);
     a_vec3(e, insn, 0, reversed, !reversed);
@@ -84,7 +96,7 @@ static bool lower_neon(struct lower *l, const struct ir_insn *o)
 
 void lower_vec(struct lower *l, const struct ir_insn *o)
 {
-    if (!lower_neon(l, o))
+    if (!lower_neon(l, o) && !lower_fp(l, o))
         call_vec(l, o);
 }
 
