@@ -187,9 +187,9 @@ static bool map_arena(void)
                                    [PAGE_RW] = PROT_READ | PROT_WRITE,
                                    [PAGE_RO] = PROT_READ};
         void *want = host.arena + i * PAGE_SIZE;
-        if (arena_map[i] != PAGE_NONE && mmap(want, PAGE_SIZE, prot[arena_map[i]],
-                                              MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd,
-                                              (off_t)(i * PAGE_SIZE)) != want)
+        if (arena_map[i] != PAGE_NONE &&
+            mmap(want, PAGE_SIZE, prot[arena_map[i]],
+                 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, (off_t)i * PAGE_SIZE) != want)
             return false;
     }
     u8 *all = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
