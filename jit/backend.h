@@ -33,6 +33,7 @@ struct backend {
     void (*discard_all)(void *be); /* forget all code; nothing is running */
     /* Runs from block b until one of the results. *exit: the block exit taken, or NULL. */
     enum run_result (*run)(void *be, struct cpu *cpu, struct block *b, struct block_exit **exit);
+    void (*unwound)(void *be);         /* siglongjmp() has led out of run(); may be NULL */
     void (*sync_fpu)(struct cpu *cpu); /* cpu_hooks.sync_fpu; NULL: it never sets cpu.fpu_host */
     /* Makes exit e jump straight to block to (same page, same mode); and undo. */
     void (*chain)(void *be, struct block_exit *e, struct block *to);

@@ -388,6 +388,9 @@ static void take_interrupt(struct cpu *cpu)
 /* After an unwind: the instruction at hand has not retired. */
 static void leave_block(struct cpu *cpu)
 {
+    struct jit *jit = cpu->jit;
+    if (jit->backend->unwound)
+        jit->backend->unwound(jit->be);
     if (cpu->insn_left) {
         cpu->eip = cpu->eip_page + cpu->insn_off;
         cpu->budget += cpu->insn_left;

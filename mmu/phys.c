@@ -796,7 +796,8 @@ void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data)
 u64 phys_ram_touched(const struct phys *p)
 {
     u64 page = (u64)sysconf(_SC_PAGESIZE), pages = (p->ram_size + page - 1) / page, touched = 0;
-    unsigned char *resident = malloc(pages);
+    /* The kernel below an emulator of processes may know smaller pages, and fill in more of it. */
+    unsigned char *resident = malloc(p->ram_size / PAGE_SIZE + 1);
 
     if (resident && !mincore(p->region[REGION_MAIN].mem, p->ram_size, resident)) {
         for (u64 i = 0; i < pages; i++)

@@ -6,7 +6,8 @@
  * X8 to that for writes. X9 to X15 hold temporaries; X0, X2, X3, X4 are scratch of one operation,
  * X1 its address, X16 and X17 scratch of one step. Stubs are called by BL with arguments in W1 to
  * W4 and answer in W0; they keep the temporaries. V0 to V7 hold nothing between operations: the
- * guest's vector registers are in struct cpu. The stack has the frame below. */
+ * guest's vector registers are in struct cpu. FPCR is 0 but for FZ. The stack has the frame below.
+ */
 #ifndef JIT_A64_A64_H
 #define JIT_A64_A64_H
 
@@ -75,6 +76,7 @@ struct a64 {
     struct code_mem mem;
     u32 stub[STUB_COUNT]; /* positions in the code memory */
     bool crc32;
+    u64 fpcr;       /* the program's own */
     bool far_jumps; /* chained exits load their target: see chain() in backend.c */
     struct run_return (*enter)(struct cpu *cpu, const void *code, const void *read_tlb);
     struct lower *lower; /* work area of compile() */

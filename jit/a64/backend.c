@@ -11,6 +11,7 @@
 
 enum { MIN_CACHE = 2 << 20, MAX_CACHE = 128 << 20 }; /* bytes */
 enum { HOT_SIXTEENTHS = 14 };
+enum { FPCR_FZ = 1 << 24 };
 enum { HAVE_CRC32 = 1 << 7 }; /* HWCAP_CRC32 */
 
 static void *a64_init(struct jit *jit, u64 cache_bytes, const char **why)
@@ -26,6 +27,7 @@ static void *a64_init(struct jit *jit, u64 cache_bytes, const char **why)
         *why = "out of memory";
     } else if (code_mem_init(&be->mem, cache_bytes, HOT_SIXTEENTHS, why)) {
         be->lower = lower;
+        __asm__("mrs %0, fpcr" : "=r"(be->fpcr));
         be->crc32 = getauxval(AT_HWCAP) & HAVE_CRC32;
         be->far_jumps = be->mem.stale;
         stubs_make(be);
@@ -119,6 +121,16 @@ static void a64_discard_all(void *opaque)
 
 /* -- running -- */
 
+static void set_fpcr(u64 v)
+{
+    __asm__ volatile("msr fpcr, %0" ::"r"(v));
+}
+
+static void a64_unwound(void *opaque)
+{
+    set_fpcr(((const struct a64 *)opaque)->fpcr);
+}
+
 static enum run_result a64_run(void *opaque, struct cpu *cpu, struct block *b,
                                struct block_exit **exit)
 {
@@ -126,7 +138,9 @@ static enum run_result a64_run(void *opaque, struct cpu *cpu, struct block *b,
     cpu->io_done = 0;
     cpu->in_block = 1;
     cpu->eip_page = cpu->eip - ((u32)b->pa & PAGE_MASK);
+    set_fpcr(FPCR_FZ); /* lower_fp.c */
     struct run_return r = be->enter(cpu, b->code, read_tlb(cpu));
+    a64_unwound(be);
     cpu->in_block = 0;
     cpu->io_done = 0;
     *exit = r.exit;
@@ -154,6 +168,7 @@ const struct backend backend_a64 = {
     .discard = a64_discard,
     .discard_all = a64_discard_all,
     .run = a64_run,
+    .unwound = a64_unwound,
     .chain = a64_chain,
     .unchain = a64_unchain,
     .code_used = a64_code_used,

@@ -421,3 +421,13 @@ void a_vec3(struct a_enc *e, u32 op, unsigned d, unsigned n, unsigned m)
 {
     a_word(e, op | m << 16 | n << 5 | d);
 }
+
+void a_read_fpsr(struct a_enc *e, unsigned t)
+{
+    a_word(e, 0xd53b4420 | t);
+}
+
+void a_clear_fpsr(struct a_enc *e)
+{
+    a_word(e, 0xd51b4420 | A_ZR);
+}

@@ -149,5 +149,7 @@ void a_align(struct a_enc *e, unsigned to);
 
 /* op: all of the instruction but the registers. */
 void a_vec3(struct a_enc *e, u32 op, unsigned d, unsigned n, unsigned m);
+void a_read_fpsr(struct a_enc *e, unsigned t);
+void a_clear_fpsr(struct a_enc *e);
 
 #endif

@@ -114,6 +114,7 @@ static void lower_ool(struct lower *l, const struct ool *q)
     case OOL_CALL: ool_call(l, q); break;
     case OOL_OVER: ool_over(l, q); break;
     case OOL_CARRY: ool_carry(l, q); break;
+    case OOL_FP: ool_fp(l, q); break;
     case OOL_EXIT: ool_exit(l, q); break;
     }
 }

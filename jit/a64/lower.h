@@ -47,7 +47,7 @@ struct flag_sync {
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
-enum ool_kind { OOL_MEMORY, OOL_CALL, OOL_EXIT, OOL_OVER, OOL_CARRY };
+enum ool_kind { OOL_MEMORY, OOL_CALL, OOL_EXIT, OOL_OVER, OOL_CARRY, OOL_FP };
 
 struct ool {
     u8 kind;
@@ -67,6 +67,7 @@ struct ool {
     u32 from[2];   /* jumps that lead here */
     u32 cross;     /* jump taken when the access is not aligned */
     u32 back_fast; /* where an access that does not cross a page goes on */
+    u32 commit;    /* FP: where an operation goes on that was only inexact */
     u32 back;
     u16 off; /* of the instruction in its page */
     u8 left; /* instructions not retired, this one included */
@@ -172,6 +173,10 @@ void lower_end(struct lower *l, const struct ir_insn *o);           /* XJMP XIND
 void lower_leave_if_zero(struct lower *l, const struct ir_insn *o); /* FLAGSIF, FLAGBITSIF */
 void ool_exit(struct lower *l, const struct ool *q);
 void ool_over(struct lower *l, const struct ool *q);
+
+/* -- lower_fp.c -- */
+bool lower_fp(struct lower *l, const struct ir_insn *o); /* false: not one of its operations */
+void ool_fp(struct lower *l, const struct ool *q);
 
 /* -- lower_vec.c -- */
 void lower_vec(struct lower *l, const struct ir_insn *o);

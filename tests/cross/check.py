@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """check.py ARCH ORRERY: builds for ARCH (arm64, riscv64) with Debian's cross compiler into build-ARCH and runs under
-qemu-user what fits into a minute: unit tests of the CPU, the back ends and the memory, and miniature guests, whose state
-at the end must be that of ORRERY, the same version on this host. Exit status 77: a tool or the libraries are missing."""
+qemu-user: unit tests of the CPU, the back ends and the memory, the oracle's recorded results of an x86 processor, captured
+traces if they are there, and miniature guests, whose state at the end must be that of ORRERY, the same version on this host.
+On Arm also with host pages of 16 and 64 KiB. Exit status 77: a tool or the libraries are missing."""
 import os
 import re
 import shlex
@@ -18,7 +19,11 @@ UNIT = ["test_a64_encode", "test_decode", "test_excp", "test_flags", "test_inter
         "test_sem_vec", "test_sem_x87", "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
 GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "paging", "ports", "real", "rings", "smc", "smm", "step",
           "strings", "timer", "triple", "vectors", "vme", "watch", "windows", "x87"]
-TIMEOUT = 60  # seconds for each program
+PAGES = {"arm64": ["16384", "65536"], "riscv64": []}  # of the host, besides 4096
+PAGED = ["hello", "paging", "smc", "vectors"]  # guests that run with each of them
+TRACES = os.environ.get("ORRERY_TRACES", os.path.join(ROOT, "..", "shared", "traces"))
+TIMEOUT = 60  # seconds for each program, but for those with many trials:
+LONG_TIMEOUT = 600
 
 
 def skip(why):
@@ -39,15 +44,15 @@ def build(arch):
     if not os.path.exists(os.path.join(ROOT, folder, "build.ninja")):
         subprocess.run(["meson", "setup", folder, "--cross-file", f"{sysroot}/cross.ini", "--cross-file",
                         f"tests/cross/{arch}.ini", "-Dwerror=true", "-Dtests=enabled"], cwd=ROOT, check=True)
-    subprocess.run(["ninja", "-C", folder, "frontend/orrery", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
+    subprocess.run(["ninja", "-C", folder, "frontend/orrery", "tests/oracle", "tests/run-traces", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
     return os.path.join(ROOT, folder)
 
 
-def run(command, folder, env=None):
+def run(command, folder, env=None, timeout=TIMEOUT):
     """(status, output, errors); a status of None: out of time."""
     try:
         done = subprocess.run(command, cwd=folder, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT)
+                              capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         return None, b"", b"out of time"
     return done.returncode, done.stdout, done.stderr
@@ -82,13 +87,20 @@ def main():
                                   {"NATIVE_COUNT": "1500"})
         if status not in (0, 77):
             failed.append(f"{name}: {status}\n{(out + errors).decode(errors='replace')[-2000:]}")
+    for command in (["tests/oracle", "--recorded", f"{ROOT}/tests/oracle/recorded.gz"],
+                    ["tests/run-traces", "--default", TRACES]):
+        status, out, errors = run([*emulate, *command], folder, timeout=LONG_TIMEOUT)
+        print(out.decode(errors="replace"), end="")
+        if status not in (0, 77):
+            failed.append(f"{command[0]}: {status}\n{errors.decode(errors='replace')[-2000:]}")
     guests = GUESTS if mini.tools() else []
     for name in guests:
         want = test_mini.expectations(name)
         here = guest([orrery], name, want, "jit")
-        there = guest([*emulate, f"{folder}/frontend/orrery"], name, want, ACCEL[arch])
-        if here != there:
-            failed.append(f"guest {name}: {here} here, {there} there")
+        for page in ["4096"] + (PAGES[arch] if name in PAGED else []):
+            there = guest([*emulate, "-p", page, f"{folder}/frontend/orrery"], name, want, ACCEL[arch])
+            if here != there:
+                failed.append(f"guest {name}: {here} here, {there} there with pages of {page} bytes")
     print(*failed, f"{arch}: {len(UNIT)} unit tests, {len(guests)} guests, {len(failed)} failed", sep="\n")
     return 1 if failed else 0
 

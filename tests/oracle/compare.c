@@ -8,10 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FLAGS_COMPARED                                                                             \
-    (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_VIF |        \
-     FLAG_VIP | FLAG_VM)
-
 enum { FIP_AT = 8 }; /* in the FXSAVE image */
 
 static const char *const regs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
@@ -94,7 +90,7 @@ static void compare_fx(const struct trial *t, const u8 *want, const u8 *got, str
             const u8 *a = want + parts[i].at + 16 * k, *b = got + parts[i].at + 16 * k;
             if (same(t, parts[i].at, k, a, b, parts[i].bytes))
                 continue;
-            if (parts[i].at == FIP_AT && !host_is_intel()) /* saved with exceptions only */
+            if (parts[i].at == FIP_AT && !host_facts()->intel) /* saved with exceptions only */
                 continue;
             say(text, " %s%u ", parts[i].name, k);
             say_bytes(text, b, parts[i].bytes);

@@ -46,7 +46,7 @@ u32 pick_target(struct encoder *e, enum seg seg, bool aligned)
     u64 *seed = e->seed;
     const struct test_seg *s = seg_in(e, seg);
     u32 at = DATA_BASE + 0x40 + below(seed, 2 * PAGE_SIZE - 0x80);
-    if (!host_is_intel())
+    if (!host_facts()->intel)
         return aligned ? at & ~15u : at;
     if (one_in(seed, 6))
         at = edges[below(seed, ARRAY_LEN(edges))] - 20 + below(seed, 24);
@@ -222,7 +222,7 @@ static void put_prefixes(struct encoder *e)
     const struct insn_row *row = e->row;
     u8 p[40];
     unsigned n = 0;
-    bool strange = one_in(seed, 16) && host_is_intel(), has66 = false, has67;
+    bool strange = one_in(seed, 16) && host_facts()->intel, has66 = false, has67;
     e->seg = SEG_NONE;
     if (one_in(seed, 8) || (strange && one_in(seed, 2))) {
         e->seg = (u8)below(seed, SEG_COUNT);

@@ -28,7 +28,7 @@ static u64 host_isas(void)
     struct cpu *cpu = cpu_new(phys, &pins);
     CHECK(phys && cpu, "out of memory");
     model.isa = ISA_GENERATIONS - 1;
-    model.features = host_features();
+    model.features = host_facts()->features;
     cpu_set_model(cpu, &model);
     u64 isas = cpu->isas;
     cpu_free(cpu);

@@ -49,7 +49,9 @@ static const struct {
 struct gen {
     const struct forms *forms;
     struct decoder *decoder;
-    u8 *special; /* by form */
+    u8 *special;     /* by form */
+    const u16 *from; /* forms to draw from, or NULL: all */
+    unsigned nfrom;
 };
 
 static u8 special_of(const struct form *form)
@@ -80,6 +82,12 @@ struct gen *gen_new(const struct forms *forms, struct decoder *d)
     for (unsigned i = 0; i < forms->len; i++)
         g->special[i] = special_of(&forms->form[i]);
     return g;
+}
+
+void gen_draw_from(struct gen *g, const u16 *forms, unsigned n)
+{
+    g->from = forms;
+    g->nfrom = n;
 }
 
 void gen_free(struct gen *g)
@@ -116,7 +124,7 @@ static u16 code_segment(u64 *seed)
 static void make_segments(struct trial *t, u64 *seed)
 {
     u16 *seg = t->in.seg;
-    bool ldt = host_has_ldt();
+    bool ldt = host_facts()->ldt;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         seg[i] = SEL_DATA;
     seg[SEG_CS] = SEL_CODE32;
@@ -145,7 +153,7 @@ static void make_registers(struct trial *t, u64 *seed)
     for (unsigned i = 0; i < 8; i++)
         gpr[i] = edge(seed);
     u32 top = DATA_BASE + 0x400 + below(seed, 0x1800);
-    if (one_in(seed, 16) && host_is_intel())
+    if (one_in(seed, 16) && host_facts()->intel)
         top = DATA_BASE + below(seed, 4) * PAGE_SIZE + below(seed, 16) - 8;
     gpr[ESP] = top - test_seg_base(ss);
     if (!one_in(seed, 4))
@@ -153,7 +161,7 @@ static void make_registers(struct trial *t, u64 *seed)
     t->in.eflags = rnd32(seed) & FLAGS_ARITH;
     if (one_in(seed, 4))
         t->in.eflags |= FLAG_DF;
-    if (one_in(seed, 12) && host_is_intel())
+    if (one_in(seed, 12) && host_facts()->intel)
         t->in.eflags |= FLAG_AC;
     if (one_in(seed, 32))
         t->in.eflags |= FLAG_NT | FLAG_ID;
@@ -169,7 +177,7 @@ static void place_code(struct trial *t, u64 *seed)
     bool decodes = true; /* bytes past the 15th are fetched too before an instruction is refused */
     for (unsigned i = 0; i < t->ninsns; i++)
         decodes &= t->decodes[i];
-    if (decodes && one_in(seed, 64) && host_is_intel()) {
+    if (decodes && one_in(seed, 64) && host_facts()->intel) {
         if (limited && one_in(seed, 2))
             end = s->base + s->limit + 1;
         at = end - 1 - below(seed, trial_len(t));
@@ -269,8 +277,8 @@ static void bend_fxrstor(struct encoder *e)
 static void bend_frstor(struct encoder *e)
 {
     u8 image[108];
-    for (unsigned i = 0; i + 10 <= sizeof(image); i += 10)
-        edge_bytes(e->seed, image + i, 10);
+    for (unsigned i = 0; i < sizeof(image); i += 10)
+        edge_bytes(e->seed, image + i, sizeof(image) - i < 10 ? sizeof(image) - i : 10);
     for (unsigned i = 0; i < 14; i += 2) /* mostly masked, nothing pending */
         if (!one_in(e->seed, 4)) {
             u16 word = i == 0 ? 0x37f : (u16)(rnd32(e->seed) & 0x7f00);
@@ -402,11 +410,15 @@ static void aim_branches(struct gen *g, struct trial *t, u64 *seed)
 
 static const struct form *draw(struct gen *g, u64 *seed, const char *only, unsigned *at)
 {
-    *at = below(seed, g->forms->len);
+    *at = below(seed, g->from ? g->nfrom : g->forms->len);
+    if (g->from)
+        *at = g->from[*at];
+    if (*at >= g->forms->len)
+        return NULL;
     const struct form *form = &g->forms->form[*at];
     const struct insn_row *row = &insn_table[form->row];
     bool push_seg = row_has(row, OP_ES, OP_GS); /* 16 bits or 32, as the processor likes */
-    if (form->skip || (only && strcmp(only, form->name)) || (push_seg && !host_is_intel()))
+    if (form->skip || (only && strcmp(only, form->name)) || (push_seg && !host_facts()->intel))
         return NULL;
     return form;
 }

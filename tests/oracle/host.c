@@ -70,7 +70,6 @@ static struct {
     u8 *arena;
     u8 *code; /* the code page, writable */
     u8 signal_stack[65536];
-    bool ldt, intel;
     bool stopped; /* the trial, by the timer */
 } host;
 
@@ -188,9 +187,9 @@ static bool map_arena(void)
                                    [PAGE_RW] = PROT_READ | PROT_WRITE,
                                    [PAGE_RO] = PROT_READ};
         void *want = host.arena + i * PAGE_SIZE;
-        if (arena_map[i] != PAGE_NONE && mmap(want, PAGE_SIZE, prot[arena_map[i]],
-                                              MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd,
-                                              (off_t)(i * PAGE_SIZE)) != want)
+        if (arena_map[i] != PAGE_NONE &&
+            mmap(want, PAGE_SIZE, prot[arena_map[i]],
+                 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, (off_t)i * PAGE_SIZE) != want)
             return false;
     }
     u8 *all = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -223,9 +222,9 @@ static bool map_annex(void)
     return !mprotect((void *)(uintptr_t)STUB, PAGE_SIZE, PROT_READ | PROT_EXEC);
 }
 
-static void make_ldt(void)
+static bool make_ldt(void)
 {
-    host.ldt = true;
+    bool made = true;
     for (unsigned i = 0; i < test_segs_len; i++) {
         const struct test_seg *s = &test_segs[i];
         struct user_desc d = {.entry_number = i,
@@ -237,10 +236,11 @@ static void make_ldt(void)
                               .limit_in_pages = s->pages,
                               .seg_not_present = s->absent};
         if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d)))
-            host.ldt = false;
+            made = false;
     }
-    if (!host.ldt)
+    if (!made)
         printf("oracle: no modify_ldt() here: flat segments and 32-bit code only\n");
+    return made;
 }
 
 /* One CPU from now on: a segment of Linux's has its number as the limit. */
@@ -252,7 +252,7 @@ static void stay_here(void)
     sched_setaffinity(0, sizeof(set), &set);
 }
 
-u32 host_cpu(void)
+static u32 this_cpu(void)
 {
     u32 limit = 0;
     __asm__("lsl %1, %0" : "+r"(limit) : "r"(0x7bu) : "cc");
@@ -279,11 +279,9 @@ bool host_start(char *why, size_t size)
         snprintf(why, size, "the arena's addresses are taken");
         return false;
     }
-    unsigned a, b = 0, c, d;
-    host.intel = __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
-    if (host.intel)
-        make_ldt();
-    else
+    if (!host_facts()->ldt && host_facts()->intel)
+        printf("oracle: no modify_ldt() here: flat segments and 32-bit code only\n");
+    if (!host_facts()->intel)
         printf("oracle: not a processor by Intel: nothing at the edges\n");
     stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
     sigaltstack(&ss, NULL);
@@ -298,17 +296,7 @@ bool host_start(char *why, size_t size)
     return true;
 }
 
-bool host_has_ldt(void)
-{
-    return host.ldt;
-}
-
-bool host_is_intel(void)
-{
-    return host.intel;
-}
-
-u64 host_features(void)
+static u64 features(void)
 {
     static const struct {
         u32 leaf;
@@ -326,6 +314,17 @@ u64 host_features(void)
             has |= 1ull << i;
     }
     return has;
+}
+
+void host_look(struct host_facts *facts)
+{
+    unsigned a, b = 0, c, d;
+    *facts = (struct host_facts){.features = features()};
+    if (!host.arena) /* it runs no trials */
+        return;
+    facts->cpu = this_cpu();
+    facts->intel = __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
+    facts->ldt = facts->intel && make_ldt();
 }
 
 u8 *host_data(void)
@@ -397,25 +396,13 @@ u8 *host_data(void)
 {
     return NULL;
 }
-u64 host_features(void)
+void host_look(struct host_facts *facts)
 {
-    return ~0ull;
-}
-bool host_has_ldt(void)
-{
-    return false;
-}
-u32 host_cpu(void)
-{
-    return 0;
+    *facts = (struct host_facts){.features = ~0ull};
 }
 bool host_own_page(u32 la)
 {
     (void)la;
-    return false;
-}
-bool host_is_intel(void)
-{
     return false;
 }
 

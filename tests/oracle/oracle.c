@@ -3,12 +3,16 @@
  *   oracle [--trials N] [--seconds N] [--seed S] [--jobs N] [--only MNEMONIC]
  *          [--strict] [--cases FILE] [--coverage FILE] [--forms] [--not-run]
  *   oracle --case 'LINE'
+ *   oracle --record FILE --trials N [--seed S]
+ *   oracle --recorded FILE [--trials N]
  *
  * Ends with the numbers of trials, forms and mismatches. A mismatch is one line, with the trial in
  * the text form of case.c, which --case runs again and a file of --cases can hold. --coverage adds
- * the trials of each form to a file if there was no mismatch; --strict compares flags that the
- * manual leaves undefined, too; --forms lists all forms, --not-run those that the oracle leaves
- * out, and why. Exit status: 0, 1 after a mismatch, 77 where there is nothing to compare. */
+ * the trials of each form to a file if there was no mismatch; --record writes the host's results to
+ * a file (record.c), --recorded holds the back ends of any host to those, the first N or all;
+ * --strict compares flags that the manual leaves undefined, too; --forms lists all forms, --not-run
+ * those that the oracle leaves out, and why. Exit status: 0, 1 after a mismatch, 77 where there is
+ * nothing to compare. */
 #define _GNU_SOURCE
 #include "tests/oracle/oracle.h"
 
@@ -37,7 +41,7 @@ struct counts {
 struct options {
     u64 trials, seconds, seed;
     unsigned jobs;
-    const char *only, *one_case, *cases, *coverage;
+    const char *only, *one_case, *cases, *coverage, *record, *recorded;
     bool list, not_run, strict;
 };
 
@@ -49,7 +53,8 @@ struct run {
     struct guest *guests[2];
     const char *names[2];
     u64 shown;
-    bool host; /* else the back ends are compared with each other */
+    struct recording *recording; /* read, or written */
+    bool host;                   /* else the back ends are compared with each other */
 };
 
 /* -- running -- */
@@ -64,6 +69,14 @@ static void show(struct run *r, const struct trial *t, const char *name, const c
     printf("MISMATCH %s%s on %s:%s; --case '%s'\n", first, t->ninsns > 1 ? "..." : "", name, what,
            line);
     fflush(stdout);
+}
+
+static void count(struct run *r, const struct trial *t)
+{
+    r->counts->trials++;
+    for (unsigned i = 0; i < t->ninsns; i++)
+        if (t->decodes[i])
+            r->counts->by_form[form_of(r->forms, &t->insn[i])]++;
 }
 
 static void run_trial(struct run *r, const struct trial *t)
@@ -94,18 +107,19 @@ static void run_trial(struct run *r, const struct trial *t)
             show(r, t, r->names[i], what);
         }
     }
-    r->counts->trials++;
-    for (unsigned i = 0; i < t->ninsns; i++)
-        if (t->decodes[i])
-            r->counts->by_form[form_of(r->forms, &t->insn[i])]++;
+    count(r, t);
 }
 
-static bool open_run(struct run *r, struct counts *counts)
+static bool open_run(struct run *r, struct counts *counts, const struct options *o)
 {
-    char why[128];
+    char why[256];
     *r = (struct run){.counts = counts, .names = {"jit", "interp"}};
-    r->host = host_start(why, sizeof(why));
-    if (!r->host)
+    if (o->recorded && !(r->recording = recording_open(o->recorded, why, sizeof(why)))) {
+        printf("oracle: %s\n", why);
+        return false;
+    }
+    r->host = !o->recorded && host_start(why, sizeof(why));
+    if (!r->host && !o->recorded)
         printf("oracle: only the back ends are compared: %s\n", why);
     r->decoder = decoder_new();
     r->forms = forms_new();
@@ -113,7 +127,7 @@ static bool open_run(struct run *r, struct counts *counts)
     r->gen = gen_new(r->forms, r->decoder);
     for (unsigned i = 0; i < 2; i++)
         r->guests[i] = guest_new(r->names[i], r->decoder);
-    return r->host || (r->guests[0] && r->guests[1]);
+    return r->host || r->recording || (r->guests[0] && r->guests[1]);
 }
 
 static void close_run(struct run *r)
@@ -139,6 +153,76 @@ static void run_random(struct run *r, const struct options *o, unsigned job)
         }
         seed = rnd64(&seed) * o->jobs + job;
     }
+}
+
+/* -- with a recording -- */
+
+/* What differs on one of the back ends; *strayed: one has found the host's own memory. */
+static bool check_guests(struct run *r, const struct trial *t, const struct trial_state *want,
+                         const u8 *data, bool *strayed)
+{
+    struct trial_state got;
+    char what[1024];
+    bool good = true;
+    r->counts->last = *t;
+    for (unsigned i = 0; i < 2; i++) {
+        if (!r->guests[i])
+            continue;
+        guest_run(r->guests[i], t, &got);
+        *strayed |= got.vector == 14 && host_own_page(got.cr2);
+        if (*strayed || !compare(t, want, &got, data, guest_data(r->guests[i]), what, sizeof(what)))
+            continue;
+        show(r, t, r->names[i], what);
+        r->counts->mismatches++;
+        good = false;
+    }
+    return good;
+}
+
+/* The trials end by a fault, so the far jump is nowhere that they could read. */
+static bool record_trials(struct run *r, const struct options *o)
+{
+    static struct trial t;
+    struct trial_state want;
+    char why[256] = "";
+    r->recording = r->host ? recording_create(o->record, o->seed) : NULL;
+    if (!r->recording || !recording_forms(r->recording, r->forms, r->gen, why, sizeof(why))) {
+        printf("oracle: cannot write %s\n", o->record);
+        return false;
+    }
+    while (r->counts->trials < o->trials) {
+        bool strayed = false;
+        recording_next(r->recording, r->gen, &t, why, sizeof(why));
+        t.plain_end = true;
+        bool ran = host_run(&t, &want);
+        if (ran)
+            check_guests(r, &t, &want, host_data(), &strayed);
+        if (ran && !strayed) {
+            recording_put(r->recording, &t, &want, host_data());
+            count(r, &t);
+        } else {
+            recording_put_none(r->recording);
+        }
+    }
+    return recording_close(r->recording);
+}
+
+static bool run_recorded(struct run *r, const struct options *o)
+{
+    static struct trial t;
+    static u8 data[DATA_SIZE];
+    struct trial_state want;
+    char why[256];
+    bool strayed = false, good = recording_forms(r->recording, r->forms, r->gen, why, sizeof(why));
+    while (good && r->counts->trials < o->trials &&
+           recording_next(r->recording, r->gen, &t, why, sizeof(why)))
+        if (recording_get(r->recording, &t, &want, data)) {
+            check_guests(r, &t, &want, data, &strayed);
+            count(r, &t);
+        }
+    if (*why)
+        printf("oracle: %s\n", why);
+    return recording_close(r->recording) && !*why;
 }
 
 /* A file of cases: one a line, comments from '#' on. */
@@ -232,14 +316,18 @@ static int job(const struct options *o, unsigned number, struct counts *counts)
     static struct trial t;
     struct run r;
     bool good = true;
-    if (!open_run(&r, counts))
-        return 77;
+    if (!open_run(&r, counts, o))
+        return o->recorded ? 1 : 77;
     if (o->one_case) {
         good = case_read(&t, o->one_case, r.decoder);
         if (good)
             run_trial(&r, &t);
         else
             printf("oracle: not a case\n");
+    } else if (o->record) {
+        good = record_trials(&r, o);
+    } else if (o->recorded) {
+        good = run_recorded(&r, o);
     } else {
         if (o->cases && number == 0)
             good = run_cases(&r, o->cases);
@@ -313,6 +401,10 @@ static bool parse(struct options *o, int argc, char **argv)
             o->one_case = v;
         else if (!strcmp(a, "--cases"))
             o->cases = v;
+        else if (!strcmp(a, "--record"))
+            o->record = v;
+        else if (!strcmp(a, "--recorded"))
+            o->recorded = v;
         else if (!strcmp(a, "--coverage"))
             o->coverage = v;
         else
@@ -345,7 +437,7 @@ int main(int argc, char **argv)
         mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(counts != MAP_FAILED, "out of memory");
     bool run = !o.list && !o.not_run;
-    if (o.one_case)
+    if (o.one_case || o.record || o.recorded)
         o.jobs = 1;
     int status = run ? run_jobs(&o, counts) : 0;
     struct forms *forms = forms_new(); /* the jobs have their own */

@@ -11,6 +11,7 @@
 
 #include "base/types.h"
 #include "cpu/decode.h"
+#include "cpu/flags.h"
 #include "cpu/insn.h"
 
 /* -- the arena: linear addresses on the host, linear and physical ones in the guest -- */
@@ -140,7 +141,7 @@ struct forms {
     unsigned len;
     u16 *of_row; /* first form of each row */
 };
-struct forms *forms_new(void);
+struct forms *forms_new(void); /* what the host has not is marked to be skipped: host_use() first */
 void forms_free(struct forms *f);
 /* Index of the form of a decoded instruction. */
 unsigned form_of(const struct forms *f, const struct insn *in);
@@ -151,6 +152,8 @@ const char *form_how(const struct form *form);
 struct gen;
 struct gen *gen_new(const struct forms *forms, struct decoder *d);
 void gen_free(struct gen *g);
+/* Draws from these forms (UINT16_MAX: come to nothing) in place of the forms' own list. */
+void gen_draw_from(struct gen *g, const u16 *forms, unsigned n);
 /* The next random trial; only: a mnemonic, or NULL. False: this draw came to nothing. */
 bool gen_trial(struct gen *g, struct trial *t, u64 seed, const char *only);
 
@@ -171,14 +174,39 @@ u32 flags_defined_by(const struct insn *in);
 bool host_start(char *why, size_t size); /* false: no 32-bit mode here */
 /* False: the trial found its way out of the arena into the host's own code. */
 bool host_run(const struct trial *t, struct trial_state *out);
-u8 *host_data(void);     /* the arena's data after the run */
-u64 host_features(void); /* FEAT_BIT()s of cpu/cpuid.h that its CPUID reports; all, elsewhere */
-bool host_has_ldt(void);
-u32 host_cpu(void);         /* number of the CPU that it stays on */
+u8 *host_data(void);        /* the arena's data after the run */
 bool host_own_page(u32 la); /* memory that the host has there for its own ends */
-/* What the manuals leave to the processor (order of faults, partial results) is compared only with
- * Intel's: on others trials stay away from it. */
-bool host_is_intel(void);
+
+/* What of the host decides over trials. */
+struct host_facts {
+    u64 features; /* FEAT_BIT()s of cpu/cpuid.h that its CPUID reports; all, elsewhere */
+    u32 cpu;      /* number of the CPU that it stays on */
+    bool ldt;
+    /* What the manuals leave to the processor (order of faults, partial results) is compared only
+     * with Intel's: on others trials stay away from it. */
+    bool intel;
+};
+const struct host_facts *host_facts(void);
+void host_use(const struct host_facts *facts); /* another's, whose results are at hand */
+void host_look(struct host_facts *facts);      /* this one's */
+
+/* -- record.c: random trials with the results of a host, as a file -- */
+struct recording;
+/* NULL: why says why not. To read: sets the host's facts. */
+struct recording *recording_open(const char *path, char *why, size_t size);
+struct recording *recording_create(const char *path, u64 seed);
+/* Gives the generator the file's forms, or writes them. False: one is not known here. */
+bool recording_forms(struct recording *r, const struct forms *f, struct gen *g, char *why,
+                     size_t size);
+/* Draws the next trial; false: the end, or the generator draws others than it did (why). */
+bool recording_next(struct recording *r, struct gen *g, struct trial *t, char *why, size_t size);
+/* Reads or writes the result of the trial drawn last, state and DATA_SIZE bytes; false: it has
+ * none. */
+bool recording_get(struct recording *r, const struct trial *t, struct trial_state *out, u8 *data);
+void recording_put(struct recording *r, const struct trial *t, const struct trial_state *out,
+                   const u8 *data);
+void recording_put_none(struct recording *r);
+bool recording_close(struct recording *r);
 
 /* -- guest.c -- */
 struct guest;
@@ -192,6 +220,9 @@ void case_write(const struct trial *t, char *line, size_t size);
 bool case_read(struct trial *t, const char *line, struct decoder *d);
 
 /* -- compare.c -- */
+#define FLAGS_COMPARED                                                                             \
+    (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID | FLAG_VIF |        \
+     FLAG_VIP | FLAG_VM)
 /* What differs, as one line in text; false if nothing does. Ignored memory is made equal. */
 bool compare(const struct trial *t, const struct trial_state *want, const struct trial_state *got,
              const u8 *want_data, u8 *got_data, char *text, size_t size);

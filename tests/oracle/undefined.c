@@ -66,7 +66,7 @@ u32 undefined_flags(const struct insn *in, const u32 *gpr)
 {
     const char *name = insn_row_of(in)->name;
     u32 flags = 0;
-    bool intel = host_is_intel();
+    bool intel = host_facts()->intel;
     for (unsigned i = 0; i < ARRAY_LEN(undefined); i++)
         if (!(intel && undefined[i].as_intel) && name[0] == undefined[i].name[0] &&
             !strcmp(undefined[i].name, name) && applies((enum when)undefined[i].when, in, gpr))

@@ -216,11 +216,22 @@ static void jumps(void **state)
     expect("br x16; blr x16");
 }
 
+static void vectors(void **state)
+{
+    struct a_enc *e = &enc;
+    (void)state;
+    a_vec3(e, 0x4e20d400, 2, 0, 1);
+    a_vec3(e, 0x1e601800, 2, 0, 1);
+    a_read_fpsr(e, 3);
+    a_clear_fpsr(e);
+    expect("fadd v2.4s, v0.4s, v1.4s; fdiv d2, d0, d1; mrs x3, fpsr; msr fpsr, xzr");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arithmetic), cmocka_unit_test(logic), cmocka_unit_test(moves),
-        cmocka_unit_test(memory),     cmocka_unit_test(jumps),
+        cmocka_unit_test(memory),     cmocka_unit_test(jumps), cmocka_unit_test(vectors),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
