@@ -14,6 +14,7 @@
 #define FAR_NS       (1ull << 56) /* more time than matters */
 #define PACED_NS     (3 * NS_PER_MS)
 #define TRIAL_INSNS  1000u
+#define PACE_NS      (50 * NS_PER_MS)
 
 FILE *session_output(struct session *s, const char *option, const char *path)
 {
@@ -221,7 +222,7 @@ static enum orrery_stop stand(struct session *s)
         s->down = ORRERY_RUNNING;
         s->fresh = true;
     }
-    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK)
+    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK && stop != s->down)
         return stop;
     look(s);
     loop_poll(&s->loop, -1);
@@ -243,11 +244,36 @@ static uint64_t slice_insns(struct session *s)
     return insns < TRIAL_INSNS ? TRIAL_INSNS : insns < SLICE_INSNS ? insns : SLICE_INSNS;
 }
 
+/* A host that needs longer for an instruction than the guest's clock says would let the guest's
+ * time fall behind the wall clock's as long as the guest is busy, and a guest that polls is always
+ * busy: its clocks would go slow, and what is typed would come too early. So an instruction lasts
+ * as long as the host needs for it. `host_ns` were needed for `guest_ns` of the guest's time. */
+static void look_at_pace(struct session *s, uint64_t host_ns, uint64_t guest_ns)
+{
+    uint64_t pace, now = s->ran.pace ? s->ran.pace : ORRERY_PACE;
+
+    s->ran.host_ns += host_ns;
+    s->ran.guest_ns += guest_ns;
+    if (s->ran.host_ns < PACE_NS || !s->ran.guest_ns)
+        return;
+    pace = to_guest(s, s->ran.host_ns) * now / s->ran.guest_ns;
+    s->ran.host_ns = s->ran.guest_ns = 0;
+    pace = pace < ORRERY_PACE ? ORRERY_PACE : pace < ORRERY_PACE_MAX ? pace : ORRERY_PACE_MAX;
+    if (pace < now + now / 8 && pace + now / 8 > now)
+        return;
+    s->ran.pace = (unsigned)pace;
+    s->trial_ns = 0;
+    orrery_set_pace(s->machine, s->ran.pace);
+}
+
 /* One slice; what it has stopped for but for time. */
 static enum orrery_stop slice(struct session *s)
 {
-    uint64_t insns = slice_insns(s), before = orrery_time_ns(s->machine);
+    uint64_t insns = slice_insns(s), before = orrery_time_ns(s->machine), began = loop_now_ns();
     enum orrery_stop stop = orrery_run(s->machine, insns);
+
+    if (s->paced && !s->options.config.replay)
+        look_at_pace(s, loop_now_ns() - began, orrery_time_ns(s->machine) - before);
 
     if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->watched))
         return idle(s) ? ORRERY_RUNNING : ORRERY_STUCK;

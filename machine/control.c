@@ -2,16 +2,18 @@
  * memory that a debugger writes. All of it is input, so it enters through the journal (channel
  * "machine") and a replay repeats it; what is known of a future that it changes is dropped. A
  * record is one byte, what is done, and its arguments: size, port (2 bytes), value (4); register,
- * value (4); physical address (8), bytes. */
+ * value (4); physical address (8), bytes; pace (4). */
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
+#include "cpu/msr.h"
 #include "devices/core/journal.h"
 #include "devices/piix4_pm.h"
 #include "machine/machine.h"
 
 #include <string.h>
 
-enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REG = 'g', OP_MEMORY = 'm' };
-enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536 };
+enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REG = 'g', OP_MEMORY = 'm', OP_PACE = 'p' };
+enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536, PACE_RECORD = 5 };
 
 static void on_reset(struct orrery *o, const u8 *r, size_t len)
 {
@@ -57,6 +59,19 @@ static void on_memory(struct orrery *o, const u8 *r, size_t len)
                     phys_dma_write(o->phys, load_le(r + 1, 8), r + MEMORY_HEAD, len - MEMORY_HEAD);
 }
 
+/* The TSC goes by the same clock as everything else, so what guests measure of one by the other
+ * stays true. */
+static void on_pace(struct orrery *o, const u8 *r, size_t len)
+{
+    u32 pace = len == PACE_RECORD ? (u32)load_le(r + 1, 4) : 0;
+
+    if (pace < ORRERY_PACE || pace > ORRERY_PACE_MAX)
+        return;
+    o->pace = pace;
+    clock_set_scale(&o->clock, MACHINE_PACE_NUM * pace, o->cpu->model->kips);
+    cpu_set_pace(o->cpu, pace);
+}
+
 /* What comes first in a record, and who takes the record. */
 static const struct {
     u8 op;
@@ -64,6 +79,7 @@ static const struct {
 } ops[] = {
     {OP_RESET, on_reset}, {OP_NMI, on_nmi}, {OP_IN, on_in},
     {OP_OUT, on_out},     {OP_REG, on_reg}, {OP_MEMORY, on_memory},
+    {OP_PACE, on_pace},
 };
 
 /* Journal sink. */
@@ -113,6 +129,16 @@ bool control_now(struct orrery *o, const void *record, size_t len)
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     return true;
+}
+
+/* In the past it is what it was. */
+void orrery_set_pace(struct orrery *o, uint32_t pace)
+{
+    u8 record[PACE_RECORD] = {OP_PACE};
+
+    store_le(record + 1, 4, pace);
+    if (pace != o->pace && !journal_is_past(o->journal))
+        journal_input(o->journal, o->control, record, sizeof(record));
 }
 
 static bool port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)

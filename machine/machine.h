@@ -19,7 +19,10 @@ struct profile;     /* machine/profile.c */
 struct multiboot_image;
 struct firmware;
 
-#define MAX_DRIVES 6
+#define MAX_DRIVES        6
+/* A tick lasts MACHINE_NS_PER_MS / kips nanoseconds at first; at a pace, MACHINE_PACE_NUM * pace / kips. */
+#define MACHINE_NS_PER_MS 1000000u
+#define MACHINE_PACE_NUM  (MACHINE_NS_PER_MS / ORRERY_PACE)
 
 /* A way out to the host: outlets.c. */
 struct outlet {
@@ -74,6 +77,7 @@ struct orrery {
     bool reset_from_outside; /* with reset_wanted: orrery_reset() */
     int exit_code;
     int control;                         /* journal channel of control.c */
+    u32 pace;                            /* of orrery_set_pace(), now */
     u32 port_value;                      /* what was read last from outside */
     bool write_done;                     /* memory was there that was written last */
     u64 resets;                          /* so far, but for the one at power-on */
