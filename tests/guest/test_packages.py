@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Systems of Debian's packages, unmodified, each to where somebody can work with it, within a limit of time: boot loaders,
-memtest86+, GNU Mach, the Debian installer. They run in guest-screen, next to this test's build."""
+memtest86+, iPXE, GNU Mach, the Debian installer. They run in guest-screen, next to this test's build."""
 import os
 import shutil
 import subprocess
@@ -14,6 +14,7 @@ SCREEN = os.path.join(os.path.dirname(os.path.dirname(common.ORRERY)), "tests", 
 GRUB = "/usr/lib/grub-rescue"
 MEMTEST = "/boot/memtest86+ia32.bin"
 INSTALLER = "/usr/lib/debian-installer/images/12/i386"
+IPXE = "/usr/lib/ipxe/ipxe.iso"
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 MODULES = "/usr/lib/syslinux/modules/bios"
 LIMIT = 240  # seconds of the host's
@@ -73,6 +74,15 @@ class Memtest(Guest):
         text = self.at_screen(["cpu=pentium", "ram=16", f"kernel={MEMTEST}"], ["wait 1500 Pass:  1 ", "show"])
         self.assertRegex(text, r"Memory *: *16MB")
         self.assertRegex(text, r"Pass: +1 +Errors: 0 ")
+
+
+class Ipxe(Guest):
+    @needs(IPXE, "ipxe")
+    def test_shell(self):
+        """To its shell, which knows the network card. What it waits for most is a thousand ticks of the clock."""
+        text = self.at_screen([f"cdrom={IPXE}", "device=e1000", "pace=64"], [
+            "wait 120 Ctrl-B", "keys ctrl-b", "wait 20 iPXE>", "type ifstat", "keys ret", "wait 10 net0: 52:54", "show"])
+        self.assertIn("on 0000:00:0", text)
 
 
 class Mach(Guest):
