@@ -262,8 +262,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         return false;
     clock_init(&o->clock);
     o->pace = ORRERY_PACE;
-    if (model->kips != MACHINE_NS_PER_MS)
-        clock_set_scale(&o->clock, MACHINE_NS_PER_MS, model->kips);
+    clock_set_scale(&o->clock, MACHINE_NS_PER_MS, model->kips);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);
@@ -460,8 +459,11 @@ static u64 run_limit(struct orrery *o, u64 end)
     return until < end ? until : end;
 }
 
-enum orrery_stop machine_run_until(struct orrery *o, u64 end)
+/* A reset ends it early: a guest that does nothing else shall not keep the caller waiting. */
+static enum orrery_stop run_until(struct orrery *o, u64 end)
 {
+    u64 resets = o->resets;
+
     for (;;) {
         enum orrery_stop stop = deliver(o);
         if (stop != ORRERY_RUNNING)
@@ -474,7 +476,7 @@ enum orrery_stop machine_run_until(struct orrery *o, u64 end)
             if (stop != ORRERY_RUNNING)
                 return stop;
         }
-        if (cpu_icount(o->cpu) >= end)
+        if (cpu_icount(o->cpu) >= end || o->resets != resets)
             return ORRERY_RUNNING;
         if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
@@ -482,6 +484,16 @@ enum orrery_stop machine_run_until(struct orrery *o, u64 end)
         if (o->profile && !o->muted)
             profile_sample(o->profile);
     }
+}
+
+enum orrery_stop machine_run_until(struct orrery *o, u64 end)
+{
+    enum orrery_stop stop;
+
+    do
+        stop = run_until(o, end);
+    while (stop == ORRERY_RUNNING && cpu_icount(o->cpu) < end);
+    return stop;
 }
 
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
