@@ -12,7 +12,15 @@
 
 #include <string.h>
 
-enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REG = 'g', OP_MEMORY = 'm', OP_PACE = 'p' };
+enum {
+    OP_RESET = 'r',
+    OP_NMI = 'n',
+    OP_IN = 'i',
+    OP_OUT = 'o',
+    OP_REG = 'g',
+    OP_MEMORY = 'm',
+    OP_PACE = 'p'
+};
 enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536, PACE_RECORD = 5 };
 
 static void on_reset(struct orrery *o, const u8 *r, size_t len)
@@ -77,9 +85,8 @@ static const struct {
     u8 op;
     void (*run)(struct orrery *o, const u8 *record, size_t len);
 } ops[] = {
-    {OP_RESET, on_reset}, {OP_NMI, on_nmi}, {OP_IN, on_in},
-    {OP_OUT, on_out},     {OP_REG, on_reg}, {OP_MEMORY, on_memory},
-    {OP_PACE, on_pace},
+    {OP_RESET, on_reset}, {OP_NMI, on_nmi},       {OP_IN, on_in},     {OP_OUT, on_out},
+    {OP_REG, on_reg},     {OP_MEMORY, on_memory}, {OP_PACE, on_pace},
 };
 
 /* Journal sink. */

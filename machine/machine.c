@@ -502,7 +502,7 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
     breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
-    enum orrery_stop stop = machine_run_until(o, cpu_icount(o->cpu) + max_insns);
+    enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);
     if (o->profile)
         profile_leave(o->profile);
     check_set_report(NULL, NULL);

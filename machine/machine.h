@@ -19,8 +19,9 @@ struct profile;     /* machine/profile.c */
 struct multiboot_image;
 struct firmware;
 
-#define MAX_DRIVES        6
-/* A tick lasts MACHINE_NS_PER_MS / kips nanoseconds at first; at a pace, MACHINE_PACE_NUM * pace / kips. */
+#define MAX_DRIVES 6
+/* A tick lasts MACHINE_NS_PER_MS / kips nanoseconds at first; at a pace, MACHINE_PACE_NUM * pace /
+ * kips. */
 #define MACHINE_NS_PER_MS 1000000u
 #define MACHINE_PACE_NUM  (MACHINE_NS_PER_MS / ORRERY_PACE)
 
