@@ -45,7 +45,7 @@ static u64 read_deadline(struct cpu *cpu, u32 index)
 /* Instructions in which the clock counts so far, at least. */
 static u64 insns_of(const struct cpu *cpu, u64 counts)
 {
-    u64 pace = CPU_PACE + cpu->stretch.sixteenths;
+    u64 pace = (u64)CPU_PACE + cpu->stretch.sixteenths;
 
     return counts / pace * CPU_PACE + (counts % pace * CPU_PACE + pace - 1) / pace;
 }

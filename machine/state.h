@@ -8,7 +8,7 @@
 #include "machine/machine.h"
 
 /* cpu_state.c: fields of version 1. Without `apply` it is only looked at. */
-#define CPU_STATE_VERSION 1
+#define CPU_STATE_VERSION 2
 void cpu_save(const struct cpu *cpu, struct pack *out);
 void cpu_load(struct cpu *cpu, unsigned version, bool apply, struct unpack *in);
 
