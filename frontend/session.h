@@ -74,7 +74,6 @@ struct session {
     uint64_t trial_ns; /* guest time of a short slice */
     struct {           /* since the guest's pace was looked at last: see look_at_pace() */
         uint64_t host_ns, guest_ns;
-        unsigned pace;
     } ran;
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
     struct observer *observers;

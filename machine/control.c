@@ -138,6 +138,11 @@ bool control_now(struct orrery *o, const void *record, size_t len)
     return true;
 }
 
+uint32_t orrery_pace(const struct orrery *o)
+{
+    return o->pace;
+}
+
 /* In the past it is what it was. */
 void orrery_set_pace(struct orrery *o, uint32_t pace)
 {

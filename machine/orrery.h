@@ -190,6 +190,7 @@ void orrery_idle_skip(struct orrery *o, uint64_t ns);
  */
 enum { ORRERY_PACE = 16, ORRERY_PACE_MAX = 64 * ORRERY_PACE };
 void orrery_set_pace(struct orrery *o, uint32_t pace);
+uint32_t orrery_pace(const struct orrery *o);
 
 /* Where to stop, for debuggers: before an instruction, or after one that has accessed memory, by
  * linear address. The guest sees nothing of them. */
