@@ -19,6 +19,7 @@ enum {
     OP_OUT = 'o',
     OP_REG = 'g',
     OP_MEMORY = 'm',
+    OP_REGISTER = 'G',
     OP_PACE = 'p'
 };
 enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536, PACE_RECORD = 5 };
@@ -80,13 +81,18 @@ static void on_pace(struct orrery *o, const u8 *r, size_t len)
     cpu_set_pace(o->cpu, pace);
 }
 
+static void on_register(struct orrery *o, const u8 *r, size_t len)
+{
+    o->write_done = len > 2 && machine_set_register(o, r[1], r + 2, len - 2);
+}
+
 /* What comes first in a record, and who takes the record. */
 static const struct {
     u8 op;
     void (*run)(struct orrery *o, const u8 *record, size_t len);
 } ops[] = {
     {OP_RESET, on_reset}, {OP_NMI, on_nmi},       {OP_IN, on_in},     {OP_OUT, on_out},
-    {OP_REG, on_reg},     {OP_MEMORY, on_memory}, {OP_PACE, on_pace},
+    {OP_REG, on_reg},     {OP_MEMORY, on_memory}, {OP_PACE, on_pace}, {OP_REGISTER, on_register},
 };
 
 /* Journal sink. */
@@ -151,6 +157,16 @@ void orrery_set_pace(struct orrery *o, uint32_t pace)
     store_le(record + 1, 4, pace);
     if (pace != o->pace && !journal_is_past(o->journal))
         journal_input(o->journal, o->control, record, sizeof(record));
+}
+
+bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)
+{
+    u8 record[2 + ORRERY_REGISTER_MAX] = {OP_REGISTER, (u8)reg};
+    unsigned bytes = orrery_register_bytes(reg);
+
+    memcpy(record + 2, value, bytes);
+    o->write_done = false;
+    return control_now(o, record, 2 + bytes) && o->write_done;
 }
 
 static bool port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)

@@ -16,6 +16,7 @@
 
 struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
+struct trace;       /* machine/trace.c */
 struct multiboot_image;
 struct firmware;
 
@@ -69,6 +70,7 @@ struct orrery {
     struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
     struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
     struct profile *profile; /* or NULL */
+    struct trace *trace;     /* or NULL */
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
@@ -80,7 +82,7 @@ struct orrery {
     int control;                         /* journal channel of control.c */
     u32 pace;                            /* of orrery_set_pace(), now */
     u32 port_value;                      /* what was read last from outside */
-    bool write_done;                     /* memory was there that was written last */
+    bool write_done;                     /* what was written last could be */
     u64 resets;                          /* so far, but for the one at power-on */
     u64 irq_count[BUS_GSIS];             /* rising edges, for people */
     u32 irq_level;                       /* what they rise from */
@@ -187,6 +189,11 @@ u64 sound_tick(const struct orrery *o);
 void sound_seek(struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
+
+/* -- registers.c -- */
+
+/* By its place in the list. False: it cannot be that, and is as it was. */
+bool machine_set_register(struct orrery *o, unsigned reg, const u8 *value, size_t len);
 
 /* -- control.c, media.c -- */
 
