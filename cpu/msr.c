@@ -39,7 +39,15 @@ static u64 read_deadline(struct cpu *cpu, u32 index)
 {
     (void)index;
     u64 at = cpu->pins.apic_deadline ? cpu->pins.apic_deadline(cpu->pins.opaque) : 0;
-    return at ? at + cpu->tsc_offset : 0;
+    return at ? cpu_clock_at(cpu, at) + cpu->tsc_offset : 0;
+}
+
+/* Instructions in which the clock counts so far, at least. */
+static u64 insns_of(const struct cpu *cpu, u64 counts)
+{
+    u64 pace = (u64)CPU_PACE + cpu->stretch.sixteenths;
+
+    return counts / pace * CPU_PACE + (counts % pace * CPU_PACE + pace - 1) / pace;
 }
 
 /* What is past comes at once. */
@@ -51,7 +59,7 @@ static bool write_deadline(struct cpu *cpu, u32 index, u64 value)
     if (!cpu->pins.set_apic_deadline)
         return true;
     if (value)
-        value = value > tsc ? now + (value - tsc) : now;
+        value = value > tsc ? now + insns_of(cpu, value - tsc) : now;
     cpu->pins.set_apic_deadline(cpu->pins.opaque, value);
     return true;
 }
@@ -61,10 +69,21 @@ static bool write_tsc(struct cpu *cpu, u32 index, u64 value)
     (void)index;
     u64 deadline = read_deadline(cpu, 0);
 
-    cpu->tsc_offset = value - cpu_icount(cpu);
+    cpu->tsc_offset = value - cpu_clock_at(cpu, cpu_icount(cpu));
     if (deadline)
         write_deadline(cpu, 0, deadline);
     return true;
+}
+
+void cpu_set_pace(struct cpu *cpu, u32 pace)
+{
+    u64 now = cpu_icount(cpu), deadline = read_deadline(cpu, 0);
+
+    cpu->stretch.extra = cpu_clock_at(cpu, now) - now;
+    cpu->stretch.since = now;
+    cpu->stretch.sixteenths = pace - CPU_PACE;
+    if (deadline)
+        write_deadline(cpu, 0, deadline);
 }
 
 static bool write_apic_base(struct cpu *cpu, u32 index, u64 value)

@@ -139,7 +139,7 @@ void cpu_reset(struct cpu *cpu)
     cpu->cr0 = cpu->model->isa < ISA_386   ? 0
                : cpu->model->isa < ISA_486 ? CR0_ET
                                            : CR0_CD | CR0_NW | CR0_ET;
-    cpu->tsc_offset = 0 - cpu_icount(cpu);
+    cpu->tsc_offset = 0 - cpu_clock_at(cpu, cpu_icount(cpu));
     cpu->tsc_aux = 0;
     cpu->smbase = 0x30000;
     reset_fpu(cpu);

@@ -311,6 +311,10 @@ struct cpu {
     } monitor;
 
     u64 tsc_offset;
+    struct {              /* cpu_set_pace(): what cpu_clock() counts beside the instructions */
+        u64 extra, since; /* so far, and from which instruction on */
+        u32 sixteenths;   /* of a count, that are added with each instruction */
+    } stretch;
     u32 tsc_aux;
     struct {
         u32 sysenter_cs, sysenter_esp, sysenter_eip;
@@ -408,6 +412,15 @@ static inline u32 cpu_eip(const struct cpu *cpu)
 static inline u64 cpu_icount(const struct cpu *cpu)
 {
     return cpu->icount_end - (u64)cpu->budget - cpu->insn_left;
+}
+
+/* The clock that the TSC goes by, at an instruction not before the present one: instructions, and
+ * more when they last longer (cpu_set_pace() in msr.h). */
+enum { CPU_PACE = 16 };
+static inline u64 cpu_clock_at(const struct cpu *cpu, u64 icount)
+{
+    return icount + cpu->stretch.extra +
+           (icount - cpu->stretch.since) * cpu->stretch.sixteenths / CPU_PACE;
 }
 
 struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: host refuses memory */

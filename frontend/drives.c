@@ -446,6 +446,19 @@ static struct orrery_drive placed(const struct options *o, unsigned n)
     return drives_result(o, d, o->drives.name[n] ? o->drives.name[n] : d->id);
 }
 
+/* A PC has a CD-ROM drive, as QEMU's has, unless the user has said what is there. */
+static void add_usual(struct options *o)
+{
+    const unsigned place = 2;
+
+    if (o->nodefaults || o->drives.slot[place])
+        return;
+    for (unsigned n = 0; n < PLACES; n++)
+        if (o->drives.slot[n] && o->drives.slot[n]->media == MEDIA_CDROM)
+            return;
+    o->config.ide[place].cdrom = true;
+}
+
 bool drives_finish(struct options *o)
 {
     struct drives *all = &o->drives;
@@ -468,5 +481,6 @@ bool drives_finish(struct options *o)
         if (all->slot[n])
             *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =
                 placed(o, n);
+    add_usual(o);
     return true;
 }

@@ -14,6 +14,7 @@
 #define FAR_NS       (1ull << 56) /* more time than matters */
 #define PACED_NS     (3 * NS_PER_MS)
 #define TRIAL_INSNS  1000u
+#define PACE_NS      (50 * NS_PER_MS)
 
 FILE *session_output(struct session *s, const char *option, const char *path)
 {
@@ -368,17 +369,47 @@ static uint64_t slice_insns(struct session *s)
     return insns < TRIAL_INSNS ? TRIAL_INSNS : insns < SLICE_INSNS ? insns : SLICE_INSNS;
 }
 
+/* Only for somebody who is there: a run that nobody works with shall repeat without a recording. */
+static bool adapts_pace(const struct session *s)
+{
+    return s->watched && s->paced && !s->options.display.free_running && !s->options.config.replay;
+}
+
+/* A host that needs longer for an instruction than the guest's clock says would let the guest's
+ * time fall behind the wall clock's as long as the guest is busy, and a guest that polls is always
+ * busy: its clocks would go slow, and what is typed would come too early. So an instruction lasts
+ * as long as the host needs for it. `host_ns` were needed for `guest_ns` of the guest's time. */
+static void look_at_pace(struct session *s, uint64_t host_ns, uint64_t guest_ns)
+{
+    uint64_t pace, now = orrery_pace(s->machine);
+
+    s->ran.host_ns += host_ns;
+    s->ran.guest_ns += guest_ns;
+    if (s->ran.host_ns < PACE_NS || !s->ran.guest_ns)
+        return;
+    pace = to_guest(s, s->ran.host_ns) * now / s->ran.guest_ns;
+    s->ran.host_ns = s->ran.guest_ns = 0;
+    pace = pace < ORRERY_PACE ? ORRERY_PACE : pace < ORRERY_PACE_MAX ? pace : ORRERY_PACE_MAX;
+    if (pace < now + now / 8 && pace + now / 8 > now)
+        return;
+    s->trial_ns = 0;
+    orrery_set_pace(s->machine, (uint32_t)pace);
+}
+
 /* One slice; what it has stopped for but for time. */
 static enum orrery_stop slice(struct session *s)
 {
     bool single = s->step.on && !s->step.interrupted;
     uint64_t insns = single ? 1 : slice_insns(s), before = orrery_time_ns(s->machine);
+    uint64_t began = loop_now_ns();
     uint32_t pc = linear_pc(s), esp = orrery_reg(s->machine, ORRERY_ESP);
     enum orrery_stop stop;
 
     if (single)
         orrery_interrupted(s->machine);
     stop = orrery_run(s->machine, insns);
+    if (!single && adapts_pace(s))
+        look_at_pace(s, loop_now_ns() - began, orrery_time_ns(s->machine) - before);
     if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->watched))
         return idle(s) ? ORRERY_RUNNING : ORRERY_STUCK;
     if (stop == ORRERY_BREAK) {

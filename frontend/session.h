@@ -93,8 +93,11 @@ struct session {
     /* How many look at it: displays, monitors. While there are, a guest that has halted for ever
      * does not end the program. */
     unsigned watched;
-    unsigned speed;             /* percent of real time that the guest runs at; 0: all of it */
-    uint64_t trial_ns;          /* guest time of a short slice */
+    unsigned speed;    /* percent of real time that the guest runs at; 0: all of it */
+    uint64_t trial_ns; /* guest time of a short slice */
+    struct {           /* since the guest's pace was looked at last: see look_at_pace() */
+        uint64_t host_ns, guest_ns;
+    } ran;
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
     struct observer *observers;
     uint64_t resets;          /* that observers know of ... */

@@ -11,9 +11,6 @@
 #include "base/bytes.h"
 #include "cpu/seg.h"
 
-#define BOOT_CS 0x10
-#define BOOT_DS 0x18
-
 #define LOW_END  0x9fc00u /* the kibibyte above is the BIOS's */
 #define ROM_BASE 0xe0000u
 #define HIGH     0x100000u
@@ -65,11 +62,11 @@ bool boot_read_file(const char *what, const char *path, u8 **data, u64 *len, cha
     return ok;
 }
 
-void boot_store_gdt(u8 gdt[BOOT_GDT_SIZE])
+void boot_store_gdt(u8 gdt[BOOT_GDT_SIZE], u16 cs)
 {
-    static const u64 flat[BOOT_GDT_SIZE / 8] = {0, 0, 0x00cf9b000000ffffull, 0x00cf93000000ffffull};
-    for (unsigned i = 0; i < ARRAY_LEN(flat); i++)
-        store_le(gdt + 8 * i, 8, flat[i]);
+    memset(gdt, 0, BOOT_GDT_SIZE);
+    store_le(gdt + cs, 8, 0x00cf9b000000ffffull);
+    store_le(gdt + cs + 8, 8, 0x00cf93000000ffffull);
 }
 
 static void set_flat(struct segment *s, u16 sel, u16 type)
@@ -81,11 +78,11 @@ static void set_flat(struct segment *s, u16 sel, u16 type)
     seg_update_cache(s);
 }
 
-void boot_enter_flat(struct cpu *cpu, u32 gdt, u32 entry)
+void boot_enter_flat(struct cpu *cpu, u32 gdt, u16 cs, u32 entry)
 {
     for (unsigned s = 0; s < SEG_COUNT; s++)
-        set_flat(&cpu->seg[s], BOOT_DS, 0);
-    set_flat(&cpu->seg[SEG_CS], BOOT_CS, SA_CODE);
+        set_flat(&cpu->seg[s], cs + 8, 0);
+    set_flat(&cpu->seg[SEG_CS], cs, SA_CODE);
     cpu->gdtr.base = gdt;
     cpu->gdtr.limit = BOOT_GDT_SIZE - 1;
     cpu->cr0 |= CR0_PE;

@@ -28,12 +28,15 @@ bool boot_refuse(char *err, size_t size, const char *what, const char *path, con
 bool boot_read_file(const char *what, const char *path, u8 **data, u64 *len, char *err,
                     size_t size);
 
-/* A GDT for boot_enter_flat(): flat code 10h and data 18h, the selectors of the Linux protocol. */
+/* A GDT for boot_enter_flat(): flat code at the selector cs, flat data at the next one. The Linux
+ * protocol prescribes 10h; Multiboot nothing, but kernels without a GDT of their own rely on 08h.
+ */
 #define BOOT_GDT_SIZE 32
-void boot_store_gdt(u8 gdt[BOOT_GDT_SIZE]);
+enum { BOOT_CS_MULTIBOOT = 0x08, BOOT_CS_LINUX = 0x10 };
+void boot_store_gdt(u8 gdt[BOOT_GDT_SIZE], u16 cs);
 
 /* After cpu_reset(): flat 32-bit protected mode, paging and interrupts off, at entry; the GDT of
  * boot_store_gdt() is at gdt. */
-void boot_enter_flat(struct cpu *cpu, u32 gdt, u32 entry);
+void boot_enter_flat(struct cpu *cpu, u32 gdt, u16 cs, u32 entry);
 
 #endif

@@ -2,8 +2,10 @@
  * memory that a debugger writes. All of it is input, so it enters through the journal (channel
  * "machine") and a replay repeats it; what is known of a future that it changes is dropped. A
  * record is one byte, what is done, and its arguments: size, port (2 bytes), value (4); register,
- * value (4); physical address (8), bytes. */
+ * value (4); physical address (8), bytes; pace (4). */
 #include "base/bytes.h"
+#include "cpu/cpuid.h"
+#include "cpu/msr.h"
 #include "devices/core/journal.h"
 #include "devices/piix4_pm.h"
 #include "machine/machine.h"
@@ -17,9 +19,10 @@ enum {
     OP_OUT = 'o',
     OP_REG = 'g',
     OP_MEMORY = 'm',
-    OP_REGISTER = 'G'
+    OP_REGISTER = 'G',
+    OP_PACE = 'p'
 };
-enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536 };
+enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536, PACE_RECORD = 5 };
 
 static void on_reset(struct orrery *o, const u8 *r, size_t len)
 {
@@ -65,6 +68,19 @@ static void on_memory(struct orrery *o, const u8 *r, size_t len)
                     phys_dma_write(o->phys, load_le(r + 1, 8), r + MEMORY_HEAD, len - MEMORY_HEAD);
 }
 
+/* The TSC goes by the same clock as everything else, so what guests measure of one by the other
+ * stays true. */
+static void on_pace(struct orrery *o, const u8 *r, size_t len)
+{
+    u32 pace = len == PACE_RECORD ? (u32)load_le(r + 1, 4) : 0;
+
+    if (pace < ORRERY_PACE || pace > ORRERY_PACE_MAX)
+        return;
+    o->pace = pace;
+    clock_set_scale(&o->clock, MACHINE_PACE_NUM * pace, o->cpu->model->kips);
+    cpu_set_pace(o->cpu, pace);
+}
+
 static void on_register(struct orrery *o, const u8 *r, size_t len)
 {
     o->write_done = len > 2 && machine_set_register(o, r[1], r + 2, len - 2);
@@ -75,9 +91,8 @@ static const struct {
     u8 op;
     void (*run)(struct orrery *o, const u8 *record, size_t len);
 } ops[] = {
-    {OP_RESET, on_reset},       {OP_NMI, on_nmi}, {OP_IN, on_in},
-    {OP_OUT, on_out},           {OP_REG, on_reg}, {OP_MEMORY, on_memory},
-    {OP_REGISTER, on_register},
+    {OP_RESET, on_reset}, {OP_NMI, on_nmi},       {OP_IN, on_in},     {OP_OUT, on_out},
+    {OP_REG, on_reg},     {OP_MEMORY, on_memory}, {OP_PACE, on_pace}, {OP_REGISTER, on_register},
 };
 
 /* Journal sink. */
@@ -127,6 +142,21 @@ bool control_now(struct orrery *o, const void *record, size_t len)
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     return true;
+}
+
+uint32_t orrery_pace(const struct orrery *o)
+{
+    return o->pace;
+}
+
+/* In the past it is what it was. */
+void orrery_set_pace(struct orrery *o, uint32_t pace)
+{
+    u8 record[PACE_RECORD] = {OP_PACE};
+
+    store_le(record + 1, 4, pace);
+    if (pace != o->pace && !journal_is_past(o->journal))
+        journal_input(o->journal, o->control, record, sizeof(record));
 }
 
 bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)

@@ -209,13 +209,13 @@ void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cp
     make_params(img, params, vga);
     phys_dma_write(phys, PARAMS_ADDR, params, sizeof(params));
     phys_dma_write(phys, CMDLINE_ADDR, img->cmdline, strlen(img->cmdline) + 1);
-    boot_store_gdt(gdt);
+    boot_store_gdt(gdt, BOOT_CS_LINUX);
     phys_dma_write(phys, GDT_ADDR, gdt, sizeof(gdt));
     phys_dma_write(phys, KERNEL_ADDR, img->kernel + img->setup_size,
                    img->kernel_size - img->setup_size);
     if (img->initrd_size)
         phys_dma_write(phys, img->initrd_addr, img->initrd, img->initrd_size);
-    boot_enter_flat(cpu, GDT_ADDR, KERNEL_ADDR);
+    boot_enter_flat(cpu, GDT_ADDR, BOOT_CS_LINUX, KERNEL_ADDR);
     cpu->gpr[ESI] = PARAMS_ADDR;
     cpu->gpr[ESP] = STACK_TOP;
 }

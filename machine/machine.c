@@ -31,7 +31,6 @@
 #define MAX_RAM       (3584ull << 20)
 #define DEFAULT_CACHE (256ull << 20)
 #define MIN_CACHE     (1ull << 20)
-#define NS_PER_MS     1000000u     /* a tick lasts NS_PER_MS / kips nanoseconds */
 #define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
 
 /* -- what clock and journal ask -- */
@@ -282,8 +281,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
         !build_jit(o, c, err, size))
         return false;
     clock_init(&o->clock);
-    if (model->kips != NS_PER_MS)
-        clock_set_scale(&o->clock, NS_PER_MS, model->kips);
+    o->pace = ORRERY_PACE;
+    clock_set_scale(&o->clock, MACHINE_NS_PER_MS, model->kips);
     struct clock_hooks ch = {clock_ticks_now, on_deadline, o};
     clock_set_hooks(&o->clock, &ch);
     o->journal = journal_create(&o->clock);
@@ -382,13 +381,24 @@ static enum orrery_stop reset_now(struct orrery *o)
     return ORRERY_RUNNING;
 }
 
+/* The CPU says so on the bus, and the board answers with a reset (82371AB, 11.2: shutdown cycles).
+ */
+static enum orrery_stop shut_down(struct orrery *o)
+{
+    if (o->no_reboot)
+        return ORRERY_TRIPLE;
+    if (o->log_resets)
+        orrery_report_shutdown(o, o->log_resets);
+    return reset_now(o);
+}
+
 static enum orrery_stop handle_events(struct orrery *o)
 {
     o->cpu->events &= ~(u32)EV_STOP;
     if (o->reset_from_outside)
         return reset_now(o); /* whatever state the machine is in */
     if (o->cpu->events & EV_TRIPLE)
-        return ORRERY_TRIPLE;
+        return shut_down(o);
     if (o->exit_wanted)
         return ORRERY_EXIT;
     if (breaks_met(o))
@@ -479,8 +489,11 @@ static u64 run_limit(struct orrery *o, u64 end)
     return until < end ? until : end;
 }
 
-enum orrery_stop machine_run_until(struct orrery *o, u64 end)
+/* A reset ends it early: a guest that does nothing else shall not keep the caller waiting. */
+static enum orrery_stop run_until(struct orrery *o, u64 end)
 {
+    u64 resets = o->resets;
+
     for (;;) {
         if (o->trace)
             trace_update(o->trace);
@@ -495,7 +508,7 @@ enum orrery_stop machine_run_until(struct orrery *o, u64 end)
             if (stop != ORRERY_RUNNING)
                 return stop;
         }
-        if (cpu_icount(o->cpu) >= end)
+        if (cpu_icount(o->cpu) >= end || o->resets != resets)
             return ORRERY_RUNNING;
         if ((o->cpu->events & EV_HALT) && !cpu_wakes(o->cpu))
             return stuck(o->cpu) ? ORRERY_STUCK : ORRERY_IDLE;
@@ -505,13 +518,23 @@ enum orrery_stop machine_run_until(struct orrery *o, u64 end)
     }
 }
 
+enum orrery_stop machine_run_until(struct orrery *o, u64 end)
+{
+    enum orrery_stop stop;
+
+    do
+        stop = run_until(o, end);
+    while (stop == ORRERY_RUNNING && cpu_icount(o->cpu) < end);
+    return stop;
+}
+
 enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns)
 {
     check_set_report(report_history, o);
     breaks_pass(o);
     if (o->profile)
         profile_enter(o->profile);
-    enum orrery_stop stop = machine_run_until(o, cpu_icount(o->cpu) + max_insns);
+    enum orrery_stop stop = run_until(o, cpu_icount(o->cpu) + max_insns);
     if (o->profile)
         profile_leave(o->profile);
     check_set_report(NULL, NULL);
@@ -529,10 +552,10 @@ static u64 idle_ticks(struct orrery *o)
 
 uint64_t orrery_idle_ns(const struct orrery *o)
 {
-    u64 ticks = idle_ticks((struct orrery *)o);
+    u64 ticks = idle_ticks((struct orrery *)o), now = cpu_icount(o->cpu);
     if (ticks == CLOCK_NEVER)
         return UINT64_MAX;
-    return muldiv64(ticks, NS_PER_MS, o->cpu->model->kips);
+    return clock_ns_at(&o->clock, now + ticks) - clock_ns_at(&o->clock, now);
 }
 
 void machine_idle(struct orrery *o, u64 ticks)
@@ -554,10 +577,11 @@ void machine_idle(struct orrery *o, u64 ticks)
 
 void orrery_idle_skip(struct orrery *o, uint64_t ns)
 {
-    u64 kips = o->cpu->model->kips;
-    /* At least a tick, or a slow CPU would never get on by small steps. */
-    machine_idle(o, ns >= orrery_idle_ns(o) ? CLOCK_NEVER
-                                            : muldiv64(ns, kips, NS_PER_MS) + (kips < NS_PER_MS));
+    u64 now = cpu_icount(o->cpu);
+    /* Rounded up, or a slow CPU would never get on by small steps. */
+    machine_idle(o, ns >= orrery_idle_ns(o)
+                        ? CLOCK_NEVER
+                        : clock_ticks_at(&o->clock, clock_ns_at(&o->clock, now) + ns) - now);
 }
 
 /* -- input, output, inspection -- */

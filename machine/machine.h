@@ -23,6 +23,10 @@ struct symbols;  /* machine/symbols.h */
 struct kept_map; /* machine/inspect_map.c */
 
 #define MAX_DRIVES 6
+/* A tick lasts MACHINE_NS_PER_MS / kips nanoseconds at first; at a pace, MACHINE_PACE_NUM * pace /
+ * kips. */
+#define MACHINE_NS_PER_MS 1000000u
+#define MACHINE_PACE_NUM  (MACHINE_NS_PER_MS / ORRERY_PACE)
 
 /* A way out to the host: outlets.c. */
 struct outlet {
@@ -80,6 +84,7 @@ struct orrery {
     bool reset_from_outside; /* with reset_wanted: orrery_reset() */
     int exit_code;
     int control;                         /* journal channel of control.c */
+    u32 pace;                            /* of orrery_set_pace(), now */
     u32 port_value;                      /* what was read last from outside */
     bool write_done;                     /* what was written last could be */
     u64 resets;                          /* so far, but for the one at power-on */

@@ -298,7 +298,7 @@ static void fill_info(struct multiboot_image *img, const struct e820_entry *map,
     u32 mmap_addr = img->info_addr + MBI_SIZE + BOOT_GDT_SIZE;
 
     img->gdt_addr = img->info_addr + MBI_SIZE;
-    boot_store_gdt(gdt);
+    boot_store_gdt(gdt, BOOT_CS_MULTIBOOT);
     for (unsigned i = 0; i < entries; i++) {
         put(mmap + i * MMAP_ENTRY, E820_ENTRY_SIZE);
         boot_store_e820(mmap + i * MMAP_ENTRY + 4, &map[i]);
@@ -413,7 +413,7 @@ void multiboot_boot(const struct multiboot_image *img, struct phys *phys, struct
         phys_dma_write(phys, p->addr, p->data, p->size);
         zero_fill(phys, p->addr + p->size, p->room - p->size);
     }
-    boot_enter_flat(cpu, img->gdt_addr, img->entry);
+    boot_enter_flat(cpu, img->gdt_addr, BOOT_CS_MULTIBOOT, img->entry);
     cpu->gpr[EAX] = LOADER_MAGIC;
     cpu->gpr[EBX] = img->info_addr;
     cpu->gpr[ESP] = STACK_TOP;

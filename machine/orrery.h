@@ -185,6 +185,15 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
 
+/* How long an instruction lasts, in sixteenths of what the CPU model says: from ORRERY_PACE, which
+ * it is at first, to ORRERY_PACE_MAX. A host that is slower than the model keeps a busy guest's
+ * time at the wall clock's so. It is input (through the journal) and counts from the next
+ * orrery_run() on.
+ */
+enum { ORRERY_PACE = 16, ORRERY_PACE_MAX = 64 * ORRERY_PACE };
+void orrery_set_pace(struct orrery *o, uint32_t pace);
+uint32_t orrery_pace(const struct orrery *o);
+
 /* Where to stop, for debuggers: before an instruction, or after one that has accessed memory or a
  * port, or has changed the mode. The guest sees nothing of them. */
 enum orrery_break_kind {

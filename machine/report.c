@@ -28,6 +28,8 @@ static void hash_fpu(struct hash *h, const struct x87 *f)
 static void hash_msrs(struct hash *h, const struct cpu *cpu)
 {
     hash_u64(h, cpu->tsc_offset);
+    hash_u64(h, cpu_clock_at(cpu, cpu_icount(cpu)));
+    hash_u64(h, cpu->stretch.sixteenths);
     hash_u64(h, cpu->tsc_aux);
     hash_u64(h, cpu->msr.sysenter_cs | (u64)cpu->msr.sysenter_esp << 32);
     hash_u64(h, cpu->msr.sysenter_eip);

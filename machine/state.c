@@ -124,12 +124,21 @@ static void part_clock_save(struct orrery *o, struct pack *out)
 static void part_clock_load(struct orrery *o, unsigned version, bool apply, struct unpack *in)
 {
     struct clock clk = {0};
+    u32 pace;
 
     fields_load(clock_fields, version, &clk, FIELDS_COPY, in);
-    if (clk.num != o->clock.num || clk.den != o->clock.den || clk.base_ns || clk.base_ticks)
-        in->failed = true; /* so far nothing changes the scale of a running machine */
+    if (version < 2 && clk.num == clk.den) /* was left at 1:1 then */
+        clk.num = clk.den = MACHINE_NS_PER_MS;
+    pace = clk.num / MACHINE_PACE_NUM;
+    if (clk.num != pace * MACHINE_PACE_NUM || clk.den != o->clock.den || pace < ORRERY_PACE ||
+        pace > ORRERY_PACE_MAX || clk.base_ns >> 62 || clk.base_ticks >> 62)
+        in->failed = true;
     if (!apply || in->failed)
         return;
+    o->pace = pace;
+    o->clock.base_ns = clk.base_ns;
+    o->clock.base_ticks = clk.base_ticks;
+    o->clock.num = clk.num;
 }
 
 static void part_machine_save(struct orrery *o, struct pack *out)
@@ -166,7 +175,7 @@ static void part_tlb_load(struct orrery *o, unsigned version, bool apply, struct
  * first, as timers are armed by them. */
 static const struct part parts[] = {
     {"cpu", CPU_STATE_VERSION, part_cpu_save, part_cpu_load},
-    {"clock", 1, part_clock_save, part_clock_load},
+    {"clock", 2, part_clock_save, part_clock_load},
     {"machine", 1, part_machine_save, part_machine_load},
     {"tlb", 1, save_tlb, part_tlb_load},
 };

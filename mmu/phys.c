@@ -531,13 +531,20 @@ void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how)
     }
 }
 
+/* Where nothing answers a bus is pulled up. But where memory could be and is not reads give zeros:
+ * kernels that take for granted more than there is get as far as they are known to. */
+static u64 read_nothing(paddr pa, unsigned size)
+{
+    return pa >= HOLE_END && pa < MAX_RAM ? 0 : low_bytes(size);
+}
+
 u64 phys_read(struct phys *p, paddr pa, unsigned size)
 {
     const struct region *r = region_at(p, pa);
 
     if (__builtin_expect(r->mem != NULL, 1))
         return load_le(r->mem + (pa - r->base), size);
-    return r->ops ? mmio_read(r, pa - r->base, size) : low_bytes(size);
+    return r->ops ? mmio_read(r, pa - r->base, size) : read_nothing(pa, size);
 }
 
 u8 phys_peek(struct phys *p, paddr pa)
@@ -546,7 +553,9 @@ u8 phys_peek(struct phys *p, paddr pa)
 
     if (r->mem)
         return r->mem[pa - r->base];
-    return r->ops && r->ops->peek ? r->ops->peek(r->opaque, pa - r->base) : 0xff;
+    if (!r->ops)
+        return (u8)read_nothing(pa, 1);
+    return r->ops->peek ? r->ops->peek(r->opaque, pa - r->base) : 0xff;
 }
 
 void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)

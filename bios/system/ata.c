@@ -339,6 +339,8 @@ void ata_init(void)
         if (!d.slave)
             reset_channel(&d);
         probe(&d);
+        if (d.slave)
+            outb(d.control, 0); /* drivers rely on finding interrupts on */
     }
     BDA->hd_count = disk_count;
 }

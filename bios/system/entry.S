@@ -361,6 +361,27 @@ resume: write_config 0x58, 0x11111000 /* the same as at the end of POST: see loc
         service irq14
         service rtc_irq
 
+        service tick
+
+/* The timer. Whoever has hooked INT 1Ch may switch stacks and never come back, so it is called on
+ * the stack that was interrupted, as the AT does it (Technical Reference, BIOS listing, TIME). */
+timer:  push ds
+        push eax
+        push edx
+        pushf
+        push cs
+        call tick_entry
+        mov ax, 0x40
+        mov ds, ax
+        int 0x1c
+        cli
+        mov al, 0x20
+        out 0x20, al
+        pop edx
+        pop eax
+        pop ds
+        iret
+
 /* void boot_enter(u32 entry: eax, u8 drive: edx): never comes back, but by INT 18h, to which a far
  * return leads as well. */
         .section .text.boot_enter, "ax"
@@ -651,7 +672,9 @@ font8x8:
         at 0xfe6e
         jmp int1a_entry
         at 0xfea5
-        service irq0
+        .globl irq0_entry
+irq0_entry:
+        jmp timer
         .globl iret_entry
         at 0xff53
 iret_entry:

@@ -6,7 +6,7 @@
 #include "bios/system/system.h"
 
 /* time.c */
-void irq0(struct regs *r);
+void tick(struct regs *r);
 void rtc_irq(struct regs *r);
 void int1a(struct regs *r);
 void time_init(void);

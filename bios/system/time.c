@@ -51,19 +51,18 @@ void delay_us(u32 us)
 
 /* ---- INT 08 ---- */
 
-void irq0(struct regs *r)
+/* The timer's handler, but for INT 1Ch and the end of interrupt: see entry.S. */
+void tick(struct regs *r)
 {
-    struct regs user = *r;
     u32 now = BDA->ticks + 1;
 
+    (void)r;
     if (now >= TICKS_PER_DAY) {
         now = 0;
         BDA->midnight++;
     }
     BDA->ticks = now;
     floppy_tick();
-    call_int(0x1c, &user);
-    outb(0x20, 0x20);
 }
 
 u32 ticks_now(void)

@@ -3,8 +3,9 @@
  *
  *   guest-screen NAME=VALUE... <STEPS
  *
- * Names: accel, append, boot, cdrom, cpu, device, fda, hda, initrd, kernel, ram (MiB). Steps, one a
- * line; seconds are virtual ones:
+ * Names: accel, append, boot, cdrom, cpu, device, fda, hda, initrd, kernel, pace (how many times as
+ * long an instruction lasts, for guests that wait without halting), ram (MiB). Steps, one a line;
+ * seconds are virtual ones:
  *   wait SECONDS TEXT          until a text screen shows it
  *   pass SECONDS               no matter what happens
  *   keys NAME-NAME NAME ...    held together with -, one after the other
@@ -33,6 +34,7 @@ struct desk {
     unsigned ndevices;
     struct orrery *machine;
     struct orrery_text text;
+    unsigned pace;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -68,6 +70,12 @@ static bool set_ram(struct desk *d, const char *value)
     return d->config.ram_bytes;
 }
 
+static bool set_pace(struct desk *d, const char *value)
+{
+    d->pace = (unsigned)strtoul(value, NULL, 10);
+    return d->pace >= 1 && d->pace <= ORRERY_PACE_MAX / ORRERY_PACE;
+}
+
 /* Those that are a string of the configuration, and those that need more. */
 static const struct setting {
     const char *name;
@@ -84,6 +92,7 @@ static const struct setting {
     {"hda", offsetof(struct orrery_config, ide[0].file), NULL},
     {"initrd", offsetof(struct orrery_config, initrd), NULL},
     {"kernel", offsetof(struct orrery_config, kernel), NULL},
+    {"pace", 0, set_pace},
     {"ram", 0, set_ram},
 };
 
@@ -124,10 +133,11 @@ static bool pass(struct desk *d, uint64_t ns)
     for (uint64_t now; (now = orrery_time_ns(d->machine)) < end;) {
         if (interrupted)
             return fail("interrupted", ""), false;
-        uint64_t left = end - now;
+        uint64_t left = (end - now) / d->pace + 1;
         enum orrery_stop stop = orrery_run(d->machine, left < SLICE_INSNS ? left : SLICE_INSNS);
+        now = orrery_time_ns(d->machine);
         if (stop == ORRERY_IDLE)
-            orrery_idle_skip(d->machine, end - orrery_time_ns(d->machine));
+            orrery_idle_skip(d->machine, end > now ? end - now : 0);
         else if (stop != ORRERY_RUNNING) {
             fprintf(stderr, "guest-screen: the machine has stopped (%d)\n", stop);
             if (stop == ORRERY_TRIPLE)
@@ -265,6 +275,8 @@ int main(int argc, char **argv)
     d.config.ide[2].cdrom = true;
     d.config.ide[0].snapshot = d.config.floppy[0].snapshot = true;
     d.config.devices = d.devices;
+    d.config.no_reboot = true;
+    d.pace = 1;
     for (int i = 1; i < argc; i++)
         if (!set(&d, argv[i]))
             return fail("cannot set ", argv[i]);
@@ -272,6 +284,7 @@ int main(int argc, char **argv)
     d.machine = orrery_create(&d.config, err, sizeof(err));
     if (!d.machine)
         return fail(err, "");
+    orrery_set_pace(d.machine, d.pace * ORRERY_PACE);
     while (good && fgets(line, sizeof(line), stdin)) {
         good = follow(&d, line);
         fflush(stdout);

@@ -66,6 +66,8 @@ printer: 2900
 disk: - 0000 133f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
+tick: 0000
+drive: 0080
 places: 00fc 00ea 00cf 322f 00cf + + + + + +
 """
 

@@ -12,7 +12,7 @@ import common
 import mini
 
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/manual.md")
-PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - - -", "date": "2026-01-01 00:00", "ports": "21"}
+PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "21"}
 
 # What is said, and what the guest sees of it beside PLAIN; a last word that is no pair is in the warning.
 LINES = [
@@ -28,14 +28,14 @@ LINES = [
     ("-drive if=floppy,format=raw,file=a.img -kernel k", {"floppy": "40"}),
     ("-drive format=raw,file=a.img,if=floppy,index=0 -m size=32M,maxmem=32M -serial stdio -name Native -kernel k",
      {"floppy": "40", "memory": "0100 7c00"}),
-    ("-hda c.img -kernel k", {"ide": "cimg - - -"}),
-    ("c.img -kernel k", {"ide": "cimg - - -"}),
-    ("-kernel k -m 128 c.img", {"ide": "cimg - - -"}),
-    ("-hda c.img -hdb d.img -hdd os.bin -kernel k", {"ide": "cimg dimg - osbi"}),
-    ("-drive format=raw,file=c.img -kernel k", {"ide": "cimg - - -"}),
+    ("-hda c.img -kernel k", {"ide": "cimg - cd -"}),
+    ("c.img -kernel k", {"ide": "cimg - cd -"}),
+    ("-kernel k -m 128 c.img", {"ide": "cimg - cd -"}),
+    ("-hda c.img -hdb d.img -hdd os.bin -kernel k", {"ide": "cimg dimg cd osbi"}),
+    ("-drive format=raw,file=c.img -kernel k", {"ide": "cimg - cd -"}),
     ("-drive file=c.img,index=0,media=disk,format=raw -drive file=d.img,index=1,media=disk,format=raw -smp 2 -m 512 -kernel k",
-     {"ide": "cimg dimg - -", "memory": "1f00 ffff"}, "one CPU"),
-    ("-drive format=raw,file=os.bin,if=ide,index=0,media=disk -kernel k", {"ide": "osbi - - -"}),
+     {"ide": "cimg dimg cd -", "memory": "1f00 ffff"}, "one CPU"),
+    ("-drive format=raw,file=os.bin,if=ide,index=0,media=disk -kernel k", {"ide": "osbi - cd -"}),
     ("-hda c.img -drive file=d.img,media=disk,cache=writeback -drive file=os.bin,media=disk,cache=none -kernel k",
      {"ide": "cimg dimg osbi -"}),
     ("-cdrom os.iso -m 512M -kernel k", {"ide": "- - cd -", "memory": "1f00 ffff"}),
@@ -54,8 +54,8 @@ LINES = [
     ("-kernel k -serial none -parallel null", {"ports": "30"}),
     ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "2b"}),
     ("-kernel k -vga none", {"ports": "01"}),
-    ("-kernel k -nodefaults", {"ports": "00"}),
-    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21"}),
+    ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -"}),
+    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -"}),
     ("-kernel k -vga cirrus", {}, "cirrus"),
     ("-kernel k -vga vmware -usb -usbdevice tablet", {}, "vmware"),
     ("-kernel k -device usb-ehci,id=e -device usb-storage,bus=e.0,drive=x", {}, "USB"),
@@ -222,7 +222,7 @@ class Habits(common.GuestTest):
     def test_odd_images(self):
         """What is written into a last sector that is not whole makes it whole; with -snapshot nothing is."""
         guest, _ = self.guest("-kernel k -hda os.bin -snapshot")
-        self.assertEqual(guest["ide"], "osbi - - -")
+        self.assertEqual(guest["ide"], "osbi - cd -")
         self.assertEqual(len(self.read("os.bin")), 5000)
 
     def test_features_are_recorded(self):

@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 """Systems of Debian's packages, unmodified, each to where somebody can work with it, within a limit of time: boot loaders,
-memtest86+, GNU Mach, the Debian installer. They run in guest-screen, next to this test's build."""
+memtest86+, iPXE, GNU Mach, the Debian installer, and a whole Debian on IDE and on virtio that fetches a page.
+
+Those that show a screen run in guest-screen, next to this test's build; the rest on the serial port."""
+import hashlib
+import http.server
 import os
 import shutil
 import subprocess
@@ -14,9 +18,11 @@ SCREEN = os.path.join(os.path.dirname(os.path.dirname(common.ORRERY)), "tests", 
 GRUB = "/usr/lib/grub-rescue"
 MEMTEST = "/boot/memtest86+ia32.bin"
 INSTALLER = "/usr/lib/debian-installer/images/12/i386"
+IPXE = "/usr/lib/ipxe/ipxe.iso"
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 MODULES = "/usr/lib/syslinux/modules/bios"
 LIMIT = 240  # seconds of the host's
+PAGE = b"A page of the host's.\n" * 5000
 
 
 def needs(path, package):
@@ -73,6 +79,15 @@ class Memtest(Guest):
         text = self.at_screen(["cpu=pentium", "ram=16", f"kernel={MEMTEST}"], ["wait 1500 Pass:  1 ", "show"])
         self.assertRegex(text, r"Memory *: *16MB")
         self.assertRegex(text, r"Pass: +1 +Errors: 0 ")
+
+
+class Ipxe(Guest):
+    @needs(IPXE, "ipxe")
+    def test_shell(self):
+        """To its shell, which knows the network card. What it waits for most is a thousand ticks of the clock."""
+        text = self.at_screen([f"cdrom={IPXE}", "device=e1000", "pace=64"], [
+            "wait 120 Ctrl-B", "keys ctrl-b", "wait 20 iPXE>", "type ifstat", "keys ret", "wait 10 net0: 52:54", "show"])
+        self.assertIn("on 0000:00:0", text)
 
 
 class Mach(Guest):
@@ -143,6 +158,55 @@ class Installer(Guest):
         self.assertEqual(len(set(below)), 3, "one colour")
         changed = [row for row in range(768) if len({p[len(head):][row * size:(row + 1) * size] for p in pictures}) > 1]
         self.assertTrue(20 < len(changed) < 100, changed)
+
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(PAGE)))
+        self.end_headers()
+        self.wfile.write(PAGE)
+
+    def log_message(self, *args):
+        pass
+
+
+@unittest.skipUnless(common.has_user_network(), "built without libslirp")
+class Debian(common.GuestTest):
+    """A whole system as debootstrap installs it: to the login prompt, logged in, an address by DHCP, a page of a server on
+    the host's loopback, switched off in good order."""
+
+    def boot(self, root, *options):
+        disk, kernel, initrd = (os.path.join(common.CACHE, f"debian{name}") for name in (".img", "-vmlinuz", "-initrd"))
+        for name in (disk, kernel, initrd):
+            if not os.path.exists(name):
+                self.skipTest(f"{name} is missing: run tests/guest/make-debian {common.CACHE}")
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        t = self.terminal("-m", "256", "-nographic", "-no-reboot", "-snapshot", "-kernel", kernel, "-initrd", initrd,
+                          "-append", f"root={root} ro console=ttyS0 quiet",
+                          *(o.replace("DISK", disk) for o in options))
+        t.wait_for("guest login: ", 240)
+        t.type("root\n")
+        t.wait_for("Password: ")
+        t.type("orrery\n")
+        t.wait_for("root@guest:~#")
+        t.type("until ip route | grep -q default; do sleep 0.2; done; ip -br -4 address; "
+               f"wget -q -O - http://10.0.2.2:{server.server_port}/page | md5sum; mount | grep ' / '; echo do''ne\n")
+        text = t.wait_for("\ndone", 120).decode()
+        self.assertIn("10.0.2.15/24", text)
+        self.assertIn(hashlib.md5(PAGE).hexdigest(), text)
+        self.assertIn(f"{root} on / type ext4", text)
+        t.type("poweroff\n")
+        self.assertEqual(t.finish(120).status, 0)
+
+    def test_ide(self):
+        self.boot("/dev/sda", "-hda", "DISK", "-nic", "user,model=e1000")
+
+    def test_virtio(self):
+        self.boot("/dev/vda", "-drive", "file=DISK,if=virtio", "-nic", "user,model=virtio")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,24 @@ class Qmp(common.GuestTest):
         q.command("send-key", keys=[{"type": "qcode", "data": "esc"}])
         self.assertEqual(m.finish(), 0x45)
 
+    def test_triple_fault(self):
+        """It resets the machine; under -no-reboot -no-shutdown the machine stands, and that is told once."""
+        m = self.machine(name="triple")
+        self.assertTrue(m.qmp.wait_event("RESET")["data"]["guest"])
+        m.wait_for("out", "going\ngoing\n")
+        m.qmp.command("quit")
+        self.assertEqual(m.finish(), 0)
+        m = self.machine("-S", "-no-reboot", "-no-shutdown", name="triple")
+        q = m.qmp
+        q.command("cont")
+        self.assertEqual(q.wait_event("SHUTDOWN")["data"], {"guest": True, "reason": "guest-reset"})
+        q.wait_event("STOP")
+        for _ in range(20):
+            self.assertEqual(q.command("query-status")["status"], "shutdown")
+        self.assertNotIn("SHUTDOWN", [e["event"] for e in q.events])
+        q.command("quit")
+        self.assertEqual(m.finish(), 0)
+
     def test_shutdown(self):
         for more, reason in ((["-no-reboot"], "guest-reset"), ([], "guest-shutdown")):
             m = self.machine("-no-shutdown", *more)

@@ -14,11 +14,12 @@ class Snapshot(common.GuestTest):
         for accel, other in (("jit", "interp"), ("interp", "jit")):
             with self.subTest(saved_by=accel):
                 if accel == "interp":  # goes on from the first one's file
-                    t = self.terminal(*self.linux("shell=1", accel), "-loadvm", "shell", "-statehash", "-qmp",
-                                      "unix:q2,server,nowait")
+                    t = self.terminal(*self.linux("shell=1", accel), "-loadvm", "shell", "-statehash", "-speed", "max",
+                                      "-qmp", "unix:q2,server,nowait")
                     q = qmpclient.QMP(self, self.path("q2"))
                 else:
-                    t = self.terminal(*self.linux("shell=1", accel), "-statehash", "-qmp", "unix:q1,server,nowait")
+                    t = self.terminal(*self.linux("shell=1", accel), "-statehash", "-speed", "max", "-qmp",
+                                      "unix:q1,server,nowait")
                     q = qmpclient.QMP(self, self.path("q1"))
                     t.wait_for("# ")
                     self.assertEqual(q.hmp("savevm shell"), "")

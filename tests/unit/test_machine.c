@@ -123,6 +123,45 @@ static void test_change_discs(void **state)
     unlink(journal);
 }
 
+/* How long instructions last is input: it is in the journal, and the clock goes by it. */
+static uint64_t run_paces(const char *record, const char *replay)
+{
+    struct orrery_config config = {.ram_bytes = 2 * MIB, .record = record, .replay = replay};
+    static const struct {
+        uint32_t pace;
+        uint64_t ns;
+    } steps[] = {{ORRERY_PACE, 1000},      {2 * ORRERY_PACE, 2000},      {ORRERY_PACE_MAX, 64000},
+                 {ORRERY_PACE - 1, 64000}, {ORRERY_PACE_MAX + 1, 64000}, {ORRERY_PACE, 1000}};
+    char err[128] = "";
+    struct orrery *o = orrery_create(&config, err, sizeof(err));
+    uint64_t hash;
+
+    assert_non_null(o);
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        uint64_t began = orrery_time_ns(o);
+        if (record)
+            orrery_set_pace(o, steps[i].pace);
+        orrery_run(o, 1000);
+        assert_int_equal(orrery_time_ns(o) - began, steps[i].ns);
+    }
+    hash = orrery_state_hash(o);
+    assert_true(orrery_finish(o));
+    orrery_free(o);
+    return hash;
+}
+
+static void test_pace(void **state)
+{
+    char journal[] = "/tmp/orrery-journal-XXXXXX";
+    int fd = mkstemp(journal);
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    assert_true(run_paces(journal, NULL) == run_paces(NULL, journal));
+    unlink(journal);
+}
+
 static void refused(const struct orrery_config *config, const char *word)
 {
     char err[128] = "";
@@ -196,9 +235,10 @@ static void test_floppy_change(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_change_discs), cmocka_unit_test(test_registers),
-        cmocka_unit_test(test_memory),       cmocka_unit_test(test_independent),
-        cmocka_unit_test(test_refusals),     cmocka_unit_test(test_floppy_change),
+        cmocka_unit_test(test_change_discs),  cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_independent),
+        cmocka_unit_test(test_pace),          cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_floppy_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

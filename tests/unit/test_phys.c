@@ -95,7 +95,7 @@ static void test_ram(void **state)
 static void test_unmapped(void **state)
 {
     struct phys *p = *state;
-    static const paddr at[] = {0xA0000, 0xFFFF8, RAM_SIZE, 0xFFFFFFF8, 1ull << 32, 0xFFFFFF000};
+    static const paddr at[] = {0xA0000, 0xFFFF8, 0xE0000000, 0xFFFFFFF8, 1ull << 32, 0xFFFFFF000};
 
     for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
         phys_write(p, at[i], 4, 0);
@@ -106,6 +106,9 @@ static void test_unmapped(void **state)
         assert_null(phys_host(p, at[i], false));
         assert_true(phys_is_mmio(p, at[i]));
     }
+    phys_write(p, RAM_SIZE, 4, 0x12345678); /* where more memory could be */
+    assert_int_equal(phys_read(p, RAM_SIZE, 4), 0);
+    assert_int_equal(phys_peek(p, 0xDFFFFFFF), 0);
     assert_int_equal(phys_read(p, 0x9FFFF, 1), 0);
     assert_int_equal(phys_read(p, 0x100000, 1), 0);
     phys_ram(p)[0xA0000] = 1; /* there, but not shown */

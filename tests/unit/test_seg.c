@@ -254,6 +254,38 @@ static void test_tsc_deadline(void **state)
     assert_false(msr_read(cpu, 0x6e0, &v));
 }
 
+/* Where instructions last longer than the clock's counts the TSC goes faster, and deadlines come
+ * after fewer instructions. */
+static void test_pace(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    u64 v;
+
+    cpu->pins.apic_deadline = on_deadline;
+    cpu->pins.set_apic_deadline = on_set_deadline;
+    memset(&apic, 0, sizeof(apic));
+    cpu->budget -= 100;
+    msr_write(cpu, 0x10, 5000);
+    msr_write(cpu, 0x6e0, 5300);
+    cpu_set_pace(cpu, 3 * CPU_PACE / 2);
+    assert_int_equal(cpu_tsc(cpu), 5000);
+    assert_int_equal(apic.deadline, 300);
+    assert_true(msr_read(cpu, 0x6e0, &v));
+    assert_int_equal(v, 5300);
+    cpu->budget -= 100;
+    assert_int_equal(cpu_tsc(cpu), 5150);
+    msr_write(cpu, 0x6e0, 5152); /* two counts are two instructions: the first is not enough */
+    assert_int_equal(apic.deadline, 202);
+    msr_write(cpu, 0x10, 1000);
+    assert_int_equal(cpu_tsc(cpu), 1000);
+    cpu_set_pace(cpu, CPU_PACE);
+    cpu->budget -= 10;
+    assert_int_equal(cpu_tsc(cpu), 1010);
+    cpu_reset(cpu);
+    assert_int_equal(cpu_tsc(cpu), 0);
+}
+
 static void test_init(void **state)
 {
     struct sys *s = *state;
@@ -508,6 +540,7 @@ int main(void)
         SYS_TEST(test_msr_cpuid),
         SYS_TEST(test_apic_base),
         SYS_TEST(test_tsc_deadline),
+        SYS_TEST(test_pace),
         SYS_TEST(test_init),
         SYS_TEST(test_ports),
         SYS_TEST(test_call_gate),

@@ -278,12 +278,39 @@ static void test_code(void **state)
     }
 }
 
+/* How long an instruction lasts is of the state, with all clocks that go by it. */
+static void test_pace(void **state)
+{
+    struct orrery *o = make(NULL, 4 << 20, NULL);
+    struct snapshot *s;
+    u64 hash, ns;
+
+    (void)state;
+    advance(o, 100000);
+    orrery_set_pace(o, 5 * ORRERY_PACE);
+    advance(o, 100000);
+    s = snapshot_take(o);
+    advance(o, 300000);
+    hash = orrery_state_hash(o);
+    ns = orrery_time_ns(o);
+    assert_int_equal(ns, 100000 + 5 * 400000);
+    orrery_set_pace(o, ORRERY_PACE);
+    advance(o, 1000);
+    snapshot_restore(o, s);
+    advance(o, 300000);
+    assert_int_equal(orrery_time_ns(o), ns);
+    assert_true(orrery_state_hash(o) == hash);
+    snapshot_free(s);
+    orrery_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_repeat),  cmocka_unit_test(test_unnoticed),
-        cmocka_unit_test(test_size),    cmocka_unit_test(test_stale),
-        cmocka_unit_test(test_watched), cmocka_unit_test(test_code),
+        cmocka_unit_test(test_repeat), cmocka_unit_test(test_unnoticed),
+        cmocka_unit_test(test_pace),   cmocka_unit_test(test_size),
+        cmocka_unit_test(test_stale),  cmocka_unit_test(test_watched),
+        cmocka_unit_test(test_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -454,6 +454,34 @@ main:
         show ax
         mov ax, [buffer + 24]
         show ax
+# ---- who hooks the timer finds the stack that was interrupted; drives may interrupt ----
+        line "tick"
+        cli
+        mov dword ptr [0x1c * 4], offset on_tick
+        mov word ptr [ticked], 0xffff
+        sti
+1:      cmp word ptr [ticked], 0xffff
+        je 1b
+        show [ticked]
+        line "drive"
+        mov dx, 0x176
+        mov al, 0xa0
+        out dx, al
+        inc dx
+        mov al, 0xa1                    # IDENTIFY PACKET DEVICE
+        out dx, al
+        mov dx, 0x376
+1:      in al, dx
+        test al, 0x80
+        jnz 1b
+        mov al, 0x0a                    # the 8259's requests
+        out 0xa0, al
+        in al, 0xa0
+        and ax, 0x80
+        show ax
+        mov dx, 0x177
+        in al, dx
+
         line "places"
         mov ax, 0xf000
         mov es, ax
@@ -524,6 +552,9 @@ scan:   mov bl, 0xd2                    # the keyboard
 on_alarm:
         inc byte ptr cs:[rang]
         iret
+on_tick:
+        mov cs:[ticked], ss
+        iret
 on_mouse:
         push bp
         mov bp, sp
@@ -577,6 +608,7 @@ packet: .byte 16, 0
         .quad 0
 old:    .word 0, 0
 moved:  .word -1, -1, -1, -1
+ticked: .word 0
 flag:   .byte 0
 rang:   .byte 0
 broke:  .byte 0

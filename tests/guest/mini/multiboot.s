@@ -31,11 +31,11 @@ main:
     mov ebp, ebx
     cmp eax, 0x2badb002
     jne bad
-    mov eax, 0x18               # the selectors of the loader's GDT load again
+    mov eax, 0x10               # the selectors of the loader's GDT load again
     mov ds, eax
     mov es, eax
     mov ss, eax
-    jmp 0x10:1f
+    jmp 0x08:1f
 1:  mov esi, [ebp + 16]
     call puts
     print "\n"

@@ -3,7 +3,7 @@
 #! out ABCD
 #! out in e9e9e9e9 00000004
 #! out nobody ff ffff ffffffff
-#! out memory ffffffff ff
+#! out memory ffffffff 00
 #! out rom after write ffffffff
 #! out host bridge 12378086
 #! out no device ffffffff

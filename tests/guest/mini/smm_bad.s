@@ -1,5 +1,6 @@
 # RSM of a state that cannot be (CR0 with PG but not PE): shutdown.
 #! status 3
+#! args -no-reboot
 #! out going
 #! err shut down
 #! err RSM

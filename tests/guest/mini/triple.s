@@ -1,6 +1,7 @@
 # An IDT without entries: neither #UD nor the #GP for its gate (0033) nor the #GP for that one's (006b), which makes a
 # double fault, nor that can be delivered (0043). The report has the first fault and the last two.
 #! status 3
+#! args -no-reboot
 #! out going
 #! err triple fault
 #! err first fault: vector 0x06 at 0010:00100[0-9a-f]{3}
