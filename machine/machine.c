@@ -30,7 +30,7 @@
 #define DEFAULT_CACHE (256ull << 20)
 #define MIN_CACHE     (1ull << 20)
 #define NS_PER_MS     1000000u     /* a tick lasts NS_PER_MS / kips nanoseconds */
-#define CHECK_TICKS   100000000ull /* state hash in the journal every so many ticks */
+#define CHECK_TICKS   250000000ull /* state hash in the journal every so many ticks */
 
 /* -- what clock and journal ask -- */
 
