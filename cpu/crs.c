@@ -11,6 +11,7 @@
 #include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/seg.h"
+#include "cpu/stops.h"
 
 #define CR0_286 (CR0_PE | CR0_MP | CR0_EM | CR0_TS)
 #define CR0_386 (CR0_286 | CR0_ET | CR0_PG)
@@ -83,6 +84,8 @@ void cr0_load(struct cpu *cpu, u32 value)
 void cr3_load(struct cpu *cpu, u32 value)
 {
     set_paging(cpu, cpu->cr0, value, cpu->cr4);
+    if (cpu->stops)
+        stops_cr3(cpu);
     if (!(cpu->cr0 & CR0_PG))
         return;
     if (cpu->cr4 & CR4_PGE)

@@ -3,6 +3,7 @@
 #include "cpu/debug.h"
 
 #include "cpu/stops.h"
+#include "cpu/trace.h"
 
 enum kind { EXECUTE, WRITE, PORT, READ_WRITE };
 
@@ -76,8 +77,17 @@ bool debug_watches(const struct cpu *cpu, laddr la, unsigned len, enum access ac
     return memory_hits(cpu, la, len, acc) || stops_watch(cpu, la, len, acc);
 }
 
-void debug_port(struct cpu *cpu, u16 port, unsigned size)
+static bool has_port_stops(const struct cpu *cpu)
 {
+    const u32 kinds = 1u << STOP_OUT | 1u << STOP_IN | 1u << STOP_PORT;
+
+    return cpu->stops && (cpu->stops->kinds & kinds);
+}
+
+void debug_port(struct cpu *cpu, u16 port, unsigned size, bool out)
+{
+    if (has_port_stops(cpu))
+        stops_port(cpu, port, size, out);
     if (!debug_armed(cpu) || !(cpu->cr4 & CR4_DE))
         return;
     for (unsigned n = 0; n < 4; n++) {
@@ -101,6 +111,34 @@ void debug_entered(struct cpu *cpu)
     cpu->msr.debugctl &= ~(u64)DEBUGCTL_BTF;
 }
 
+/* DMA and the page walker's marks, which know no linear address. */
+static void on_phys(void *opaque, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
+{
+    (void)who;
+    (void)buf;
+    stops_phys(opaque, pa, len, write);
+}
+
+static void watch_dma(struct cpu *cpu, bool on)
+{
+    if (!cpu->stops)
+        return;
+    phys_remove_witness(cpu->mmu.phys, &cpu->stops->witness);
+    cpu->stops->witness = (struct phys_witness){.access = on_phys, .opaque = cpu};
+    if (on)
+        phys_add_witness(cpu->mmu.phys, &cpu->stops->witness);
+}
+
+static void watch_pages(struct cpu *cpu)
+{
+    const struct cpu_trace *t = cpu->trace;
+    struct mmu *m = &cpu->mmu;
+
+    m->watch_all = t && t->watched == TRACE_ALL_MEMORY;
+    for (unsigned i = 0; t && t->watched == TRACE_PAGES && i < 2; i++)
+        m->watch_phys[m->nwatch_phys++] = (struct mmu_range){t->page[i], t->page[i] + PAGE_MASK};
+}
+
 void debug_update(struct cpu *cpu)
 {
     struct mmu *m = &cpu->mmu;
@@ -111,12 +149,17 @@ void debug_update(struct cpu *cpu)
         if (b.on && (b.kind == WRITE || b.kind == READ_WRITE))
             m->watch[m->nwatch++] = b.start;
     }
+    m->nwatch_phys = 0;
     for (unsigned i = 0; cpu->stops && i < cpu->stops->n; i++) {
         const struct stop *s = &cpu->stops->all[i];
-        if (s->kind == STOP_CODE)
-            continue;
-        m->watch[m->nwatch++] = s->la;
-        m->watch[m->nwatch++] = s->la + s->len - 1;
+        if (s->kind >= STOP_WRITE && s->kind <= STOP_ACCESS) {
+            m->watch[m->nwatch++] = s->at;
+            m->watch[m->nwatch++] = s->at + s->len - 1;
+        } else if (s->kind >= STOP_PHYS_WRITE && s->kind <= STOP_PHYS_ACCESS) {
+            m->watch_phys[m->nwatch_phys++] = (struct mmu_range){s->at, (paddr)s->at + s->len - 1};
+        }
     }
+    watch_dma(cpu, m->nwatch_phys);
+    watch_pages(cpu);
     mmu_watch(m);
 }

@@ -22,7 +22,7 @@ u32 debug_fetch(const struct cpu *cpu);
 void debug_memory(struct cpu *cpu, laddr la, unsigned len, enum access acc);
 /* Would it meet any? */
 bool debug_watches(const struct cpu *cpu, laddr la, unsigned len, enum access acc);
-void debug_port(struct cpu *cpu, u16 port, unsigned size);
+void debug_port(struct cpu *cpu, u16 port, unsigned size, bool out);
 
 /* What a #DB tells in DR6: of bits 3:0 only the latest event's, the others stay set until software
  * clears them (SDM 3B 17.2.3). */

@@ -37,7 +37,7 @@ static u32 port_in(struct cpu *cpu, u16 port, unsigned size, unsigned type, ladd
 
     cpu->io_done = 1;
     cpu_sync_fpu(cpu);
-    debug_port(cpu, port, size);
+    debug_port(cpu, port, size, false);
     u32 value = cpu->pins.in(cpu->pins.opaque, port, size);
     smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);
     return value;
@@ -49,7 +49,7 @@ static void port_out(struct cpu *cpu, u16 port, unsigned size, u32 value, unsign
 
     cpu->io_done = 1;
     cpu_sync_fpu(cpu);
-    debug_port(cpu, port, size);
+    debug_port(cpu, port, size, true);
     cpu->pins.out(cpu->pins.opaque, port, size, value & mask);
     smm_note_io(cpu, events, port, size, (enum smm_io_type)type, mem);
 }

@@ -148,7 +148,7 @@ static void resolve(struct cpu *cpu, struct side *s, laddr la, unsigned size, en
     }
     mem_translate(cpu, la, acc, priv, &w);
     s->pa = w.pa;
-    if (mmu_watched(&cpu->mmu, la))
+    if (mmu_watched(&cpu->mmu, la, w.pa))
         return;
     s->host = w.host;
     s->quiet = !w.host && phys_is_quiet(cpu->mmu.phys, w.pa);
@@ -175,7 +175,7 @@ static struct side dest_side(struct chunk *c)
     if (s.wraps)
         return s;
     resolve(cpu, &s, s.la, c->size, ACCESS_WRITE);
-    if (!s.host || s.pa == NO_ADDRESS)
+    if (s.pa == NO_ADDRESS)
         return s;
     pa = s.pa;
     len = (u64)c->n * c->size;

@@ -6,6 +6,7 @@
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
 #include "cpu/seg.h"
+#include "cpu/stops.h"
 #include "cpu/vme.h"
 
 void help_cli(struct cpu *cpu)
@@ -39,6 +40,11 @@ void help_lmsw(struct cpu *cpu, u32 value)
     const u32 low = CR0_MP | CR0_EM | CR0_TS; /* PE can be set but not cleared */
 
     cr0_load(cpu, (cpu->cr0 & ~low) | (value & (low | CR0_PE)));
+}
+
+void help_magic(struct cpu *cpu)
+{
+    stops_magic(cpu);
 }
 
 void help_clts(struct cpu *cpu)

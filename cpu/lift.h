@@ -30,6 +30,7 @@ struct lift {
     enum isa gen; /* the model's generation, for where generations do one form differently */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
+    bool magic;     /* XCHG BX, BX stops the machine: stops.h */
     bool shadow;    /* the instruction before may have left EV_SHADOW */
     bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier
                        instruction */

@@ -45,10 +45,23 @@ void sem_lea(struct lift *l, const struct insn *in)
     opnd_write(l, in, 0, lift_ea(l, in));
 }
 
+/* XCHG BX, BX, by which programs call Bochs's debugger; it changes nothing. */
+static bool is_magic(const struct insn *in)
+{
+    return in->opcode == 0x87 && in->modrm == 0xdb && in->opsize == 2;
+}
+
 void sem_xchg(struct lift *l, const struct insn *in)
 {
-    struct irv a = opnd_read_rmw(l, in, 0), b = opnd_read(l, in, 1);
+    struct irv a, b;
 
+    if (l->magic && is_magic(in)) {
+        ir_call(l->ir, HELPER_magic, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+        lift_exit_next(l);
+        return;
+    }
+    a = opnd_read_rmw(l, in, 0);
+    b = opnd_read(l, in, 1);
     if (opnd_is_mem(l, in, 0)) {
         opnd_write(l, in, 0, b);
         opnd_write(l, in, 1, a);

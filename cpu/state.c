@@ -15,6 +15,7 @@
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
 #include "cpu/seg.h"
+#include "cpu/stops.h"
 #include "cpu/window.h"
 #include "cpu/x87_ops.h"
 
@@ -244,6 +245,8 @@ void cpu_update_mode(struct cpu *cpu)
         mode |= segment_bits(cpu, (enum seg)i);
     cpu->mode = mode;
     check_windows(cpu, old_mode, false);
+    if (cpu->stops)
+        stops_mode(cpu);
 }
 
 void cpu_update_mode_transfer(struct cpu *cpu)
@@ -254,4 +257,6 @@ void cpu_update_mode_transfer(struct cpu *cpu)
     cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_CS) | segment_bits(cpu, SEG_SS) |
                 (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
     check_windows(cpu, old_mode, true);
+    if (cpu->stops)
+        stops_mode(cpu);
 }

@@ -48,7 +48,7 @@ static void recount(struct chr *c)
 
     count(&c->waits, alive, &c->session->waiting);
     count(&c->paces, alive && c->paced, &c->session->paced);
-    count(&c->watches, alive && c->paced, &c->session->watched);
+    count(&c->watches, alive && (c->paced || c->debugger), &c->session->watched);
     count(&c->holds, c->guests && c->open && waiting(c) > CHR_LIMIT, &c->session->held);
 }
 
@@ -205,7 +205,7 @@ static void read_more(struct chr *c)
         chr_take(c, buf, c->kind->decode ? c->kind->decode(c, buf, (size_t)n) : (size_t)n);
     else if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
-    else if (c->fd_in != c->fd_out)
+    else if (c->fd_in != c->fd_out && !c->debugger)
         c->fd_in = -1; /* the end of input; output goes on */
     else
         chr_set_open(c, false);

@@ -87,6 +87,7 @@ struct chr {
     bool escape;                       /* the last byte was Ctrl-A */
     unsigned guests;                   /* users that the guest is */
     bool paced;                        /* a person or script controls the machine through it */
+    bool debugger;                     /* one does: the guest need not keep time for it */
     bool waits, paces, watches, holds; /* counted in the session */
     int fd_in, fd_out;                 /* -1: none */
     bool socket;

@@ -18,7 +18,7 @@ option_handler opt_cpu;
 /* options_date.c */
 option_handler opt_rtc, opt_localtime, opt_startdate;
 /* options_debug.c */
-option_handler opt_log, opt_symbols, opt_every, opt_screendump;
+option_handler opt_log, opt_symbols, opt_every, opt_screendump, opt_gdb, opt_stop_on;
 /* options_time.c */
 option_handler opt_record, opt_history, opt_icount;
 

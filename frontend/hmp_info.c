@@ -144,6 +144,12 @@ static bool info_network(struct hmp *h)
     return true;
 }
 
+static bool info_breakpoints(struct hmp *h)
+{
+    breaks_print(h->session, h->out);
+    return true;
+}
+
 static bool info_state(struct hmp *h)
 {
     char id[64];
@@ -189,6 +195,7 @@ static bool info_pci(struct hmp *h)
 
 const struct hmp_command hmp_info_commands[] = {
     {"block", NULL, "", "show the drives and what is in them", info_block},
+    {"breakpoints", "break", "", "show the breakpoints", info_breakpoints},
     {"chardev", NULL, "", "show the character devices", info_chardev},
     {"cpus", NULL, "", "show infos for each CPU", info_cpus},
     {"history", NULL, "", "show the command line history", info_history},

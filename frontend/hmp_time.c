@@ -62,26 +62,20 @@ static bool run_step_back(struct hmp *h)
 
 static bool run_reverse_continue(struct hmp *h)
 {
-    static const char *const kinds[] = {
-        [ORRERY_BREAK_CODE] = "execution of",
-        [ORRERY_BREAK_WRITE] = "a write to",
-        [ORRERY_BREAK_READ] = "a read from",
-        [ORRERY_BREAK_ACCESS] = "an access to",
-    };
-    struct orrery *o = h->session->machine;
+    struct session *s = h->session;
     enum orrery_stop stop;
+    char text[96];
 
     if (!has_history(h))
         return false;
-    session_pause(h->session);
-    stop = orrery_run_back(o);
-    session_moved(h->session);
+    session_pause(s);
+    breaks_apply(s, false);
+    stop = orrery_run_back(s->machine);
+    session_moved(s);
     if (stop == ORRERY_BREAK) {
-        struct orrery_break what;
-        uint32_t at;
-        orrery_break_hit(o, &what, &at);
-        if (what.kind < sizeof(kinds) / sizeof(kinds[0]))
-            fprintf(h->out, "before %s 0x%08x\n", kinds[what.kind], at);
+        session_met(s);
+        breaks_describe(&s->cause.met.what, text, sizeof(text));
+        fprintf(h->out, "before %s, by 0x%08x\n", text, s->cause.at);
     } else {
         fputs("no break point was met: this is the begin of the history\n", h->out);
     }

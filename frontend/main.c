@@ -83,7 +83,9 @@ static bool start_history(struct session *s)
 {
     char err[200];
 
-    return !s->options.history ||
+    bool wanted = s->options.history || (s->gdb && !s->options.no_history);
+
+    return !wanted ||
            orrery_history_start(s->machine, s->options.history_bytes, err, sizeof(err)) ||
            complain("-history: %s", err);
 }
@@ -147,9 +149,9 @@ int main(int argc, char **argv)
         return 1;
     if (s.options.done)
         return 0;
-    if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && open_log(&s) &&
-        open_profile(&s) && open_perf_map(&s) && open_screendump(&s) && session_audio(&s) &&
-        nethosts_open(&s) && daemon_pidfile(&daemon, s.options.pidfile))
+    if (daemon_begin(&daemon, s.options.daemonize) && session_chardevs(&s) && breaks_open(&s) &&
+        open_log(&s) && open_profile(&s) && open_perf_map(&s) && open_screendump(&s) &&
+        session_audio(&s) && nethosts_open(&s) && daemon_pidfile(&daemon, s.options.pidfile))
         status = run_machine(&s, &daemon);
     session_stop_chardevs(&s);
     for (unsigned i = 0; i < s.nfiles; i++)

@@ -37,8 +37,11 @@ struct options {
     unsigned nmonitors;
     bool said_monitor; /* -monitor or -mon */
     bool stopped;      /* -S */
-    bool no_shutdown;  /* the program stays when the guest has switched off */
-    const char *name;  /* of the machine */
+    const char *gdb;   /* -gdb, or NULL */
+    const char *stop_on[ORRERY_MAX_BREAKS];
+    unsigned nstop_on;
+    bool no_shutdown; /* the program stays when the guest has switched off */
+    const char *name; /* of the machine */
     bool nographic, statehash, stats, perf_map;
     bool screendump_png;
     const char *loadvm;     /* snapshot file to go on from */

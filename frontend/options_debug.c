@@ -83,6 +83,23 @@ bool opt_symbols(struct options *o, const char *name, const char *arg)
     return true;
 }
 
+/* -s has no argument. */
+bool opt_gdb(struct options *o, const char *name, const char *arg)
+{
+    if (o->gdb)
+        return complain("-%s: there is one debugger at most", name);
+    o->gdb = arg ? arg : "tcp::1234";
+    return true;
+}
+
+bool opt_stop_on(struct options *o, const char *name, const char *arg)
+{
+    if (o->nstop_on == ORRERY_MAX_BREAKS)
+        return complain("-%s: at most %d of them", name, ORRERY_MAX_BREAKS);
+    o->stop_on[o->nstop_on++] = arg;
+    return true;
+}
+
 bool opt_every(struct options *o, const char *name, const char *arg)
 {
     (void)name;

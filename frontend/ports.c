@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "frontend/chardevs.h"
+#include "frontend/gdb.h"
 #include "frontend/monitor.h"
 #include "frontend/session.h"
 
@@ -162,7 +163,7 @@ bool session_chardevs(struct session *s)
     if (o->debugcon && !plug_in(s, "debugcon", o->debugcon, "debugcon", false, &s->ports->debugcon,
                                 &c->debugcon, &c->debugcon_present))
         return false;
-    return monitors_open(s);
+    return gdb_open(s) && monitors_open(s);
 }
 
 void session_start_chardevs(struct session *s)
@@ -174,6 +175,7 @@ void session_stop_chardevs(struct session *s)
 {
     chr_stop_all(s);
     monitors_close(s);
+    gdb_close(s);
     free(s->ports);
     s->ports = NULL;
     while (s->ntexts)

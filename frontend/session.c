@@ -138,12 +138,41 @@ static void look(struct session *s)
     }
 }
 
-void session_pause(struct session *s)
+static const struct orrery_break *way_back(const struct session *s, struct orrery_break *b)
 {
+    *b = (struct orrery_break){ORRERY_BREAK_CODE, s->step.pc, 1};
+    return b;
+}
+
+static void end_step(struct session *s)
+{
+    struct orrery_break b;
+
+    if (s->step.interrupted)
+        breaks_remove(s, BREAK_STEP, way_back(s, &b), false);
+    s->step = (struct stepping){.on = false};
+}
+
+static void pause_for(struct session *s, struct cause cause)
+{
+    end_step(s);
     if (s->paused)
         return;
+    s->cause = cause;
     s->paused = true;
     tell(s, (struct news){.kind = NEWS_STOP});
+}
+
+void session_pause(struct session *s)
+{
+    pause_for(s, (struct cause){.stop = ORRERY_RUNNING});
+}
+
+/* Both clocks start from here. */
+static void set_clocks(struct session *s)
+{
+    s->wall_ns = loop_now_ns();
+    s->guest_ns = orrery_time_ns(s->machine);
 }
 
 bool session_resume(struct session *s)
@@ -153,16 +182,27 @@ bool session_resume(struct session *s)
     if (!s->paused)
         return true;
     s->paused = s->fresh = false;
+    set_clocks(s);
+    orrery_break_pass(s->machine);
+    breaks_apply(s, s->step.on);
     tell(s, (struct news){.kind = NEWS_RESUME});
     return true;
 }
 
+bool session_step(struct session *s, bool into_interrupts)
+{
+    if (s->down != ORRERY_RUNNING || !s->paused)
+        return false;
+    s->step = (struct stepping){.on = true, .into_interrupts = into_interrupts};
+    return session_resume(s);
+}
+
 void session_moved(struct session *s)
 {
-    s->wall_ns = loop_now_ns();
-    s->guest_ns = orrery_time_ns(s->machine);
+    set_clocks(s);
     s->resets = orrery_resets(s->machine);
     s->down = ORRERY_RUNNING;
+    s->fresh = false;
 }
 
 void session_reset(struct session *s, const char *reason)
@@ -183,14 +223,39 @@ void session_shutdown(struct session *s, const char *reason, bool guest)
     tell(s, (struct news){.kind = NEWS_SHUTDOWN, .guest = guest, .reason = reason});
 }
 
+void session_print_place(const struct session *s, FILE *out)
+{
+    uint64_t cs = 0, eip = 0;
+    char text[96];
+
+    orrery_reg_by_name(s->machine, "cs", &cs);
+    orrery_reg_by_name(s->machine, "eip", &eip);
+    if (s->cause.stop == ORRERY_BREAK) {
+        breaks_describe(&s->cause.met.what, text, sizeof(text));
+        fprintf(out, "breakpoint %u: %s, by 0x%x; ", s->cause.met.number, text, s->cause.at);
+    }
+    fprintf(out, "at %04x:%08x, %llu instructions\n", (unsigned)cs, (unsigned)eip,
+            (unsigned long long)orrery_retired(s->machine));
+}
+
 const char *session_status(const struct session *s)
 {
     if (s->down != ORRERY_RUNNING)
         return "shutdown";
-    return !s->paused ? "running" : s->fresh ? "prelaunch" : "paused";
+    return !s->paused                                          ? "running"
+           : s->fresh                                          ? "prelaunch"
+           : s->cause.stop == ORRERY_BREAK || s->cause.stepped ? "debug"
+                                                               : "paused";
 }
 
 /* ---- running ---- */
+
+/* A stop that a debugger wants to see the machine in. */
+static bool is_for_looking(const struct session *s, enum orrery_stop stop)
+{
+    return (stop == ORRERY_TRIPLE && (s->debuggers || s->breaks.on_triple)) ||
+           (stop == ORRERY_REPLAY_END && s->debuggers);
+}
 
 /* The machine has stopped for good; true: and so does the program. */
 static bool ended(struct session *s, enum orrery_stop stop)
@@ -199,6 +264,12 @@ static bool ended(struct session *s, enum orrery_stop stop)
     const char *reason = reset ? "guest-reset" : "guest-shutdown";
     bool stay = s->options.no_shutdown && (reset || stop == ORRERY_POWEROFF);
 
+    s->cause = (struct cause){.stop = stop};
+    if (is_for_looking(s, stop)) {
+        s->down = stop;
+        pause_for(s, s->cause);
+        return false;
+    }
     if (reset && s->resetter)
         reason = s->resetter;
     tell(s,
@@ -206,9 +277,63 @@ static bool ended(struct session *s, enum orrery_stop stop)
     s->resetter = NULL;
     if (!stay)
         return true;
-    session_pause(s);
     s->down = stop;
+    pause_for(s, s->cause);
     return false;
+}
+
+static uint32_t linear_pc(const struct session *s)
+{
+    uint64_t pc = 0;
+
+    orrery_reg_by_name(s->machine, "pc", &pc);
+    return (uint32_t)pc;
+}
+
+bool session_met(struct session *s)
+{
+    struct cause cause = {.stop = ORRERY_BREAK};
+    struct orrery_break what;
+    struct breakpoint *p;
+
+    orrery_break_hit(s->machine, &what, &cause.at);
+    p = breaks_hit(s, &what);
+    if (!p || p->owner == BREAK_STEP)
+        return false;
+    cause.met = *p;
+    s->cause = cause;
+    return true;
+}
+
+/* A break point, in a run. One that has been taken out since the run began does not count. */
+static void met_break(struct session *s)
+{
+    struct orrery_break back;
+
+    if (session_met(s)) {
+        if (s->cause.met.owner != BREAK_GDB && !s->debuggers)
+            session_print_place(s, stderr);
+        pause_for(s, s->cause);
+    } else if (s->step.interrupted && linear_pc(s) == s->step.pc &&
+               orrery_reg(s->machine, ORRERY_ESP) == s->step.esp) {
+        breaks_remove(s, BREAK_STEP, way_back(s, &back), false);
+        s->step.interrupted = false;
+    }
+}
+
+/* A tick of a step has passed: was it the instruction, or an interrupt that came before it? */
+static void stepped(struct session *s, uint32_t pc, uint32_t esp)
+{
+    struct orrery_break back;
+
+    s->step.pc = pc;
+    s->step.esp = esp;
+    s->step.interrupted = orrery_interrupted(s->machine) && !s->step.into_interrupts &&
+                          breaks_add(s, BREAK_STEP, way_back(s, &back), false);
+    if (s->step.interrupted)
+        breaks_apply(s, false);
+    else
+        pause_for(s, (struct cause){.stop = ORRERY_RUNNING, .stepped = true});
 }
 
 /* The guest stands: what has come from outside happens at once, then the host waits for more. */
@@ -221,7 +346,7 @@ static enum orrery_stop stand(struct session *s)
         s->down = ORRERY_RUNNING;
         s->fresh = true;
     }
-    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK)
+    if (stop != ORRERY_RUNNING && stop != ORRERY_IDLE && stop != ORRERY_STUCK && stop != s->down)
         return stop;
     look(s);
     loop_poll(&s->loop, -1);
@@ -246,24 +371,35 @@ static uint64_t slice_insns(struct session *s)
 /* One slice; what it has stopped for but for time. */
 static enum orrery_stop slice(struct session *s)
 {
-    uint64_t insns = slice_insns(s), before = orrery_time_ns(s->machine);
-    enum orrery_stop stop = orrery_run(s->machine, insns);
+    bool single = s->step.on && !s->step.interrupted;
+    uint64_t insns = single ? 1 : slice_insns(s), before = orrery_time_ns(s->machine);
+    uint32_t pc = linear_pc(s), esp = orrery_reg(s->machine, ORRERY_ESP);
+    enum orrery_stop stop;
 
+    if (single)
+        orrery_interrupted(s->machine);
+    stop = orrery_run(s->machine, insns);
     if (stop == ORRERY_IDLE || (stop == ORRERY_STUCK && s->watched))
         return idle(s) ? ORRERY_RUNNING : ORRERY_STUCK;
-    if (stop != ORRERY_RUNNING)
-        return stop;
-    if (insns == TRIAL_INSNS)
+    if (stop == ORRERY_BREAK) {
+        met_break(s);
+        stop = ORRERY_RUNNING;
+    } else if (stop == ORRERY_RUNNING && single) {
+        stepped(s, pc, esp);
+    } else if (stop == ORRERY_RUNNING && insns == TRIAL_INSNS) {
         s->trial_ns = orrery_time_ns(s->machine) - before;
-    busy(s);
+    }
+    if (stop == ORRERY_RUNNING)
+        busy(s);
     return stop;
 }
 
 enum orrery_stop session_run(struct session *s)
 {
-    s->wall_ns = loop_now_ns();
-    s->guest_ns = orrery_time_ns(s->machine);
-    s->paused = s->fresh = s->options.stopped;
+    set_clocks(s);
+    s->fresh = s->paused || s->options.stopped;
+    s->paused = s->fresh;
+    breaks_apply(s, false);
     while (!s->quit && !loop_interrupted()) {
         enum orrery_stop stop = s->paused || s->held ? stand(s) : slice(s);
 

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "frontend/breaks.h"
 #include "frontend/loop.h"
 #include "frontend/nethost.h"
 #include "frontend/options.h"
@@ -17,6 +18,7 @@ struct chr;
 struct hands;
 struct ports;
 struct monitor;
+struct gdb;
 
 /* What observers are told. */
 enum news_kind {
@@ -40,6 +42,22 @@ struct observer {
     struct observer *next; /* the session's */
 };
 
+/* One instruction is being executed; what comes in between as an interrupt runs to its end first,
+ * unless interrupts are to be stepped into. */
+struct stepping {
+    bool on, into_interrupts;
+    bool interrupted; /* on the way back to pc, with that stack pointer */
+    uint32_t pc, esp;
+};
+
+/* Why the guest stands. */
+struct cause {
+    enum orrery_stop stop; /* ORRERY_RUNNING: somebody wanted it, or a step is done */
+    bool stepped;
+    struct breakpoint met; /* ORRERY_BREAK */
+    uint32_t at;           /* as orrery_break_hit() has it */
+};
+
 struct session {
     struct options options;
     struct orrery *machine;
@@ -50,6 +68,7 @@ struct session {
     unsigned ntexts;
     struct ports *ports;             /* who is on them: ports.c */
     struct monitor *monitors;        /* monitor.c */
+    struct gdb *gdb;                 /* gdb.c */
     struct hands *hands;             /* the keyboard of scripts: hands.c */
     struct outfile files[MAX_FILES]; /* outputs of character devices, log */
     unsigned nfiles;
@@ -60,7 +79,11 @@ struct session {
     bool paused;           /* the guest stands, the loop goes on: for monitors and debuggers */
     bool fresh;            /* paused, and has not yet run since it was switched on or reset */
     enum orrery_stop down; /* ORRERY_RUNNING, or why it has stopped for good under -no-shutdown */
-    unsigned held;         /* outputs that have to be taken before the guest goes on */
+    struct breaks breaks;
+    struct stepping step;
+    struct cause cause;
+    unsigned debuggers; /* for whom it stays after a triple fault and at the end of a replay */
+    unsigned held;      /* outputs that have to be taken before the guest goes on */
     /* How many there are for whom an idle guest has to wait by the wall clock: terminals, displays,
      * networks. Without any, idle time passes at once. */
     unsigned waiting;
@@ -109,6 +132,16 @@ void session_reset(struct session *s, const char *reason);
 void session_powerdown(struct session *s);
 void session_shutdown(struct session *s, const char *reason, bool guest); /* ends the program */
 const char *session_status(const struct session *s);                      /* in QMP's words */
+
+/* Resumes for one instruction; NEWS_STOP tells that it is done. */
+bool session_step(struct session *s, bool into_interrupts);
+/* The machine has been put to another time: it stands there, whatever it had stopped for. */
+void session_moved(struct session *s);
+/* orrery_run() has come back with ORRERY_BREAK: s->cause says for which. False: for one that has
+ * been taken out, or is of no interest here. */
+bool session_met(struct session *s);
+/* Where the guest stands, and why: one line. */
+void session_print_place(const struct session *s, FILE *out);
 
 void session_observe(struct session *s, struct observer *observer);
 

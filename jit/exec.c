@@ -16,6 +16,7 @@
 #include "cpu/monitor.h"
 #include "cpu/smm.h"
 #include "cpu/stops.h"
+#include "cpu/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,7 @@ static u32 step(struct jit *jit, u32 n)
             steps_keep(jit->steps, f.pa, f.mode, &f.src, bytes, &jit->ir);
     }
     u32 next = cpu->eip + bytes;
+    trace_insn(cpu, f.src.bytes, bytes);
     cpu->eip_page = f.eip_page;
     cpu_sync_fpu(cpu); /* devices are accessed from here */
     jit->stats.steps += kept || n < jit->ir.ninsns ? n : jit->ir.ninsns;
@@ -334,12 +336,20 @@ static void run_blocks(struct jit *jit)
 
 /* -- the loop -- */
 
+/* A tick, as for every delivery between instructions. */
+static void note_interrupt(struct cpu *cpu)
+{
+    if (cpu->stops)
+        cpu->stops->interrupted = true;
+    cpu->budget--;
+}
+
 static bool take_smi(struct cpu *cpu)
 {
     if (!(cpu->events & EV_SMI) || cpu->smm)
         return false;
     smm_enter(cpu);
-    cpu->budget--;
+    note_interrupt(cpu);
     return true;
 }
 
@@ -358,10 +368,10 @@ static void take_interrupt(struct cpu *cpu)
         cpu->events &= ~(u32)EV_NMI;
         cpu->nmi_masked = true;
         cpu_interrupt(cpu, VEC_NMI);
-        cpu->budget--;
+        note_interrupt(cpu);
     } else if (cpu->irq_line && (cpu->eflags & FLAG_IF)) {
         cpu_interrupt(cpu, (u8)cpu->pins.intack(cpu->pins.opaque));
-        cpu->budget--;
+        note_interrupt(cpu);
     }
 }
 
@@ -405,6 +415,7 @@ static void log_fault(struct jit *jit)
 static bool steps(const struct cpu *cpu)
 {
     return (cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
+           trace_steps(cpu) ||
            (debug_armed(cpu) && debug_on_code(cpu));
 }
 
@@ -550,6 +561,7 @@ void jit_free(struct jit *jit)
 void jit_flush(struct jit *jit)
 {
     block_drop_all(jit);
+    steps_drop(jit->steps);
 }
 
 void jit_get_stats(const struct jit *jit, struct jit_stats *stats)

@@ -108,6 +108,7 @@ void jump_cache_clear(struct jit *jit);
 /* -- steps.c -- */
 struct steps *steps_new(void); /* NULL: out of memory */
 void steps_free(struct steps *s);
+void steps_drop(struct steps *s); /* all that has been kept */
 /* The instruction at pa, of *len bytes, if it is kept and unchanged; and keeping it, `len` bytes of
  * src as ir. */
 const struct icode *steps_find(struct steps *s, paddr pa, u32 mode, const struct code_source *src,

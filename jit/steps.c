@@ -36,6 +36,12 @@ void steps_free(struct steps *s)
     free(s);
 }
 
+void steps_drop(struct steps *s)
+{
+    for (unsigned i = 0; i < STEPS; i++)
+        s->step[i].len = 0;
+}
+
 static struct step *slot(struct steps *s, paddr pa)
 {
     return &s->step[(pa ^ pa >> 8) & (STEPS - 1)];

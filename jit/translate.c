@@ -55,7 +55,11 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
               bool *needs_more)
 {
     struct ir *ir = &jit->ir;
-    struct lift l = {.ir = ir, .mode = mode, .isas = jit->cpu->isas, .gen = jit->cpu->model->isa};
+    struct lift l = {.ir = ir,
+                     .mode = mode,
+                     .isas = jit->cpu->isas,
+                     .gen = jit->cpu->model->isa,
+                     .magic = stops_have(jit->cpu, STOP_MAGIC)};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)

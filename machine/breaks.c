@@ -4,47 +4,66 @@
 #include "cpu/stops.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(ORRERY_MAX_BREAKS == STOPS_MAX, "one limit");
 
-static const enum stop_kind kinds[] = {
-    [ORRERY_BREAK_CODE] = STOP_CODE,
-    [ORRERY_BREAK_WRITE] = STOP_WRITE,
-    [ORRERY_BREAK_READ] = STOP_READ,
-    [ORRERY_BREAK_ACCESS] = STOP_ACCESS,
+/* Both sides have the kinds in the same order. */
+static const u32 longest[STOP_KINDS] = {
+    [STOP_CODE] = 1,
+    [STOP_WRITE] = STOP_MAX_DATA,
+    [STOP_READ] = STOP_MAX_DATA,
+    [STOP_ACCESS] = STOP_MAX_DATA,
+    [STOP_PHYS_WRITE] = UINT32_MAX,
+    [STOP_PHYS_READ] = UINT32_MAX,
+    [STOP_PHYS_ACCESS] = UINT32_MAX,
+    [STOP_OUT] = 65536,
+    [STOP_IN] = 65536,
+    [STOP_PORT] = 65536,
+    [STOP_MAGIC] = 1,
+    [STOP_MODE] = 1,
+    [STOP_VECTOR] = 256,
+    [STOP_CR3] = 1,
 };
+_Static_assert((int)ORRERY_BREAK_CR3 == STOP_CR3 && (int)ORRERY_BREAK_OUT == STOP_OUT &&
+                   (int)ORRERY_BREAK_PHYS_WRITE == STOP_PHYS_WRITE,
+               "the same kinds");
+
+/* What translations depend on has changed. */
+static bool is_other_code(const struct stops *before, const struct stops *now)
+{
+    return memcmp(before->code, now->code, sizeof(now->code)) ||
+           ((before->kinds ^ now->kinds) & 1u << STOP_MAGIC);
+}
 
 bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigned n)
 {
     struct stop stops[STOPS_MAX];
+    struct stops before;
 
     if (n > STOPS_MAX)
         return false;
     for (unsigned i = 0; i < n; i++) {
-        if (!all[i].len || all[i].len > STOP_MAX_LEN)
+        if (all[i].len > longest[all[i].kind] || (!all[i].len && all[i].kind != ORRERY_BREAK_CR3))
             return false;
-        stops[i] = (struct stop){kinds[all[i].kind], all[i].linear, all[i].len};
+        stops[i] = (struct stop){(enum stop_kind)all[i].kind, all[i].linear, all[i].len};
     }
     if (!o->cpu->stops)
         o->cpu->stops = calloc(1, sizeof(*o->cpu->stops));
     if (!o->cpu->stops)
         return false;
+    before = *o->cpu->stops;
     stops_set(o->cpu, stops, n);
-    jit_flush(o->jit);
+    if (is_other_code(&before, o->cpu->stops))
+        jit_flush(o->jit);
     return true;
 }
 
 void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at)
 {
-    static const enum orrery_break_kind back[] = {
-        [STOP_CODE] = ORRERY_BREAK_CODE,
-        [STOP_WRITE] = ORRERY_BREAK_WRITE,
-        [STOP_READ] = ORRERY_BREAK_READ,
-        [STOP_ACCESS] = ORRERY_BREAK_ACCESS,
-    };
     const struct stop *s = &o->cpu->stops->what;
 
-    *what = (struct orrery_break){back[s->kind], s->la, s->len};
+    *what = (struct orrery_break){(enum orrery_break_kind)s->kind, s->at, s->len};
     *at = o->cpu->stops->at;
 }
 
@@ -66,10 +85,26 @@ void breaks_ignore(struct orrery *o, bool ignore)
 
 void breaks_pass(struct orrery *o)
 {
+    if (breaks_met(o))
+        orrery_break_pass(o);
+}
+
+void orrery_break_pass(struct orrery *o)
+{
     struct stops *s = o->cpu->stops;
 
-    if (s && s->hit && !s->off) {
+    if (s && !s->off) {
         s->passed = cpu_icount(o->cpu);
         s->hit = false;
     }
+}
+
+bool orrery_interrupted(struct orrery *o)
+{
+    struct stops *s = o->cpu->stops;
+    bool yes = s && s->interrupted;
+
+    if (s)
+        s->interrupted = false;
+    return yes;
 }

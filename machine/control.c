@@ -10,7 +10,15 @@
 
 #include <string.h>
 
-enum { OP_RESET = 'r', OP_NMI = 'n', OP_IN = 'i', OP_OUT = 'o', OP_REG = 'g', OP_MEMORY = 'm' };
+enum {
+    OP_RESET = 'r',
+    OP_NMI = 'n',
+    OP_IN = 'i',
+    OP_OUT = 'o',
+    OP_REG = 'g',
+    OP_MEMORY = 'm',
+    OP_REGISTER = 'G'
+};
 enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536 };
 
 static void on_reset(struct orrery *o, const u8 *r, size_t len)
@@ -57,13 +65,19 @@ static void on_memory(struct orrery *o, const u8 *r, size_t len)
                     phys_dma_write(o->phys, load_le(r + 1, 8), r + MEMORY_HEAD, len - MEMORY_HEAD);
 }
 
+static void on_register(struct orrery *o, const u8 *r, size_t len)
+{
+    o->write_done = len > 2 && machine_set_register(o, r[1], r + 2, len - 2);
+}
+
 /* What comes first in a record, and who takes the record. */
 static const struct {
     u8 op;
     void (*run)(struct orrery *o, const u8 *record, size_t len);
 } ops[] = {
-    {OP_RESET, on_reset}, {OP_NMI, on_nmi}, {OP_IN, on_in},
-    {OP_OUT, on_out},     {OP_REG, on_reg}, {OP_MEMORY, on_memory},
+    {OP_RESET, on_reset},       {OP_NMI, on_nmi}, {OP_IN, on_in},
+    {OP_OUT, on_out},           {OP_REG, on_reg}, {OP_MEMORY, on_memory},
+    {OP_REGISTER, on_register},
 };
 
 /* Journal sink. */
@@ -113,6 +127,16 @@ bool control_now(struct orrery *o, const void *record, size_t len)
     clock_run(&o->clock, clock_now(&o->clock));
     journal_run(o->journal);
     return true;
+}
+
+bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value)
+{
+    u8 record[2 + ORRERY_REGISTER_MAX] = {OP_REGISTER, (u8)reg};
+    unsigned bytes = orrery_register_bytes(reg);
+
+    memcpy(record + 2, value, bytes);
+    o->write_done = false;
+    return control_now(o, record, 2 + bytes) && o->write_done;
 }
 
 static bool port_now(struct orrery *o, u8 op, unsigned size, u16 port, u32 value)

@@ -52,6 +52,25 @@ bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len
     return true;
 }
 
+bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len)
+{
+    const u8 *in = buf;
+
+    for (unsigned dry = 1; dry <= 1; dry--) {
+        for (size_t done = 0, n; done < len; done += n) {
+            u32 at = (u32)(linear + done);
+            struct mmu_walk w;
+
+            n = PAGE_SIZE - (at & PAGE_MASK);
+            n = n < len - done ? n : len - done;
+            if (!translate(o, at, &w) || !phys_host(o->phys, w.pa, true) ||
+                (!dry && !orrery_write_phys(o, w.pa, in + done, n)))
+                return false;
+        }
+    }
+    return true;
+}
+
 unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
                             char *text, size_t size)
 {
@@ -68,6 +87,11 @@ unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail
 bool orrery_paging(const struct orrery *o)
 {
     return o->cpu->cr0 & CR0_PG;
+}
+
+bool orrery_code32(const struct orrery *o)
+{
+    return o->cpu->seg[SEG_CS].attr & SA_DB;
 }
 
 uint64_t orrery_ram_bytes(const struct orrery *o)

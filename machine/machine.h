@@ -16,6 +16,7 @@
 
 struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
+struct trace;       /* machine/trace.c */
 struct multiboot_image;
 struct firmware;
 
@@ -65,6 +66,7 @@ struct orrery {
     struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
     struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
     struct profile *profile; /* or NULL */
+    struct trace *trace;     /* or NULL */
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
@@ -75,7 +77,7 @@ struct orrery {
     int exit_code;
     int control;                         /* journal channel of control.c */
     u32 port_value;                      /* what was read last from outside */
-    bool write_done;                     /* memory was there that was written last */
+    bool write_done;                     /* what was written last could be */
     u64 resets;                          /* so far, but for the one at power-on */
     u64 irq_count[BUS_GSIS];             /* rising edges, for people */
     u32 irq_level;                       /* what they rise from */
@@ -182,6 +184,11 @@ u64 sound_tick(const struct orrery *o);
 void sound_seek(struct orrery *o);
 /* All that is left. */
 void sound_finish(struct orrery *o);
+
+/* -- registers.c -- */
+
+/* By its place in the list. False: it cannot be that, and is as it was. */
+bool machine_set_register(struct orrery *o, unsigned reg, const u8 *value, size_t len);
 
 /* -- control.c, media.c -- */
 

@@ -143,7 +143,8 @@ struct orrery_config {
     FILE *profile_report;   /* both, for reading */
     uint64_t profile_every; /* guest instructions between samples; 0: 100003 */
     const struct orrery_symbols *profile_symbols; /* ends with path NULL; may be NULL */
-    FILE *perf_map; /* list of translated blocks for Linux's perf; needs a native back end */
+    const char *trace; /* "FILE,name=value,...": see orrery_trace_start(); NULL: none */
+    FILE *perf_map;    /* list of translated blocks for Linux's perf; needs a native back end */
 };
 
 /* Why orrery_run() came back. */
@@ -183,25 +184,42 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
 
-/* Where to stop, for debuggers: before an instruction, or after one that has accessed memory, by
- * linear address. The guest sees nothing of them. */
+/* Where to stop, for debuggers: before an instruction, or after one that has accessed memory or a
+ * port, or has changed the mode. The guest sees nothing of them. */
 enum orrery_break_kind {
-    ORRERY_BREAK_CODE,
-    ORRERY_BREAK_WRITE,
+    ORRERY_BREAK_CODE,  /* an instruction at a linear address */
+    ORRERY_BREAK_WRITE, /* memory by linear address, 1 to 4096 bytes */
     ORRERY_BREAK_READ,
-    ORRERY_BREAK_ACCESS
+    ORRERY_BREAK_ACCESS,
+    ORRERY_BREAK_PHYS_WRITE, /* physical memory and devices' registers; DMA counts, too */
+    ORRERY_BREAK_PHYS_READ,
+    ORRERY_BREAK_PHYS_ACCESS,
+    ORRERY_BREAK_OUT, /* ports */
+    ORRERY_BREAK_IN,
+    ORRERY_BREAK_PORT,   /* both */
+    ORRERY_BREAK_MAGIC,  /* XCHG BX, BX has been executed */
+    ORRERY_BREAK_MODE,   /* some of the ORRERY_MODE_ bits in linear has changed */
+    ORRERY_BREAK_VECTOR, /* the handler of a vector begins: fault, interrupt or INT n */
+    ORRERY_BREAK_CR3     /* CR3 has been loaded with linear; len 0: with anything */
 };
+enum { ORRERY_MODE_PE = 1, ORRERY_MODE_PG = 2, ORRERY_MODE_VM = 4, ORRERY_MODE_SMM = 8 };
 struct orrery_break {
     enum orrery_break_kind kind;
-    uint32_t linear;
-    uint32_t len; /* bytes of memory, 1 to 64 */
+    uint32_t linear; /* the first address, port or vector */
+    uint32_t len;    /* how many of them; 1 where there is nothing to count */
 };
 #define ORRERY_MAX_BREAKS 32
 /* Replaces all; n may be 0. False: too many, or too long. */
 bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigned n);
-/* The one that ended the last run with ORRERY_BREAK, and the linear address of the access. The next
- * run passes a code break at this very moment. */
+/* The one that ended the last run with ORRERY_BREAK, and where: the address of the instruction or
+ * access, the port, the vector, the mode bits that have changed, the value of CR3. The next run
+ * passes a code break at this very moment. */
 void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
+/* The next run passes code breaks at this moment, even if it has not stopped at one. */
+void orrery_break_pass(struct orrery *o);
+/* Has the CPU taken an interrupt, NMI or SMI since the last call? Only known while
+ * orrery_set_breaks() has been called. */
+bool orrery_interrupted(struct orrery *o);
 
 /* -- snapshots in files --
  *
@@ -325,6 +343,47 @@ uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
 
+/* Writes a trace (docs/trace.md) until orrery_trace_stop() or orrery_finish(). option: "FILE", with
+ * filters behind it: what=insn+mem+int+io+dma+screen, from=TICK, to=TICK, addr=A-B, phys=A-B,
+ * pc=A-B, screen=TICKS. False with one line in err. */
+bool orrery_trace_start(struct orrery *o, const char *option, char *err, size_t err_size);
+bool orrery_trace_stop(struct orrery *o, char *err, size_t err_size);
+
+/* Who has written to memory last, or changed a register, of all that the history knows. Memory: up
+ * to 8 bytes of one page, by physical address, whoever has written to any of them, and if it was
+ * what had been there. Registers: as traces name them (docs/trace.md); of the last 100 million
+ * ticks. */
+enum orrery_writer_kind {
+    ORRERY_WRITER_NONE,      /* nobody since `first` */
+    ORRERY_WRITER_INSN,      /* an instruction */
+    ORRERY_WRITER_INTERRUPT, /* the delivery of an interrupt or exception */
+    ORRERY_WRITER_DMA,       /* a device */
+    ORRERY_WRITER_WALK,      /* the page walk of an instruction's access or fetch */
+    ORRERY_WRITER_SMM,       /* the CPU on its way into system management mode */
+    ORRERY_WRITER_OTHER,     /* a reset */
+};
+struct orrery_writer {
+    enum orrery_writer_kind kind;
+    uint64_t first; /* how far back it was looked for */
+    uint64_t tick;  /* before it happened; the machine can be put there: orrery_goto() */
+    uint16_t cs;    /* what the CPU was at */
+    uint32_t eip;
+    uint32_t linear;  /* of CS:EIP */
+    char device[64];  /* DMA: its id */
+    uint8_t vector;   /* INTERRUPT */
+    bool soft, fault; /* INTERRUPT: of INT n and its kin; an exception */
+    uint64_t before, after;
+    uint8_t len; /* of the instruction; 0: it cannot be read */
+    uint8_t bytes[15];
+    char text[128]; /* the instruction in words */
+};
+/* False with one line in err; the machine is where it was in any case, or err says that it is not.
+ */
+bool orrery_who_memory(struct orrery *o, uint64_t phys, unsigned len, struct orrery_writer *w,
+                       char *err, size_t err_size);
+bool orrery_who_register(struct orrery *o, const char *name, struct orrery_writer *w, char *err,
+                         size_t err_size);
+
 /* What is on the screen now; false without a VGA or memory. Zero-initialize *screen or *text, use
  * it as often as you like, free its memory in the end. orrery_text() is also false in graphics
  * modes and while the screen is blank. */
@@ -343,11 +402,30 @@ bool orrery_screendump(struct orrery *o, FILE *out, enum orrery_picture format, 
 /* Registers by index: 0-7 general (EAX ECX EDX EBX ESP EBP ESI EDI), 8 EIP, 9 EFLAGS, 10-15 ES CS
  * SS DS FS GS selectors, 16-19 CR0 CR2 CR3 CR4. Selectors and control registers are read-only here.
  */
-enum { ORRERY_EIP = 8, ORRERY_EFLAGS, ORRERY_ES, ORRERY_CR0 = 16, ORRERY_REGS = 20 };
+enum {
+    ORRERY_ESP = 4,
+    ORRERY_EIP = 8,
+    ORRERY_EFLAGS,
+    ORRERY_ES,
+    ORRERY_CR0 = 16,
+    ORRERY_REGS = 20
+};
 uint32_t orrery_reg(const struct orrery *o, unsigned reg);
 /* What is written into registers and memory is an input, too: it is recorded, and does nothing
  * (false) in a replay. */
 bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);
+
+/* All registers, for debuggers: by the names that they have in the monitor's expressions, eip an
+ * offset in CS and pc the linear address; -1: there is no such register. Values are little-endian,
+ * of orrery_register_bytes() bytes. orrery_write_register() is false if the CPU cannot have that
+ * value in its present mode (a selector of nothing, reserved bits), for what is read-only, and in
+ * a replay. It is an input. */
+#define ORRERY_REGISTER_MAX 16
+int orrery_find_register(const char *name);
+unsigned orrery_register_bytes(int reg);
+void orrery_read_register(const struct orrery *o, int reg, uint8_t *value);
+bool orrery_write_register(struct orrery *o, int reg, const uint8_t *value);
+bool orrery_has_sse(const struct orrery *o);
 
 /* -- looking inside, in the words of QEMU's monitor, whose output scripts read -- */
 
@@ -362,6 +440,9 @@ bool orrery_translate(struct orrery *o, uint32_t linear, uint64_t *phys);
 void orrery_peek_phys(struct orrery *o, uint64_t addr, void *buf, size_t len);
 /* The same by linear address. False if part is not mapped. */
 bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len);
+
+/* Writes RAM by linear address, as an input; all or, if part is not mapped or no RAM, nothing. */
+bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len);
 
 /* One instruction, which is at bytes[0..avail-1] and at address `at` of a segment of the current
  * code size. Its length, at least 1. */
@@ -381,6 +462,7 @@ void orrery_print_jit(const struct orrery *o, FILE *out);
 bool orrery_print_state(const struct orrery *o, const char *id, FILE *out);
 
 bool orrery_paging(const struct orrery *o);
+bool orrery_code32(const struct orrery *o); /* code is 32-bit now */
 bool orrery_halted(const struct orrery *o);
 bool orrery_has_apic(const struct orrery *o);
 uint64_t orrery_ram_bytes(const struct orrery *o);

@@ -6,7 +6,13 @@
 #include "mmu/phys.h"
 #include "mmu/tlb.h"
 
-#define MMU_MAX_WATCH 68 /* four debug registers, 32 stops over two pages */
+#define MMU_MAX_WATCH      68 /* four debug registers, 32 stops over two pages */
+#define MMU_MAX_WATCH_PHYS 34 /* 32 stops, two pages of a trace */
+
+/* Physical addresses, both ends included. */
+struct mmu_range {
+    paddr first, last;
+};
 
 struct mmu {
     struct phys *phys;
@@ -24,6 +30,9 @@ struct mmu {
     laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are
                                    watched. See mmu_watch() */
     u8 nwatch;
+    bool watch_all; /* all of them are */
+    u8 nwatch_phys;
+    struct mmu_range watch_phys[MMU_MAX_WATCH_PHYS]; /* likewise, by physical address */
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */
 };
@@ -80,8 +89,8 @@ void mmu_list(struct mmu *m, void (*fn)(void *opaque, const struct mmu_page *pag
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
 bool mmu_load_pdptes(struct mmu *m);
 
-/* Is la in a page whose accesses are watched? */
-bool mmu_watched(const struct mmu *m, laddr la);
+/* Is la in a page whose accesses are watched, or pa, which it maps to? */
+bool mmu_watched(const struct mmu *m, laddr la, paddr pa);
 
 void mmu_flush(struct mmu *m);                /* everything; cost: what was filled */
 void mmu_flush_nonglobal(struct mmu *m);      /* MOV CR3 with PGE; may flush more */

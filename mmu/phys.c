@@ -50,6 +50,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
+    struct phys_witness *witnesses;
     struct phys_area area[MAX_AREAS];
     unsigned areas;
     struct region region[REGION_MAX];
@@ -562,6 +563,39 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
     }
 }
 
+static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
+{
+    for (struct phys_witness *w = p->witnesses; w; w = w->next)
+        w->access(w->opaque, who, pa, buf, len, write);
+}
+
+void phys_add_witness(struct phys *p, struct phys_witness *w)
+{
+    w->next = p->witnesses;
+    p->witnesses = w;
+}
+
+void phys_remove_witness(struct phys *p, struct phys_witness *w)
+{
+    struct phys_witness **at = &p->witnesses;
+
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
+}
+
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
+{
+    u8 bytes[8];
+
+    if (p->witnesses && region_at(p, pa)->writable) {
+        store_le(bytes, size, value);
+        tell(p, who, pa, bytes, size, true);
+    }
+    phys_write(p, pa, size, value);
+}
+
 static u64 to_page_end(paddr pa, u64 len)
 {
     u64 n = PAGE_SIZE - (pa & PAGE_MASK);
@@ -580,6 +614,7 @@ bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
 
         if (host) {
             memcpy(out, host + (pa & PAGE_MASK), n);
+            tell(p, PHYS_DMA, pa, out, n, false);
         } else {
             memset(out, 0xff, n);
             all = false;
@@ -601,6 +636,7 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
         u8 *host = phys_host(p, pa, true);
 
         if (host) {
+            tell(p, PHYS_DMA, pa, in, n, true);
             phys_code_written(p, pa, n);
             phys_touch(p, pa);
             memcpy(host + (pa & PAGE_MASK), in, n);

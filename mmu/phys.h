@@ -118,6 +118,20 @@ u64 phys_lines_mask(paddr pa,
                     u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
 void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a direct host write */
 
+/* Whoever wants to know of accesses that do not come by a linear address: DMA, and the CPU's own of
+ * tables by physical address. A write is told before it happens; buf: the bytes. The witness must
+ * not change anything. */
+enum phys_who { PHYS_DMA, PHYS_WALK, PHYS_CPU };
+struct phys_witness {
+    void (*access)(void *opaque, enum phys_who who, paddr pa, const void *buf, u64 len, bool write);
+    void *opaque;
+    struct phys_witness *next; /* the list's */
+};
+/* The caller's, until it is removed; which may be none of the list. */
+void phys_add_witness(struct phys *p, struct phys_witness *w);
+void phys_remove_witness(struct phys *p, struct phys_witness *w);
+/* phys_write() of 1, 2, 4 or 8 bytes to memory that the CPU does by itself, told of. */
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value);
 /* Areas: memory that a guest writes to, with a mark for each page that says whether it may differ
  * from what somebody has kept of it. Area 0 is main RAM; others are those of phys_add_ram() and
  * what its owner names. All pages are not clean until somebody marks them; who does must see to it

@@ -181,13 +181,27 @@ void mmu_protect_code(struct mmu *m, paddr pa)
     protect_in(m->tlb, &m->tlb->filled[true], host);
 }
 
+/* By the entry that key names, which may be empty. */
+static bool is_watched(const struct mmu *m, u32 key)
+{
+    laddr la = key >> KEY_BITS << PAGE_BITS;
+    const u8 *host = tlb_host(m->tlb, la, (enum priv)(key >> 2 & 3), (enum access)(key & 3));
+    paddr pa = ~(paddr)0;
+
+    if (m->nwatch_phys)
+        phys_address(m->phys, host, &pa);
+    return mmu_watched(m, la, pa);
+}
+
 void mmu_watch(struct mmu *m)
 {
-    for (unsigned global = 0; m->nwatch && global < 2; global++) {
+    bool any = m->nwatch | m->nwatch_phys || m->watch_all;
+
+    for (unsigned global = 0; any && global < 2; global++) {
         const struct tlb_list *l = &m->tlb->filled[global];
         for (u32 i = 0; i < l->n; i++) {
             u32 key = l->key[i];
-            if ((key & 3) != ACCESS_EXEC && mmu_watched(m, key >> KEY_BITS << PAGE_BITS))
+            if ((key & 3) != ACCESS_EXEC && is_watched(m, key))
                 keep(m->tlb, entry_of(m->tlb, key));
         }
     }
@@ -258,7 +272,7 @@ void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n)
         enum access acc = (enum access)(key & 3);
         laddr la = key >> KEY_BITS << PAGE_BITS;
         const u8 *host = phys_host(m->phys, list[i].pa, acc == ACCESS_WRITE);
-        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && mmu_watched(m, la));
+        bool kept = acc == ACCESS_WRITE || (acc == ACCESS_READ && mmu_watched(m, la, list[i].pa));
 
         put(m->tlb, key, addend(la, host) | (kept ? TLB_KEPT : TLB_VALID), list[i].global);
     }

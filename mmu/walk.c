@@ -162,7 +162,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
             w->value[i] = v;
             if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
                 m->code_written = true;
-            phys_write(m->phys, w->entry[i], 4, (u32)v);
+            phys_write_as(m->phys, PHYS_WALK, w->entry[i], 4, (u32)v);
         }
     }
 }
@@ -203,10 +203,17 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
     return MMU_MEMORY;
 }
 
-bool mmu_watched(const struct mmu *m, laddr la)
+bool mmu_watched(const struct mmu *m, laddr la, paddr pa)
 {
+    if (m->watch_all)
+        return true;
     for (unsigned i = 0; i < m->nwatch; i++) {
         if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
+            return true;
+    }
+    for (unsigned i = 0; i < m->nwatch_phys; i++) {
+        if ((pa | PAGE_MASK) >= m->watch_phys[i].first &&
+            (pa & ~(paddr)PAGE_MASK) <= m->watch_phys[i].last)
             return true;
     }
     return false;
@@ -228,7 +235,7 @@ static void fill(struct mmu *m, laddr la, enum access acc, enum priv priv,
         tlb_fill(m->tlb, la, priv, ACCESS_EXEC, page, global);
         return;
     }
-    bool watched = mmu_watched(m, la);
+    bool watched = mmu_watched(m, la, at->pa);
     (watched ? tlb_keep : tlb_fill)(m->tlb, la, priv, ACCESS_READ, page, global);
     if (!writable || !phys_host(m->phys, at->pa, true))
         return;
@@ -274,7 +281,7 @@ static bool translate_kept(struct mmu *m, laddr la, enum access acc, enum priv p
         return false;
     if (acc == ACCESS_WRITE)
         phys_touch(m->phys, out->pa);
-    if (!mmu_watched(m, la) && (acc != ACCESS_WRITE || grants_write(m, out->pa)))
+    if (!mmu_watched(m, la, out->pa) && (acc != ACCESS_WRITE || grants_write(m, out->pa)))
         *e = (*e & ~(u64)TLB_KEPT) | TLB_VALID;
     return true;
 }

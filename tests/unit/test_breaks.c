@@ -137,7 +137,7 @@ static void test_unseen(void **state)
 static void test_refusals(void **state)
 {
     struct orrery_break many[ORRERY_MAX_BREAKS + 1] = {{ORRERY_BREAK_CODE, 0, 1}};
-    const struct orrery_break wide = {ORRERY_BREAK_WRITE, DATA, 65};
+    const struct orrery_break wide = {ORRERY_BREAK_WRITE, DATA, 4097};
     struct orrery *o = make(NULL);
 
     (void)state;

@@ -53,10 +53,10 @@ static void test_kinds(void **state)
     assert_int_equal(memory(cpu, 0x7000, 4, ACCESS_READ), 2);
     set(cpu, 1, 0x7000, IO, 3);
     assert_int_equal(memory(cpu, 0x7000, 4, ACCESS_WRITE), 0);
-    debug_port(cpu, 0x7002, 1);
+    debug_port(cpu, 0x7002, 1, false);
     assert_int_equal(cpu->debug_hits, 0); /* only with CR4.DE */
     cpu->cr4 |= CR4_DE;
-    debug_port(cpu, 0x7002, 1);
+    debug_port(cpu, 0x7002, 1, false);
     assert_int_equal(cpu->debug_hits, 2);
     set(cpu, 1, 0x5000, X, 0);
     assert_int_equal(memory(cpu, 0x5000, 4, ACCESS_WRITE), 0);

@@ -1,0 +1,230 @@
+/* GDB's view of the registers: their numbers, and the target description that names them.
+ *
+ * GDB's pc is what it disassembles at, sets breakpoints by and steps from, and all of that is in
+ * linear addresses here: so register 8, GDB's $eip and $pc, is CS.base + EIP in every mode. The
+ * offset itself is $ip. Where CS.base is 0 they are the same. */
+#include "frontend/gdb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "frontend/session.h"
+
+static const struct reg {
+    const char *name, *ours; /* GDB's, the library's */
+    const char *type;
+} core[] = {
+    {"eax", "eax", "int32"},        {"ecx", "ecx", "int32"},    {"edx", "edx", "int32"},
+    {"ebx", "ebx", "int32"},        {"esp", "esp", "data_ptr"}, {"ebp", "ebp", "data_ptr"},
+    {"esi", "esi", "int32"},        {"edi", "edi", "int32"},    {"eip", "pc", "code_ptr"},
+    {"eflags", "eflags", "eflags"}, {"cs", "cs", "int32"},      {"ss", "ss", "int32"},
+    {"ds", "ds", "int32"},          {"es", "es", "int32"},      {"fs", "fs", "int32"},
+    {"gs", "gs", "int32"},          {"st0", "st0", "i387_ext"}, {"st1", "st1", "i387_ext"},
+    {"st2", "st2", "i387_ext"},     {"st3", "st3", "i387_ext"}, {"st4", "st4", "i387_ext"},
+    {"st5", "st5", "i387_ext"},     {"st6", "st6", "i387_ext"}, {"st7", "st7", "i387_ext"},
+    {"fctrl", "fctrl", "int"},      {"fstat", "fstat", "int"},  {"ftag", "ftag", "int"},
+    {"fiseg", "fiseg", "int"},      {"fioff", "fioff", "int"},  {"foseg", "foseg", "int"},
+    {"fooff", "fooff", "int"},      {"fop", "fop", "int"},
+};
+static const struct reg sse[] = {
+    {"xmm0", "xmm0", "vec128"}, {"xmm1", "xmm1", "vec128"}, {"xmm2", "xmm2", "vec128"},
+    {"xmm3", "xmm3", "vec128"}, {"xmm4", "xmm4", "vec128"}, {"xmm5", "xmm5", "vec128"},
+    {"xmm6", "xmm6", "vec128"}, {"xmm7", "xmm7", "vec128"}, {"mxcsr", "mxcsr", "mxcsr"},
+};
+static const struct reg machine[] = {
+    {"ip", "eip", "int32"},
+    {"cs_base", "cs.base", "int32"},
+    {"ss_base", "ss.base", "int32"},
+    {"ds_base", "ds.base", "int32"},
+    {"es_base", "es.base", "int32"},
+    {"fs_base", "fs.base", "int32"},
+    {"gs_base", "gs.base", "int32"},
+    {"cs_limit", "cs.limit", "int32"},
+    {"ss_limit", "ss.limit", "int32"},
+    {"ds_limit", "ds.limit", "int32"},
+    {"es_limit", "es.limit", "int32"},
+    {"fs_limit", "fs.limit", "int32"},
+    {"gs_limit", "gs.limit", "int32"},
+    {"cpl", "cpl", "int32"},
+    {"cr0", "cr0", "cr0"},
+    {"cr2", "cr2", "int32"},
+    {"cr3", "cr3", "int32"},
+    {"cr4", "cr4", "cr4"},
+    {"efer", "efer", "int64"},
+    {"dr0", "dr0", "int32"},
+    {"dr1", "dr1", "int32"},
+    {"dr2", "dr2", "int32"},
+    {"dr3", "dr3", "int32"},
+    {"dr6", "dr6", "int32"},
+    {"dr7", "dr7", "int32"},
+    {"gdtr", "gdtr", "int32"},
+    {"gdtr_limit", "gdtr.limit", "int32"},
+    {"idtr", "idtr", "int32"},
+    {"idtr_limit", "idtr.limit", "int32"},
+    {"ldtr", "ldtr", "int32"},
+    {"ldtr_base", "ldtr.base", "int32"},
+    {"tr", "tr", "int32"},
+    {"tr_base", "tr.base", "int32"},
+};
+
+static const struct flag {
+    const char *type, *name;
+    unsigned bit;
+} flags[] = {
+    {"eflags", "CF", 0},       {"eflags", "", 1},    {"eflags", "PF", 2},   {"eflags", "AF", 4},
+    {"eflags", "ZF", 6},       {"eflags", "SF", 7},  {"eflags", "TF", 8},   {"eflags", "IF", 9},
+    {"eflags", "DF", 10},      {"eflags", "OF", 11}, {"eflags", "NT", 14},  {"eflags", "RF", 16},
+    {"eflags", "VM", 17},      {"eflags", "AC", 18}, {"eflags", "VIF", 19}, {"eflags", "VIP", 20},
+    {"eflags", "ID", 21},      {"mxcsr", "IE", 0},   {"mxcsr", "DE", 1},    {"mxcsr", "ZE", 2},
+    {"mxcsr", "OE", 3},        {"mxcsr", "UE", 4},   {"mxcsr", "PE", 5},    {"mxcsr", "DAZ", 6},
+    {"mxcsr", "IM", 7},        {"mxcsr", "DM", 8},   {"mxcsr", "ZM", 9},    {"mxcsr", "OM", 10},
+    {"mxcsr", "UM", 11},       {"mxcsr", "PM", 12},  {"mxcsr", "FZ", 15},   {"cr0", "PE", 0},
+    {"cr0", "MP", 1},          {"cr0", "EM", 2},     {"cr0", "TS", 3},      {"cr0", "ET", 4},
+    {"cr0", "NE", 5},          {"cr0", "WP", 16},    {"cr0", "AM", 18},     {"cr0", "NW", 29},
+    {"cr0", "CD", 30},         {"cr0", "PG", 31},    {"cr4", "VME", 0},     {"cr4", "PVI", 1},
+    {"cr4", "TSD", 2},         {"cr4", "DE", 3},     {"cr4", "PSE", 4},     {"cr4", "PAE", 5},
+    {"cr4", "MCE", 6},         {"cr4", "PGE", 7},    {"cr4", "PCE", 8},     {"cr4", "OSFXSR", 9},
+    {"cr4", "OSXMMEXCPT", 10}, {"cr4", "UMIP", 11},  {"cr4", "SMEP", 20},   {"cr4", "SMAP", 21},
+};
+
+#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+
+/* The features of the description, in the order of the numbers. */
+static const struct feature {
+    const char *name;
+    const struct reg *regs;
+    unsigned n;
+    const char *flags[3]; /* types that it defines */
+    const char *group;
+    bool sse;
+} features[] = {
+    {"org.gnu.gdb.i386.core", core, COUNT(core), {"eflags"}, NULL, false},
+    {"org.gnu.gdb.i386.sse", sse, COUNT(sse), {"mxcsr"}, NULL, true},
+    {"org.orrery.i386.machine", machine, COUNT(machine), {"cr0", "cr4"}, "system", false},
+};
+
+static bool is_there(const struct gdb_target *t, const struct feature *f)
+{
+    return !f->sse || orrery_has_sse(t->session->machine);
+}
+
+unsigned gdb_registers(const struct gdb_target *t)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < COUNT(features); i++)
+        n += is_there(t, &features[i]) ? features[i].n : 0;
+    return n;
+}
+
+/* The library's number, or -1. */
+static int find(const struct gdb_target *t, unsigned reg)
+{
+    for (unsigned i = 0; i < COUNT(features); i++) {
+        const struct feature *f = &features[i];
+        if (!is_there(t, f))
+            continue;
+        if (reg < f->n)
+            return orrery_find_register(f->regs[reg].ours);
+        reg -= f->n;
+    }
+    return -1;
+}
+
+bool gdb_put_register(const struct gdb_target *t, unsigned reg, struct gdb_reply *r)
+{
+    uint8_t value[ORRERY_REGISTER_MAX];
+    int ours = find(t, reg);
+
+    if (ours < 0)
+        return false;
+    orrery_read_register(t->session->machine, ours, value);
+    gdb_put_hex(r, value, orrery_register_bytes(ours));
+    return true;
+}
+
+void gdb_put_registers(const struct gdb_target *t, struct gdb_reply *r)
+{
+    for (unsigned i = 0; gdb_put_register(t, i, r); i++)
+        ;
+}
+
+bool gdb_write_register(const struct gdb_target *t, unsigned reg, const char *hex, size_t *used)
+{
+    uint8_t value[ORRERY_REGISTER_MAX], now[ORRERY_REGISTER_MAX];
+    int ours = find(t, reg);
+    unsigned bytes;
+
+    if (ours < 0)
+        return false;
+    bytes = orrery_register_bytes(ours);
+    *used = 2 * bytes;
+    if (!gdb_hex(hex, value, bytes))
+        return false;
+    orrery_read_register(t->session->machine, ours, now);
+    return !memcmp(value, now, bytes) || orrery_write_register(t->session->machine, ours, value);
+}
+
+/* ---- the description ---- */
+
+static const char vec128[] =
+    "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"
+    "<vector id=\"v2d\" type=\"ieee_double\" count=\"2\"/>"
+    "<vector id=\"v16i8\" type=\"int8\" count=\"16\"/>"
+    "<vector id=\"v8i16\" type=\"int16\" count=\"8\"/>"
+    "<vector id=\"v4i32\" type=\"int32\" count=\"4\"/>"
+    "<vector id=\"v2i64\" type=\"int64\" count=\"2\"/>"
+    "<union id=\"vec128\"><field name=\"v4_float\" type=\"v4f\"/>"
+    "<field name=\"v2_double\" type=\"v2d\"/><field name=\"v16_int8\" type=\"v16i8\"/>"
+    "<field name=\"v8_int16\" type=\"v8i16\"/><field name=\"v4_int32\" type=\"v4i32\"/>"
+    "<field name=\"v2_int64\" type=\"v2i64\"/><field name=\"uint128\" type=\"uint128\"/></union>";
+
+static void put_flags(FILE *out, const char *type)
+{
+    fprintf(out, "<flags id=\"%s\" size=\"4\">", type);
+    for (size_t i = 0; i < COUNT(flags); i++)
+        if (!strcmp(flags[i].type, type))
+            fprintf(out, "<field name=\"%s\" start=\"%u\" end=\"%u\"/>", flags[i].name,
+                    flags[i].bit, flags[i].bit);
+    fputs("</flags>", out);
+}
+
+static void put_feature(FILE *out, const struct feature *f)
+{
+    fprintf(out, "<feature name=\"%s\">", f->name);
+    for (unsigned i = 0; i < COUNT(f->flags) && f->flags[i]; i++)
+        put_flags(out, f->flags[i]);
+    if (f->sse)
+        fputs(vec128, out);
+    for (unsigned i = 0; i < f->n; i++) {
+        const struct reg *r = &f->regs[i];
+        unsigned bytes = orrery_register_bytes(orrery_find_register(r->ours));
+        fprintf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"", r->name, 8 * bytes, r->type);
+        if (f->group)
+            fprintf(out, " group=\"%s\"", f->group);
+        fputs("/>", out);
+    }
+    fputs("</feature>", out);
+}
+
+char *gdb_description(const struct gdb_target *t)
+{
+    const char *arch = orrery_code32(t->session->machine) ? "i386" : "i8086";
+    char *text = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&text, &n);
+
+    CHECK(out, "out of memory");
+    fprintf(out,
+            "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
+            "<architecture>%s</architecture><osabi>none</osabi>",
+            arch);
+    for (unsigned i = 0; i < COUNT(features); i++)
+        if (is_there(t, &features[i]))
+            put_feature(out, &features[i]);
+    fputs("</target>", out);
+    CHECK(!fclose(out), "out of memory");
+    return text;
+}
