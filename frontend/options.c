@@ -108,7 +108,7 @@ static const struct option_row rows[] = {
     {"device", "TYPE,...", opt_device, 0, 0, "add a device, e.g. isa-debug-exit,iobase=0xf4"},
     {"accel", "NAME", opt_accel, 0, 0, "jit or interp; jit,cache-size=MiB bounds the code cache"},
     {"record", "FILE,check=N", opt_record, 0, 0,
-     "write all outside input to a journal, and a state hash every N ticks (100M)"},
+     "write all outside input to a journal, and a state hash every N ticks (250M)"},
     {"replay", "FILE", NULL, CONFIG(replay), 0, "repeat the run of a journal exactly"},
     {"loadvm", "FILE", NULL, OPTION(loadvm), 0, "go on from what savevm has written"},
     {"history", "MiB|on|off", opt_history, 0, 0,

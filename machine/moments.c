@@ -10,8 +10,8 @@
 #include "base/check.h"
 
 #define LOOK_TICKS  1000000ull  /* how often it is asked whether a moment is due */
-#define MIN_NS      40000000ull /* of the CPU's time between two of them */
-#define COST_SHARE  20          /* of that time may be spent on one: a twentieth */
+#define MIN_NS      50000000ull /* of the CPU's time between two of them */
+#define COST_SHARE  25          /* of that time may be spent on one: a 25th */
 #define NEAR_TICKS  100000ull   /* closer to a target than this none are made */
 #define MAX_MOMENTS 300u
 

@@ -126,7 +126,7 @@ struct orrery_config {
     const char *const
         *devices; /* -device options "type,prop=value,...", NULL-terminated; may be NULL */
     const char *record, *replay; /* journal files */
-    uint64_t record_check;       /* ticks between state hashes in the journal; 0: 100 million */
+    uint64_t record_check;       /* ticks between state hashes in the journal; 0: 250 million */
     struct {
         char order[4];    /* what firmware boots from: letters a, c, d, n; empty: cad */
         char once[4];     /* likewise, until the first reset */
