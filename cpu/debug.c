@@ -3,6 +3,7 @@
 #include "cpu/debug.h"
 
 #include "cpu/stops.h"
+#include "cpu/trace.h"
 
 enum kind { EXECUTE, WRITE, PORT, READ_WRITE };
 
@@ -111,16 +112,31 @@ void debug_entered(struct cpu *cpu)
 }
 
 /* DMA and the page walker's marks, which know no linear address. */
-static void on_phys(void *opaque, paddr pa, u64 len, bool write)
+static void on_phys(void *opaque, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
 {
+    (void)who;
+    (void)buf;
     stops_phys(opaque, pa, len, write);
 }
 
-static void watch_dma(struct cpu *cpu)
+static void watch_dma(struct cpu *cpu, bool on)
 {
-    struct phys_watcher w = {.access = on_phys, .opaque = cpu};
+    if (!cpu->stops)
+        return;
+    phys_remove_witness(cpu->mmu.phys, &cpu->stops->witness);
+    cpu->stops->witness = (struct phys_witness){.access = on_phys, .opaque = cpu};
+    if (on)
+        phys_add_witness(cpu->mmu.phys, &cpu->stops->witness);
+}
 
-    phys_set_watcher(cpu->mmu.phys, cpu->mmu.nwatch_phys ? &w : NULL);
+static void watch_pages(struct cpu *cpu)
+{
+    const struct cpu_trace *t = cpu->trace;
+    struct mmu *m = &cpu->mmu;
+
+    m->watch_all = t && t->watched == TRACE_ALL_MEMORY;
+    for (unsigned i = 0; t && t->watched == TRACE_PAGES && i < 2; i++)
+        m->watch_phys[m->nwatch_phys++] = (struct mmu_range){t->page[i], t->page[i] + PAGE_MASK};
 }
 
 void debug_update(struct cpu *cpu)
@@ -143,6 +159,7 @@ void debug_update(struct cpu *cpu)
             m->watch_phys[m->nwatch_phys++] = (struct mmu_range){s->at, (paddr)s->at + s->len - 1};
         }
     }
-    watch_dma(cpu);
+    watch_dma(cpu, m->nwatch_phys);
+    watch_pages(cpu);
     mmu_watch(m);
 }

@@ -12,6 +12,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
+#include "cpu/trace.h"
 #include "cpu/stops.h"
 
 enum fault_class { BENIGN, CONTRIBUTORY, PAGE_FAULT, DOUBLE_FAULT };
@@ -109,11 +110,18 @@ static bool combine(struct event *ev, const struct pending_fault *next)
     return true;
 }
 
-/* For debuggers. */
-static void delivered(struct cpu *cpu, u8 vec)
+/* Those outside who watch are told. */
+static void deliver_told(struct cpu *cpu, const struct event *ev, enum delivery_kind kind)
 {
+    trace_delivery(
+        cpu, &(struct cpu_delivery){
+                 .kind = kind, .vec = ev->vec, .has_error = ev->has_error, .error = ev->error});
+    gate_deliver(cpu, ev);
+    trace_delivered(cpu);
+    if (ev->vec == VEC_DB && !ev->soft)
+        debug_entered(cpu);
     if (cpu->stops)
-        stops_vector(cpu, vec);
+        stops_vector(cpu, ev->vec);
 }
 
 /* False: it faulted, and cpu->pending says how. */
@@ -124,10 +132,7 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     cpu->unwind = &env;
     if (sigsetjmp(env, 0))
         return false;
-    gate_deliver(cpu, ev);
-    if (ev->vec == VEC_DB)
-        debug_entered(cpu);
-    delivered(cpu, ev->vec);
+    deliver_told(cpu, ev, ev->fault ? DELIVER_FAULT : DELIVER_INTERRUPT);
     return true;
 }
 
@@ -196,9 +201,7 @@ void cpu_icebp(struct cpu *cpu)
 {
     bool stepping = cpu->eflags & FLAG_TF;
 
-    gate_deliver(cpu, &(struct event){.vec = VEC_DB});
-    debug_entered(cpu);
-    delivered(cpu, VEC_DB);
+    deliver_told(cpu, &(struct event){.vec = VEC_DB}, DELIVER_SOFT);
     if (stepping)
         cpu->events |= EV_NO_STEP;
 }
@@ -208,8 +211,7 @@ void cpu_soft_int(struct cpu *cpu, u8 vec)
     bool stepping = cpu->eflags & FLAG_TF;
 
     tell(cpu, vec, true);
-    gate_deliver(cpu, &(struct event){.vec = vec, .soft = true});
-    delivered(cpu, vec);
+    deliver_told(cpu, &(struct event){.vec = vec, .soft = true}, DELIVER_SOFT);
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;
 }

@@ -175,7 +175,7 @@ static struct side dest_side(struct chunk *c)
     if (s.wraps)
         return s;
     resolve(cpu, &s, s.la, c->size, ACCESS_WRITE);
-    if (!s.host || s.pa == NO_ADDRESS)
+    if (s.pa == NO_ADDRESS)
         return s;
     pa = s.pa;
     len = (u64)c->n * c->size;

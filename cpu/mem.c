@@ -11,14 +11,17 @@
 #include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/stops.h"
+#include "cpu/trace.h"
+
+#define NO_ADDRESS (~(paddr)0)
 
 struct part {
     u8 *host; /* NULL: not plain memory for this access */
-    paddr pa; /* valid if !host or code */
+    laddr la;
+    paddr pa; /* NO_ADDRESS if the TLB has granted the access */
     unsigned len;
-    bool code;   /* a write that touches lines holding translated code */
-    bool walked; /* pa is valid in any case */
-    bool loud;   /* a device that others may hear of: see struct mmio_ops */
+    bool code; /* a write that touches lines holding translated code */
+    bool loud; /* a device that others may hear of: see struct mmio_ops */
 };
 
 struct span {
@@ -47,13 +50,12 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
 {
     struct mmu_walk w;
 
-    *out = (struct part){.len = len};
-    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) { /* and is not watched */
+    *out = (struct part){.len = len, .la = la, .pa = NO_ADDRESS};
+    if (tlb_has(cpu->mmu.tlb, la, priv, acc)) {
         out->host = tlb_host(cpu->mmu.tlb, la, priv, acc);
         return;
     }
     mem_translate(cpu, la, acc, priv, &w);
-    out->walked = true;
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
@@ -101,7 +103,7 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         debug_memory(cpu, la, len, acc);
     }
     for (unsigned i = 0; cpu->mmu.nwatch_phys && i < s->n; i++)
-        if (s->part[i].walked)
+        if (s->part[i].pa != NO_ADDRESS)
             watch_part(cpu, &s->part[i], acc);
 }
 
@@ -135,6 +137,15 @@ static void write_device(struct cpu *cpu, paddr pa, const u8 *buf, unsigned len)
     }
 }
 
+static void tell(struct cpu *cpu, const struct part *p, const u8 *buf, bool write)
+{
+    struct cpu_access a = {
+        .la = p->la, .pa = p->pa, .host = p->host, .buf = buf, .len = p->len, .write = write};
+
+    if (cpu->trace->memory && a.pa != NO_ADDRESS)
+        cpu->trace->memory(cpu->trace->opaque, &a);
+}
+
 static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
 {
     for (unsigned i = 0; i < s->n; i++) {
@@ -145,6 +156,8 @@ static void span_read(struct cpu *cpu, const struct span *s, u8 *buf)
             memcpy(buf, p->host, p->len);
         else
             read_device(cpu, p->pa, buf, p->len);
+        if (cpu->trace)
+            tell(cpu, p, buf, false);
         buf += p->len;
     }
 }
@@ -155,6 +168,8 @@ static void span_write(struct cpu *cpu, const struct span *s, const u8 *buf)
         const struct part *p = &s->part[i];
 
         cpu->io_done |= p->loud;
+        if (cpu->trace)
+            tell(cpu, p, buf, true);
         if (p->code) {
             phys_code_written(cpu->mmu.phys, p->pa, p->len);
             cpu->io_done = 1;
@@ -209,7 +224,7 @@ static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum
         map_part(cpu, la, n, acc, priv, &p);
         if (cpu->mmu.nwatch)
             watch(cpu, la, n, acc);
-        if (cpu->mmu.nwatch_phys && p.walked && cpu->in_block && cpu->insn_left &&
+        if (cpu->mmu.nwatch_phys && p.pa != NO_ADDRESS && cpu->in_block && cpu->insn_left &&
             stops_watch_phys(cpu, p.pa, n, acc == ACCESS_WRITE))
             cpu->hooks->restart_single(cpu);
         la += n;

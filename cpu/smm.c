@@ -15,6 +15,7 @@
 #include "cpu/debug.h"
 #include "cpu/excp.h"
 #include "cpu/seg.h"
+#include "cpu/trace.h"
 
 /* Offsets in the map, from SMBASE + 8000h */
 enum {
@@ -78,7 +79,7 @@ static paddr map_address(const struct cpu *cpu, unsigned i)
 static void map_write(struct cpu *cpu, const struct map *m)
 {
     for (unsigned i = 0; i < MAP_BYTES; i += 4)
-        phys_write(cpu->mmu.phys, map_address(cpu, i), 4, load_le(m->bytes + i, 4));
+        phys_write_as(cpu->mmu.phys, PHYS_CPU, map_address(cpu, i), 4, load_le(m->bytes + i, 4));
 }
 
 static void map_read(struct cpu *cpu, struct map *m)
@@ -164,7 +165,9 @@ void smm_enter(struct cpu *cpu)
     cpu->events &= ~(u32)(EV_SMI | EV_WAIT);
     cpu->smm = cpu->mmu.smm = true;
     save(cpu, &m, halted);
+    trace_delivery(cpu, &(struct cpu_delivery){.kind = DELIVER_SMI});
     map_write(cpu, &m);
+    trace_delivered(cpu);
 
     cpu_set_eflags(cpu, 2);
     cpu->eip = ENTRY_EIP;

@@ -313,6 +313,7 @@ struct cpu {
     struct decoder *decoder;
     void *jit; /* struct jit, for the hooks that cpu/ calls through cpu_hooks */
     const struct cpu_hooks *hooks;
+    struct cpu_trace *trace; /* whoever set it owns it; NULL: none. See trace.h */
     struct stops *stops; /* whoever set it owns it; NULL: none. See stops.h */
 
     /* exceptions */

@@ -44,7 +44,8 @@ struct stop {
 struct stops {
     struct stop all[STOPS_MAX];
     unsigned n;
-    u32 kinds;                /* bits of those that there are */
+    u32 kinds; /* bits of those that there are */
+    struct phys_witness witness;
     u64 code[PAGE_SIZE / 64]; /* the page offsets of code stops */
     u64 passed; /* at this instruction count code stops are passed: the run goes on from there */
     u32 mode;   /* STOP_MODE_ bits as they were */

@@ -150,13 +150,13 @@ struct pieces {
 };
 
 /* Writes up to len bytes of what is left; returns how many. */
-static u32 put_pieces(struct bus *bus, struct pieces *p, paddr to, u32 len)
+static u32 put_pieces(struct e1000 *s, struct pieces *p, paddr to, u32 len)
 {
     u32 done = 0;
 
     for (unsigned i = 0; i < ARRAY_LEN(p->data) && done < len; i++) {
         u32 n = p->len[i] < len - done ? p->len[i] : len - done;
-        bus_dma_write(bus, to + done, p->data[i], n);
+        bus_master_write(s->dev.bus, s, to + done, p->data[i], n);
         p->data[i] += n;
         p->len[i] -= n;
         done += n;
@@ -175,10 +175,10 @@ static void put_frame(struct e1000 *s, struct pieces *p, u32 total, u8 status, u
     for (u32 left = available(s); left && done < total; left--) {
         paddr at = ring + (paddr)*head * E1000_DESC;
         u8 desc[E1000_DESC];
-        if (!bus_dma_read(bus, at, desc, E1000_DESC))
+        if (!bus_master_read(bus, s, at, desc, E1000_DESC))
             return;
         paddr to = load_le(desc, 8);
-        u32 wrote = to ? put_pieces(bus, p, to, size) : 0;
+        u32 wrote = to ? put_pieces(s, p, to, size) : 0;
         done += wrote;
         memset(desc + 8, 0, 8);
         store_le(desc + 8, 2, wrote);
@@ -188,7 +188,7 @@ static void put_frame(struct e1000 *s, struct pieces *p, u32 total, u8 status, u
             desc[13] = errors;
             store_le(desc + 14, 2, special);
         }
-        bus_dma_write(bus, at + 8, desc + 8, 8);
+        bus_master_write(bus, s, at + 8, desc + 8, 8);
         *head = (*head + 1) % n;
     }
 }

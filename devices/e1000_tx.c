@@ -140,7 +140,7 @@ static void gather(struct e1000 *s, paddr from, u32 len)
     len = len < DESC_MAX ? len : DESC_MAX;
     if (len > E1000_TX_MAX - s->tx_len)
         len = E1000_TX_MAX - s->tx_len;
-    bus_dma_read(s->dev.bus, from, s->tx + s->tx_len, len);
+    bus_master_read(s->dev.bus, s, from, s->tx + s->tx_len, len);
     s->tx_len += len;
 }
 
@@ -177,7 +177,7 @@ static bool report(struct e1000 *s, paddr at, u8 *desc, u32 *causes)
     if (!(command & CMD_RS))
         return false;
     desc[12] |= STATUS_DD;
-    bus_dma_write(s->dev.bus, at + 12, desc + 12, 1);
+    bus_master_write(s->dev.bus, s, at + 12, desc + 12, 1);
     if (command & CMD_IDE && *e1000_reg(s, E_TIDV) & 0xffff)
         return true;
     *causes |= INT_TXDW;
@@ -206,7 +206,7 @@ void e1000_transmit(struct e1000 *s)
     while (*head != tail) { /* once around at most */
         paddr at = ring + (paddr)*head * E1000_DESC;
         u8 desc[E1000_DESC];
-        if (!bus_dma_read(s->dev.bus, at, desc, E1000_DESC))
+        if (!bus_master_read(s->dev.bus, s, at, desc, E1000_DESC))
             break;
         if ((desc[11] & CMD_DEXT) && !(desc[10] >> 4))
             context_desc(s, desc);

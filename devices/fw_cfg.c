@@ -179,13 +179,13 @@ static u32 data_read(void *opaque, u16 port, unsigned size)
 /* ---- descriptors ---- */
 
 /* Beyond the end of an item there are zeros. False where there is no RAM. */
-static bool store_zeros(struct bus *bus, u64 addr, u32 len)
+static bool store_zeros(struct fw_cfg *s, u64 addr, u32 len)
 {
     static const u8 zeros[ZEROS];
 
     while (len) {
         u32 n = len < ZEROS ? len : ZEROS;
-        if (!bus_dma_write(bus, addr, zeros, n))
+        if (!bus_master_write(s->dev.bus, s, addr, zeros, n))
             return false;
         addr += n;
         len -= n;
@@ -200,10 +200,10 @@ static bool transfer(struct fw_cfg *s, u32 control, u64 addr, u32 len)
 
     n = n < len ? n : len;
     if (control & DMA_READ) {
-        if (n && !bus_dma_write(s->dev.bus, addr, data, n))
+        if (n && !bus_master_write(s->dev.bus, s, addr, data, n))
             return false;
         s->offset += n;
-        return store_zeros(s->dev.bus, addr + n, len - n);
+        return store_zeros(s, addr + n, len - n);
     }
     if (control & DMA_WRITE)
         return !len; /* no item can be written to */
@@ -217,7 +217,7 @@ static bool transfer(struct fw_cfg *s, u32 control, u64 addr, u32 len)
 static void run_descriptor(struct fw_cfg *s, u64 at)
 {
     u8 descriptor[16], answer[4];
-    bool ok = bus_dma_read(s->dev.bus, at, descriptor, sizeof(descriptor));
+    bool ok = bus_master_read(s->dev.bus, s, at, descriptor, sizeof(descriptor));
 
     if (ok) {
         u32 control = (u32)load_be(descriptor, 4);
@@ -226,7 +226,7 @@ static void run_descriptor(struct fw_cfg *s, u64 at)
         ok = transfer(s, control, load_be(descriptor + 8, 8), (u32)load_be(descriptor + 4, 4));
     }
     store_be(answer, 4, ok ? 0 : DMA_ERROR);
-    bus_dma_write(s->dev.bus, at, answer, sizeof(answer));
+    bus_master_write(s->dev.bus, s, at, answer, sizeof(answer));
 }
 
 static u32 dma_read(void *opaque, u16 port, unsigned size)

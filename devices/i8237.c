@@ -134,11 +134,11 @@ static void move(struct i8237 *s, unsigned channel, u8 *buf, u32 len, bool to_de
     unsigned direction = s->ctl[channel / 4].ch[channel % 4].mode >> 2 & 3;
 
     if (to_device && direction == DIR_READ)
-        bus_dma_read(s->dev.bus, physical(s, channel), buf, len);
+        bus_master_read(s->dev.bus, s, physical(s, channel), buf, len);
     else if (to_device)
         memset(buf, 0xff, len);
     else if (direction == DIR_WRITE)
-        bus_dma_write(s->dev.bus, physical(s, channel), buf, len);
+        bus_master_write(s->dev.bus, s, physical(s, channel), buf, len);
 }
 
 u32 i8237_transfer(struct dev *dma, unsigned channel, void *buf, u32 len, bool to_device, bool *tc)
@@ -182,8 +182,8 @@ static void run_memory(struct i8237 *s)
 
     do {
         u16 source = ctl->ch[0].addr;
-        bus_dma_read(s->dev.bus, physical(s, 0), &ctl->temp, 1);
-        bus_dma_write(s->dev.bus, physical(s, 1), &ctl->temp, 1);
+        bus_master_read(s->dev.bus, s, physical(s, 0), &ctl->temp, 1);
+        bus_master_write(s->dev.bus, s, physical(s, 1), &ctl->temp, 1);
         ctl->ch[0].count--;
         ctl->ch[0].addr = (u16)(ctl->ch[0].mode & MODE_DOWN ? source - 1 : source + 1);
         if (ctl->command & CMD_HOLD)

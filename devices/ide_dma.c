@@ -22,6 +22,7 @@ enum { BM_COMMAND = 0, BM_STATUS = 2, BM_TABLE = 4 };
 
 struct prd_walk {
     struct bus *bus;
+    const struct ide_channel *channel;
     u32 next;      /* address of the next descriptor */
     u32 remaining; /* descriptors up to the table's boundary */
     u32 addr, len; /* what is left of this one */
@@ -33,7 +34,7 @@ static struct prd_walk prd_begin(struct ide_channel *ch)
 {
     u32 table = ch->bm.table;
     return (struct prd_walk){
-        .bus = ch->bus, .next = table, .remaining = (TABLE_BYTES - table % TABLE_BYTES) / 8};
+        .bus = ch->bus, .channel = ch, .next = table, .remaining = (TABLE_BYTES - table % TABLE_BYTES) / 8};
 }
 
 /* Loads the next descriptor. False when there is none. */
@@ -44,7 +45,7 @@ static bool prd_load(struct prd_walk *w)
 
     if (w->last || !w->remaining)
         return false;
-    if (!bus_dma_read(w->bus, w->next, prd, sizeof(prd))) {
+    if (!bus_master_read(w->bus, w->channel, w->next, prd, sizeof(prd))) {
         w->error = true;
         return false;
     }
@@ -66,8 +67,8 @@ static u32 prd_move(struct prd_walk *w, u8 *buf, u32 len, bool to_memory)
         if (!w->len && !prd_load(w))
             break;
         u32 n = w->len < len - done ? w->len : len - done;
-        bool ok = to_memory ? bus_dma_write(w->bus, w->addr, buf + done, n)
-                            : bus_dma_read(w->bus, w->addr, buf + done, n);
+        bool ok = to_memory ? bus_master_write(w->bus, w->channel, w->addr, buf + done, n)
+                            : bus_master_read(w->bus, w->channel, w->addr, buf + done, n);
         if (!ok) {
             w->error = true;
             break;

@@ -50,7 +50,7 @@ static u32 ring_room(const struct rtl8139 *s)
 static bool read_desc(struct rtl8139 *s, u8 desc[DESC_SIZE])
 {
     paddr at = rtl_address(s, R_RDSAR) + s->rx_desc * DESC_SIZE;
-    return bus_dma_read(s->dev.bus, at, desc, DESC_SIZE) && load_le(desc, 4) & DESC_OWN;
+    return bus_master_read(s->dev.bus, s, at, desc, DESC_SIZE) && load_le(desc, 4) & DESC_OWN;
 }
 
 bool rtl_can_receive(void *dev)
@@ -100,14 +100,14 @@ static void ring_put(struct rtl8139 *s, const void *data, u32 len)
     bool beyond = rtl_get(s, R_RCR, 4) & RCR_WRAP && size < 65536;
 
     if (len <= rest || beyond) {
-        bus_dma_write(bus, (paddr)base + s->rx_put, data, len);
+        bus_master_write(bus, s, (paddr)base + s->rx_put, data, len);
         s->rx_put += len;
         if (!beyond)
             s->rx_put %= size;
         return;
     }
-    bus_dma_write(bus, (paddr)base + s->rx_put, data, rest);
-    bus_dma_write(bus, base, (const u8 *)data + rest, len - rest);
+    bus_master_write(bus, s, (paddr)base + s->rx_put, data, rest);
+    bus_master_write(bus, s, base, (const u8 *)data + rest, len - rest);
     s->rx_put = len - rest;
 }
 
@@ -170,9 +170,9 @@ static void desc_receive(struct rtl8139 *s, const u8 *frame, u32 len, u16 status
     to = load_le(desc + 8, 8);
     store_le(fcs, FCS, net_fcs(frame, len));
     if (skip)
-        bus_dma_write(bus, to, frame, 12);
-    bus_dma_write(bus, skip ? to + 12 : to, skip ? frame + 16 : frame, skip ? len - 16 : len);
-    bus_dma_write(bus, to + len - skip, fcs, FCS);
+        bus_master_write(bus, s, to, frame, 12);
+    bus_master_write(bus, s, skip ? to + 12 : to, skip ? frame + 16 : frame, skip ? len - 16 : len);
+    bus_master_write(bus, s, to + len - skip, fcs, FCS);
     word = (u32)load_le(desc, 4) & DESC_EOR;
     s->rx_desc = word || s->rx_desc == DESC_NUMBER - 1 ? 0 : s->rx_desc + 1;
     word |= DESC_BOTH | (len - skip + FCS);
@@ -182,8 +182,8 @@ static void desc_receive(struct rtl8139 *s, const u8 *frame, u32 len, u16 status
         word |= check_sums(frame, len);
     store_le(desc, 4, word);
     store_le(desc + 4, 4, tag);
-    bus_dma_write(bus, at + 4, desc + 4, 4);
-    bus_dma_write(bus, at, desc, 4); /* last: it is the guest's now */
+    bus_master_write(bus, s, at + 4, desc + 4, 4);
+    bus_master_write(bus, s, at, desc, 4); /* last: it is the guest's now */
     rtl_raise(s, INT_ROK);
 }
 

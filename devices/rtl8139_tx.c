@@ -47,7 +47,7 @@ void rtl_transmit(struct rtl8139 *s)
 
         if (tsd & TSD_OWN)
             return;
-        bus_dma_read(s->dev.bus, from, s->tx, len);
+        bus_master_read(s->dev.bus, s, from, s->tx, len);
         rtl_put(s, at, 4, tsd | TSD_OWN | TSD_TOK);
         s->tx_next = (s->tx_next + 1) % 4;
         send_frame(s, s->tx, len);
@@ -102,7 +102,7 @@ static bool one_desc(struct rtl8139 *s, bool high)
     u8 desc[DESC_SIZE];
     u32 word, tag, len;
 
-    if (!bus_dma_read(bus, at, desc, DESC_SIZE))
+    if (!bus_master_read(bus, s, at, desc, DESC_SIZE))
         return false;
     word = (u32)load_le(desc, 4);
     tag = (u32)load_le(desc + 4, 4);
@@ -113,10 +113,10 @@ static bool one_desc(struct rtl8139 *s, bool high)
     len = word & 0xffff;
     if (len > RTL_TX_MAX - s->tx_len)
         len = RTL_TX_MAX - s->tx_len;
-    bus_dma_read(bus, load_le(desc + 8, 8), s->tx + s->tx_len, len);
+    bus_master_read(bus, s, load_le(desc + 8, 8), s->tx + s->tx_len, len);
     s->tx_len += len;
     store_le(desc, 4, word & ~DESC_OWN);
-    bus_dma_write(bus, at, desc, 4);
+    bus_master_write(bus, s, at, desc, 4);
     s->tx_desc[high] =
         word & DESC_EOR || s->tx_desc[high] == DESC_NUMBER - 1 ? 0 : s->tx_desc[high] + 1;
     if (!(word & DESC_LAST))
@@ -151,6 +151,6 @@ void rtl_dump_tally(struct rtl8139 *s, u64 addr)
     store_le(block + 40, 8, s->tally_rx_own);
     store_le(block + 48, 8, s->tally_rx_broadcast);
     store_le(block + 56, 4, s->tally_rx_multicast);
-    bus_dma_write(s->dev.bus, addr, block, sizeof(block));
+    bus_master_write(s->dev.bus, s, addr, block, sizeof(block));
     rtl_put(s, R_DTCCR, 4, rtl_get(s, R_DTCCR, 4) & ~8u);
 }

@@ -143,6 +143,7 @@ struct virtio_segment {
  * (out), and room for those that it wants (in). */
 struct virtio_request {
     struct bus *bus;
+    const void *master; /* whose transfers these are: bus_master_read() */
     u16 head;
     u16 outs, ins; /* segments */
     u32 out_bytes, in_bytes;

@@ -21,7 +21,7 @@ static bool read_u16(const struct virtq *q, u64 addr, u16 *value)
 {
     u8 bytes[2];
 
-    if (!bus_dma_read(q->virtio->bus, addr, bytes, sizeof(bytes)))
+    if (!bus_master_read(q->virtio->bus, q, addr, bytes, sizeof(bytes)))
         return false;
     *value = (u16)load_le(bytes, 2);
     return true;
@@ -32,7 +32,7 @@ static bool write_u16(const struct virtq *q, u64 addr, u16 value)
     u8 bytes[2];
 
     store_le(bytes, 2, value);
-    return bus_dma_write(q->virtio->bus, addr, bytes, sizeof(bytes));
+    return bus_master_write(q->virtio->bus, q, addr, bytes, sizeof(bytes));
 }
 
 static u64 used_event(const struct virtq *q)
@@ -49,7 +49,7 @@ static bool read_descriptor(const struct virtq *q, u64 addr, struct descriptor *
 {
     u8 bytes[DESC_BYTES];
 
-    if (!bus_dma_read(q->virtio->bus, addr, bytes, sizeof(bytes)))
+    if (!bus_master_read(q->virtio->bus, q, addr, bytes, sizeof(bytes)))
         return false;
     d->addr = load_le(bytes, 8);
     d->len = (u32)load_le(bytes + 8, 4);
@@ -128,6 +128,7 @@ static bool take(struct virtq *q, struct virtio_request *r)
     u16 slot = (u16)(q->next_avail & (q->size - 1));
 
     r->bus = q->virtio->bus;
+    r->master = q;
     r->outs = r->ins = 0;
     r->out_bytes = r->in_bytes = r->out_at = r->in_at = 0;
     r->out_pos.n = 0;
@@ -183,7 +184,7 @@ void virtq_push(struct virtq *q, const struct virtio_request *r, u32 written)
     store_le(element, 4, r->head);
     store_le(element + 4, 4, written);
     q->next_used++;
-    if (!bus_dma_write(q->virtio->bus, q->used + 4 + 8u * slot, element, sizeof(element)) ||
+    if (!bus_master_write(q->virtio->bus, q, q->used + 4 + 8u * slot, element, sizeof(element)) ||
         !write_u16(q, q->used + 2, q->next_used))
         virtio_break(q->virtio);
 }
@@ -254,7 +255,7 @@ u32 virtio_get(struct virtio_request *r, void *buf, u32 len)
     while (done < len && r->out_at < r->out_bytes) {
         const struct virtio_segment *s = &r->segment[r->out_pos.n];
         u32 left = s->len - r->out_pos.offset, n = left < len - done ? left : len - done;
-        if (!bus_dma_read(r->bus, s->addr + r->out_pos.offset, (u8 *)buf + done, n))
+        if (!bus_master_read(r->bus, r->master, s->addr + r->out_pos.offset, (u8 *)buf + done, n))
             r->failed = true;
         done += n;
         r->out_at += n;
@@ -275,7 +276,7 @@ static u32 put(struct virtio_request *r, const u8 *buf, u32 len)
     while (done < len && r->in_at < r->in_bytes) {
         const struct virtio_segment *s = &r->segment[r->in_pos.n];
         u32 left = s->len - r->in_pos.offset, n = left < len - done ? left : len - done;
-        if (buf && !bus_dma_write(r->bus, s->addr + r->in_pos.offset, buf + done, n))
+        if (buf && !bus_master_write(r->bus, r->master, s->addr + r->in_pos.offset, buf + done, n))
             r->failed = true;
         done += n;
         r->in_at += n;

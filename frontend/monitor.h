@@ -64,7 +64,7 @@ struct hmp_format {
 bool hmp_format(struct hmp *h, struct hmp_format *f);
 
 extern const struct hmp_command hmp_commands[], hmp_info_commands[], hmp_memory_commands[];
-extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[];
+extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[], hmp_who_commands[];
 extern const struct hmp_command hmp_break_commands[];
 bool hmp_info_replay(struct hmp *h); /* of hmp_info_commands */
 bool hmp_info_snapshots(struct hmp *h);

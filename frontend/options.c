@@ -121,6 +121,8 @@ static const struct option_row rows[] = {
     {"profile-every", "N", opt_every, 0, 0, "guest instructions between samples (default 100003)"},
     {"profile-symbols", "FILE", opt_symbols, 0, 0,
      "names of guest functions: ELF or System.map; ,offset=N"},
+    {"trace", "FILE,...", NULL, CONFIG(trace), 0,
+     "write a trace for orrery-trace: what=insn+mem+int+io+dma+screen,from=TICK,to=TICK, ..."},
     {"perf-map", NULL, NULL, 0, OPTION(perf_map), "list translated blocks for Linux's perf"},
     {"d", "ITEMS", opt_log, 0, 0, "log in_asm, op, out_asm, int, cpu_reset; help lists them"},
     {"D", "FILE", NULL, OPTION(log_path), 0,

@@ -16,6 +16,7 @@
 #include "cpu/monitor.h"
 #include "cpu/smm.h"
 #include "cpu/stops.h"
+#include "cpu/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,7 @@ static u32 step(struct jit *jit, u32 n)
             steps_keep(jit->steps, f.pa, f.mode, &f.src, bytes, &jit->ir);
     }
     u32 next = cpu->eip + bytes;
+    trace_insn(cpu, f.src.bytes, bytes);
     cpu->eip_page = f.eip_page;
     cpu_sync_fpu(cpu); /* devices are accessed from here */
     jit->stats.steps += kept || n < jit->ir.ninsns ? n : jit->ir.ninsns;
@@ -413,6 +415,7 @@ static void log_fault(struct jit *jit)
 static bool steps(const struct cpu *cpu)
 {
     return (cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
+           trace_steps(cpu) ||
            (debug_armed(cpu) && debug_on_code(cpu));
 }
 

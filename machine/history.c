@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "cpu/monitor.h"
+#include "machine/trace.h"
 
 #define DEFAULT_BUDGET (512ull << 20)
 
@@ -267,12 +268,14 @@ static bool go_to(struct history *h, u64 tick)
     bool there;
 
     breaks_ignore(o, true);
+    trace_pause(o->trace, true);
     if (tick < now || h->moment[i].tick > now)
         put_to(h, i);
     h->target = tick;
     h->due = cpu_icount(o->cpu);
     there = run_to(h, tick);
     h->target = 0;
+    trace_pause(o->trace, false);
     breaks_ignore(o, false);
     history_note_media(h);
     return there;
@@ -296,6 +299,37 @@ bool orrery_goto(struct orrery *o, uint64_t tick, char *err, size_t err_size)
         return false;
     }
     return !h->disk_failed || fail(err, err_size, "a disk image could not be put back");
+}
+
+u64 history_enter(struct orrery *o)
+{
+    leave_front(o->history);
+    return cpu_icount(o->cpu);
+}
+
+bool history_visit(struct orrery *o, u64 tick)
+{
+    return go_to(o->history, tick);
+}
+
+bool history_rerun(struct orrery *o, u64 until)
+{
+    bool there;
+
+    breaks_ignore(o, true);
+    o->history->scanning = true;
+    there = run_to(o->history, until);
+    o->history->scanning = false;
+    breaks_ignore(o, false);
+    return there;
+}
+
+u64 history_moment(const struct orrery *o, u64 tick)
+{
+    const struct history *h = o->history;
+
+    return tick > h->moment[0].tick ? h->moment[moment_before(h, tick - 1)].tick
+                                    : h->moment[0].tick;
 }
 
 /* The CPU waits at this tick, and nothing ends that now. */
@@ -344,13 +378,16 @@ static struct meeting last_meeting(struct history *h, unsigned i, u64 tick)
     const struct stops *s = o->cpu->stops;
     struct meeting last = {0};
 
+    trace_pause(o->trace, true);
     put_to(h, i);
     breaks_ignore(o, false);
     for (;;) {
         run_to(h, tick);
         u64 now = cpu_icount(o->cpu), stands;
-        if (!breaks_met(o))
+        if (!breaks_met(o)) {
+            trace_pause(o->trace, false);
             return last;
+        }
         stands = s->what.kind == STOP_CODE ? now : now - 1;
         if (stands < tick)
             last = (struct meeting){true, stands, s->what, s->at};

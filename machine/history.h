@@ -33,6 +33,18 @@ struct history {
     u64 planted_ns, cost_ns; /* host's time when the last moment was made, and what it took */
 };
 
+/* -- history.c: for whoever looks for something in the past. The machine must have a history; what
+ * is due at the present tick happens first, so history_enter() returns the moment to come back to.
+ * -- */
+
+u64 history_enter(struct orrery *o);
+/* Puts the machine to a tick of the range. False: it cannot get there. */
+bool history_visit(struct orrery *o, u64 tick);
+/* Runs from there up to a tick; nobody stops it, and no moments are made. */
+bool history_rerun(struct orrery *o, u64 until);
+/* The tick of the last moment before a tick, from which it can be run at once. */
+u64 history_moment(const struct orrery *o, u64 tick);
+
 /* -- moments.c -- */
 
 /* Makes the present a moment; the new base. False: no memory. */

@@ -19,6 +19,7 @@
 #include "machine/firmware.h"
 #include "machine/multiboot.h"
 #include "machine/profile.h"
+#include "machine/trace.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -280,7 +281,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     o->profile = profile_new(o, c, err, size);
     if (!o->profile && err[0])
         return false;
-    return start_journal(o, c, err, size);
+    return start_journal(o, c, err, size) &&
+           (!c->trace || orrery_trace_start(o, c->trace, err, size));
 }
 
 const char *orrery_cpu_feature(unsigned n)
@@ -313,6 +315,7 @@ void orrery_free(struct orrery *o)
     if (!o)
         return;
     profile_free(o->profile);
+    trace_free(o->trace);
     history_free(o);
     if (o->jit)
         jit_free(o->jit);
@@ -348,6 +351,8 @@ static enum orrery_stop reset_now(struct orrery *o)
         return ORRERY_RESET;
     o->reset_wanted = o->init_wanted = o->poweroff_wanted = o->reset_from_outside = false;
     machine_reset(o);
+    if (o->trace)
+        trace_reset(o->trace);
     o->resets++;
     o->cpu->icount_end++;
     o->idle_ticks++;
@@ -442,6 +447,8 @@ static u64 run_limit(struct orrery *o, u64 end)
     u64 until = next_tick(o);
     if (o->profile && !o->muted && profile_due(o->profile) < until)
         until = profile_due(o->profile);
+    if (o->trace && trace_due(o->trace) < until)
+        until = trace_due(o->trace);
     if (sound_tick(o) < until)
         until = sound_tick(o);
     if (history_due(o) < until)
@@ -452,6 +459,8 @@ static u64 run_limit(struct orrery *o, u64 end)
 enum orrery_stop machine_run_until(struct orrery *o, u64 end)
 {
     for (;;) {
+        if (o->trace)
+            trace_update(o->trace);
         enum orrery_stop stop = deliver(o);
         if (stop != ORRERY_RUNNING)
             return stop;
@@ -557,6 +566,8 @@ bool orrery_finish(struct orrery *o)
 {
     sound_finish(o);
     if (o->profile && !profile_finish(o->profile, o->error, sizeof(o->error)))
+        return false;
+    if (o->trace && !orrery_trace_stop(o, o->error, sizeof(o->error)))
         return false;
     if (journal_mode(o->journal) != JOURNAL_RECORD)
         return true;

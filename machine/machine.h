@@ -16,6 +16,7 @@
 
 struct linux_image; /* machine/linux_boot.c */
 struct profile;     /* machine/profile.c */
+struct trace;       /* machine/trace.c */
 struct multiboot_image;
 struct firmware;
 
@@ -65,6 +66,7 @@ struct orrery {
     struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
     struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
     struct profile *profile; /* or NULL */
+    struct trace *trace;     /* or NULL */
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */

@@ -143,7 +143,8 @@ struct orrery_config {
     FILE *profile_report;   /* both, for reading */
     uint64_t profile_every; /* guest instructions between samples; 0: 100003 */
     const struct orrery_symbols *profile_symbols; /* ends with path NULL; may be NULL */
-    FILE *perf_map; /* list of translated blocks for Linux's perf; needs a native back end */
+    const char *trace; /* "FILE,name=value,...": see orrery_trace_start(); NULL: none */
+    FILE *perf_map;    /* list of translated blocks for Linux's perf; needs a native back end */
 };
 
 /* Why orrery_run() came back. */
@@ -341,6 +342,47 @@ uint64_t orrery_time_ns(const struct orrery *o);
 uint64_t orrery_retired(const struct orrery *o);
 /* -stats: one "name: value" line each. host_seconds is the caller's measurement. */
 void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out);
+
+/* Writes a trace (docs/trace.md) until orrery_trace_stop() or orrery_finish(). option: "FILE", with
+ * filters behind it: what=insn+mem+int+io+dma+screen, from=TICK, to=TICK, addr=A-B, phys=A-B,
+ * pc=A-B, screen=TICKS. False with one line in err. */
+bool orrery_trace_start(struct orrery *o, const char *option, char *err, size_t err_size);
+bool orrery_trace_stop(struct orrery *o, char *err, size_t err_size);
+
+/* Who has written to memory last, or changed a register, of all that the history knows. Memory: up
+ * to 8 bytes of one page, by physical address, whoever has written to any of them, and if it was
+ * what had been there. Registers: as traces name them (docs/trace.md); of the last 100 million
+ * ticks. */
+enum orrery_writer_kind {
+    ORRERY_WRITER_NONE,      /* nobody since `first` */
+    ORRERY_WRITER_INSN,      /* an instruction */
+    ORRERY_WRITER_INTERRUPT, /* the delivery of an interrupt or exception */
+    ORRERY_WRITER_DMA,       /* a device */
+    ORRERY_WRITER_WALK,      /* the page walk of an instruction's access or fetch */
+    ORRERY_WRITER_SMM,       /* the CPU on its way into system management mode */
+    ORRERY_WRITER_OTHER,     /* a reset */
+};
+struct orrery_writer {
+    enum orrery_writer_kind kind;
+    uint64_t first; /* how far back it was looked for */
+    uint64_t tick;  /* before it happened; the machine can be put there: orrery_goto() */
+    uint16_t cs;    /* what the CPU was at */
+    uint32_t eip;
+    uint32_t linear;  /* of CS:EIP */
+    char device[64];  /* DMA: its id */
+    uint8_t vector;   /* INTERRUPT */
+    bool soft, fault; /* INTERRUPT: of INT n and its kin; an exception */
+    uint64_t before, after;
+    uint8_t len; /* of the instruction; 0: it cannot be read */
+    uint8_t bytes[15];
+    char text[128]; /* the instruction in words */
+};
+/* False with one line in err; the machine is where it was in any case, or err says that it is not.
+ */
+bool orrery_who_memory(struct orrery *o, uint64_t phys, unsigned len, struct orrery_writer *w,
+                       char *err, size_t err_size);
+bool orrery_who_register(struct orrery *o, const char *name, struct orrery_writer *w, char *err,
+                         size_t err_size);
 
 /* What is on the screen now; false without a VGA or memory. Zero-initialize *screen or *text, use
  * it as often as you like, free its memory in the end. orrery_text() is also false in graphics

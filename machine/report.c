@@ -80,11 +80,6 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
     hash_u64(h, cpu_icount(cpu));
 }
 
-static void hash_memory(void *opaque, const void *data, u64 len)
-{
-    hash_bytes(opaque, data, len);
-}
-
 uint64_t orrery_state_hash(struct orrery *o)
 {
     struct hash h;
@@ -92,7 +87,8 @@ uint64_t orrery_state_hash(struct orrery *o)
     machine_hash_cpu(o->cpu, &h);
     bus_hash(o->bus, &h);
     clock_hash(&o->clock, &h);
-    phys_hash(o->phys, hash_memory, &h);
+    mmu_keep_writes(&o->cpu->mmu);
+    phys_hash_areas(o->phys, &h);
     return hash_value(&h);
 }
 

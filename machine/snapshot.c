@@ -64,7 +64,8 @@ static void forget_present(struct orrery *o)
         return;
     for (unsigned i = 0; i < p->image.areas; i++) {
         const struct phys_area *a = phys_area(o->phys, i);
-        memset(a->clean, 0, a->size >> PAGE_BITS);
+        for (u64 n = 0; n < a->size >> PAGE_BITS; n++)
+            a->clean[n] &= (u8)~PHYS_KEPT;
     }
     image_free(&p->image);
     free(p);
@@ -74,9 +75,9 @@ static void forget_present(struct orrery *o)
 /* The first page from n on that was written to, or the area's end. */
 static u64 next_written(const struct phys_area *a, u64 n, u64 end)
 {
-    const u8 *at = n < end ? memchr(a->clean + n, 0, end - n) : NULL;
-
-    return at ? (u64)(at - a->clean) : end;
+    while (n < end && (a->clean[n] & PHYS_KEPT))
+        n++;
+    return n;
 }
 
 static bool renew_area(const struct phys_area *a, struct pages *t)
@@ -84,7 +85,7 @@ static bool renew_area(const struct phys_area *a, struct pages *t)
     for (u64 n = 0; (n = next_written(a, n, t->count)) < t->count; n++) {
         if (!pages_put(t, n, a->mem + (n << PAGE_BITS)))
             return false;
-        a->clean[n] = 1;
+        a->clean[n] |= PHYS_KEPT;
     }
     return true;
 }
@@ -178,10 +179,10 @@ static void restore_chunk(struct orrery *o, unsigned area, u64 chunk, const stru
     end = end < to->count ? end : to->count;
     for (u64 n = first; n < end; n++) {
         const u8 *data = pages_get(to, n);
-        if (a->clean[n] && data == pages_get(now, n))
+        if ((a->clean[n] & PHYS_KEPT) && data == pages_get(now, n))
             continue;
         phys_area_replace(o->phys, area, n, data);
-        a->clean[n] = 1;
+        a->clean[n] |= PHYS_KEPT;
     }
     pages_take_chunk(now, chunk, to);
 }

@@ -1,15 +1,21 @@
 /* The wires between the CPU and the board: what either asks of the other or tells it. */
 #include "machine/machine.h"
+#include "machine/trace.h"
 
 static u32 pin_in(void *opaque, u16 port, unsigned size)
 {
     struct orrery *o = opaque;
-    return bus_in(o->bus, port, size);
+    u32 value = bus_in(o->bus, port, size);
+    if (o->trace)
+        trace_port(o->trace, port, size, false, value);
+    return value;
 }
 
 static void pin_out(void *opaque, u16 port, unsigned size, u32 value)
 {
     struct orrery *o = opaque;
+    if (o->trace)
+        trace_port(o->trace, port, size, true, value);
     bus_out(o->bus, port, size, value);
 }
 

@@ -7,7 +7,7 @@
 #include "mmu/tlb.h"
 
 #define MMU_MAX_WATCH      68 /* four debug registers, 32 stops over two pages */
-#define MMU_MAX_WATCH_PHYS 32
+#define MMU_MAX_WATCH_PHYS 34 /* 32 stops, two pages of a trace */
 
 /* Physical addresses, both ends included. */
 struct mmu_range {
@@ -30,6 +30,7 @@ struct mmu {
     laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are
                                    watched. See mmu_watch() */
     u8 nwatch;
+    bool watch_all; /* all of them are */
     u8 nwatch_phys;
     struct mmu_range watch_phys[MMU_MAX_WATCH_PHYS]; /* likewise, by physical address */
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
@@ -118,6 +119,7 @@ struct mmu_cached {
 /* Everything cached, as an array that the caller frees; NULL: no memory. From now on no entry
  * grants writing. */
 u32 mmu_cached(struct mmu *m, struct mmu_cached **list);
+void mmu_keep_writes(struct mmu *m); /* only that */
 /* Does pa have memory for that access? */
 bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c);
 /* Flushes, and caches these, which are cacheable; none of them grants writing. */

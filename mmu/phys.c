@@ -50,7 +50,7 @@ struct phys {
     u64 next_seq;
     unsigned smram; /* SMRAM_* */
     struct code_listener listener;
-    struct phys_watcher watcher;
+    struct phys_witness *witnesses;
     struct phys_area area[MAX_AREAS];
     unsigned areas;
     struct region region[REGION_MAX];
@@ -563,6 +563,39 @@ void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
     }
 }
 
+static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
+{
+    for (struct phys_witness *w = p->witnesses; w; w = w->next)
+        w->access(w->opaque, who, pa, buf, len, write);
+}
+
+void phys_add_witness(struct phys *p, struct phys_witness *w)
+{
+    w->next = p->witnesses;
+    p->witnesses = w;
+}
+
+void phys_remove_witness(struct phys *p, struct phys_witness *w)
+{
+    struct phys_witness **at = &p->witnesses;
+
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
+}
+
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
+{
+    u8 bytes[8];
+
+    if (p->witnesses && region_at(p, pa)->writable) {
+        store_le(bytes, size, value);
+        tell(p, who, pa, bytes, size, true);
+    }
+    phys_write(p, pa, size, value);
+}
+
 static u64 to_page_end(paddr pa, u64 len)
 {
     u64 n = PAGE_SIZE - (pa & PAGE_MASK);
@@ -570,29 +603,18 @@ static u64 to_page_end(paddr pa, u64 len)
     return n < len ? n : len;
 }
 
-void phys_set_watcher(struct phys *p, const struct phys_watcher *w)
-{
-    p->watcher = w ? *w : (struct phys_watcher){0};
-}
-
-void phys_watch(struct phys *p, paddr pa, u64 len, bool write)
-{
-    if (p->watcher.access)
-        p->watcher.access(p->watcher.opaque, pa, len, write);
-}
-
 bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
 {
     u8 *out = buf;
     bool all = true;
 
-    phys_watch(p, pa, len, false);
     while (len) {
         u64 n = to_page_end(pa, len);
         const u8 *host = phys_host(p, pa, false);
 
         if (host) {
             memcpy(out, host + (pa & PAGE_MASK), n);
+            tell(p, PHYS_DMA, pa, out, n, false);
         } else {
             memset(out, 0xff, n);
             all = false;
@@ -609,12 +631,12 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
     const u8 *in = buf;
     bool all = true;
 
-    phys_watch(p, pa, len, true);
     while (len) {
         u64 n = to_page_end(pa, len);
         u8 *host = phys_host(p, pa, true);
 
         if (host) {
+            tell(p, PHYS_DMA, pa, in, n, true);
             phys_code_written(p, pa, n);
             phys_touch(p, pa);
             memcpy(host + (pa & PAGE_MASK), in, n);
@@ -686,11 +708,11 @@ void phys_code_written(struct phys *p, paddr pa, u64 len)
 u8 *phys_track(struct phys *p, u8 *mem, u64 size)
 {
     struct phys_area *a = &p->area[p->areas];
-    u8 *clean = map_zero(size >> PAGE_BITS);
+    u8 *clean = map_zero(size >> PAGE_BITS), *sums = map_zero((size >> PAGE_BITS) * 8);
 
-    CHECK(p->areas < MAX_AREAS && clean, "no room for %#llx bytes of memory",
+    CHECK(p->areas < MAX_AREAS && clean && sums, "no room for %#llx bytes of memory",
           (unsigned long long)size);
-    *a = (struct phys_area){mem, size, clean};
+    *a = (struct phys_area){mem, size, clean, sums};
     p->areas++;
     return clean;
 }
@@ -701,6 +723,7 @@ void phys_untrack(struct phys *p, const u8 *mem)
         struct phys_area *a = &p->area[i];
         if (a->mem == mem) {
             munmap(a->clean, a->size >> PAGE_BITS);
+            munmap(a->sums, (a->size >> PAGE_BITS) * 8);
             *a = (struct phys_area){0};
         }
     }
@@ -767,36 +790,7 @@ void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data)
         return;
     drop_changed_code(p, mem, data);
     memcpy(mem, data, PAGE_SIZE);
-}
-
-static void hash_region(const struct region *r, void (*fn)(void *, const void *, u64), void *opaque)
-{
-    for (u64 off = 0; off < r->size; off += PAGE_SIZE)
-        fn(opaque, r->mem + off, PAGE_SIZE);
-}
-
-void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 len), void *opaque)
-{
-    const struct region *last = &p->region[REGION_MAIN];
-
-    hash_region(last, fn, opaque);
-    for (;;) {
-        const struct region *next = NULL;
-
-        for (unsigned i = REGION_FIRST; i < REGION_MAX; i++) {
-            const struct region *r = &p->region[i];
-            if (!r->mem || !r->writable || r->shared || r->shadow)
-                continue;
-            if (r->base < last->base || (r->base == last->base && r->seq <= last->seq))
-                continue;
-            if (!next || r->base < next->base || (r->base == next->base && r->seq < next->seq))
-                next = r;
-        }
-        if (!next)
-            return;
-        hash_region(next, fn, opaque);
-        last = next;
-    }
+    p->area[n].clean[page] = 0;
 }
 
 u64 phys_ram_touched(const struct phys *p)

@@ -41,8 +41,8 @@ void phys_remove(struct phys *p, paddr base);
 void phys_remove_mmio(struct phys *p, paddr base, const struct mmio_ops *ops, const void *opaque);
 
 /* Adds RAM that belongs to the caller (video memory), which must outlive the region; the same
- * memory may show at several places. The caller hashes it: phys_hash() leaves it out. Code is
- * fetched from it byte by byte and never kept, so writes by whatever way need no tracking.
+ * memory may show at several places. It is hashed if its owner has it tracked (phys_track()). Code
+ * is fetched from it byte by byte and never kept, so writes by whatever way need no tracking.
  * phys_remove_shared() removes the region that shows mem at base. */
 void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem);
 void phys_remove_shared(struct phys *p, paddr base, const void *mem);
@@ -103,14 +103,6 @@ unsigned phys_regions(const struct phys *p, struct phys_region *out, unsigned ma
 bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len);
 bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len);
 
-/* Somebody who wants to hear of DMA, and of what the page walker writes, before it happens. */
-struct phys_watcher {
-    void (*access)(void *opaque, paddr pa, u64 len, bool write);
-    void *opaque;
-};
-void phys_set_watcher(struct phys *p, const struct phys_watcher *w); /* NULL: nobody */
-void phys_watch(struct phys *p, paddr pa, u64 len, bool write);      /* tells them */
-
 /* Code tracking, by 64-byte lines of RAM and ROM pages. The translator marks lines; a write (by
  * phys_write, DMA, or the TLB's slow path) that touches a marked line calls the listener before it
  * happens. */
@@ -126,6 +118,20 @@ u64 phys_lines_mask(paddr pa,
                     u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
 void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a direct host write */
 
+/* Whoever wants to know of accesses that do not come by a linear address: DMA, and the CPU's own of
+ * tables by physical address. A write is told before it happens; buf: the bytes. The witness must
+ * not change anything. */
+enum phys_who { PHYS_DMA, PHYS_WALK, PHYS_CPU };
+struct phys_witness {
+    void (*access)(void *opaque, enum phys_who who, paddr pa, const void *buf, u64 len, bool write);
+    void *opaque;
+    struct phys_witness *next; /* the list's */
+};
+/* The caller's, until it is removed; which may be none of the list. */
+void phys_add_witness(struct phys *p, struct phys_witness *w);
+void phys_remove_witness(struct phys *p, struct phys_witness *w);
+/* phys_write() of 1, 2, 4 or 8 bytes to memory that the CPU does by itself, told of. */
+void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value);
 /* Areas: memory that a guest writes to, with a mark for each page that says whether it may differ
  * from what somebody has kept of it. Area 0 is main RAM; others are those of phys_add_ram() and
  * what its owner names. All pages are not clean until somebody marks them; who does must see to it
@@ -135,8 +141,12 @@ void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a dire
 struct phys_area {
     u8 *mem; /* NULL: there is no such area any more */
     u64 size;
-    u8 *clean; /* by page: 1, or 0 once it was written to */
+    u8 *clean; /* by page: PHYS_*, or 0 once it was written to */
+    u8 *sums;  /* page_hash.c */
 };
+/* Who has kept something of a page that has not been written to since: snapshots its contents, the
+ * state hash its hash. */
+enum { PHYS_KEPT = 1, PHYS_HASHED = 2 };
 /* The caller's memory, of page multiples, which phys_add_shared() may show. phys_untrack() before
  * it goes. Returns its marks. */
 u8 *phys_track(struct phys *p, u8 *mem, u64 size);
@@ -147,6 +157,10 @@ const struct phys_area *phys_area(const struct phys *p, unsigned n);
  * from what changes. */
 void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data);
 
+/* Appends all areas. From now on no TLB entry may grant writing but by mmu_translate(). */
+struct hash;
+void phys_hash_areas(struct phys *p, struct hash *h);
+
 bool phys_is_clean(const struct phys *p, paddr pa);
 void phys_touch(struct phys *p, paddr pa);
 
@@ -154,13 +168,8 @@ void phys_touch(struct phys *p, paddr pa);
  * it. False: nowhere. */
 bool phys_address(const struct phys *p, const u8 *host, paddr *pa);
 
-/* Hash input: calls fn for the contents of main RAM, then of added RAM in address order, page by
- * page, zero pages included. Memory never touched stays untouched: reading it costs no resident
- * memory. */
-void phys_hash(struct phys *p, void (*fn)(void *opaque, const void *data, u64 len), void *opaque);
-
 /* Bytes of main RAM that are resident on the host; 0 if it cannot say. Pages that were only read
- * count, too: ask before phys_hash(). */
+ * count, too: ask before phys_hash_areas(). */
 u64 phys_ram_touched(const struct phys *p);
 
 #endif

@@ -195,7 +195,9 @@ static bool is_watched(const struct mmu *m, u32 key)
 
 void mmu_watch(struct mmu *m)
 {
-    for (unsigned global = 0; (m->nwatch | m->nwatch_phys) && global < 2; global++) {
+    bool any = m->nwatch | m->nwatch_phys || m->watch_all;
+
+    for (unsigned global = 0; any && global < 2; global++) {
         const struct tlb_list *l = &m->tlb->filled[global];
         for (u32 i = 0; i < l->n; i++) {
             u32 key = l->key[i];
@@ -243,6 +245,15 @@ u32 mmu_cached(struct mmu *m, struct mmu_cached **list)
         }
     }
     return n;
+}
+
+void mmu_keep_writes(struct mmu *m)
+{
+    struct mmu_cached *list;
+
+    mmu_cached(m, &list);
+    CHECK(list, "out of memory");
+    free(list);
 }
 
 bool mmu_is_cacheable(const struct mmu *m, const struct mmu_cached *c)

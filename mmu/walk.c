@@ -162,8 +162,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
             w->value[i] = v;
             if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
                 m->code_written = true;
-            phys_watch(m->phys, w->entry[i], 4, true);
-            phys_write(m->phys, w->entry[i], 4, (u32)v);
+            phys_write_as(m->phys, PHYS_WALK, w->entry[i], 4, (u32)v);
         }
     }
 }
@@ -206,6 +205,8 @@ static enum mmu_result locate(struct mmu *m, laddr la, enum access acc, paddr pa
 
 bool mmu_watched(const struct mmu *m, laddr la, paddr pa)
 {
+    if (m->watch_all)
+        return true;
     for (unsigned i = 0; i < m->nwatch; i++) {
         if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
             return true;

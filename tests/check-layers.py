@@ -14,7 +14,7 @@ MAY = {
     "cpu": ["base/", "mmu/", "cpu/", "jit/ir.h", "jit/ir.def"],
     "jit": ["base/", "mmu/", "cpu/", "jit/"],
     "machine": ["base/", "mmu/", "cpu/", "jit/", "devices/", "machine/", "bios/images.h"],
-    "frontend": ["base/", "machine/orrery.h", "frontend/"],
+    "frontend": ["base/", "machine/orrery.h", "machine/trace_file.h", "machine/trace_text.h", "frontend/"],
 }
 # system header -> the only files that may include it
 LIBRARIES = {

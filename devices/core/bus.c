@@ -170,6 +170,22 @@ bool bus_dma_write(struct bus *bus, paddr addr, const void *buf, size_t len)
     return bus->phys && phys_dma_write(bus->phys, addr, buf, len);
 }
 
+bool bus_master_read(struct bus *bus, const void *object, paddr addr, void *buf, size_t len)
+{
+    bus->master = object;
+    bool all = bus_dma_read(bus, addr, buf, len);
+    bus->master = NULL;
+    return all;
+}
+
+bool bus_master_write(struct bus *bus, const void *object, paddr addr, const void *buf, size_t len)
+{
+    bus->master = object;
+    bool all = bus_dma_write(bus, addr, buf, len);
+    bus->master = NULL;
+    return all;
+}
+
 /* ---- wires ---- */
 
 void bus_drive_irq(struct bus *bus, unsigned n, bool level)

@@ -82,6 +82,7 @@ struct bus {
     const struct ioapic_ops *ioapic;
     void *ioapic_opaque;
     struct irq_line irq_watch; /* sees every line before its receivers: tests and traces */
+    const void *master; /* the object that bus_master_*() is moving bytes for, or NULL */
     u8 a20_sources;
     bool nmi_masked;
     struct dev *devs; /* in order of creation */
@@ -119,6 +120,9 @@ void bus_release_mmio(struct bus *bus, paddr base, const struct mmio_ops *ops, c
  * written. */
 bool bus_dma_read(struct bus *bus, paddr addr, void *buf, size_t len);
 bool bus_dma_write(struct bus *bus, paddr addr, const void *buf, size_t len);
+/* The same for a device, which is known by any object in its struct: traces name it. */
+bool bus_master_read(struct bus *bus, const void *object, paddr addr, void *buf, size_t len);
+bool bus_master_write(struct bus *bus, const void *object, paddr addr, const void *buf, size_t len);
 
 /* Interrupt lines 0..23, high while asserted whatever their polarity on a real board. bus_irq()
  * gives the sender's end: valid at once, even before a controller has plugged its inputs in: the

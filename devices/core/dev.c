@@ -38,7 +38,9 @@ static void hash_field(const struct field *f, const u8 *base, struct hash *h)
 {
     const u8 *p = base + f->offset;
 
-    if (f->kind == FIELD_BLOB || f->kind == FIELD_PAGES) {
+    if (f->kind == FIELD_PAGES) /* an area of memory: phys_hash_areas() */
+        return;
+    if (f->kind == FIELD_BLOB) {
         hash_uint(h, blob_length(f, base), 4);
         hash_bytes(h, blob_data(f, base), blob_length(f, base));
         return;

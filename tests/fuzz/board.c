@@ -203,19 +203,9 @@ bool board_run(struct board *b, const struct op *op, char *err, size_t err_size)
     abort();
 }
 
-static void on_memory(void *opaque, const void *data, u64 len)
-{
-    hash_bytes(opaque, data, len);
-}
-
 u64 board_hash(struct board *b)
 {
-    struct hash h;
-
-    hash_init(&h);
-    hash_u64(&h, dt_hash(b->t));
-    phys_hash(b->t->bus->phys, on_memory, &h);
-    return hash_value(&h);
+    return dt_hash(b->t);
 }
 
 void board_draw(struct board *b)

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "mmu/phys.h"
 
 static u64 ticks_now(void *opaque)
 {
@@ -51,6 +52,8 @@ static u64 hash_now(void *opaque)
     hash_init(&h);
     clock_hash(&t->clk, &h);
     bus_hash(t->bus, &h);
+    if (t->bus->phys)
+        phys_hash_areas(t->bus->phys, &h);
     return hash_value(&h);
 }
 

@@ -1,7 +1,9 @@
 /* Bytes become a snapshot file that a machine with every device loads. The first byte says how:
  * even, what follows is the file as it stands; odd, a good file whose contents are changed, its
  * checksums made anew: each five bytes are section (1), offset (3) and value (1); an offset beyond
- * the end cuts the section there. A machine that has taken the file then runs on and its ports are
+ * the end cuts the section there. (From 80h on the section is that of the state,
+ * and the offset's first byte says whose part: of the CPU, the clock, a device.) A machine that has
+ * taken the file then runs on and its ports are
  * used. */
 #define _GNU_SOURCE /* memfd_create() */
 #include "tests/fuzz/snapfuzz.h"
@@ -18,6 +20,7 @@
 #include "machine/snapshot.h"
 
 #define MAX_SECTIONS 64
+#define MAX_PARTS    128
 #define RUN_TICKS    20000
 
 struct section {
@@ -32,6 +35,9 @@ static struct {
     struct snapshot *begin;
     struct section section[MAX_SECTIONS];
     unsigned sections;
+    struct section *state;
+    size_t part[MAX_PARTS]; /* where the state's parts begin */
+    unsigned parts;
 } f;
 
 static FILE *scratch(char path[32])
@@ -94,6 +100,24 @@ static void read_good(FILE *file)
     snap_close(&in);
 }
 
+static void find_parts(void)
+{
+    struct unpack in;
+
+    for (f.state = f.section; strcmp(f.state->tag, "STAT") != 0;)
+        f.state++;
+    in = (struct unpack){f.state->data, f.state->data + f.state->len, false};
+    while (in.at < in.end && !in.failed && f.parts < MAX_PARTS) {
+        unpack_text(&in);
+        unpack_text(&in);
+        unpack_uint(&in, 2);
+        u64 len = unpack_uint(&in, 4);
+        f.part[f.parts++] = (size_t)(in.at - f.state->data);
+        unpack_bytes(&in, len);
+    }
+    CHECK(!in.failed && f.parts < MAX_PARTS, "the state's parts");
+}
+
 void snapfuzz_open(void)
 {
     u8 zeros[4096] = {1};
@@ -115,6 +139,7 @@ void snapfuzz_open(void)
     unlink(path);
     CHECK(file, "no file");
     read_good(file);
+    find_parts();
     fclose(file);
 }
 
@@ -130,8 +155,10 @@ void snapfuzz_close(void)
 static void change(struct pack *sections, const u8 *data, size_t size)
 {
     for (; size >= 5; data += 5, size -= 5) {
-        struct pack *p = &sections[data[0] % f.sections];
-        size_t at = (size_t)(data[1] | data[2] << 8 | data[3] << 16);
+        bool part = data[0] & 0x80;
+        struct pack *p = &sections[part ? (unsigned)(f.state - f.section) : data[0] % f.sections];
+        size_t at = part ? f.part[data[1] % f.parts] + (size_t)(data[2] | data[3] << 8)
+                         : (size_t)(data[1] | data[2] << 8 | data[3] << 16);
         if (at < p->len)
             p->data[at] = data[4];
         else if (at < p->len + 8)

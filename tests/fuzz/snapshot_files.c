@@ -14,17 +14,17 @@ static u32 next_random(u32 *seed)
     return *seed >> 8;
 }
 
-/* Mostly in the first bytes of the section with the state: CPU and devices are there. */
+/* Mostly in the first bytes of parts of the state: CPU and devices have their registers there. */
 static void random_input(u32 seed)
 {
     u8 data[64] = {1};
     size_t size = 1 + 5 * (1 + next_random(&seed) % 6);
 
     for (size_t i = 1; i < size; i += 5) {
-        data[i] = next_random(&seed) % 4 ? 1 : (u8)next_random(&seed);
+        data[i] = next_random(&seed) % 8 ? 0x80 : (u8)next_random(&seed);
         data[i + 1] = (u8)next_random(&seed);
         data[i + 2] = (u8)next_random(&seed);
-        data[i + 3] = next_random(&seed) % 2 ? 0 : (u8)(next_random(&seed) % 24);
+        data[i + 3] = next_random(&seed) % 4 ? 0 : (u8)next_random(&seed);
         data[i + 4] = (u8)next_random(&seed);
     }
     snapfuzz_run(data, size);
