@@ -45,7 +45,8 @@ static void set_paging(struct cpu *cpu, u32 cr0, u32 cr3, u32 cr4)
             m->cr0 = cpu->cr0;
             m->cr3 = cpu->cr3;
             m->cr4 = cpu->cr4;
-            cpu_raise_err(cpu, VEC_GP, 0);
+            cpu_raise_err(cpu, VEC_GP, 0,
+                          why_value(RULE_pdpte_reserved, m->fault.level[0].value, m->fault.bits));
         }
     }
     cpu->cr0 = cr0;
@@ -70,7 +71,9 @@ void cr0_load(struct cpu *cpu, u32 value)
     u32 changed = cr0 ^ cpu->cr0;
 
     if ((cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cr0 & (CR0_NW | CR0_CD)) == CR0_NW)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(
+            cpu, VEC_GP, 0,
+            why_value(RULE_cr0_combination, cr0, cr0 & (CR0_PG | CR0_PE | CR0_NW | CR0_CD)));
     if (changed & (CR0_PG | CR0_NW | CR0_CD))
         set_paging(cpu, cr0, cpu->cr3, cpu->cr4);
     cpu->cr0 = cpu->mmu.cr0 = cr0;
@@ -100,7 +103,8 @@ void cr4_load(struct cpu *cpu, u32 value)
     u32 changed = value ^ cpu->cr4;
 
     if (value & ~cpu_cr4_bits(cpu))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(RULE_cr4_reserved, value, value & ~cpu_cr4_bits(cpu)));
     if (changed & pdptes)
         set_paging(cpu, cpu->cr0, cpu->cr3, value);
     if (changed & (pdptes | CR4_SMAP)) {

@@ -7,8 +7,6 @@
  * same state. */
 #include "cpu/excp.h"
 
-#include <string.h>
-
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
@@ -40,52 +38,97 @@ static void leave_block(struct cpu *cpu)
     cpu->in_block = 0;
 }
 
-static _Noreturn void unwind(struct cpu *cpu, enum vector vec, bool has_error, u32 error)
+static _Noreturn void unwind(struct cpu *cpu, enum vector vec, bool has_error, u32 error,
+                             struct why why)
 {
     leave_block(cpu);
-    cpu->pending = (struct pending_fault){(u8)vec, has_error, error};
+    cpu->pending = (struct pending_fault){(u8)vec, has_error, error, why};
     siglongjmp(*cpu->unwind, 1);
 }
 
-_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec)
+_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec, struct why why)
 {
-    unwind(cpu, vec, false, 0);
+    unwind(cpu, vec, false, 0, why);
 }
 
 /* The 80286 has one vector for all segment overruns in real mode, the stack's too (80286
  * Programmer's Reference, 5.2; captured traces). */
-_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error)
+_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error, struct why why)
 {
     if (vec == VEC_SS && cpu->model->isa == ISA_286 && !(cpu->cr0 & CR0_PE))
         vec = VEC_GP;
-    unwind(cpu, vec, true, error);
+    unwind(cpu, vec, true, error, why);
 }
 
-_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len)
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct why why)
 {
     leave_block(cpu);
     cpu->eip = (cpu->eip + len) & 0xffff;
-    unwind(cpu, vec, false, 0);
+    unwind(cpu, vec, false, 0, why);
 }
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
+    static const u8 rules[] = {
+        [MMU_NOT_PRESENT] = RULE_page_present, [MMU_RESERVED] = RULE_page_reserved,
+        [MMU_USER] = RULE_page_user,           [MMU_WRITE_USER] = RULE_page_write_user,
+        [MMU_WRITE_WP] = RULE_page_write_wp,   [MMU_NX] = RULE_page_nx,
+        [MMU_SMEP] = RULE_page_smep,           [MMU_SMAP] = RULE_page_smap};
+
     cpu->cr2 = addr;
-    unwind(cpu, VEC_PF, true, error);
+    unwind(cpu, VEC_PF, true, error, why((enum rule)rules[cpu->mmu.fault.deny]));
 }
 
-static struct fault_record *record(struct cpu *cpu, const struct event *ev)
+/* The record of an exception that is met now, at CS:EIP. */
+static struct fault_record describe(const struct cpu *cpu, const struct pending_fault *p)
 {
-    struct fault_record *r = &cpu->history[cpu->history_next++ % ARRAY_LEN(cpu->history)];
+    const struct segment *cs = &cpu->seg[SEG_CS];
 
-    *r = (struct fault_record){.vector = ev->vec,
-                               .has_error = ev->has_error,
-                               .cs = cpu->seg[SEG_CS].sel,
-                               .eip = cpu->eip,
-                               .error = ev->error,
-                               .cr2 = cpu->cr2,
-                               .icount = cpu_icount(cpu)};
+    return (struct fault_record){.vector = p->vector,
+                                 .has_error = p->has_error,
+                                 .cs = cs->sel,
+                                 .eip = cpu->eip,
+                                 .error = p->error,
+                                 .cr2 = cpu->cr2,
+                                 .icount = cpu_icount(cpu),
+                                 .cpl = cpu->cpl,
+                                 .becomes = p->vector,
+                                 .eflags = cpu_eflags(cpu),
+                                 .cr0 = cpu->cr0,
+                                 .cr4 = cpu->cr4,
+                                 .linear = cs->base + cpu->eip,
+                                 .code32 = cs->attr & SA_DB,
+                                 .why = p->why};
+}
+
+static struct fault_record *keep(struct cpu *cpu, const struct fault_record *r)
+{
+    struct fault_record *to = &cpu->history[cpu->history_next++ % ARRAY_LEN(cpu->history)];
+
+    *to = *r;
+    return to;
+}
+
+/* Records a fault, met during the delivery of `during`, or NULL. */
+static struct fault_record *record(struct cpu *cpu, const struct pending_fault *p,
+                                   const struct event *during)
+{
+    struct fault_record now = describe(cpu, p), *r = keep(cpu, &now);
+
+    if (during) {
+        r->nested = true;
+        r->during = during->vec;
+        r->interrupt = !during->fault;
+    }
+    if (p->vector == VEC_PF)
+        r->walk = cpu->mmu.fault;
     return r;
+}
+
+/* The record of a trap, to be kept once it has been delivered. */
+static struct fault_record describe_trap(const struct cpu *cpu, enum vector vec, struct why why)
+{
+    return describe(cpu, &(struct pending_fault){.vector = (u8)vec, .why = why});
 }
 
 /* The event that a fault during the delivery of another comes to; false: shutdown. */
@@ -145,21 +188,23 @@ static void deliver(struct cpu *cpu, struct event ev)
     unsigned n = 0;
 
     cpu->monitor.armed = false;
-    memset(chain, 0, sizeof(cpu->shutdown));
     if (ev.fault)
-        chain[n++] = *record(cpu, &ev);
+        chain[n++] = *record(cpu, &cpu->pending, NULL);
     cpu->fault_depth = 1;
     while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
-        struct event nested = {
-            .vec = next.vector, .has_error = next.has_error, .error = next.error};
+        struct fault_record *r = record(cpu, &next, &ev);
+        bool delivered = combine(&ev, &next);
 
         if (n == ARRAY_LEN(cpu->shutdown)) {
             chain[n - 2] = chain[n - 1];
             n--;
         }
-        chain[n++] = *record(cpu, &nested);
-        if (!combine(&ev, &next)) {
+        r->shutdown = !delivered;
+        r->becomes = ev.vec;
+        chain[n++] = *r;
+        if (!delivered) {
+            cpu->shutdown_n = n;
             cpu->events |= EV_TRIPLE;
             break;
         }
@@ -193,25 +238,41 @@ void cpu_interrupt(struct cpu *cpu, u8 vec)
 
 void cpu_debug_trap(struct cpu *cpu, u32 dr6_bits)
 {
+    enum rule rule = dr6_bits & DR6_BT   ? RULE_debug_task
+                     : dr6_bits & DR6_BS ? RULE_debug_step
+                                         : RULE_debug_breakpoint;
+
     debug_report(cpu, dr6_bits);
+    struct fault_record r = describe_trap(cpu, VEC_DB, why_value(rule, cpu->dr[6], dr6_bits));
+    u32 before = cpu->history_next;
     cpu_interrupt(cpu, VEC_DB);
+    if (cpu->history_next == before)
+        keep(cpu, &r);
 }
 
 void cpu_icebp(struct cpu *cpu)
 {
     bool stepping = cpu->eflags & FLAG_TF;
+    struct fault_record r = describe_trap(cpu, VEC_DB, why(RULE_debug_int1));
 
     deliver_told(cpu, &(struct event){.vec = VEC_DB}, DELIVER_SOFT);
+    keep(cpu, &r);
     if (stepping)
         cpu->events |= EV_NO_STEP;
 }
 
 void cpu_soft_int(struct cpu *cpu, u8 vec)
 {
-    bool stepping = cpu->eflags & FLAG_TF;
+    bool stepping = cpu->eflags & FLAG_TF, exception = vec == VEC_BP || vec == VEC_OF;
+    enum rule rule = vec == VEC_BP ? RULE_breakpoint : RULE_overflow;
+    struct fault_record r;
 
     tell(cpu, vec, true);
+    if (exception)
+        r = describe_trap(cpu, (enum vector)vec, why(rule));
     deliver_told(cpu, &(struct event){.vec = vec, .soft = true}, DELIVER_SOFT);
+    if (exception)
+        keep(cpu, &r);
     if (stepping) /* the handler is not stepped into (SDM 3B 17.3.1.4) */
         cpu->events |= EV_NO_STEP;
 }

@@ -6,12 +6,13 @@
 
 /* Faults: abandon the current instruction, which has committed nothing, and deliver. Never return.
  * The exec loop catches the unwind and calls cpu_deliver_pending(). */
-_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec);
-_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error);
+_Noreturn void cpu_raise(struct cpu *cpu, enum vector vec, struct why why);
+_Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error, struct why why);
+/* A page fault, straight after the translation that failed: cpu->mmu.fault tells why. */
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 
 /* The same, but the return address is len bytes on, in a 16-bit segment. */
-_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len);
+_Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct why why);
 
 /* Software interrupts (INT n, INT3, INTO): cpu->eip must already be that of the next instruction.
  * May raise; the IOPL check of INT n in virtual-8086 mode is the caller's. */

@@ -5,10 +5,10 @@
 
 #include "cpu/task.h"
 
-static void check_target(struct cpu *cpu, u32 limit, u32 off)
+static void check_target(struct cpu *cpu, const struct segment *cs, u32 off)
 {
-    if (off > limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+    if (off > cs->limit)
+        cpu_raise_err(cpu, VEC_GP, 0, why_access(RULE_eip_limit, cs, off, 1));
 }
 
 static void push_return(struct cpu *cpu, struct stack *st, unsigned size, u32 next)
@@ -38,12 +38,15 @@ static void load_cs_plain(struct cpu *cpu, u16 sel, u32 off)
 /* A code segment as the direct target of JMP or CALL: the transfer stays at CPL. */
 static void direct_code(struct cpu *cpu, u16 sel, struct desc d, struct segment *cs)
 {
-    bool ok = d.hi & DH_CONFORM ? desc_dpl(d) <= cpu->cpl
-                                : (sel & 3u) <= cpu->cpl && desc_dpl(d) == cpu->cpl;
+    bool conforming = d.hi & DH_CONFORM;
+    bool ok =
+        conforming ? desc_dpl(d) <= cpu->cpl : (sel & 3u) <= cpu->cpl && desc_dpl(d) == cpu->cpl;
     if (!ok)
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+        cpu_raise_err(
+            cpu, VEC_GP, sel_err(sel),
+            why_desc(conforming ? RULE_code_conforming : RULE_code_nonconforming, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel), why_desc(RULE_code_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(cs, sel, d);
 }
@@ -63,13 +66,13 @@ static void through_gate(struct cpu *cpu, struct desc gate, bool call, u32 next)
         u32 esp, params[31], n = gate.hi & 0x1f;
 
         if (!call)
-            cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+            cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_sel(RULE_gate_jmp_inner, sel));
         tss_stack(cpu, cpl, 0, &ss, &esp);
         for (u32 i = 0; i < n; i++)
             params[i] = stack_pop(cpu, &old, size);
         st = (struct stack){&ss, esp, stack_mask(&ss), stack_priv(cpu, cpl), sel_err(ss.sel)};
         stack_check_room(cpu, &st, (n + 4) * size);
-        check_target(cpu, cs.limit, eip);
+        check_target(cpu, &cs, eip);
         stack_push(cpu, &st, size, cpu->seg[SEG_SS].sel);
         stack_push(cpu, &st, size, cpu->gpr[ESP]);
         while (n--)
@@ -77,7 +80,7 @@ static void through_gate(struct cpu *cpu, struct desc gate, bool call, u32 next)
     }
     if (call && cpl == cpu->cpl)
         stack_check_room(cpu, &st, 2 * size);
-    check_target(cpu, cs.limit, eip);
+    check_target(cpu, &cs, eip);
     if (call)
         push_return(cpu, &st, size, next);
     if (cpl != cpu->cpl)
@@ -93,13 +96,14 @@ static void through_system(struct cpu *cpu, u16 sel, struct desc d, bool call, u
     enum task_reason reason = call ? TASK_CALL : TASK_JMP;
 
     if (desc_dpl(d) < cpu->cpl || desc_dpl(d) < (sel & 3u))
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel),
+                      why_desc(d.hi & DH_S ? RULE_code_type : RULE_system_privilege, sel, d));
     switch (type) {
     case SYS_CALL16:
     case SYS_CALL32:
     case SYS_TASK_GATE:
         if (!(d.hi & DH_P))
-            cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+            cpu_raise_err(cpu, VEC_NP, sel_err(sel), why_desc(RULE_gate_present, sel, d));
         if (type == SYS_TASK_GATE)
             task_switch(cpu, (u16)(d.lo >> 16), reason, next, NULL);
         else
@@ -107,7 +111,9 @@ static void through_system(struct cpu *cpu, u16 sel, struct desc d, bool call, u
         break;
     case SYS_TSS16:
     case SYS_TSS32: task_switch(cpu, sel, reason, next, NULL); break;
-    default: cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    default:
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel),
+                      why_desc(d.hi & DH_S ? RULE_code_type : RULE_far_system_type, sel, d));
     }
 }
 
@@ -116,9 +122,9 @@ static struct desc fetch_target(struct cpu *cpu, u16 sel)
     struct desc d;
 
     if (sel_null(sel))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_sel(RULE_far_null, sel));
     if (!desc_fetch(cpu, sel, &d))
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), desc_why(cpu, sel));
     return d;
 }
 
@@ -127,7 +133,7 @@ void far_jmp(struct cpu *cpu, u16 sel, u32 off, u32 next)
     struct segment cs;
 
     if (!cpu_prot(cpu)) {
-        check_target(cpu, cpu->seg[SEG_CS].limit, off);
+        check_target(cpu, &cpu->seg[SEG_CS], off);
         load_cs_plain(cpu, sel, off);
         return;
     }
@@ -137,7 +143,7 @@ void far_jmp(struct cpu *cpu, u16 sel, u32 off, u32 next)
         return;
     }
     direct_code(cpu, sel, d, &cs);
-    check_target(cpu, cs.limit, off);
+    check_target(cpu, &cs, off);
     commit(cpu, &cs, cpu->cpl, off);
 }
 
@@ -149,7 +155,7 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
     if (!cpu_prot(cpu)) {
         stack_check_room(cpu, &st, 2 * opsize);
         push_return(cpu, &st, opsize, next);
-        check_target(cpu, cpu->seg[SEG_CS].limit, off);
+        check_target(cpu, &cpu->seg[SEG_CS], off);
         cpu->gpr[ESP] = st.sp;
         load_cs_plain(cpu, sel, off);
         return;
@@ -161,7 +167,7 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
     }
     direct_code(cpu, sel, d, &cs);
     push_return(cpu, &st, opsize, next); /* what is pushed stays, whatever is then refused */
-    check_target(cpu, cs.limit, off);
+    check_target(cpu, &cs, off);
     cpu->gpr[ESP] = st.sp;
     commit(cpu, &cs, cpu->cpl, off);
 }
@@ -194,7 +200,7 @@ void far_sysenter(struct cpu *cpu)
     u32 cs = cpu->msr.sysenter_cs;
 
     if (!(cpu->cr0 & CR0_PE) || !(cs & 0xfffc))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_sysenter_unset, cs, 0));
     cpu->eflags &= ~(u32)(FLAG_VM | FLAG_IF | FLAG_RF);
     fast_transfer(cpu, cs, 0, cpu->msr.sysenter_eip, cpu->msr.sysenter_esp);
 }
@@ -204,6 +210,7 @@ void far_sysexit(struct cpu *cpu)
     u32 cs = cpu->msr.sysenter_cs;
 
     if (!(cpu->cr0 & CR0_PE) || !(cs & 0xfffc) || cpu->cpl != 0)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(cpu->cpl ? RULE_sysexit_cpl : RULE_sysenter_unset, cs, 0));
     fast_transfer(cpu, cs + 16, 3, cpu->gpr[EDX], cpu->gpr[ECX]);
 }

@@ -27,7 +27,8 @@ void tss_stack(struct cpu *cpu, unsigned cpl, u32 ext, struct segment *ss, u32 *
     u32 size = wide ? 4 : 2;
 
     if (off + size + 1 > cpu->tr.limit)
-        cpu_raise_err(cpu, VEC_TS, sel_err(cpu->tr.sel) | ext);
+        cpu_raise_err(cpu, VEC_TS, sel_err(cpu->tr.sel) | ext,
+                      why_access(RULE_tss_stack_limit, &cpu->tr, off, size + 2));
     laddr la = cpu->tr.base + off;
     *esp = (u32)mem_read(cpu, la, size, false);
     u16 sel = (u16)mem_read(cpu, la + size, 2, false);
@@ -39,11 +40,15 @@ unsigned gate_code(struct cpu *cpu, u16 sel, u32 ext, struct segment *out)
     struct desc d;
 
     if (sel_null(sel))
-        cpu_raise_err(cpu, VEC_GP, ext);
-    if (!desc_fetch(cpu, sel, &d) || !desc_is_code(d) || desc_dpl(d) > cpu->cpl)
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_GP, ext, why_sel(RULE_gate_code_null, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, desc_why(cpu, sel));
+    if (!desc_is_code(d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_desc(RULE_gate_code_type, sel, d));
+    if (desc_dpl(d) > cpu->cpl)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_desc(RULE_gate_code_dpl, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext, why_desc(RULE_code_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(out, sel, d);
     return d.hi & DH_CONFORM ? cpu->cpl : desc_dpl(d);
@@ -54,7 +59,8 @@ static void deliver_real(struct cpu *cpu, const struct event *ev)
     struct stack st = stack_current(cpu);
 
     if (ev->vec * 4u + 3 > cpu->idtr.limit)
-        cpu_raise_err(cpu, VEC_GP, ev->vec * 8u + 2);
+        cpu_raise_err(cpu, VEC_GP, ev->vec * 8u + 2,
+                      why_table(RULE_ivt_limit, ev->vec * 4u, 4, cpu->idtr.limit));
     u32 target = (u32)mem_read(cpu, cpu->idtr.base + ev->vec * 4u, 4, false);
     struct frame f = {{cpu_eflags(cpu), cpu->seg[SEG_CS].sel, cpu->eip}, 3};
     push_frame(cpu, &st, &f, 2);
@@ -66,21 +72,27 @@ static void deliver_real(struct cpu *cpu, const struct event *ev)
     cpu_update_mode_transfer(cpu);
 }
 
+static struct why why_gate(enum rule rule, struct desc gate)
+{
+    return (struct why){.rule = (u16)rule, .has = WHY_DESC, .lo = gate.lo, .hi = gate.hi};
+}
+
 /* Reads and checks the IDT entry of ev: a present interrupt, trap or task gate that may be used. */
 static struct desc fetch_gate(struct cpu *cpu, const struct event *ev)
 {
     u32 err = ev->vec * 8u + 2 + !ev->soft;
 
     if (ev->vec * 8u + 7 > cpu->idtr.limit)
-        cpu_raise_err(cpu, VEC_GP, err);
+        cpu_raise_err(cpu, VEC_GP, err,
+                      why_table(RULE_idt_limit, ev->vec * 8u, 8, cpu->idtr.limit));
     struct desc gate = desc_read(cpu, cpu->idtr.base + ev->vec * 8u);
     unsigned type = desc_type(gate);
     if (type != SYS_TASK_GATE && (type & ~9u) != (SYS_INT16 & ~9u))
-        cpu_raise_err(cpu, VEC_GP, err);
+        cpu_raise_err(cpu, VEC_GP, err, why_gate(RULE_idt_type, gate));
     if (ev->soft && desc_dpl(gate) < cpu->cpl)
-        cpu_raise_err(cpu, VEC_GP, err);
+        cpu_raise_err(cpu, VEC_GP, err, why_gate(RULE_idt_dpl, gate));
     if (!(gate.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, err);
+        cpu_raise_err(cpu, VEC_NP, err, why_gate(RULE_idt_present, gate));
     return gate;
 }
 
@@ -105,7 +117,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
 
     unsigned cpl = gate_code(cpu, sel, ext, &cs);
     if (vm && cpl != 0) /* virtual-8086 mode is left for level 0 only */
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_sel(RULE_vm_handler_dpl, sel));
     if (cpl != cpu->cpl) {
         u32 esp;
 
@@ -129,7 +141,7 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
         f.v[f.n++] = ev->error;
     stack_check_room(cpu, &st, f.n * (type & 8 ? 4 : 2));
     if (eip > cs.limit)
-        cpu_raise_err(cpu, VEC_GP, ext);
+        cpu_raise_err(cpu, VEC_GP, ext, why_access(RULE_eip_limit, &cs, eip, 1));
     push_frame(cpu, &st, &f, type & 8 ? 4 : 2);
 
     if (vm) {

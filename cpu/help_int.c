@@ -8,34 +8,36 @@
 #include "cpu/seg.h"
 #include "cpu/vme.h"
 
-void help_raise(struct cpu *cpu, u32 vec, u32 has_error, u32 error)
+void help_raise(struct cpu *cpu, u32 vec, u32 has_error, u32 error, u32 rule)
 {
     if (has_error)
-        cpu_raise_err(cpu, (enum vector)vec, error);
-    cpu_raise(cpu, (enum vector)vec);
+        cpu_raise_err(cpu, (enum vector)vec, error, why((enum rule)rule));
+    cpu_raise(cpu, (enum vector)vec, why((enum rule)rule));
 }
 
 void help_align_check(struct cpu *cpu, u32 la, u32 size)
 {
     if (la & (size - 1))
-        cpu_raise_err(cpu, VEC_AC, 0);
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
 }
 
 void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 {
     if ((s32)index < (s32)lower || (s32)index > (s32)upper)
-        cpu_raise(cpu, VEC_BR);
+        cpu_raise(cpu, VEC_BR, why_value(RULE_bound, index, 0));
 }
 
 /* -- division: #DE for a zero divisor or a quotient that does not fit -- */
 
 /* The 8086 takes it as a trap: it pushes the address of the next instruction (80386 Programmer's
  * Reference, 14.7). */
-static _Noreturn void divide_error(struct cpu *cpu, u32 len)
+static _Noreturn void divide_error(struct cpu *cpu, u32 divisor, u32 len)
 {
+    struct why w = why_value(divisor ? RULE_div_overflow : RULE_div_zero, divisor, 0);
+
     if (cpu->model->isa <= ISA_186)
-        cpu_raise_after(cpu, VEC_DE, len);
-    cpu_raise(cpu, VEC_DE);
+        cpu_raise_after(cpu, VEC_DE, len, w);
+    cpu_raise(cpu, VEC_DE, w);
 }
 
 void help_div8(struct cpu *cpu, u32 divisor, u32 len)
@@ -43,7 +45,7 @@ void help_div8(struct cpu *cpu, u32 divisor, u32 len)
     u32 ax = cpu->gpr[EAX] & 0xffff, b = divisor & 0xff;
 
     if (!b || ax / b > 0xff)
-        divide_error(cpu, len);
+        divide_error(cpu, b, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | (ax % b) << 8 | ax / b;
 }
 
@@ -52,7 +54,7 @@ void help_div16(struct cpu *cpu, u32 divisor, u32 len)
     u32 a = (cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff), b = divisor & 0xffff;
 
     if (!b || a / b > 0xffff)
-        divide_error(cpu, len);
+        divide_error(cpu, b, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | a / b;
     cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | a % b;
 }
@@ -64,7 +66,7 @@ void help_div32(struct cpu *cpu, u32 divisor, u32 len)
     /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of
      * 0. */
     if (cpu->gpr[EDX] >= divisor)
-        divide_error(cpu, len);
+        divide_error(cpu, divisor, len);
     cpu->gpr[EAX] = (u32)(a / divisor);
     cpu->gpr[EDX] = (u32)(a % divisor);
 }
@@ -88,7 +90,7 @@ void help_idiv8(struct cpu *cpu, u32 divisor, u32 len)
     s64 q, r;
 
     if (!signed_divide(cpu, (s16)cpu->gpr[EAX], (s8)divisor, 8, &q, &r))
-        divide_error(cpu, len);
+        divide_error(cpu, divisor & 0xff, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)r & 0xff) << 8 | ((u32)q & 0xff);
 }
 
@@ -98,7 +100,7 @@ void help_idiv16(struct cpu *cpu, u32 divisor, u32 len)
 
     if (!signed_divide(cpu, (s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor,
                        16, &q, &r))
-        divide_error(cpu, len);
+        divide_error(cpu, divisor & 0xffff, len);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)q & 0xffff);
     cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | ((u32)r & 0xffff);
 }
@@ -109,7 +111,7 @@ void help_idiv32(struct cpu *cpu, u32 divisor, u32 len)
 
     if (!signed_divide(cpu, (s64)((u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX]), (s32)divisor, 32, &q,
                        &r))
-        divide_error(cpu, len);
+        divide_error(cpu, divisor, len);
     cpu->gpr[EAX] = (u32)q;
     cpu->gpr[EDX] = (u32)r;
 }
@@ -122,7 +124,7 @@ void help_aam_zero(struct cpu *cpu, u32 al, u32 len)
         cpu->cc_op = FLAG_OP(FK_LOGIC, 0);
         cpu->cc_dst = (al & 0xff) >> 1;
     }
-    divide_error(cpu, len);
+    divide_error(cpu, 0, len);
 }
 
 /* -- decimal adjustment -- */

@@ -20,13 +20,16 @@ static void check_ports(struct cpu *cpu, u16 port, unsigned size)
     if (!(cpu->cr0 & CR0_PE) || (cpu->cpl <= cpu_iopl(cpu) && !(cpu->eflags & FLAG_VM)))
         return;
     if (!(cpu->tr.attr & SA_P) || !(cpu->tr.attr & 8) || cpu->tr.limit < TSS_IO_BASE + 1)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_limit(RULE_io_no_map, cpu->tr.sel, TSS_IO_BASE, 2, cpu->tr.limit));
     u32 at = (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) + port / 8u;
     if (at + 1 > cpu->tr.limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_limit(RULE_io_map_limit, cpu->tr.sel, at, 2, cpu->tr.limit));
     u32 map = (u32)mem_read(cpu, cpu->tr.base + at, 2, false) >> (port & 7);
     if (map & ((1u << size) - 1))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(RULE_io_denied, map & 0xff, map & ((1u << size) - 1)));
 }
 
 /* type and mem: what the access is part of, enum smm_io_type and the linear address of INS, OUTS.

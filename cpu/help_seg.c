@@ -90,14 +90,18 @@ void help_verify(struct cpu *cpu, u32 sel, u32 write)
 }
 
 /* The checks that LLDT and LTR share. */
-static struct desc fetch_system(struct cpu *cpu, u16 sel, u32 types)
+static struct desc fetch_system(struct cpu *cpu, u16 sel, u32 types, enum rule rule)
 {
     struct desc d;
 
-    if ((sel & 4) || !desc_fetch(cpu, sel, &d) || (d.hi & DH_S) || !(types >> desc_type(d) & 1))
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if (sel & 4)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_sel(rule, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), desc_why(cpu, sel));
+    if ((d.hi & DH_S) || !(types >> desc_type(d) & 1))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_desc(rule, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel), why_desc(RULE_system_present, sel, d));
     return d;
 }
 
@@ -108,7 +112,7 @@ void help_lldt(struct cpu *cpu, u32 selector)
     if (sel_null(sel))
         seg_null(&cpu->ldtr, sel);
     else
-        seg_from_desc(&cpu->ldtr, sel, fetch_system(cpu, sel, 1u << SYS_LDT));
+        seg_from_desc(&cpu->ldtr, sel, fetch_system(cpu, sel, 1u << SYS_LDT, RULE_ldtr_type));
 }
 
 void help_ltr(struct cpu *cpu, u32 selector)
@@ -116,8 +120,8 @@ void help_ltr(struct cpu *cpu, u32 selector)
     u16 sel = (u16)selector;
 
     if (sel_null(sel))
-        cpu_raise_err(cpu, VEC_GP, 0);
-    struct desc d = fetch_system(cpu, sel, 1u << SYS_TSS16 | 1u << SYS_TSS32);
+        cpu_raise_err(cpu, VEC_GP, 0, why_sel(RULE_ltr_null, sel));
+    struct desc d = fetch_system(cpu, sel, 1u << SYS_TSS16 | 1u << SYS_TSS32, RULE_ltr_type);
     desc_set(cpu, sel, &d, DH_BUSY);
     seg_from_desc(&cpu->tr, sel, d);
 }
@@ -147,7 +151,7 @@ void help_store_table(struct cpu *cpu, u32 idt, u32 seg, u32 off)
     if (cpu->model->isa == ISA_286) /* whose sixth byte is ones */
         base |= 0xff000000;
     if ((cpu->mode & MODE_ALIGN) && (la & 3)) /* SDM 3A table 6-7 */
-        cpu_raise_err(cpu, VEC_AC, 0);
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & 3));
     u8 image[6];
     store_le(image, 2, idt ? cpu->idtr.limit : cpu->gdtr.limit);
     store_le(image + 2, 4, base);

@@ -13,13 +13,26 @@
 
 void help_mmx_unavailable(struct cpu *cpu)
 {
-    cpu_raise(cpu, cpu->cr0 & CR0_EM ? VEC_UD : VEC_NM);
+    if (cpu->cr0 & CR0_EM)
+        cpu_raise(cpu, VEC_UD, why_value(RULE_mmx_em, cpu->cr0, CR0_EM));
+    cpu_raise(cpu, VEC_NM, why_value(RULE_simd_ts, cpu->cr0, CR0_TS));
+}
+
+/* The flags that are set and not masked. */
+static struct why simd_why(const struct cpu *cpu, enum rule rule)
+{
+    u32 masked = (cpu->mxcsr & MXCSR_MASKS) >> MXCSR_MASK_SHIFT;
+
+    return why_value(rule, cpu->mxcsr, cpu->mxcsr & MXCSR_FLAGS & ~masked);
 }
 
 void help_vec_trap(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
 {
-    if (!vec_exec_checked(cpu, (enum vec_op)op, dst, src, imm))
-        cpu_raise(cpu, cpu->cr4 & CR4_OSXMMEXCPT ? VEC_XM : VEC_UD);
+    if (vec_exec_checked(cpu, (enum vec_op)op, dst, src, imm))
+        return;
+    if (cpu->cr4 & CR4_OSXMMEXCPT)
+        cpu_raise(cpu, VEC_XM, simd_why(cpu, RULE_simd_exception));
+    cpu_raise(cpu, VEC_UD, simd_why(cpu, RULE_simd_no_handler));
 }
 
 /* DAZ came with SSE2. */
@@ -31,7 +44,7 @@ static u32 mxcsr_mask(const struct cpu *cpu)
 static void check_mxcsr(struct cpu *cpu, u32 v)
 {
     if (v & ~mxcsr_mask(cpu))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_mxcsr_reserved, v, v & ~mxcsr_mask(cpu)));
 }
 
 u32 help_ldmxcsr(struct cpu *cpu, u32 v)
@@ -54,7 +67,7 @@ static laddr fx_address(struct cpu *cpu, u32 seg, u32 off, enum access acc)
     laddr la = s->base + off;
 
     if (!seg_allows(s, off, FX_AREA, acc))
-        cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+        seg_refuse(cpu, (enum seg)seg, off, FX_AREA, acc);
     mem_check_align16(cpu, la);
     return la;
 }

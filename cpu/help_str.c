@@ -512,5 +512,5 @@ void help_overrun(struct cpu *cpu, u32 what, u32 repeated)
         gpr[EDI] = (gpr[EDI] & ~0xffffu) | ((gpr[EDI] + delta) & 0xffff);
     if (repeated)
         gpr[ECX] = (gpr[ECX] & ~0xffffu) | (cx < ticks ? 0 : cx - ticks);
-    cpu_raise_err(cpu, VEC_GP, 0);
+    cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_seg_word_wrap, 0xffff, 0));
 }

@@ -3,6 +3,7 @@
 #include "cpu/crs.h"
 #include "cpu/debug.h"
 #include "cpu/excp.h"
+#include "cpu/help_x87.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
 #include "cpu/seg.h"
@@ -22,7 +23,7 @@ void help_sti(struct cpu *cpu)
 void help_check_iopl(struct cpu *cpu)
 {
     if (cpu->cpl > cpu_iopl(cpu))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_iopl, cpu_eflags(cpu), FLAG_IOPL));
 }
 
 void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
@@ -57,7 +58,7 @@ void help_clts(struct cpu *cpu)
 void help_set_ac(struct cpu *cpu, u32 on)
 {
     if (cpu->cpl != 0)
-        cpu_raise(cpu, VEC_UD);
+        cpu_raise(cpu, VEC_UD, why(RULE_stac_cpl));
     cpu->eflags = (cpu->eflags & ~(u32)FLAG_AC) | (on ? (u32)FLAG_AC : 0);
     cpu_update_mode(cpu);
 }
@@ -65,7 +66,7 @@ void help_set_ac(struct cpu *cpu, u32 on)
 void help_umip(struct cpu *cpu)
 {
     if (cpu->cr4 & CR4_UMIP)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_umip, cpu->cr4, CR4_UMIP));
 }
 
 /* DR4 and DR5 are names of DR6 and DR7 unless CR4.DE is set; any access is #DB while DR7.GD is (SDM
@@ -74,12 +75,12 @@ static unsigned debug_register(struct cpu *cpu, u32 n)
 {
     if (n == 4 || n == 5) {
         if (cpu->cr4 & CR4_DE)
-            cpu_raise(cpu, VEC_UD);
+            cpu_raise(cpu, VEC_UD, why_value(RULE_dr4_dr5, cpu->cr4, CR4_DE));
         n += 2;
     }
     if (cpu->dr[7] & DR7_GD) {
         debug_report(cpu, DR6_BD);
-        cpu_raise(cpu, VEC_DB);
+        cpu_raise(cpu, VEC_DB, why_value(RULE_dr_general_detect, cpu->dr[7], DR7_GD));
     }
     return n;
 }
@@ -110,22 +111,22 @@ void help_rdmsr(struct cpu *cpu)
     u64 value;
 
     if (!msr_read(cpu, cpu->gpr[ECX], &value))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_msr_read, cpu->gpr[ECX], 0));
     set_edx_eax(cpu, value);
 }
 
 void help_wrmsr(struct cpu *cpu)
 {
     if (!msr_write(cpu, cpu->gpr[ECX], cpu->gpr[EAX] | (u64)cpu->gpr[EDX] << 32))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_msr_write, cpu->gpr[ECX], 0));
 }
 
 void help_rdtsc(struct cpu *cpu)
 {
     if (!cpu_has(cpu, FEAT_TSC))
-        cpu_raise(cpu, VEC_UD);
+        cpu_raise(cpu, VEC_UD, why(RULE_insn_model));
     if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_tsd, cpu->cr4, CR4_TSD));
     set_edx_eax(cpu, cpu_tsc(cpu));
 }
 
@@ -140,7 +141,7 @@ void help_rdtscp(struct cpu *cpu)
 void help_rdpmc(struct cpu *cpu)
 {
     if ((!(cpu->cr4 & CR4_PCE) && cpu->cpl != 0) || cpu->gpr[ECX] > 1)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_rdpmc, cpu->gpr[ECX], 0));
     set_edx_eax(cpu, 0);
 }
 
@@ -149,7 +150,7 @@ void help_cpuid(struct cpu *cpu)
     u32 out[4];
 
     if (!cpu->model->max_leaf)
-        cpu_raise(cpu, VEC_UD);
+        cpu_raise(cpu, VEC_UD, why(RULE_insn_model));
     cpu_cpuid(cpu, cpu->gpr[EAX], cpu->gpr[ECX], out);
     cpu->gpr[EAX] = out[0];
     cpu->gpr[EBX] = out[1];
@@ -162,12 +163,12 @@ void help_cpuid(struct cpu *cpu)
 void help_wait(struct cpu *cpu)
 {
     if ((cpu->cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS))
-        cpu_raise(cpu, VEC_NM);
+        cpu_raise(cpu, VEC_NM, why_value(RULE_fpu_absent, cpu->cr0, CR0_MP | CR0_TS));
     cpu_sync_fpu(cpu);
     if (!x87_pending(&cpu->fpu))
         return;
     if (cpu->cr0 & CR0_NE)
-        cpu_raise(cpu, VEC_MF);
+        cpu_raise(cpu, VEC_MF, x87_why(&cpu->fpu));
     if (cpu->pins.ferr)
         cpu->pins.ferr(cpu->pins.opaque, true);
 }

@@ -24,7 +24,7 @@ static void begin(struct cpu *cpu, struct step *s, u32 desc)
     cpu_sync_fpu(cpu);
     s->form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
     if (x87_pending(&cpu->fpu) && !(s->form->attr & X87_NOWAIT) && (cpu->cr0 & CR0_NE))
-        cpu_raise(cpu, VEC_MF);
+        cpu_raise(cpu, VEC_MF, x87_why(&cpu->fpu));
     s->on_copy = (s->form->attr & (X87_STORE | X87_CONTROL)) || !(cpu->cr0 & CR0_NE);
     s->x.fpu = s->on_copy ? &s->copy : &cpu->fpu;
     s->x.opcode = x87_desc_opcode(desc);
@@ -88,7 +88,7 @@ static laddr operand(struct cpu *cpu, enum seg seg, u32 off, unsigned size, bool
     if (cpu->mode & MODE_ALIGN) {
         unsigned align = size <= 8 ? 1 : size == 10 ? 8 : op16 ? 2 : 4;
         if (la & (align - 1))
-            cpu_raise_err(cpu, VEC_AC, 0);
+            cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (align - 1)));
     }
     return la;
 }

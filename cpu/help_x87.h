@@ -2,7 +2,7 @@
 #ifndef CPU_HELP_X87_H
 #define CPU_HELP_X87_H
 
-#include "base/types.h"
+#include "cpu/state.h"
 
 #define X87_DESC(opcode, modrm, seg, op16)                                                         \
     ((u32)(opcode) | (u32)(modrm) << 8 | (u32)(seg) << 16 | (u32)(op16) << 24)
@@ -22,6 +22,12 @@ static inline unsigned x87_desc_seg(u32 desc)
 static inline bool x87_desc_op16(u32 desc)
 {
     return desc >> 24;
+}
+
+/* Which exceptions are pending. */
+static inline struct why x87_why(const struct x87 *f)
+{
+    return why_value(RULE_x87_exception, f->fsw, (u16)(f->fsw & ~f->fcw & FSW_EXCEPTIONS));
 }
 
 #endif

@@ -33,20 +33,22 @@ void lift_insn(struct lift *l, const struct insn *in)
         end_shadow(l);
     if (l->gen == ISA_286 && (in->prefixes & PFX_LOCK) && !(l->mode & MODE_CPL0))
         ir_call(l->ir, HELPER_check_iopl, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
-    if (!(l->isas >> row->isa & 1) || ((row->attr & IA_PROT) && !(l->mode & MODE_PROT)))
-        lift_raise(l, VEC_UD, false, 0);
+    if (!(l->isas >> row->isa & 1))
+        lift_raise(l, VEC_UD, false, RULE_insn_model);
+    else if ((row->attr & IA_PROT) && !(l->mode & MODE_PROT))
+        lift_raise(l, VEC_UD, false, RULE_insn_protected);
     else if ((row->attr & IA_PRIV) && !(l->mode & MODE_CPL0))
-        lift_raise(l, VEC_GP, true, 0);
+        lift_raise(l, VEC_GP, true, RULE_insn_privileged);
     else
         row->sem(l, in);
 }
 
-void lift_illegal(struct lift *l, enum vector vec, bool has_error)
+void lift_illegal(struct lift *l, enum vector vec, bool has_error, enum rule rule)
 {
     ir_insn_begin(l->ir, l->off, 1);
     if (l->shadow)
         end_shadow(l);
-    lift_raise(l, vec, has_error, 0);
+    lift_raise(l, vec, has_error, rule);
 }
 
 /* -- registers -- */
@@ -388,9 +390,9 @@ void lift_merge_flags(struct lift *l, u32 mask, struct irv set)
 
 /* -- ending -- */
 
-void lift_raise(struct lift *l, enum vector vec, bool has_error, u32 error)
+void lift_raise(struct lift *l, enum vector vec, bool has_error, enum rule rule)
 {
-    ir_call(l->ir, HELPER_raise, ir_const(vec), ir_const(has_error), ir_const(error), IR_NONE);
+    ir_call(l->ir, HELPER_raise, ir_const(vec), ir_const(has_error), ir_const(0), ir_const(rule));
     lift_exit_loop(l);
 }
 

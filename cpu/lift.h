@@ -40,7 +40,7 @@ struct lift {
  * Sets l->ended when the block cannot go on. */
 void lift_insn(struct lift *l, const struct insn *in);
 /* Instead, what does not decode: raises. */
-void lift_illegal(struct lift *l, enum vector vec, bool has_error);
+void lift_illegal(struct lift *l, enum vector vec, bool has_error, enum rule rule);
 
 /* -- registers: size 1, 2, 4; byte registers 4..7 are AH CH DH BH -- */
 struct irv lift_gpr(struct lift *l, unsigned reg, unsigned size);
@@ -90,7 +90,7 @@ void lift_merge_flags(struct lift *l, u32 mask, struct irv set);
 
 /* -- ending -- */
 /* Raises unconditionally; ends the block. */
-void lift_raise(struct lift *l, enum vector vec, bool has_error, u32 error);
+void lift_raise(struct lift *l, enum vector vec, bool has_error, enum rule rule);
 /* Direct jump, with CS limit check and 16-bit wrap as needed; ends the block. */
 void lift_jump(struct lift *l, s32 page_off, unsigned opsize);
 /* Indirect jump; the caller has called lift_check_target() before it committed anything. */

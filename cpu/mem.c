@@ -321,5 +321,5 @@ u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
 void mem_check_align16(struct cpu *cpu, laddr la)
 {
     if (la & 15)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_align16, la, la & 15));
 }

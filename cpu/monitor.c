@@ -24,7 +24,7 @@ static bool line_changed(const struct cpu *cpu)
 static void check_available(struct cpu *cpu)
 {
     if (cpu->cpl != 0 || !(cpu->msr.misc_enable & MISC_ENABLE_MONITOR))
-        cpu_raise(cpu, VEC_UD);
+        cpu_raise(cpu, VEC_UD, why(RULE_monitor_unavailable));
 }
 
 /* The checks are those of a load of one byte. Only plain memory is watched. */
@@ -35,7 +35,7 @@ void help_monitor(struct cpu *cpu, u32 seg, u32 off)
 
     check_available(cpu);
     if (cpu->gpr[ECX]) /* no extensions */
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_monitor_ecx, cpu->gpr[ECX], cpu->gpr[ECX]));
     la = seg_linear(cpu, (enum seg)seg, off, 1, ACCESS_READ);
     mem_translate(cpu, la, ACCESS_READ, cpu_priv(cpu), &w);
     cpu->monitor.pa = w.pa & ~(paddr)(MONITOR_LINE - 1);
@@ -48,7 +48,8 @@ void help_mwait(struct cpu *cpu)
 {
     check_available(cpu);
     if (cpu->gpr[ECX] & ~1u)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(RULE_monitor_ecx, cpu->gpr[ECX], cpu->gpr[ECX] & ~1u));
     if (cpu->monitor.armed && !line_changed(cpu))
         cpu->events |= EV_HALT | (cpu->gpr[ECX] & 1 ? EV_MWAIT | EV_MWAIT_IRQ : EV_MWAIT);
     cpu->monitor.armed = false;

@@ -48,8 +48,7 @@ static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
     bool vm = cpu->eflags & FLAG_VM;
     struct image im = pop_image(cpu, &st, size, iret);
 
-    if (im.eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+    seg_check_eip(cpu, im.eip);
     cpu->gpr[ESP] = stack_sp_add(&st, release);
     if (vm)
         seg_set_v86(&cpu->seg[SEG_CS], (u16)im.cs);
@@ -85,12 +84,20 @@ static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs
     struct desc d;
 
     if (sel_null(sel))
-        cpu_raise_err(cpu, VEC_GP, 0);
-    if (!desc_fetch(cpu, sel, &d) || !desc_is_code(d) || rpl < cpu->cpl ||
-        (d.hi & DH_CONFORM ? desc_dpl(d) > rpl : desc_dpl(d) != rpl))
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_GP, 0, why_sel(RULE_ret_null, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), desc_why(cpu, sel));
+    enum rule broken = RULE_none;
+    if (!desc_is_code(d))
+        broken = RULE_code_type;
+    else if (rpl < cpu->cpl)
+        broken = RULE_ret_rpl;
+    else if (d.hi & DH_CONFORM ? desc_dpl(d) > rpl : desc_dpl(d) != rpl)
+        broken = RULE_ret_dpl;
+    if (broken)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_desc(broken, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel), why_desc(RULE_code_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(cs, sel, d);
 }
@@ -98,7 +105,7 @@ static void check_cs(struct cpu *cpu, const struct image *im, struct segment *cs
 static void check_eip(struct cpu *cpu, const struct image *im, const struct segment *cs)
 {
     if (im->eip > cs->limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_access(RULE_eip_limit, cs, im->eip, 1));
 }
 
 static void ret_prot(struct cpu *cpu, const struct image *im, struct stack *st, unsigned size,
@@ -142,7 +149,7 @@ static void iret_to_v86(struct cpu *cpu, const struct image *im, struct stack *s
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
         sel[i] = stack_pop(cpu, st, 4);
     if ((im->eip & 0xffff) != im->eip)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_table(RULE_iret_vm_eip, im->eip, 1, 0xffff));
     load_eflags(cpu, im->eflags, 4, 0);
     cpu->eflags |= FLAG_VM;
     seg_set_v86(&cpu->seg[SEG_CS], (u16)im->cs);

@@ -20,6 +20,16 @@ bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
     return (sel | 7u) <= limit;
 }
 
+struct why desc_why(const struct cpu *cpu, u16 sel)
+{
+    bool ldt = sel & 4;
+
+    if (ldt && !(cpu->ldtr.attr & SA_P))
+        return why_sel(RULE_ldt_absent, sel);
+    return why_limit(RULE_table_limit, sel, sel & 0xfff8u, 8,
+                     ldt ? cpu->ldtr.limit : cpu->gdtr.limit);
+}
+
 struct desc desc_read(struct cpu *cpu, laddr la)
 {
     u64 v = mem_read(cpu, la, 8, false);
@@ -103,24 +113,34 @@ void seg_set_real(struct segment *s, u16 sel)
     }
 }
 
-bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc)
+enum rule seg_broken(const struct segment *s, u32 off, unsigned size, enum access acc)
 {
     u64 last = (u64)off + size - 1;
 
     if (!(s->attr & SA_P))
-        return false;
+        return RULE_seg_null;
     if (s->attr & SA_CODE) {
-        if (acc == ACCESS_WRITE || (acc == ACCESS_READ && !(s->attr & SA_RW)))
-            return false;
+        if (acc == ACCESS_WRITE)
+            return RULE_seg_write_code;
+        if (acc == ACCESS_READ && !(s->attr & SA_RW))
+            return RULE_seg_read_code;
     } else {
         if (acc == ACCESS_WRITE && !(s->attr & SA_RW))
-            return false;
+            return RULE_seg_write_rodata;
         if (s->attr & SA_DC) /* expand-down: the limit is the last offset that is not valid */
-            return off > s->limit && last <= stack_mask(s);
+            return off > s->limit && last <= stack_mask(s) ? RULE_none : RULE_seg_expand_down;
     }
     /* A 4 GiB segment has no end: offsets wrap, as where segments are flat and nothing is checked.
      */
-    return last <= s->limit || s->limit == 0xffffffff;
+    return last <= s->limit || s->limit == 0xffffffff ? RULE_none : RULE_seg_limit;
+}
+
+_Noreturn void seg_refuse(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
+{
+    const struct segment *s = &cpu->seg[seg];
+
+    cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0,
+                  why_access(seg_broken(s, off, size, acc), s, off, size));
 }
 
 /* The 8086 has none. */
@@ -135,17 +155,38 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum acc
     s64 limit = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
 
     if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc) && has_limits(cpu))
-        cpu_raise_err(cpu, seg == SEG_SS ? VEC_SS : VEC_GP, 0);
+        seg_refuse(cpu, seg, off, size, acc);
     laddr la = s->base + off;
     if ((cpu->mode & MODE_ALIGN) && size <= 8 && !(size & (size - 1)) && (la & (size - 1)))
-        cpu_raise_err(cpu, VEC_AC, 0);
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
     return la;
 }
 
 void seg_check_eip(struct cpu *cpu, u32 eip)
 {
-    if (eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+    const struct segment *cs = &cpu->seg[SEG_CS];
+
+    if (eip > cs->limit)
+        cpu_raise_err(cpu, VEC_GP, 0, why_access(RULE_eip_limit, cs, eip, 1));
+}
+
+enum rule seg_ss_broken(u16 sel, struct desc d, unsigned cpl)
+{
+    if ((sel & 3) != cpl)
+        return RULE_ss_rpl;
+    if (!desc_is_writable_data(d))
+        return RULE_ss_type;
+    return desc_dpl(d) != cpl ? RULE_ss_dpl : RULE_none;
+}
+
+enum rule seg_data_broken(u16 sel, struct desc d, unsigned cpl)
+{
+    if (!(d.hi & DH_S) || (d.hi & (DH_CODE | DH_RW)) == DH_CODE)
+        return RULE_data_type;
+    if ((d.hi & (DH_CODE | DH_CONFORM)) != (DH_CODE | DH_CONFORM) &&
+        (desc_dpl(d) < (sel & 3u) || desc_dpl(d) < cpl))
+        return RULE_data_privilege;
+    return RULE_none;
 }
 
 void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
@@ -154,12 +195,14 @@ void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, e
     struct desc d;
 
     if (sel_null(sel))
-        cpu_raise_err(cpu, vec, ext);
-    if (!desc_fetch(cpu, sel, &d) || (sel & 3) != cpl || desc_dpl(d) != cpl ||
-        !desc_is_writable_data(d))
-        cpu_raise_err(cpu, vec, sel_err(sel) | ext);
+        cpu_raise_err(cpu, vec, ext, why_sel(RULE_ss_null, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext, desc_why(cpu, sel));
+    enum rule broken = seg_ss_broken(sel, d, cpl);
+    if (broken)
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext, why_desc(broken, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_SS, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_SS, sel_err(sel) | ext, why_desc(RULE_ss_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(out, sel, d);
 }
@@ -172,13 +215,13 @@ static void check_data(struct cpu *cpu, struct segment *out, u16 sel)
         seg_null(out, sel);
         return;
     }
-    if (!desc_fetch(cpu, sel, &d) || !(d.hi & DH_S) || (d.hi & (DH_CODE | DH_RW)) == DH_CODE)
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
-    if ((d.hi & (DH_CODE | DH_CONFORM)) != (DH_CODE | DH_CONFORM) &&
-        (desc_dpl(d) < (sel & 3u) || desc_dpl(d) < cpu->cpl))
-        cpu_raise_err(cpu, VEC_GP, sel_err(sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), desc_why(cpu, sel));
+    enum rule broken = seg_data_broken(sel, d, cpu->cpl);
+    if (broken)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_desc(broken, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel));
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel), why_desc(RULE_data_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(out, sel, d);
 }
@@ -217,11 +260,21 @@ void seg_drop_inner(struct cpu *cpu)
     }
 }
 
+static _Noreturn void refuse_stack(struct cpu *cpu, const struct stack *st, u32 off, unsigned size,
+                                   enum access acc)
+{
+    enum rule broken = seg_broken(st->ss, off, size, acc);
+
+    if (broken == RULE_seg_limit)
+        broken = RULE_stack_limit;
+    cpu_raise_err(cpu, VEC_SS, st->err, why_access(broken, st->ss, off, size));
+}
+
 static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigned size)
 {
     if ((s64)off + size - 1 > st->ss->limit_w && !seg_allows(st->ss, off, size, ACCESS_WRITE) &&
         has_limits(cpu))
-        cpu_raise_err(cpu, VEC_SS, st->err);
+        refuse_stack(cpu, st, off, size, ACCESS_WRITE);
 }
 
 void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
@@ -235,7 +288,7 @@ void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
 static void check_aligned(struct cpu *cpu, const struct stack *st, laddr la, unsigned size)
 {
     if ((cpu->mode & MODE_ALIGN) && st->priv == PRIV_USER && (la & (size - 1)))
-        cpu_raise_err(cpu, VEC_AC, 0);
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
 }
 
 void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
@@ -261,7 +314,7 @@ u32 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size)
 
     if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ)) {
         if (has_limits(cpu))
-            cpu_raise_err(cpu, VEC_SS, st->err);
+            refuse_stack(cpu, st, off, size, ACCESS_READ);
         return (u32)(mem_read(cpu, la, 1, PRIV_SUPER) | mem_read(cpu, st->ss->base, 1, PRIV_SUPER)
                                                             << 8);
     }

@@ -76,6 +76,25 @@ static inline u32 desc_limit(struct desc d)
     return d.hi & DH_G ? limit << 12 | 0xfff : limit;
 }
 
+/* Evidence for an exception: a descriptor as read; a segment register, and an access to it. */
+static inline struct why why_desc(enum rule rule, u16 sel, struct desc d)
+{
+    return (struct why){
+        .rule = (u16)rule, .has = WHY_SEL | WHY_DESC, .sel = sel, .lo = d.lo, .hi = d.hi};
+}
+
+static inline struct why why_access(enum rule rule, const struct segment *s, u32 off, unsigned size)
+{
+    return (struct why){.rule = (u16)rule,
+                        .has = WHY_SEL | WHY_CACHE | WHY_LIMIT,
+                        .sel = s->sel,
+                        .lo = s->base,
+                        .hi = s->attr,
+                        .offset = off,
+                        .size = size,
+                        .limit = s->limit};
+}
+
 static inline bool sel_null(u16 sel)
 {
     return !(sel & 0xfffc);
@@ -105,6 +124,8 @@ struct desc desc_read(struct cpu *cpu, laddr la);
 /* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the
  * caller's. */
 bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d);
+/* Why desc_address() said no. */
+struct why desc_why(const struct cpu *cpu, u16 sel);
 /* Sets bits in the second dword of sel's descriptor, in memory and in *d, if they are not set yet.
  */
 void desc_set(struct cpu *cpu, u16 sel, struct desc *d, u32 bits);
@@ -117,8 +138,19 @@ void seg_null(struct segment *s, u16 sel);
 void seg_set_v86(struct segment *s, u16 sel);
 void seg_set_real(struct segment *s, u16 sel);
 
-/* May size bytes at off be accessed? Type, limit, expand-down; no privilege. */
-bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc);
+/* The rule that an access to size bytes at off would break: type, limit, expand-down; no privilege.
+ * RULE_none: it may. */
+enum rule seg_broken(const struct segment *s, u32 off, unsigned size, enum access acc);
+static inline bool seg_allows(const struct segment *s, u32 off, unsigned size, enum access acc)
+{
+    return seg_broken(s, off, size, acc) == RULE_none;
+}
+/* Raises what such an access raises. */
+_Noreturn void seg_refuse(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
+/* The same for descriptors that are to be loaded: into DS, ES, FS, GS at cpl (but for P); into SS
+ * at cpl. */
+enum rule seg_data_broken(u16 sel, struct desc d, unsigned cpl);
+enum rule seg_ss_broken(u16 sel, struct desc d, unsigned cpl);
 
 /* MOV, POP and LxS to ES, SS, DS, FS, GS: checks by mode, commits, updates the mode word. */
 void seg_load(struct cpu *cpu, enum seg seg, u16 sel);

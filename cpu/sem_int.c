@@ -148,5 +148,5 @@ void sem_hlt(struct lift *l, const struct insn *in)
 void sem_ud(struct lift *l, const struct insn *in)
 {
     (void)in;
-    lift_raise(l, VEC_UD, false, 0);
+    lift_raise(l, VEC_UD, false, RULE_insn_undefined);
 }

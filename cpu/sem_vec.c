@@ -69,9 +69,9 @@ static bool uses_xmm(const struct insn *in)
 static bool enter_sse(struct lift *l)
 {
     if (l->mode & MODE_NOSSE)
-        lift_raise(l, VEC_UD, false, 0);
+        lift_raise(l, VEC_UD, false, RULE_sse_off);
     else if (l->mode & MODE_NOFPU)
-        lift_raise(l, VEC_NM, false, 0);
+        lift_raise(l, VEC_NM, false, RULE_simd_ts);
     return !l->ended;
 }
 
@@ -486,7 +486,7 @@ void sem_stmxcsr(struct lift *l, const struct insn *in)
 static bool fx(struct lift *l, const struct insn *in, enum helper helper)
 {
     if (l->mode & MODE_NOFPU) {
-        lift_raise(l, VEC_NM, false, 0);
+        lift_raise(l, VEC_NM, false, RULE_simd_ts);
         return false;
     }
     ir_call(l->ir, helper, ir_const(in->seg), lift_ea(l, in), IR_NONE, IR_NONE);

@@ -101,13 +101,13 @@ void sem_x87(struct lift *l, const struct insn *in)
     struct irv r;
 
     if (l->mode & MODE_NOFPU) {
-        lift_raise(l, VEC_NM, false, 0);
+        lift_raise(l, VEC_NM, false, RULE_fpu_absent);
         return;
     }
     if (!known(l, form) || !in_its_time(l, in)) {
         /* A coprocessor on its own chip does something or nothing, but cannot make it illegal. */
         if (l->gen > ISA_386)
-            lift_raise(l, VEC_UD, false, 0);
+            lift_raise(l, VEC_UD, false, RULE_insn_model);
         return;
     }
     if (host_may(l, in, form))

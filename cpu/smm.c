@@ -252,7 +252,7 @@ static void load(struct cpu *cpu, const struct map *m)
 
 static void shut_down(struct cpu *cpu)
 {
-    memset(cpu->shutdown, 0, sizeof(cpu->shutdown));
+    cpu->shutdown_n = 0;
     cpu->eip = cpu_eip(cpu);
     cpu->events |= EV_TRIPLE;
 }
@@ -262,7 +262,7 @@ void smm_resume(struct cpu *cpu)
     struct map m;
 
     if (!cpu->smm)
-        cpu_raise(cpu, VEC_UD);
+        cpu_raise(cpu, VEC_UD, why(RULE_rsm));
     map_read(cpu, &m);
     if (!acceptable(cpu, &m)) {
         shut_down(cpu);

@@ -9,6 +9,7 @@
 #include "base/types.h"
 #include "cpu/flags.h"
 #include "cpu/insn.h"
+#include "cpu/why.h"
 #include "cpu/x87.h"
 #include "mmu/mmu.h"
 
@@ -207,6 +208,17 @@ struct fault_record {
     u16 cs;
     u32 eip, error, cr2;
     u64 icount;
+    u8 cpl;
+    bool nested;    /* met while `during` was being delivered: */
+    bool interrupt; /* ... an interrupt, or a trap */
+    u8 during;
+    bool shutdown;        /* what it came to, with `during`: shutdown, ... */
+    u8 becomes;           /* ... or the exception delivered then */
+    u32 eflags, cr0, cr4; /* that the checks looked at */
+    laddr linear;         /* of the instruction */
+    bool code32;          /* its code size */
+    struct why why;
+    struct mmu_trace walk; /* of a page fault */
 };
 
 /* What cpu_raise() recorded for cpu_deliver_pending(). */
@@ -214,6 +226,7 @@ struct pending_fault {
     u8 vector;
     bool has_error;
     u32 error;
+    struct why why;
 };
 
 /* Why run() came back, set by helpers for the loop in jit/exec.c: bits in cpu.events. */
@@ -322,7 +335,8 @@ struct cpu {
     int fault_depth; /* 0; 1 while delivering an exception; 2 while delivering #DF */
     struct fault_record history[8];
     u32 history_next;
-    struct fault_record shutdown[3]; /* EV_TRIPLE: the three faults */
+    struct fault_record shutdown[3]; /* EV_TRIPLE: the faults */
+    unsigned shutdown_n;             /* 0: RSM found a state that cannot be */
 
     struct jump_cache_entry jump_cache[1 << JUMP_CACHE_BITS];
     struct tlb tlb; /* last: huge */

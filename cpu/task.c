@@ -102,8 +102,12 @@ static void load_ldt(struct cpu *cpu, u16 sel, u32 ext)
     seg_null(&cpu->ldtr, sel);
     if (sel_null(sel))
         return;
-    if ((sel & 4) || !desc_fetch(cpu, sel, &d) || desc_type(d) != SYS_LDT || !(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
+    if (sel & 4)
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_sel(RULE_task_ldt, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, desc_why(cpu, sel));
+    if (desc_type(d) != SYS_LDT || !(d.hi & DH_P))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_desc(RULE_task_ldt, sel, d));
     seg_from_desc(&cpu->ldtr, sel, d);
 }
 
@@ -112,12 +116,16 @@ static void load_cs(struct cpu *cpu, u16 sel, u32 ext)
     struct desc d;
     unsigned rpl = sel & 3;
 
-    if (sel_null(sel) || !desc_fetch(cpu, sel, &d) || !desc_is_code(d))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
+    if (sel_null(sel))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_sel(RULE_far_null, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, desc_why(cpu, sel));
+    if (!desc_is_code(d))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_desc(RULE_task_cs_type, sel, d));
     if (d.hi & DH_CONFORM ? desc_dpl(d) > rpl : desc_dpl(d) != rpl)
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_desc(RULE_task_cs_dpl, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext, why_desc(RULE_code_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(&cpu->seg[SEG_CS], sel, d);
 }
@@ -128,13 +136,13 @@ static void load_data(struct cpu *cpu, enum seg seg, u16 sel, u32 ext)
 
     if (sel_null(sel))
         return;
-    if (!desc_fetch(cpu, sel, &d) || !(d.hi & DH_S) || (d.hi & (DH_CODE | DH_RW)) == DH_CODE)
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
-    if ((d.hi & (DH_CODE | DH_CONFORM)) != (DH_CODE | DH_CONFORM) &&
-        (desc_dpl(d) < (sel & 3u) || desc_dpl(d) < cpu->cpl))
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, desc_why(cpu, sel));
+    enum rule broken = seg_data_broken(sel, d, cpu->cpl);
+    if (broken)
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_desc(broken, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext, why_desc(RULE_data_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(&cpu->seg[seg], sel, d);
 }
@@ -195,7 +203,7 @@ static void enter(struct cpu *cpu, const struct tss_layout *t, const u32 *v, con
     if (ev && ev->has_error)
         push_error(cpu, t, ev->error, ext);
     if (cpu->eip > cpu->seg[SEG_CS].limit)
-        cpu_raise_err(cpu, VEC_GP, ext);
+        cpu_raise_err(cpu, VEC_GP, ext, why_access(RULE_eip_limit, &cpu->seg[SEG_CS], cpu->eip, 1));
     vme_after_load(cpu);
     if (t == &layout32 && (mem_read(cpu, cpu->tr.base + TSS_TRAP, 1, false) & 1))
         cpu_debug_trap(cpu, DR6_BT);
@@ -213,15 +221,22 @@ void task_switch(struct cpu *cpu, u16 sel, enum task_reason reason, u32 return_e
     struct desc d;
     struct segment tr;
 
-    if (sel_null(sel) || (sel & 4) || !desc_fetch(cpu, sel, &d) ||
-        (desc_type(d) & ~0xau) != SYS_TSS16 || (d.hi & DH_BUSY) != want)
-        cpu_raise_err(cpu, vec, sel_err(sel) | ext);
+    if (sel_null(sel) || (sel & 4))
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext,
+                      why_sel(sel_null(sel) ? RULE_task_null : RULE_task_local, sel));
+    if (!desc_fetch(cpu, sel, &d))
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext, desc_why(cpu, sel));
+    if ((desc_type(d) & ~0xau) != SYS_TSS16)
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext, why_desc(RULE_task_type, sel, d));
+    if ((d.hi & DH_BUSY) != want)
+        cpu_raise_err(cpu, vec, sel_err(sel) | ext,
+                      why_desc(want ? RULE_task_not_busy : RULE_task_busy, sel, d));
     if (!(d.hi & DH_P))
-        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext, why_desc(RULE_task_present, sel, d));
     const struct tss_layout *to = layout_of(desc_type(d)),
                             *from = layout_of(cpu->tr.attr & SA_TYPE);
     if (desc_limit(d) < to->min_limit)
-        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext);
+        cpu_raise_err(cpu, VEC_TS, sel_err(sel) | ext, why_desc(RULE_task_limit, sel, d));
     seg_from_desc(&tr, sel, d);
     read_state(cpu, to, tr.base, v);
     probe_writes(cpu, sel, tr.base, nested, from);

@@ -30,7 +30,7 @@ static bool choose_flag(struct cpu *cpu)
     if (!if_denied(cpu))
         return false;
     if (!extended)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_iopl, cpu_eflags(cpu), FLAG_IOPL));
     return true;
 }
 
@@ -43,7 +43,7 @@ void vme_sti(struct cpu *cpu)
 {
     if (choose_flag(cpu)) {
         if (cpu->eflags & FLAG_VIP)
-            cpu_raise_err(cpu, VEC_GP, 0);
+            cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_vm_vip, cpu->eflags, FLAG_VIP));
         cpu->eflags |= FLAG_VIF;
         return;
     }
@@ -57,14 +57,15 @@ bool vme_uses_vif(struct cpu *cpu, unsigned opsize)
     if (!v86(cpu) || !if_denied(cpu))
         return false;
     if (opsize == 4 || !(cpu->cr4 & CR4_VME))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_iopl, cpu_eflags(cpu), FLAG_IOPL));
     return true;
 }
 
 void vme_check_load(struct cpu *cpu, u32 flags)
 {
     if ((flags & FLAG_TF) || ((flags & FLAG_IF) && (cpu->eflags & FLAG_VIP)))
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(RULE_vm_load_tf, flags, flags & (FLAG_TF | FLAG_IF)));
 }
 
 /* The redirection map lies right below the I/O map. */
@@ -73,11 +74,13 @@ static bool redirected(struct cpu *cpu, u8 vec)
     if (!(cpu->cr4 & CR4_VME))
         return false;
     if (!(cpu->tr.attr & 8) || cpu->tr.limit < TSS_IO_BASE + 1)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_limit(RULE_vm_redirect_map, cpu->tr.sel, TSS_IO_BASE, 2, cpu->tr.limit));
     u32 at =
         (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) - REDIRECTION_BYTES + vec / 8u;
     if (at > cpu->tr.limit)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_limit(RULE_vm_redirect_map, cpu->tr.sel, at, 1, cpu->tr.limit));
     return !(mem_read(cpu, cpu->tr.base + at, 1, false) >> (vec & 7) & 1);
 }
 
@@ -87,7 +90,7 @@ bool vme_soft_int(struct cpu *cpu, u8 vec, u32 next)
 
     if (!redirected(cpu, vec)) {
         if (vif)
-            cpu_raise_err(cpu, VEC_GP, 0);
+            cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_iopl, cpu_eflags(cpu), FLAG_IOPL));
         return false;
     }
     struct stack st = stack_current(cpu);

@@ -70,7 +70,8 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
         u32 top = (cpu->mode & MODE_CODE32) || cs->limit < 0xffff ? cs->limit : 0xffff;
         if (eip > cs->limit) {
             if (cpu->model->isa > ISA_286 || eip <= 0xffff)
-                cpu_raise_err(cpu, VEC_GP, 0);
+                cpu_raise_err(cpu, VEC_GP, 0,
+                              why_limit(RULE_eip_limit, cs->sel, eip, 1, cs->limit));
             cpu->eip &= 0xffff; /* IP has 16 bits */
             fetch_code(cpu, f);
             return;
@@ -96,6 +97,13 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
     }
 }
 
+/* The instruction at EIP goes on past the limit of CS, `have` bytes further. */
+static struct why eip_why(const struct cpu *cpu, u32 have)
+{
+    const struct segment *cs = &cpu->seg[SEG_CS];
+    return why_limit(RULE_eip_limit, cs->sel, cpu->eip + have, 1, cs->limit);
+}
+
 /* The instruction at EIP goes on past f->src.avail: adds the next page's bytes, or raises what
  * stops it. */
 static void fetch_crossing(struct cpu *cpu, struct fetch *f)
@@ -105,7 +113,7 @@ static void fetch_crossing(struct cpu *cpu, struct fetch *f)
     const u8 *host2;
     bool wraps = have >= f->limit_avail;
     if (wraps && cpu->model->isa != ISA_8086)
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0, eip_why(cpu, have));
     CHECK(have < 16, "instruction of %u bytes does not decode", have);
     resolve(cpu, cpu->seg[SEG_CS].base + (wraps ? 0 : cpu->eip + have), &pa2, &host2);
     memmove(f->buf, f->src.bytes, have);
@@ -135,7 +143,7 @@ static u32 fetch_translate(struct jit *jit, struct fetch *f, u32 n)
         fetch_crossing(jit->cpu, f);
         bytes = translate(jit, &f->src, f->mode, n, &more);
         if (more) { /* the CS limit cuts it off */
-            cpu_raise_err(jit->cpu, VEC_GP, 0);
+            cpu_raise_err(jit->cpu, VEC_GP, 0, eip_why(jit->cpu, f->limit_avail));
         }
     }
     CHECK(!jit->ir.overflow, "the IR of one block does not fit");
@@ -360,7 +368,8 @@ static void take_interrupt(struct cpu *cpu)
         return;
     if (cpu->events & EV_VIP) {
         cpu->events &= ~(u32)EV_VIP;
-        cpu_raise_err(cpu, VEC_GP, 0);
+        cpu_raise_err(cpu, VEC_GP, 0,
+                      why_value(RULE_vm_vip_pending, cpu->eflags, FLAG_VIF | FLAG_VIP));
     }
     if (take_smi(cpu))
         return;

@@ -44,9 +44,9 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
             ir_insn_begin(l->ir, l->off, in.len);
             return in.len;
         }
-        lift_illegal(l, VEC_UD, false);
+        lift_illegal(l, VEC_UD, false, RULE_insn_invalid);
         return 1;
-    case DECODE_LONG: lift_illegal(l, VEC_GP, true); return 1;
+    case DECODE_LONG: lift_illegal(l, VEC_GP, true, RULE_insn_length); return 1;
     }
     return 0;
 }

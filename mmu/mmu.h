@@ -14,6 +14,36 @@ struct mmu_range {
     paddr first, last;
 };
 
+/* What denies a translation (SDM 3A 4.6.1, 4.7). */
+enum mmu_deny {
+    MMU_GRANTED,
+    MMU_NOT_PRESENT,
+    MMU_RESERVED,
+    MMU_USER,       /* a user's access, U/S clear */
+    MMU_WRITE_USER, /* a user's write, R/W clear */
+    MMU_WRITE_WP,   /* a supervisor's write, R/W clear and CR0.WP set */
+    MMU_NX,
+    MMU_SMEP,
+    MMU_SMAP
+};
+
+/* A translation step by step. */
+struct mmu_trace {
+    laddr la;
+    u8 acc, priv; /* enum access, enum priv */
+    u8 n;         /* entries passed; 0 without paging */
+    u8 deny;      /* enum mmu_deny; if it is not MMU_GRANTED: */
+    u8 at;        /* the level that denies, */
+    u64 bits;     /* those of its bits that do, */
+    u32 pf_code;  /* and the error code */
+    bool pae;
+    struct {
+        paddr pa;
+        u64 value;
+    } level[3];     /* as read, the first one first: PDPTE (PAE), PDE, PTE */
+    paddr page, pa; /* granted: of the byte, before and after A20 and the like */
+};
+
 struct mmu {
     struct phys *phys;
     struct tlb *tlb;
@@ -33,6 +63,7 @@ struct mmu {
     bool watch_all; /* all of them are */
     u8 nwatch_phys;
     struct mmu_range watch_phys[MMU_MAX_WATCH_PHYS]; /* likewise, by physical address */
+    struct mmu_trace fault; /* the last translation that was denied, and the PDPTE refused last */
     u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
                     */
 };
@@ -77,6 +108,9 @@ bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv);
 enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv priv,
                           struct mmu_walk *out);
 
+/* The same, telling of each step. */
+void mmu_explain(struct mmu *m, laddr la, enum access acc, enum priv priv, struct mmu_trace *out);
+
 /* Every page that the tables at CR3 map, in order, whoever may use it; paging is on. */
 struct mmu_page {
     laddr la;
@@ -86,7 +120,8 @@ struct mmu_page {
 };
 void mmu_list(struct mmu *m, void (*fn)(void *opaque, const struct mmu_page *page), void *opaque);
 
-/* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)). */
+/* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)):
+ * m->fault has it then. */
 bool mmu_load_pdptes(struct mmu *m);
 
 /* Is la in a page whose accesses are watched, or pa, which it maps to? */

@@ -30,6 +30,7 @@ struct path {
     u64 all;    /* AND of the entries: U/S and R/W as they count */
     u64 any;    /* OR of the entries: NX */
     paddr page; /* physical address of the 4 KiB (slice of the) page */
+    u64 bad;    /* reserved bits that are set */
     bool peek;  /* read no device registers */
 };
 
@@ -96,7 +97,8 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     if ((e & E_PS) && (m->cr4 & CR4_PSE_BIT)) {
         unsigned high = pse36_bits(m);
 
-        if (e & (bits_from(13 + high, 22) | pat_reserved(m, true))) /* table 4-4 */
+        w->bad = e & (bits_from(13 + high, 22) | pat_reserved(m, true)); /* table 4-4 */
+        if (w->bad)
             return PF_P | PF_RSVD;
         w->page = (e & bits_from(13, 13 + high)) << 19 | (e & 0xffc00000u) | (la & 0x3ff000);
         return WALK_ON;
@@ -104,7 +106,8 @@ static u32 walk_32(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & ~(u64)PAGE_MASK) + (la >> 12 & 0x3ff) * 4, 4);
     if (!(e & E_P))
         return 0;
-    if ((m->cr4 & CR4_PSE_BIT) && (e & pat_reserved(m, false)))
+    w->bad = m->cr4 & CR4_PSE_BIT ? e & pat_reserved(m, false) : 0;
+    if (w->bad)
         return PF_P | PF_RSVD;
     w->page = e & ~(u64)PAGE_MASK;
     return WALK_ON;
@@ -119,7 +122,8 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & PAE_ADDR) + (la >> 21 & 0x1ff) * 8, 8);
     if (!(e & E_P))
         return 0;
-    if (e & pae_reserved(m, e & E_PS))
+    w->bad = e & pae_reserved(m, e & E_PS);
+    if (w->bad)
         return PF_P | PF_RSVD;
     if (e & E_PS) {
         w->page = (e & PAE_ADDR & ~0x1fffffull) | (la & 0x1ff000);
@@ -128,28 +132,38 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
     e = read_entry(m, w, (e & PAE_ADDR) + (la >> 12 & 0x1ff) * 8, 8);
     if (!(e & E_P))
         return 0;
-    if (e & (pae_reserved(m, false) | pat_reserved(m, false)))
+    w->bad = e & (pae_reserved(m, false) | pat_reserved(m, false));
+    if (w->bad)
         return PF_P | PF_RSVD;
     w->page = e & PAE_ADDR;
     return WALK_ON;
 }
 
 /* SDM 3A 4.6.1 */
-static bool permitted(const struct mmu *m, const struct path *w, enum access acc, enum priv priv)
+static enum mmu_deny denial(const struct mmu *m, const struct path *w, enum access acc,
+                            enum priv priv)
 {
     bool user_page = w->all & E_US;
 
     if (priv == PRIV_USER && !user_page)
-        return false;
+        return MMU_USER;
     if (priv == PRIV_SUPER && user_page && acc != ACCESS_EXEC && (m->cr4 & CR4_SMAP_BIT))
-        return false;
+        return MMU_SMAP;
     if (priv != PRIV_USER && user_page && acc == ACCESS_EXEC && (m->cr4 & CR4_SMEP_BIT))
-        return false;
-    if (acc == ACCESS_WRITE && !(w->all & E_RW))
-        return priv != PRIV_USER && !(m->cr0 & CR0_WP_BIT);
+        return MMU_SMEP;
+    if (acc == ACCESS_WRITE && !(w->all & E_RW)) {
+        if (priv == PRIV_USER)
+            return MMU_WRITE_USER;
+        return m->cr0 & CR0_WP_BIT ? MMU_WRITE_WP : MMU_GRANTED;
+    }
     if (acc == ACCESS_EXEC && has_nx(m) && (w->any & E_NX))
-        return false;
-    return true;
+        return MMU_NX;
+    return MMU_GRANTED;
+}
+
+static bool permitted(const struct mmu *m, const struct path *w, enum access acc, enum priv priv)
+{
+    return denial(m, w, acc, priv) == MMU_GRANTED;
 }
 
 /* Sets what is not yet set, in the low dword of each entry. */
@@ -185,6 +199,49 @@ static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struc
         return true;
     *out = (struct mmu_walk){.pf_code = r | access};
     return false;
+}
+
+/* The entry that denies, and its bits. */
+static void find_denial(const struct mmu *m, const struct path *w, struct mmu_trace *t)
+{
+    static const u64 bit[] = {[MMU_USER] = E_US, [MMU_WRITE_USER] = E_RW, [MMU_WRITE_WP] = E_RW,
+                              [MMU_NX] = E_NX,   [MMU_SMEP] = E_US,       [MMU_SMAP] = E_US};
+    unsigned first = t->pae; /* the PDPTE has no rights */
+
+    t->at = (u8)(t->n - 1);
+    if (t->deny == MMU_NOT_PRESENT) {
+        t->bits = E_P;
+    } else if (t->deny == MMU_RESERVED) {
+        t->bits = w->bad;
+    } else {
+        t->deny = (u8)denial(m, w, (enum access)t->acc, (enum priv)t->priv);
+        t->bits = bit[t->deny];
+        bool set = t->deny == MMU_NX; /* the bit denies when it is set */
+        for (unsigned i = t->n; t->deny != MMU_SMEP && t->deny != MMU_SMAP && i-- > first;)
+            if (!(t->level[i].value & t->bits) != set)
+                t->at = (u8)i;
+    }
+}
+
+/* Tells of a walk that came to the error code. */
+static void explain(const struct mmu *m, laddr la, enum access acc, enum priv priv,
+                    const struct path *w, u32 pf_code, struct mmu_trace *t)
+{
+    unsigned pae = m->cr4 & CR4_PAE_BIT ? 1 : 0;
+
+    *t = (struct mmu_trace){.la = la, .acc = (u8)acc, .priv = (u8)priv, .pae = pae};
+    if (pae) {
+        t->level[0].pa = ((m->cr3 & ~31u) + (la >> 30) * 8) & m->a20_mask;
+        t->level[0].value = m->pdpte[la >> 30];
+    }
+    for (unsigned i = 0; i < w->n; i++) {
+        t->level[pae + i].pa = w->entry[i];
+        t->level[pae + i].value = w->value[i];
+    }
+    t->n = (u8)(pae + w->n);
+    t->pf_code = pf_code;
+    t->deny = !(pf_code & PF_P) ? MMU_NOT_PRESENT : pf_code & PF_RSVD ? MMU_RESERVED : MMU_USER;
+    find_denial(m, w, t);
 }
 
 /* From the page's physical address to the result. */
@@ -299,6 +356,7 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
     if (!paging(m))
         return translate_flat(m, la, acc, priv, out);
     if (!walk(m, la, acc, priv, &w, out)) {
+        explain(m, la, acc, priv, &w, out->pf_code, &m->fault);
         mmu_flush_page(m, la); /* SDM 3A 4.10.4.1: a page fault does that */
         return MMU_FAULT;
     }
@@ -363,6 +421,25 @@ enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv pr
     return locate(m, la, acc, w.page, out);
 }
 
+void mmu_explain(struct mmu *m, laddr la, enum access acc, enum priv priv, struct mmu_trace *out)
+{
+    struct path w = {.peek = true, .page = la};
+    struct mmu_walk at;
+    bool ok = !paging(m) || walk(m, la, acc, priv, &w, &at);
+
+    if (paging(m))
+        explain(m, la, acc, priv, &w, ok ? PF_P : at.pf_code, out);
+    else
+        *out = (struct mmu_trace){.la = la, .acc = (u8)acc, .priv = (u8)priv};
+    if (!ok)
+        return;
+    locate(m, la, acc, w.page, &at);
+    out->deny = MMU_GRANTED;
+    out->pf_code = 0;
+    out->page = (w.page & ~(u64)PAGE_MASK) | (la & PAGE_MASK);
+    out->pa = at.pa;
+}
+
 bool mmu_load_pdptes(struct mmu *m)
 {
     u64 reserved = bits_from(1, 3) | bits_from(5, 9) | bits_from(m->phys_bits, 64); /* table 4-8 */
@@ -370,8 +447,13 @@ bool mmu_load_pdptes(struct mmu *m)
 
     for (unsigned i = 0; i < 4; i++) {
         v[i] = phys_read(m->phys, mmu_smram(m, ((m->cr3 & ~31u) + i * 8) & m->a20_mask, false), 8);
-        if ((v[i] & E_P) && (v[i] & reserved))
+        if ((v[i] & E_P) && (v[i] & reserved)) {
+            m->fault = (struct mmu_trace){
+                .la = i << 30, .pae = true, .n = 1, .deny = MMU_RESERVED, .bits = v[i] & reserved};
+            m->fault.level[0].pa = (m->cr3 & ~31u) + i * 8;
+            m->fault.level[0].value = v[i];
             return false;
+        }
     }
     for (unsigned i = 0; i < 4; i++)
         m->pdpte[i] = v[i];

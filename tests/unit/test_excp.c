@@ -75,9 +75,9 @@ static void raise_and_deliver(struct sys *s, enum vector vec, bool has_error, u3
     volatile bool raised;
 
     if (has_error)
-        CATCH(s, raised, cpu_raise_err(s->cpu, vec, error));
+        CATCH(s, raised, cpu_raise_err(s->cpu, vec, error, why(RULE_none)));
     else
-        CATCH(s, raised, cpu_raise(s->cpu, vec));
+        CATCH(s, raised, cpu_raise(s->cpu, vec, why(RULE_none)));
     assert_true(raised);
     cpu_deliver_pending(s->cpu);
 }

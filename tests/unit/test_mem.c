@@ -36,8 +36,9 @@ void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
     siglongjmp(hit.back, RAISED);
 }
 
-void cpu_raise_err(struct cpu *cpu, enum vector vector, u32 error)
+void cpu_raise_err(struct cpu *cpu, enum vector vector, u32 error, struct why why)
 {
+    (void)why;
     (void)cpu;
     hit.addr = vector;
     hit.code = error;
