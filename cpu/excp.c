@@ -69,14 +69,8 @@ _Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
-    static const u8 rules[] = {
-        [MMU_NOT_PRESENT] = RULE_page_present, [MMU_RESERVED] = RULE_page_reserved,
-        [MMU_USER] = RULE_page_user,           [MMU_WRITE_USER] = RULE_page_write_user,
-        [MMU_WRITE_WP] = RULE_page_write_wp,   [MMU_NX] = RULE_page_nx,
-        [MMU_SMEP] = RULE_page_smep,           [MMU_SMAP] = RULE_page_smap};
-
     cpu->cr2 = addr;
-    unwind(cpu, VEC_PF, true, error, why((enum rule)rules[cpu->mmu.fault.deny]));
+    unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }
 
 /* The record of an exception that is met now, at CS:EIP. */

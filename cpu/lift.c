@@ -19,6 +19,18 @@ static void end_shadow(struct lift *l)
     l->shadow = false;
 }
 
+/* The block is being entered. */
+static void count_entry(struct lift *l)
+{
+    const size_t at = l->counter;
+    struct irv low = ir_op2(l->ir, IR_ADD, ir_lds(l->ir, at, 4), ir_const(1));
+    struct irv carry = ir_setc(l->ir, IRC_EQ, low, ir_const(0));
+
+    ir_sts(l->ir, at, 4, low);
+    ir_sts(l->ir, at + 4, 4, ir_op2(l->ir, IR_ADD, ir_lds(l->ir, at + 4, 4), carry));
+    l->counter = 0;
+}
+
 void lift_insn(struct lift *l, const struct insn *in)
 {
     const struct insn_row *row = insn_row_of(in);
@@ -29,6 +41,8 @@ void lift_insn(struct lift *l, const struct insn *in)
     if (row->isa == ISA_FPU)
         l->mmx_ready = false;
     ir_insn_begin(l->ir, l->off, in->len);
+    if (l->counter)
+        count_entry(l);
     if (l->shadow)
         end_shadow(l);
     if (l->gen == ISA_286 && (in->prefixes & PFX_LOCK) && !(l->mode & MODE_CPL0))

@@ -31,6 +31,7 @@ struct lift {
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
     bool magic;     /* XCHG BX, BX stops the machine: stops.h */
+    size_t counter; /* a u64 of struct cpu that the next instruction counts up; 0: none */
     bool shadow;    /* the instruction before may have left EV_SHADOW */
     bool mmx_ready; /* TOP is 0, all tags are valid and no x87 exception is pending since an earlier
                        instruction */

@@ -70,7 +70,8 @@ enum {
     CR4_SMAP = 1u << 21,
 };
 
-#define CPU_MC_BANKS 5 /* of machine checks */
+#define CPU_MC_BANKS       5 /* of machine checks */
+#define CPU_BLOCK_COUNTERS 16
 
 enum {
     DR6_BD = 1 << 13,
@@ -337,6 +338,9 @@ struct cpu {
     u32 history_next;
     struct fault_record shutdown[3]; /* EV_TRIPLE: the faults */
     unsigned shutdown_n;             /* 0: RSM found a state that cannot be */
+
+    /* How often the blocks were entered whose runs are counted: see jit_explain() */
+    u64 block_count[CPU_BLOCK_COUNTERS];
 
     struct jump_cache_entry jump_cache[1 << JUMP_CACHE_BITS];
     struct tlb tlb; /* last: huge */

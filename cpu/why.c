@@ -8,3 +8,18 @@ const struct rule_info rule_infos[RULE_COUNT] = {
 #include "cpu/rules.def"
 #undef RULE
 };
+
+enum rule why_denied(enum mmu_deny deny)
+{
+    static const u8 rules[] = {[MMU_GRANTED] = RULE_none,
+                               [MMU_NOT_PRESENT] = RULE_page_present,
+                               [MMU_RESERVED] = RULE_page_reserved,
+                               [MMU_USER] = RULE_page_user,
+                               [MMU_WRITE_USER] = RULE_page_write_user,
+                               [MMU_WRITE_WP] = RULE_page_write_wp,
+                               [MMU_NX] = RULE_page_nx,
+                               [MMU_SMEP] = RULE_page_smep,
+                               [MMU_SMAP] = RULE_page_smap};
+
+    return (enum rule)rules[deny];
+}

@@ -5,6 +5,7 @@
 #define CPU_WHY_H
 
 #include "base/types.h"
+#include "mmu/mmu.h"
 
 enum rule {
     RULE_none,
@@ -40,6 +41,9 @@ struct why {
     u32 limit;        /* ... do not lie within this limit */
     u64 value, bits;
 };
+
+/* The rule that an enum mmu_deny is. */
+enum rule why_denied(enum mmu_deny deny);
 
 static inline struct why why(enum rule rule)
 {

@@ -15,7 +15,6 @@
         orrery_print_##name(h->session->machine, h->out);                                          \
         return true;                                                                               \
     }
-LIBRARY(tlb)
 LIBRARY(mem)
 LIBRARY(pic)
 LIBRARY(irq)
@@ -24,6 +23,28 @@ LIBRARY(qtree)
 LIBRARY(roms)
 LIBRARY(jit)
 #undef LIBRARY
+
+/* Those that are facts. */
+#define TABLE(name)                                                                                \
+    static bool info_##name(struct hmp *h)                                                         \
+    {                                                                                              \
+        return hmp_table(h, #name);                                                                \
+    }
+TABLE(gdt)
+TABLE(idt)
+TABLE(ldt)
+TABLE(pages)
+TABLE(tss)
+#undef TABLE
+
+/* In words as in QEMU, which has no TLB and lists pages; else what the TLB holds. */
+static bool info_tlb(struct hmp *h)
+{
+    if (!hmp_at_end(h))
+        return hmp_table(h, "tlb");
+    orrery_print_tlb(h->session->machine, h->out);
+    return true;
+}
 
 static bool info_registers(struct hmp *h)
 {
@@ -198,16 +219,20 @@ const struct hmp_command hmp_info_commands[] = {
     {"breakpoints", "break", "", "show the breakpoints", info_breakpoints},
     {"chardev", NULL, "", "show the character devices", info_chardev},
     {"cpus", NULL, "", "show infos for each CPU", info_cpus},
+    {"gdt", NULL, "[--json]", "show the global descriptor table, decoded", info_gdt},
     {"history", NULL, "", "show the command line history", info_history},
+    {"idt", NULL, "[--json]", "show the interrupt descriptor table, decoded", info_idt},
     {"irq", NULL, "", "show the interrupts statistics", info_irq},
     {"jit", NULL, "", "show the translator's figures", info_jit},
     {"kvm", NULL, "", "show KVM information", info_kvm},
+    {"ldt", NULL, "[--json]", "show the local descriptor table, decoded", info_ldt},
     {"mem", NULL, "", "show the active virtual memory mappings", info_mem},
     {"memory_size_summary", NULL, "", "show the amount of memory", info_memory},
     {"mice", NULL, "", "show which guest mouse is receiving events", info_mice},
     {"mtree", NULL, "", "show memory and port regions", info_mtree},
     {"name", NULL, "", "show the machine's name", info_name},
     {"network", NULL, "", "show the networks", info_network},
+    {"pages", NULL, "[--json]", "show what the page tables map, decoded", info_pages},
     {"pci", NULL, "", "show PCI info", info_pci},
     {"pic", NULL, "", "show PIC state", info_pic},
     {"qtree", NULL, "", "show the devices and their properties", info_qtree},
@@ -217,7 +242,9 @@ const struct hmp_command hmp_info_commands[] = {
     {"snapshots", NULL, "", "show the files of savevm in the current folder", hmp_info_snapshots},
     {"state", NULL, "[device]", "show all fields of a device, or of all", info_state},
     {"status", NULL, "", "show whether the guest runs", info_status},
-    {"tlb", NULL, "", "show virtual to physical memory mappings", info_tlb},
+    {"tlb", NULL, "[--json]",
+     "show virtual to physical memory mappings; as JSON what the TLB holds", info_tlb},
+    {"tss", NULL, "[--json]", "show the task state segment, decoded", info_tss},
     {"usb", NULL, "", "show guest USB devices", info_usb},
     {"uuid", NULL, "", "show the machine's UUID", info_uuid},
     {"version", NULL, "", "show the version", info_version},

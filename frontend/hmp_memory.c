@@ -86,14 +86,17 @@ static size_t read_code(struct session *s, uint64_t addr, bool phys, uint8_t *bu
 
 static bool disassemble(struct hmp *h, unsigned count, uint64_t addr, bool phys)
 {
-    while (count--) {
+    for (bool first = true; count--; first = false) {
         uint8_t code[15];
-        char text[128], bytes[64] = "";
+        char text[128], bytes[64] = "", name[256];
         size_t avail = read_code(h->session, addr, phys, code);
         unsigned n;
 
         if (!avail)
             return hmp_fail(h, "0x%08llx:  Cannot access memory", (unsigned long long)addr);
+        if (!phys && orrery_symbol(h->session->machine, (uint32_t)addr, name, sizeof(name)) &&
+            (first || !strchr(name, '+')))
+            fprintf(h->out, "<%s>:\n", name);
         n = orrery_disassemble(h->session->machine, code, avail, (uint32_t)addr, text,
                                sizeof(text));
         for (unsigned i = 0; i < n; i++)

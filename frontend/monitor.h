@@ -65,9 +65,11 @@ bool hmp_format(struct hmp *h, struct hmp_format *f);
 
 extern const struct hmp_command hmp_commands[], hmp_info_commands[], hmp_memory_commands[];
 extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[], hmp_who_commands[];
-extern const struct hmp_command hmp_break_commands[];
+extern const struct hmp_command hmp_break_commands[], hmp_why_commands[];
 bool hmp_info_replay(struct hmp *h); /* of hmp_info_commands */
 bool hmp_info_snapshots(struct hmp *h);
+/* "info gdt" and the like: see orrery_explain_table(). */
+bool hmp_table(struct hmp *h, const char *table);
 
 /* Writes guest memory to a file; for the command and for QMP. */
 bool monitor_save(struct session *s, uint64_t addr, uint64_t size, const char *path, bool phys,

@@ -119,6 +119,8 @@ static const struct option_row rows[] = {
     {"profile", "FILE", NULL, OPTION(profile_path), 0,
      "write where guest time goes, FILE.host, FILE.report"},
     {"profile-every", "N", opt_every, 0, 0, "guest instructions between samples (default 100003)"},
+    {"symbols", "FILE", opt_symbols, 0, 0,
+     "names of guest functions for the monitor: ELF or System.map; ,offset=N"},
     {"profile-symbols", "FILE", opt_symbols, 0, 0,
      "names of guest functions: ELF or System.map; ,offset=N"},
     {"trace", "FILE,...", NULL, CONFIG(trace), 0,
@@ -197,7 +199,7 @@ static bool check(struct options *o)
         return complain("-initrd and -append need -kernel");
     if (c->bios && c->kernel)
         return complain("-bios and -kernel exclude each other");
-    if (!o->profile_path && (o->nsymbols || c->profile_every))
+    if (!o->profile_path && (o->profile_names || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
     if (o->screendump && c->no_vga)
         return complain("-screendump needs a VGA, not -vga none");
@@ -251,7 +253,7 @@ bool options_parse(struct options *o, int argc, char **argv)
         if (!(argv[i][0] == '-' ? parse_option(o, argv, &i) : positional(o, argv[i])))
             return false;
     o->config.devices = o->devices;
-    o->config.profile_symbols = o->symbols;
+    o->config.profile_symbols = o->config.symbols = o->symbols;
     for (size_t i = 0; !o->done && i < sizeof(finish) / sizeof(finish[0]); i++)
         if (!finish[i](o))
             return false;

@@ -57,6 +57,7 @@ struct options {
     unsigned nsymbols;
     bool history, no_history; /* -history; without it others may want one */
     uint64_t history_bytes;   /* 0: as much as usual */
+    bool profile_names;       /* -profile-symbols */
     bool done;                /* -help or -version was answered: exit with status 0 */
 };
 

@@ -69,16 +69,16 @@ bool opt_log(struct options *o, const char *name, const char *arg)
 bool opt_symbols(struct options *o, const char *name, const char *arg)
 {
     char *at = strstr(arg, ",offset="), *end;
-    (void)name;
     if (o->nsymbols == MAX_SYMBOLS)
-        return complain("-profile-symbols: at most %d files", MAX_SYMBOLS);
+        return complain("-%s: at most %d files", name, MAX_SYMBOLS);
+    o->profile_names |= !strcmp(name, "profile-symbols");
     struct orrery_symbols *s = &o->symbols[o->nsymbols++];
     s->path = arg;
     if (!at)
         return true;
     s->offset = strtoull(at + 8, &end, 0);
     if (!at[8] || *end)
-        return complain("-profile-symbols: bad offset '%s'", at + 8);
+        return complain("-%s: bad offset '%s'", name, at + 8);
     *at = 0;
     return true;
 }

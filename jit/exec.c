@@ -24,7 +24,6 @@
 /* siglongjmp() values; cpu_raise() uses UNWIND_FAULT. */
 enum { UNWIND_FAULT = 1, UNWIND_SINGLE = 2 };
 
-#define BLOCK_INSNS    32
 #define EVENTS_PENDING (EV_NMI | EV_VIP | EV_SMI)
 #define EVENTS_LEAVE   (EV_STOP | EV_TRIPLE | EV_HALT)
 
@@ -232,7 +231,9 @@ static void step_one(struct jit *jit)
 
 static struct block *compile(struct jit *jit, struct fetch *f)
 {
+    jit->counter = block_counter(jit, f->pa);
     u32 bytes = fetch_translate(jit, f, BLOCK_INSNS);
+    jit->counter = 0;
     if (!f->host)
         return NULL;
     translate_log(jit, &f->src, bytes, f->mode, f->eip_page);

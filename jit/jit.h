@@ -68,6 +68,26 @@ bool jit_is_code(const struct jit *jit, const void *host);
 /* "pm32_r0", "real16", "vm86"; 16 bytes are enough. */
 void jit_mode_name(u32 mode, char *buf, size_t size);
 
+/* What is told of a block: its instructions, the IR as lifted and as optimized, the host's code. */
+enum jit_part { JIT_GUEST, JIT_IR, JIT_OPTIMIZED, JIT_HOST };
+
+struct jit_explanation {
+    paddr pa;
+    u32 mode;
+    u32 insns, bytes;
+    u32 host_bytes; /* 0: there is no host code, or not yet */
+    bool translated;
+    u64 count; /* times the block was entered since it was explained for the first time: counting
+                  costs a few host instructions, for 16 blocks */
+    /* Tells of the block at a linear address, as it is or would be translated, one line at a time;
+     * insn counts guest instructions from 0. */
+    void (*tell)(void *opaque, enum jit_part part, u32 insn, const char *text);
+    void *opaque;
+};
+
+/* Fills all but tell and opaque. False: no code can be read there. Not while the CPU runs. */
+bool jit_explain(struct jit *jit, laddr la, struct jit_explanation *e);
+
 void jit_get_stats(const struct jit *jit, struct jit_stats *stats);
 
 #endif

@@ -7,6 +7,7 @@
 #include "jit/ir.h"
 #include "jit/jit.h"
 
+#define BLOCK_INSNS    32 /* at most */
 #define PAGE_HASH_BITS 12
 #define HEAT_BITS      12
 #define HEAT_STEP_ONLY 24 /* rewritten code lines from this heat on are stepped, not translated */
@@ -60,6 +61,9 @@ struct jit {
 
     s64 first_budget; /* cpu->budget when the run began */
     struct steps *steps;
+    paddr counted[CPU_BLOCK_COUNTERS]; /* blocks whose runs are counted, where they begin */
+    u32 ncounted;                      /* so far: the oldest makes room for the next */
+    size_t counter;                    /* of the block being translated, in struct cpu; 0: none */
     struct ir ir;
 };
 
@@ -81,6 +85,8 @@ const struct block *block_first_in_page(struct jit *jit, paddr pa);
 const struct block *block_next_in_page(const struct block *b, paddr pa);
 
 /* -- inspect.c -- */
+/* Where the runs of the block at pa are counted, in struct cpu; 0: nowhere. */
+size_t block_counter(const struct jit *jit, paddr pa);
 void perf_map_add(struct jit *jit, const struct block *b);
 void perf_map_restart(struct jit *jit);
 

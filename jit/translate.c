@@ -59,7 +59,8 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
                      .mode = mode,
                      .isas = jit->cpu->isas,
                      .gen = jit->cpu->model->isa,
-                     .magic = stops_have(jit->cpu, STOP_MAGIC)};
+                     .magic = stops_have(jit->cpu, STOP_MAGIC),
+                     .counter = jit->counter};
     u32 pos = 0, exits = 0;
 
     if (max_insns > IR_MAX_INSNS)

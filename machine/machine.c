@@ -20,6 +20,7 @@
 #include "machine/multiboot.h"
 #include "machine/profile.h"
 #include "machine/trace.h"
+#include "machine/symbols.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -243,6 +244,24 @@ static void set_boot_order(struct orrery *o, const struct orrery_config *c)
     o->boot_wanted = o->boot_once[0] ? o->boot_once : o->boot_order;
 }
 
+/* Names for inspection. A kernel that is ELF brings its own; that it is stripped is no reason to
+ * refuse it. */
+static bool load_symbols(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
+{
+    const struct orrery_symbols *s = c->symbols;
+    char ignored[256];
+
+    o->symbols = symbols_new();
+    if (!o->symbols)
+        return fail(err, size, "out of memory");
+    for (; s && s->path; s++)
+        if (!symbols_load(o->symbols, s->path, s->offset, err, size))
+            return false;
+    if (symbols_empty(o->symbols) && c->kernel && symbols_is_elf(c->kernel))
+        symbols_load(o->symbols, c->kernel, 0, ignored, sizeof(ignored));
+    return true;
+}
+
 static bool build(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
 {
     u64 ram = c->ram_bytes ? c->ram_bytes : DEFAULT_RAM;
@@ -278,6 +297,8 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     machine_add_control(o);
     machine_note_drives(o, c);
     machine_reset(o);
+    if (!load_symbols(o, c, err, size))
+        return false;
     o->profile = profile_new(o, c, err, size);
     if (!o->profile && err[0])
         return false;
@@ -317,6 +338,8 @@ void orrery_free(struct orrery *o)
     profile_free(o->profile);
     trace_free(o->trace);
     history_free(o);
+    symbols_free(o->symbols);
+    maps_free(o);
     if (o->jit)
         jit_free(o->jit);
     if (o->bus)

@@ -19,6 +19,8 @@ struct profile;     /* machine/profile.c */
 struct trace;       /* machine/trace.c */
 struct multiboot_image;
 struct firmware;
+struct symbols;  /* machine/symbols.h */
+struct kept_map; /* machine/inspect_map.c */
 
 #define MAX_DRIVES 6
 
@@ -67,6 +69,8 @@ struct orrery {
     struct outlet net_out[ORRERY_NETS], tap_out[ORRERY_NETS], audio_out[ORRERY_AUDIODEVS];
     struct profile *profile; /* or NULL */
     struct trace *trace;     /* or NULL */
+    struct symbols *symbols; /* or NULL */
+    struct kept_map *maps;
     const char *accel;
     bool no_reboot;
     FILE *log_resets; /* or NULL */
@@ -171,6 +175,9 @@ void breaks_pass(struct orrery *o);
 /* -- nets.c -- */
 bool nets_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);
 void nets_free(struct orrery *o);
+
+/* -- inspect_map.c -- */
+void maps_free(struct orrery *o);
 
 /* -- sound.c -- */
 

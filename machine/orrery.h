@@ -144,7 +144,8 @@ struct orrery_config {
     uint64_t profile_every; /* guest instructions between samples; 0: 100003 */
     const struct orrery_symbols *profile_symbols; /* ends with path NULL; may be NULL */
     const char *trace; /* "FILE,name=value,...": see orrery_trace_start(); NULL: none */
-    FILE *perf_map;    /* list of translated blocks for Linux's perf; needs a native back end */
+    const struct orrery_symbols *symbols; /* for inspection; likewise */
+    FILE *perf_map; /* list of translated blocks for Linux's perf; needs a native back end */
 };
 
 /* Why orrery_run() came back. */
@@ -460,6 +461,57 @@ void orrery_print_roms(struct orrery *o, FILE *out);
 void orrery_print_jit(const struct orrery *o, FILE *out);
 /* Fields of the device with that id, or of all (NULL). False: there is no such device. */
 bool orrery_print_state(const struct orrery *o, const char *id, FILE *out);
+
+/* -- facts: the same for people and programs -- */
+
+/* Who is told. A fact is an object, a list, a number, a text or a flag; name is NULL for what is in
+ * a list. Lines say for people what the rest says for programs. */
+struct orrery_facts {
+    void (*open)(void *opaque, const char *name, bool list);
+    void (*close)(void *opaque); /* what was opened last */
+    void (*number)(void *opaque, const char *name, uint64_t value);
+    void (*text)(void *opaque, const char *name, const char *value);
+    void (*flag)(void *opaque, const char *name, bool value);
+    void (*line)(void *opaque, const char *text);
+    void *opaque;
+};
+
+/* The last exception: the rule that was broken, the evidence, and the chain of faults that it
+ * began.
+ */
+void orrery_why(struct orrery *o, const struct orrery_facts *f);
+
+/* An access to a segment's offset, step by step. The machine does not notice. */
+struct orrery_walk {
+    int seg; /* 0-5: ES CS SS DS FS GS; -1: selector, as it would be loaded into DS (SS for
+                the stack, CS for a fetch); -2: none, offset is a linear address */
+    uint16_t selector;
+    uint32_t offset;
+    char access;   /* r, w or x */
+    int cpl;       /* -1: the present one */
+    unsigned size; /* bytes */
+};
+void orrery_explain_walk(struct orrery *o, const struct orrery_walk *w,
+                         const struct orrery_facts *f);
+
+/* Tables, decoded: "gdt", "ldt", "idt", "tss", "tlb" (what the TLB holds), "pages" (what the tables
+ * map). False: no such table. */
+bool orrery_explain_table(struct orrery *o, const char *table, const struct orrery_facts *f);
+
+/* The present mappings of pages, kept under a name (of up to 31 characters); false: no memory. */
+bool orrery_keep_map(struct orrery *o, const char *name);
+/* What differs between two kept ones; "now" is the present. False with a message in err. */
+bool orrery_explain_map(struct orrery *o, const char *from, const char *to,
+                        const struct orrery_facts *f, char *err, size_t err_size);
+
+/* The block that translates the code at a linear address: the guest's instructions, IR before and
+ * after optimization, the host's code, and how often it has run since the first question about it.
+ * False: no code is mapped there. */
+bool orrery_explain_block(struct orrery *o, uint32_t linear, const struct orrery_facts *f);
+
+/* The function that a linear address is in, as "name" or "name+0x12", of orrery_config.symbols.
+ * False: none is known. */
+bool orrery_symbol(const struct orrery *o, uint32_t linear, char *buf, size_t size);
 
 bool orrery_paging(const struct orrery *o);
 bool orrery_code32(const struct orrery *o); /* code is 32-bit now */

@@ -272,7 +272,7 @@ static void finish(struct symbols *s)
     s->sorted = true;
 }
 
-const char *symbols_find(struct symbols *s, u64 addr)
+const char *symbols_locate(struct symbols *s, u64 addr, u64 *at)
 {
     if (!s->sorted)
         finish(s);
@@ -286,10 +286,17 @@ const char *symbols_find(struct symbols *s, u64 addr)
     }
     if (!lo)
         return NULL;
-    u64 start = s->v[lo - 1].addr;
+    u64 start = *at = s->v[lo - 1].addr;
     const char *name = NULL;
     for (size_t i = lo; i-- > 0 && s->v[i].addr == start;)
         if (s->v[i].name && addr < s->v[i].end)
             name = s->v[i].name; /* the first of several names */
     return name;
+}
+
+const char *symbols_find(struct symbols *s, u64 addr)
+{
+    u64 start;
+
+    return symbols_locate(s, addr, &start);
 }

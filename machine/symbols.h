@@ -22,6 +22,8 @@ bool symbols_is_elf(const char *path);
 
 /* The function that addr is in, NULL if none is known. The text lives as long as s. */
 const char *symbols_find(struct symbols *s, u64 addr);
+/* The same, and where it begins. */
+const char *symbols_locate(struct symbols *s, u64 addr, u64 *start);
 bool symbols_empty(const struct symbols *s);
 
 #endif
