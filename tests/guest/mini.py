@@ -26,16 +26,22 @@ def tools():
 @functools.lru_cache(None)
 def assemble(name, address=ENTRY, output="binary"):
     """The flat binary of mini/NAME.s, linked to run at address; or, with output "elf32-i386", with symbols."""
+    with open(os.path.join(SOURCES, name + ".s")) as source:
+        return assemble_text(source.read(), address, output)
+
+
+def assemble_text(text, address=ENTRY, output="binary"):
+    """The same for a source given as text."""
     found = tools()
     if not found:
         raise FileNotFoundError("no assembler for 32-bit x86 (binutils)")
     assembler, linker = found
     with tempfile.TemporaryDirectory() as work:
         obj, out = os.path.join(work, "o"), os.path.join(work, "bin")
-        for command in ([assembler, "--32", "-I", SOURCES, "-o", obj, os.path.join(SOURCES, name + ".s")],
+        for command in ([assembler, "--32", "-I", SOURCES, "-o", obj, "-"],
                         [linker, "-m", "elf_i386", "-N", "-Ttext", hex(address), "-e", "_start", "--oformat", output,
                          "-o", out, obj]):
-            done = subprocess.run(command, capture_output=True, text=True)
+            done = subprocess.run(command, input=text, capture_output=True, text=True)
             if done.returncode:
                 raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
         with open(out, "rb") as f:
