@@ -73,56 +73,64 @@ _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
     unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }
 
-/* The record of an exception that is met now, at CS:EIP. */
-static struct fault_record describe(const struct cpu *cpu, const struct pending_fault *p)
+/* Records an exception that is met now, at CS:EIP. */
+static void describe(const struct cpu *cpu, const struct pending_fault *p, struct fault_record *r)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
 
-    return (struct fault_record){.vector = p->vector,
-                                 .has_error = p->has_error,
-                                 .cs = cs->sel,
-                                 .eip = cpu->eip,
-                                 .error = p->error,
-                                 .cr2 = cpu->cr2,
-                                 .icount = cpu_icount(cpu),
-                                 .cpl = cpu->cpl,
-                                 .becomes = p->vector,
-                                 .eflags = cpu_eflags(cpu),
-                                 .cr0 = cpu->cr0,
-                                 .cr4 = cpu->cr4,
-                                 .linear = cs->base + cpu->eip,
-                                 .code32 = cs->attr & SA_DB,
-                                 .why = p->why};
+    r->vector = p->vector;
+    r->has_error = p->has_error;
+    r->cs = cs->sel;
+    r->eip = cpu->eip;
+    r->error = p->error;
+    r->cr2 = cpu->cr2;
+    r->icount = cpu_icount(cpu);
+    r->cpl = cpu->cpl;
+    r->nested = r->interrupt = r->shutdown = false;
+    r->during = 0;
+    r->becomes = p->vector;
+    r->eflags = cpu_eflags(cpu);
+    r->cr0 = cpu->cr0;
+    r->cr4 = cpu->cr4;
+    r->linear = cs->base + cpu->eip;
+    r->code32 = cs->attr & SA_DB;
+    r->why = p->why;
+    if (p->vector == VEC_PF)
+        r->walk = cpu->mmu.fault;
 }
 
-static struct fault_record *keep(struct cpu *cpu, const struct fault_record *r)
+static struct fault_record *nth_record(struct cpu *cpu, u32 n)
 {
-    struct fault_record *to = &cpu->history[cpu->history_next++ % ARRAY_LEN(cpu->history)];
-
-    *to = *r;
-    return to;
+    return &cpu->history[n % ARRAY_LEN(cpu->history)];
 }
 
 /* Records a fault, met during the delivery of `during`, or NULL. */
-static struct fault_record *record(struct cpu *cpu, const struct pending_fault *p,
-                                   const struct event *during)
+static struct fault_record *record(struct cpu *cpu, const struct event *during)
 {
-    struct fault_record now = describe(cpu, p), *r = keep(cpu, &now);
+    struct fault_record *r = nth_record(cpu, cpu->history_next++);
 
+    describe(cpu, &cpu->pending, r);
     if (during) {
         r->nested = true;
         r->during = during->vec;
         r->interrupt = !during->fault;
     }
-    if (p->vector == VEC_PF)
-        r->walk = cpu->mmu.fault;
     return r;
 }
 
 /* The record of a trap, to be kept once it has been delivered. */
 static struct fault_record describe_trap(const struct cpu *cpu, enum vector vec, struct why why)
 {
-    return describe(cpu, &(struct pending_fault){.vector = (u8)vec, .why = why});
+    const struct pending_fault p = {.vector = (u8)vec, .why = why};
+    struct fault_record r = {.vector = 0};
+
+    describe(cpu, &p, &r);
+    return r;
+}
+
+static void keep(struct cpu *cpu, const struct fault_record *r)
+{
+    *nth_record(cpu, cpu->history_next++) = *r;
 }
 
 /* The event that a fault during the delivery of another comes to; false: shutdown. */
@@ -173,35 +181,41 @@ static bool try_deliver(struct cpu *cpu, const struct event *ev)
     return true;
 }
 
-/* Delivers ev, or what faults on the way make of it. Of the chain of faults the first and the last
- * two are kept for the shutdown report. */
+/* Shutdown: of the chain of faults that began with record `first` the first and the last two are
+ * kept for the report. */
+static void shut_down(struct cpu *cpu, u32 first)
+{
+    u32 n = cpu->history_next - first;
+
+    if (n > ARRAY_LEN(cpu->history)) /* the oldest there is */
+        first = cpu->history_next;
+    cpu->shutdown_n = n < ARRAY_LEN(cpu->shutdown) ? n : ARRAY_LEN(cpu->shutdown);
+    cpu->shutdown[0] = *nth_record(cpu, first);
+    for (u32 i = 1; i < cpu->shutdown_n; i++)
+        cpu->shutdown[i] = *nth_record(cpu, cpu->history_next - cpu->shutdown_n + i);
+    cpu->events |= EV_TRIPLE;
+}
+
+/* Delivers ev, or what faults on the way make of it. */
 static void deliver(struct cpu *cpu, struct event ev)
 {
     sigjmp_buf *outer = cpu->unwind;
-    struct fault_record *chain = cpu->shutdown;
-    unsigned n = 0;
+    u32 first = cpu->history_next;
 
     cpu->monitor.armed = false;
     if (ev.fault)
-        chain[n++] = *record(cpu, &cpu->pending, NULL);
+        record(cpu, NULL);
     cpu->fault_depth = 1;
     while (!try_deliver(cpu, &ev)) {
         struct pending_fault next = cpu->pending;
-        struct fault_record *r = record(cpu, &next, &ev);
-        bool delivered = combine(&ev, &next);
+        struct fault_record *r = record(cpu, &ev);
 
-        if (n == ARRAY_LEN(cpu->shutdown)) {
-            chain[n - 2] = chain[n - 1];
-            n--;
-        }
-        r->shutdown = !delivered;
-        r->becomes = ev.vec;
-        chain[n++] = *r;
-        if (!delivered) {
-            cpu->shutdown_n = n;
-            cpu->events |= EV_TRIPLE;
+        if (!combine(&ev, &next)) {
+            r->shutdown = true;
+            shut_down(cpu, first);
             break;
         }
+        r->becomes = ev.vec;
         if (ev.vec == VEC_DF)
             cpu->fault_depth = 2;
     }

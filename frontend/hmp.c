@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "frontend/monitor.h"
 
 static const struct hmp_command *const tables[] = {
@@ -184,8 +185,17 @@ static void help(struct hmp *h)
         print_help("", c, h->out);
 }
 
+static bool takes_json(const struct hmp_command *c)
+{
+    return strstr(c->args, "[--json]");
+}
+
 static void run(struct hmp *h, const struct hmp_command *c, const char *prefix)
 {
+    if (h->json && !takes_json(c)) {
+        hmp_fail(h, "%s%s: there is no --json", prefix, c->name);
+        return;
+    }
     if (c->run(h) && !hmp_at_end(h))
         hmp_fail(h, "%s%s: extraneous characters at the end of line", prefix, c->name);
 }
@@ -217,9 +227,22 @@ static void run_info(struct hmp *h, const char *whole)
         hmp_fail(h, "unknown command: '%s'", whole);
 }
 
-void hmp_run(struct session *s, const char *line, FILE *out, const struct line *history)
+/* Takes the word --json out of a line. */
+static bool take_json(char *line)
 {
-    struct hmp h = {.session = s, .out = out, .args = line, .history = history};
+    char *at = strstr(line, "--json");
+
+    if (!at || at == line || !isspace((unsigned char)at[-1]) ||
+        (at[6] && !isspace((unsigned char)at[6])))
+        return false;
+    memset(at, ' ', 6);
+    return true;
+}
+
+static void run_line(struct session *s, char *line, FILE *out, const struct line *history)
+{
+    struct hmp h = {
+        .session = s, .out = out, .json = take_json(line), .args = line, .history = history};
     size_t n;
     const char *name = take_name(&h, &n);
     const struct hmp_command *c = find_any(name, n);
@@ -234,4 +257,13 @@ void hmp_run(struct session *s, const char *line, FILE *out, const struct line *
         run(&h, c, "");
     else
         hmp_fail(&h, "unknown command: '%.*s'", (int)n, name);
+}
+
+void hmp_run(struct session *s, const char *line, FILE *out, const struct line *history)
+{
+    char *copy = strdup(line);
+
+    CHECK(copy, "out of memory");
+    run_line(s, copy, out, history);
+    free(copy);
 }

@@ -40,7 +40,7 @@ TABLE(tss)
 /* In words as in QEMU, which has no TLB and lists pages; else what the TLB holds. */
 static bool info_tlb(struct hmp *h)
 {
-    if (!hmp_at_end(h))
+    if (h->json)
         return hmp_table(h, "tlb");
     orrery_print_tlb(h->session->machine, h->out);
     return true;

@@ -9,30 +9,11 @@
 #include "frontend/monitor.h"
 #include "frontend/session.h"
 
-/* Takes "--json" out of what follows. */
-static bool wants_json(struct hmp *h)
-{
-    while (isspace((unsigned char)*h->args))
-        h->args++;
-    if (strncmp(h->args, "--json", 6) || (h->args[6] && !isspace((unsigned char)h->args[6])))
-        return false;
-    h->args += 6;
-    return true;
-}
-
-/* Facts go to h->out; end_facts() when all are told. */
+/* Facts go to h->out; facts_end() when all are told. */
 static bool begin_facts(struct hmp *h, struct facts *f)
 {
-    bool json = wants_json(h);
-
-    return facts_begin(f, json, h->out) || hmp_fail(h, "built without Jansson, there is no --json");
-}
-
-/* --json may stand at the end, too; the facts begin then. */
-static bool begin_last(struct hmp *h, struct facts *f, bool json)
-{
-    json |= wants_json(h);
-    return facts_begin(f, json, h->out) || hmp_fail(h, "built without Jansson, there is no --json");
+    return facts_begin(f, h->json, h->out) ||
+           hmp_fail(h, "built without Jansson, there is no --json");
 }
 
 static bool run_why(struct hmp *h)
@@ -80,16 +61,12 @@ static bool place(struct hmp *h, struct orrery_walk *w)
 }
 
 /* [as r|w|x] [at cpl N] [size N] */
-static bool manner(struct hmp *h, struct orrery_walk *w, bool *json)
+static bool manner(struct hmp *h, struct orrery_walk *w)
 {
     char word[16];
 
     while (!hmp_at_end(h)) {
         uint64_t v;
-        if (wants_json(h)) {
-            *json = true;
-            continue;
-        }
         hmp_word(h, word, sizeof(word));
         if (!strcmp(word, "as")) {
             if (!hmp_word(h, word, sizeof(word)) || strlen(word) != 1 || !strchr("rwx", *word))
@@ -114,11 +91,10 @@ static bool manner(struct hmp *h, struct orrery_walk *w, bool *json)
 static bool run_walk(struct hmp *h)
 {
     struct orrery_walk w = {.access = 'r', .cpl = -1, .size = 1};
-    bool json = wants_json(h);
     struct facts f;
 
     hmp_at_end(h); /* skips spaces */
-    if (!place(h, &w) || !manner(h, &w, &json) || !begin_last(h, &f, json))
+    if (!place(h, &w) || !manner(h, &w) || !begin_facts(h, &f))
         return false;
     orrery_explain_walk(h->session->machine, &w, &f.sink);
     facts_end(&f);
@@ -141,15 +117,14 @@ static bool run_map(struct hmp *h)
 static bool run_mapdiff(struct hmp *h)
 {
     char from[32], to[32] = "now", err[128];
-    bool json = wants_json(h), ok;
     struct facts f;
+    bool ok;
 
     if (!hmp_need_word(h, from, sizeof(from), "name"))
         return false;
-    json |= wants_json(h);
     if (!hmp_at_end(h))
         hmp_word(h, to, sizeof(to));
-    if (!begin_last(h, &f, json))
+    if (!begin_facts(h, &f))
         return false;
     ok = orrery_explain_map(h->session->machine, from, to, &f.sink, err, sizeof(err));
     facts_end(&f);
@@ -160,11 +135,11 @@ static bool run_mapdiff(struct hmp *h)
 
 static bool run_translate(struct hmp *h)
 {
-    bool json = wants_json(h), ok;
     uint64_t addr;
     struct facts f;
+    bool ok;
 
-    if (!hmp_value(h, &addr) || !begin_last(h, &f, json))
+    if (!hmp_value(h, &addr) || !begin_facts(h, &f))
         return false;
     ok = orrery_explain_block(h->session->machine, (uint32_t)addr, &f.sink);
     facts_end(&f);

@@ -29,10 +29,12 @@ struct hmp {
     struct session *session;
     FILE *out;
     const char *args;           /* what is left of the line */
+    bool json;                  /* it had --json */
     const struct line *history; /* of the monitor it was typed at, or NULL */
 };
 
-/* What a command is: `args` is for people. run is false after a message on h->out. */
+/* What a command is: `args` is for people; those whose ends in "[--json]" take that. run is false
+ * after a message on h->out. */
 struct hmp_command {
     const char *name, *alias, *args, *help;
     bool (*run)(struct hmp *h);

@@ -19,7 +19,7 @@ static bool read_entry(struct orrery *o, laddr at, struct desc *d)
 static void tell_descriptors(struct orrery *o, const struct orrery_facts *f, u32 base, u32 limit,
                              bool vectors, u16 selector_bits)
 {
-    char name[24];
+    char name[24], label[40];
     struct desc d;
 
     fact_number(f, "base", base);
@@ -32,10 +32,10 @@ static void tell_descriptors(struct orrery *o, const struct orrery_facts *f, u32
         fact_open(f, NULL);
         fact_number(f, vectors ? "vector" : "selector", vectors ? n : n * 8 | selector_bits);
         if (vectors)
-            fact_line(f, "%02x %s", n, vector_name(n, name, sizeof(name)));
+            snprintf(label, sizeof(label), "%02x %-9s ", n, vector_name(n, name, sizeof(name)));
         else
-            fact_line(f, "%04x", n * 8 | selector_bits);
-        fact_descriptor(f, d, "  ");
+            snprintf(label, sizeof(label), "%04x ", n * 8 | selector_bits);
+        fact_descriptor(f, d, label);
         fact_close(f);
     }
     fact_close(f);
