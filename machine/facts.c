@@ -2,6 +2,7 @@
  * SDM 3A 3.4.5, 3.5, 6.11; entries of the paging structures: SDM 3A 4.3, 4.4. */
 #include "machine/facts.h"
 
+#include "base/check.h"
 #include "machine/symbols.h"
 
 #include <stdarg.h>
@@ -224,7 +225,10 @@ static const char *level_name(const struct mmu_trace *t, unsigned i)
 {
     static const char *const names[] = {"PDPTE", "PDE", "PTE"};
 
-    return names[t->pae ? i : i + 1];
+    unsigned depth = t->pae ? i : i + 1;
+
+    CHECK(depth < ARRAY_LEN(names), "a walk of %u levels", t->n);
+    return names[depth];
 }
 
 static void fact_entry(const struct orrery_facts *f, const struct mmu_trace *t, unsigned i,
