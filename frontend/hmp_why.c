@@ -103,20 +103,54 @@ static bool run_walk(struct hmp *h)
 
 /* ---- mappings ---- */
 
+static bool is_tick(const char *name)
+{
+    return *name && !name[strspn(name, "0123456789")];
+}
+
 static bool run_map(struct hmp *h)
 {
     char name[32];
 
     if (!hmp_need_word(h, name, sizeof(name), "name"))
         return false;
-    if (!strcmp(name, "now"))
-        return hmp_fail(h, "'now' is the present");
+    if (!strcmp(name, "now") || is_tick(name))
+        return hmp_fail(h, "'now' is the present, and numbers are ticks");
     return orrery_keep_map(h->session->machine, name) || hmp_fail(h, "out of memory");
+}
+
+/* A name that is a tick of the history: the map is taken there. */
+static bool visit(struct hmp *h, const char *name, char *err, size_t err_size)
+{
+    if (!is_tick(name))
+        return true;
+    if (!orrery_goto(h->session->machine, strtoull(name, NULL, 10), err, err_size))
+        return false;
+    if (orrery_keep_map(h->session->machine, name))
+        return true;
+    snprintf(err, err_size, "out of memory");
+    return false;
+}
+
+/* Takes the maps of ticks, and returns to the present. */
+static bool visit_both(struct hmp *h, const char *from, const char *to, char *err, size_t err_size)
+{
+    uint64_t now = orrery_tick(h->session->machine);
+    char ignored[200];
+    bool ok;
+
+    if (!is_tick(from) && !is_tick(to))
+        return true;
+    session_pause(h->session);
+    ok = visit(h, from, err, err_size) && visit(h, to, err, err_size);
+    orrery_goto(h->session->machine, now, ignored, sizeof(ignored));
+    session_moved(h->session);
+    return ok;
 }
 
 static bool run_mapdiff(struct hmp *h)
 {
-    char from[32], to[32] = "now", err[128];
+    char from[32], to[32] = "now", err[200];
     struct facts f;
     bool ok;
 
@@ -124,6 +158,8 @@ static bool run_mapdiff(struct hmp *h)
         return false;
     if (!hmp_at_end(h))
         hmp_word(h, to, sizeof(to));
+    if (!visit_both(h, from, to, err, sizeof(err)))
+        return hmp_fail(h, "Error: %s", err);
     if (!begin_facts(h, &f))
         return false;
     ok = orrery_explain_map(h->session->machine, from, to, &f.sink, err, sizeof(err));
@@ -164,8 +200,8 @@ const struct hmp_command hmp_why_commands[] = {
     {"walk", NULL, "seg:offset|address [as r|w|x] [at cpl n] [size n] [--json]",
      "an access step by step: segment, page tables, and what denies it", run_walk},
     {"map", NULL, "name", "keep the present mappings of pages under a name", run_map},
-    {"mapdiff", NULL, "name [name|now] [--json]", "what has changed between two kept mappings",
-     run_mapdiff},
+    {"mapdiff", NULL, "name|tick [name|tick|now] [--json]",
+     "what has changed between two kept mappings, or ticks of the history", run_mapdiff},
     {"translate", NULL, "addr [--json]",
      "the block at an address: guest instructions, IR, host code, how often it has run",
      run_translate},

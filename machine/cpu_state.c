@@ -2,6 +2,7 @@
  * between two instructions. All else in struct cpu is configuration, or follows from this. */
 #include "machine/state.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -58,11 +59,52 @@ static const struct field xmm_fields[] = {
     FIELD_END,
 };
 
+static const struct field step_fields[] = {
+    FIELD_V(struct mmu_step, pa, 2),
+    FIELD_V(struct mmu_step, value, 2),
+    FIELD_END,
+};
+
 static const struct field fault_fields[] = {
-    FIELD(struct fault_record, vector), FIELD(struct fault_record, has_error),
-    FIELD(struct fault_record, cs),     FIELD(struct fault_record, eip),
-    FIELD(struct fault_record, error),  FIELD(struct fault_record, cr2),
-    FIELD(struct fault_record, icount), FIELD_END,
+    FIELD(struct fault_record, vector),
+    FIELD(struct fault_record, has_error),
+    FIELD(struct fault_record, cs),
+    FIELD(struct fault_record, eip),
+    FIELD(struct fault_record, error),
+    FIELD(struct fault_record, cr2),
+    FIELD(struct fault_record, icount),
+    FIELD_MAX_V(struct fault_record, cpl, 3, 2),
+    FIELD_V(struct fault_record, nested, 2),
+    FIELD_V(struct fault_record, interrupt, 2),
+    FIELD_V(struct fault_record, during, 2),
+    FIELD_V(struct fault_record, shutdown, 2),
+    FIELD_V(struct fault_record, becomes, 2),
+    FIELD_V(struct fault_record, eflags, 2),
+    FIELD_V(struct fault_record, cr0, 2),
+    FIELD_V(struct fault_record, cr4, 2),
+    FIELD_V(struct fault_record, linear, 2),
+    FIELD_V(struct fault_record, code32, 2),
+    FIELD_MAX_V(struct fault_record, why.rule, RULE_COUNT - 1, 2),
+    FIELD_V(struct fault_record, why.sel, 2),
+    FIELD_V(struct fault_record, why.has, 2),
+    FIELD_V(struct fault_record, why.lo, 2),
+    FIELD_V(struct fault_record, why.hi, 2),
+    FIELD_V(struct fault_record, why.offset, 2),
+    FIELD_V(struct fault_record, why.size, 2),
+    FIELD_V(struct fault_record, why.limit, 2),
+    FIELD_V(struct fault_record, why.value, 2),
+    FIELD_V(struct fault_record, why.bits, 2),
+    FIELD_V(struct fault_record, walk.la, 2),
+    FIELD_MAX_V(struct fault_record, walk.acc, ACCESS_COUNT - 1, 2),
+    FIELD_MAX_V(struct fault_record, walk.priv, PRIV_COUNT - 1, 2),
+    FIELD_MAX_V(struct fault_record, walk.n, 3, 2),
+    FIELD_MAX_V(struct fault_record, walk.deny, MMU_SMAP, 2),
+    FIELD_MAX_V(struct fault_record, walk.at, 2, 2),
+    FIELD_V(struct fault_record, walk.bits, 2),
+    FIELD_V(struct fault_record, walk.pf_code, 2),
+    FIELD_V(struct fault_record, walk.pae, 2),
+    FIELD_SUBS(struct fault_record, walk.level, step_fields),
+    FIELD_END,
 };
 
 static const struct field cpu_fields[] = {
@@ -126,6 +168,7 @@ static const struct field cpu_fields[] = {
     FIELD_SUBS(struct cpu, history, fault_fields),
     FIELD(struct cpu, history_next),
     FIELD_SUBS(struct cpu, shutdown, fault_fields),
+    FIELD_MAX_V(struct cpu, shutdown_n, 3, 2),
     FIELD_END,
 };
 
@@ -184,8 +227,12 @@ void cpu_load(struct cpu *cpu, unsigned version, bool apply, struct unpack *in)
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         CHECK(to != MAP_FAILED, "out of memory");
     }
+    memset(to->history, 0, sizeof(to->history));
+    memset(to->shutdown, 0, sizeof(to->shutdown));
     fields_load(counted_fields, version, &c, FIELDS_COPY, in);
     fields_load(cpu_fields, version, to, FIELDS_COPY, in);
+    if (version < 2)
+        to->shutdown_n = to->shutdown[2].icount ? ARRAY_LEN(to->shutdown) : 0;
     if (apply) {
         loaded(cpu, &c);
         return;

@@ -2,7 +2,6 @@
  * SDM 3A 3.4.5, 3.5, 6.11; entries of the paging structures: SDM 3A 4.3, 4.4. */
 #include "machine/facts.h"
 
-#include "base/check.h"
 #include "machine/symbols.h"
 
 #include <stdarg.h>
@@ -223,12 +222,9 @@ const char *entry_bits(u64 entry, bool leaf, bool large, char *buf, size_t size)
 
 static const char *level_name(const struct mmu_trace *t, unsigned i)
 {
-    static const char *const names[] = {"PDPTE", "PDE", "PTE"};
+    static const char *const names[] = {"PDPTE", "PDE", "PTE", ""};
 
-    unsigned depth = t->pae ? i : i + 1;
-
-    CHECK(depth < ARRAY_LEN(names), "a walk of %u levels", t->n);
-    return names[depth];
+    return names[(t->pae ? i : i + 1) & 3];
 }
 
 static void fact_entry(const struct orrery_facts *f, const struct mmu_trace *t, unsigned i,

@@ -133,7 +133,7 @@ void orrery_why(struct orrery *o, const struct orrery_facts *f)
     const struct cpu *cpu = o->cpu;
     u32 end = cpu->history_next, kept = ARRAY_LEN(cpu->history), first = end;
 
-    if (!end) {
+    if (!nth(cpu, end - 1)->why.rule) { /* empty */
         fact_line(f, "no exception so far");
         fact_open_list(f, "chain");
         fact_close(f);
@@ -141,7 +141,8 @@ void orrery_why(struct orrery *o, const struct orrery_facts *f)
     }
     do
         first--;
-    while (first && end - first < kept && nth(cpu, first)->nested && !nth(cpu, first)->interrupt);
+    while (end - first < kept && nth(cpu, first - 1)->why.rule && nth(cpu, first)->nested &&
+           !nth(cpu, first)->interrupt);
     fact_text(f, "rule", rule_infos[nth(cpu, first)->why.rule].name);
     fact_open_list(f, "chain");
     for (u32 n = first; n != end; n++)

@@ -27,6 +27,12 @@ enum mmu_deny {
     MMU_SMAP
 };
 
+/* An entry of the paging structures as read. */
+struct mmu_step {
+    paddr pa;
+    u64 value;
+};
+
 /* A translation step by step. */
 struct mmu_trace {
     laddr la;
@@ -37,11 +43,8 @@ struct mmu_trace {
     u64 bits;     /* those of its bits that do, */
     u32 pf_code;  /* and the error code */
     bool pae;
-    struct {
-        paddr pa;
-        u64 value;
-    } level[3];     /* as read, the first one first: PDPTE (PAE), PDE, PTE */
-    paddr page, pa; /* granted: of the byte, before and after A20 and the like */
+    struct mmu_step level[3]; /* the first one first: PDPTE (PAE), PDE, PTE */
+    paddr page, pa;           /* granted: of the byte, before and after A20 and the like */
 };
 
 struct mmu {

@@ -73,11 +73,12 @@ struct field {
     }
 #define FIELD(s, f) FIELD_V(s, f, 1)
 
-#define FIELD_MAX(s, f, m)                                                                         \
+#define FIELD_MAX_V(s, f, m, v)                                                                    \
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
-        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = 1, .max = (m)                     \
+        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = (v), .max = (m)                   \
     }
+#define FIELD_MAX(s, f, m) FIELD_MAX_V(s, f, m, 1)
 #define FIELD_ARRAY_MAX(s, f, m)                                                                   \
     {                                                                                              \
         .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)[0]), .offset = offsetof(s, f),        \

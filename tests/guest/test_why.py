@@ -168,7 +168,7 @@ class Inspection(Explained):
             jnc 1b
             jmp 1b
         """))
-        m = self.machine(kernel)
+        m = self.machine(kernel, "-history", "on")
         while not self.ask(m, "info pages")["paging"]:
             time.sleep(0.01)
         m.qmp.command("stop")
@@ -181,6 +181,11 @@ class Inspection(Explained):
         answer = self.ask(m, "mapdiff before after")
         self.assertGreater(answer["to"], answer["from"])
         self.assertEqual({c["linear"] for c in answer["changes"]}, {0x300000})
+        at = m.qmp.hmp("info registers")
+        ticks = self.ask(m, f"mapdiff {answer['from']} {answer['to']}")
+        self.assertEqual(ticks, answer)
+        self.assertEqual(m.qmp.hmp("info registers"), at)
+        self.assertIn("Error", m.qmp.hmp("mapdiff 99999999999999"))
         self.assertIn("+ 00300000", m.qmp.hmp("mapdiff before now"))
         self.assertIn("there is no map", m.qmp.hmp("mapdiff nothing"))
 
