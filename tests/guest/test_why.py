@@ -83,6 +83,17 @@ class Why(Explained):
         self.assertIn("no exception", m.qmp.hmp("why"))
         self.assertIn("there is no --json", m.qmp.hmp("info registers --json"))
 
+    def test_snapshot(self):
+        """What was seen then is in a snapshot."""
+        source = next(source for rule, level, source in guests() if (rule, level) == ("page_nx", "PDE"))
+        m = self.machine(mini.bzimage(mini.assemble_text(source)))
+        self.stopped(m)
+        before = self.ask(m, "why")
+        self.assertEqual(m.qmp.hmp("savevm " + self.path("snap")), "")
+        m.close()
+        m = self.machine(mini.bzimage(mini.assemble_text(source)), "-S", "-loadvm", self.path("snap"))
+        self.assertEqual(self.ask(m, "why"), before)
+
     def test_symbols(self):
         source = next(source for rule, _, source in guests() if rule == "ltr_null")
         elf = self.write("elf", mini.assemble_text(source, output="elf32-i386"))
