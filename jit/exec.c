@@ -425,8 +425,7 @@ static void log_fault(struct jit *jit)
 static bool steps(const struct cpu *cpu)
 {
     return (cpu->eflags & FLAG_TF) || (cpu->events & EV_SHADOW) || cpu->debug_hits ||
-           trace_steps(cpu) ||
-           (debug_armed(cpu) && debug_on_code(cpu));
+           trace_steps(cpu) || (debug_armed(cpu) && debug_on_code(cpu));
 }
 
 void *jit_resume(struct cpu *cpu)
