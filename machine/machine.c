@@ -21,6 +21,7 @@
 #include "machine/profile.h"
 #include "machine/symbols.h"
 #include "machine/trace.h"
+#include "machine/symbols.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

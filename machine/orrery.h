@@ -514,8 +514,8 @@ bool orrery_explain_map(struct orrery *o, const char *from, const char *to,
                         const struct orrery_facts *f, char *err, size_t err_size);
 
 /* The block that translates the code at a linear address: the guest's instructions, IR before and
- * after optimization, the host's code, and how often it has run since the last one but one question
- * about it. False: no code is mapped there. */
+ * after optimization, the host's code, and how often it has run since the first question about it.
+ * False: no code is mapped there. */
 bool orrery_explain_block(struct orrery *o, uint32_t linear, const struct orrery_facts *f);
 
 /* The function that a linear address is in, as "name" or "name+0x12", of orrery_config.symbols.

@@ -113,7 +113,7 @@ static void load_cs(struct cpu *cpu, u16 sel)
     } else {
         if (sel_null(sel) || !desc_fetch(cpu, sel, &d) || !desc_is_code(d) || !(d.hi & DH_P) ||
             (d.hi & DH_CONFORM ? desc_dpl(d) > cpu->cpl : desc_dpl(d) != cpu->cpl))
-            siglongjmp(*cpu->unwind, 1);
+            cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_sel(RULE_code_type, sel));
         desc_set(cpu, sel, &d, DH_ACCESSED);
         seg_from_desc(cs, (u16)((sel & ~3u) | cpu->cpl), d);
     }
