@@ -407,6 +407,7 @@ static enum orrery_stop slice(struct session *s)
 
     if (single)
         orrery_interrupted(s->machine);
+    orrery_keep_triple(s->machine, s->debuggers || s->breaks.on_triple);
     stop = orrery_run(s->machine, insns);
     if (!single && adapts_pace(s))
         look_at_pace(s, loop_now_ns() - began, orrery_time_ns(s->machine) - before);

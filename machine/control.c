@@ -144,6 +144,11 @@ bool control_now(struct orrery *o, const void *record, size_t len)
     return true;
 }
 
+void orrery_keep_triple(struct orrery *o, bool keep)
+{
+    o->keep_triple = keep;
+}
+
 uint32_t orrery_pace(const struct orrery *o)
 {
     return o->pace;

@@ -386,7 +386,7 @@ static enum orrery_stop reset_now(struct orrery *o)
  */
 static enum orrery_stop shut_down(struct orrery *o)
 {
-    if (o->no_reboot)
+    if (o->no_reboot || o->keep_triple)
         return ORRERY_TRIPLE;
     if (o->log_resets)
         orrery_report_shutdown(o, o->log_resets);

@@ -76,7 +76,7 @@ struct orrery {
     struct symbols *symbols; /* or NULL */
     struct kept_map *maps;
     const char *accel;
-    bool no_reboot;
+    bool no_reboot, keep_triple;
     FILE *log_resets; /* or NULL */
     char boot_order[4], boot_once[4];
     const char *boot_wanted; /* the one to set at the next reset, NULL: it is set */

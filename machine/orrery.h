@@ -185,6 +185,10 @@ enum orrery_stop orrery_run(struct orrery *o, uint64_t max_insns);
 uint64_t orrery_idle_ns(const struct orrery *o);
 void orrery_idle_skip(struct orrery *o, uint64_t ns);
 
+/* Whether a triple fault stops the machine (ORRERY_TRIPLE) instead of resetting it, as under
+ * no_reboot: for debuggers. */
+void orrery_keep_triple(struct orrery *o, bool keep);
+
 /* How long an instruction lasts, in sixteenths of what the CPU model says: from ORRERY_PACE, which
  * it is at first, to ORRERY_PACE_MAX. A host that is slower than the model keeps a busy guest's
  * time at the wall clock's so. It is input (through the journal) and counts from the next
