@@ -6,7 +6,7 @@
  * there", region 1 is main RAM, which shows everywhere but at 0xA0000-0xFFFFF (the PC's hole for
  * video memory and ROMs). Code lines: one u64 a page beside each region's memory, bit n for
  * bytes 64n to 64n+63. */
-#include "mmu/phys.h"
+#include "mmu/phys_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,50 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-
-#define LOW_PAGES  (1u << (32 - PAGE_BITS))
-#define LOW_END    (1ull << 32)
-#define HOLE_START 0xA0000u
-#define HOLE_END   0x100000u
-#define MAX_RAM    (0xE00ull << 20)
-#define LINE_BITS  6
-#define MAX_AREAS  16
-
-enum { REGION_NONE, REGION_MAIN, REGION_SMRAM, REGION_FIRST, REGION_MAX = 256 };
-
-/* Where SMRAM is, for whoever may see it: far beyond what a guest can address. */
-#define SMRAM_ALIAS (1ull << 50)
-
-struct region {
-    paddr base;
-    u64 size; /* 0: free slot */
-    u64 seq;  /* order of adding */
-    u8 *mem;  /* RAM or ROM; NULL: MMIO or nothing */
-    u64 *lines;
-    u8 *clean; /* of its area, from mem on; NULL: it is in none */
-    bool writable;
-    bool shared;        /* mem is the caller's */
-    bool shadow;        /* mem and lines are main RAM's */
-    struct phys *owner; /* of shadow RAM that is only written to */
-    const struct mmio_ops *ops;
-    void *opaque;
-};
-
-struct phys {
-    u64 ram_size;
-    u32 generation;
-    u64 next_seq;
-    unsigned smram; /* SMRAM_* */
-    struct code_listener listener;
-    struct phys_witness *witnesses;
-    struct phys_area area[MAX_AREAS];
-    unsigned areas;
-    struct region region[REGION_MAX];
-    u8 map[LOW_PAGES]; /* the region on top at each page */
-};
-
-/* Page-aligned, zero, and free of charge until touched. */
-static void *map_zero(u64 size)
+void *phys_map_zero(u64 size)
 {
     void *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
@@ -68,11 +25,6 @@ static void *map_zero(u64 size)
 static u64 lines_bytes(u64 size)
 {
     return (size >> PAGE_BITS) * sizeof(u64);
-}
-
-static inline bool in_region(const struct region *r, paddr pa)
-{
-    return pa - r->base < r->size;
 }
 
 /* Puts region i on the map within [start, end), both page multiples. */
@@ -111,7 +63,7 @@ static void repaint(struct phys *p, paddr start, paddr end)
     }
 }
 
-static const struct region *high_region(const struct phys *p, paddr pa)
+const struct region *phys_high_region(const struct phys *p, paddr pa)
 {
     const struct region *top = &p->region[REGION_NONE];
 
@@ -123,27 +75,9 @@ static const struct region *high_region(const struct phys *p, paddr pa)
     return top;
 }
 
-static inline const struct region *region_at(const struct phys *p, paddr pa)
-{
-    if (__builtin_expect(pa < LOW_END, 1))
-        return &p->region[p->map[pa >> PAGE_BITS]];
-    return high_region(p, pa);
-}
-
-static inline void touch(const struct region *r, paddr pa)
-{
-    if (r->clean)
-        r->clean[(pa - r->base) >> PAGE_BITS] = 0;
-}
-
-static inline u64 *lines_at(const struct region *r, paddr pa)
-{
-    return &r->lines[(pa - r->base) >> PAGE_BITS];
-}
-
 struct phys *phys_new(u64 ram_size)
 {
-    struct phys *p = map_zero(sizeof(*p));
+    struct phys *p = phys_map_zero(sizeof(*p));
     struct region *r;
 
     if (!p)
@@ -156,8 +90,8 @@ struct phys *phys_new(u64 ram_size)
     p->region[REGION_NONE].size = LOW_END;
     r = &p->region[REGION_MAIN];
     *r = (struct region){.size = ram_size, .writable = true};
-    r->mem = map_zero(ram_size);
-    r->lines = map_zero(lines_bytes(ram_size));
+    r->mem = phys_map_zero(ram_size);
+    r->lines = phys_map_zero(lines_bytes(ram_size));
     if (!r->mem || !r->lines) {
         phys_free(p);
         return NULL;
@@ -236,8 +170,8 @@ static struct region *add_memory(struct phys *p, paddr base, u64 size)
 {
     struct region *r = add_region(p, base, size);
 
-    r->mem = map_zero(size);
-    r->lines = map_zero(lines_bytes(size));
+    r->mem = phys_map_zero(size);
+    r->lines = phys_map_zero(lines_bytes(size));
     CHECK(r->mem && r->lines, "no memory for a region of %#llx bytes", (unsigned long long)size);
     return r;
 }
@@ -272,7 +206,7 @@ void phys_add_shared(struct phys *p, paddr base, u64 size, void *mem)
     struct region *r = add_region(p, base, size);
 
     r->mem = mem;
-    r->lines = map_zero(lines_bytes(size)); /* never marked */
+    r->lines = phys_map_zero(lines_bytes(size)); /* never marked */
     CHECK(r->lines, "no memory for a region of %#llx bytes", (unsigned long long)size);
     r->clean = clean_of(p, mem);
     r->writable = r->shared = true;
@@ -398,72 +332,6 @@ bool phys_is_quiet(struct phys *p, paddr pa)
     return r->ops ? r->ops->quiet : !r->writable;
 }
 
-/* One device access of a wider one: `size` bytes at addr, of which the first `used` from `skip`
- * on count. */
-struct piece {
-    u64 addr;
-    unsigned size, skip, used;
-};
-
-/* The next access for the bytes [addr, addr + left): the largest the device takes that is
- * naturally aligned; when even its smallest is larger than what is left, the aligned one that
- * contains addr. */
-static struct piece next_piece(const struct mmio_ops *ops, u64 addr, unsigned left)
-{
-    struct piece c = {.addr = addr, .size = left, .used = left};
-
-    /* Mostly it is one access as it stands. */
-    if (left >= ops->min_size && left <= ops->max_size && !(left & (left - 1)) &&
-        !(addr & (left - 1)))
-        return c;
-    c.size = ops->max_size;
-    while (c.size > ops->min_size && (c.size > left || (addr & (c.size - 1))))
-        c.size >>= 1;
-    c.skip = (unsigned)(addr & (c.size - 1));
-    c.addr = addr - c.skip;
-    c.used = c.size - c.skip < left ? c.size - c.skip : left;
-    return c;
-}
-
-static u64 low_bytes(unsigned n)
-{
-    return n >= 8 ? ~0ull : (1ull << (8 * n)) - 1;
-}
-
-static u64 mmio_read(const struct region *r, u64 addr, unsigned size)
-{
-    const struct mmio_ops *ops = r->ops; /* the handler may remove its own region */
-    void *opaque = r->opaque;
-    u64 value = 0;
-
-    for (unsigned done = 0; done < size;) {
-        struct piece c = next_piece(ops, addr + done, size - done);
-        u64 v = ops->read(opaque, c.addr, c.size) >> (8 * c.skip);
-
-        value |= (v & low_bytes(c.used)) << (8 * done);
-        done += c.used;
-    }
-    return value;
-}
-
-static void mmio_write(const struct region *r, u64 addr, unsigned size, u64 value)
-{
-    const struct mmio_ops *ops = r->ops;
-    void *opaque = r->opaque;
-
-    for (unsigned done = 0; done < size;) {
-        struct piece c = next_piece(ops, addr + done, size - done);
-        u64 v = (value >> (8 * done)) & low_bytes(c.used);
-
-        if (c.used < c.size) {
-            u64 old = ops->read(opaque, c.addr, c.size) & low_bytes(c.size);
-            v = (old & ~(low_bytes(c.used) << (8 * c.skip))) | v << (8 * c.skip);
-        }
-        ops->write(opaque, c.addr, c.size, v);
-        done += c.used;
-    }
-}
-
 /* What a region covers at pa. */
 static const struct region *below(const struct region *top, paddr pa)
 {
@@ -482,11 +350,8 @@ static const struct region *below(const struct region *top, paddr pa)
 static u64 covered_read(void *opaque, u64 addr, unsigned size)
 {
     const struct region *top = opaque, *r = below(top, top->base + addr);
-    u64 offset = top->base + addr - r->base;
 
-    if (r->mem)
-        return load_le(r->mem + offset, size);
-    return r->ops ? mmio_read(r, offset, size) : low_bytes(size);
+    return region_read(r, top->base + addr - r->base, size);
 }
 
 static void covering_write(void *opaque, u64 addr, unsigned size, u64 value)
@@ -529,277 +394,6 @@ void phys_set_shadow(struct phys *p, paddr base, u64 size, unsigned how)
         r->ops = &write_only;
         r->opaque = r;
     }
-}
-
-/* Where nothing answers a bus is pulled up. But where memory could be and is not reads give zeros:
- * kernels that take for granted more than there is get as far as they are known to. */
-static u64 read_nothing(paddr pa, unsigned size)
-{
-    return pa >= HOLE_END && pa < MAX_RAM ? 0 : low_bytes(size);
-}
-
-u64 phys_read(struct phys *p, paddr pa, unsigned size)
-{
-    const struct region *r = region_at(p, pa);
-
-    if (__builtin_expect(r->mem != NULL, 1))
-        return load_le(r->mem + (pa - r->base), size);
-    return r->ops ? mmio_read(r, pa - r->base, size) : read_nothing(pa, size);
-}
-
-u8 phys_peek(struct phys *p, paddr pa)
-{
-    const struct region *r = region_at(p, pa);
-
-    if (r->mem)
-        return r->mem[pa - r->base];
-    if (!r->ops)
-        return (u8)read_nothing(pa, 1);
-    return r->ops->peek ? r->ops->peek(r->opaque, pa - r->base) : 0xff;
-}
-
-void phys_write(struct phys *p, paddr pa, unsigned size, u64 value)
-{
-    const struct region *r = region_at(p, pa);
-
-    if (r->writable) {
-        if (__builtin_expect(*lines_at(r, pa) != 0, 0))
-            phys_code_written(p, pa, size);
-        touch(r, pa);
-        store_le(r->mem + (pa - r->base), size, value);
-    } else if (r->ops) {
-        mmio_write(r, pa - r->base, size, value);
-    }
-}
-
-static void tell(struct phys *p, enum phys_who who, paddr pa, const void *buf, u64 len, bool write)
-{
-    for (struct phys_witness *w = p->witnesses; w; w = w->next)
-        w->access(w->opaque, who, pa, buf, len, write);
-}
-
-void phys_add_witness(struct phys *p, struct phys_witness *w)
-{
-    w->next = p->witnesses;
-    p->witnesses = w;
-}
-
-void phys_remove_witness(struct phys *p, struct phys_witness *w)
-{
-    struct phys_witness **at = &p->witnesses;
-
-    while (*at && *at != w)
-        at = &(*at)->next;
-    if (*at)
-        *at = w->next;
-}
-
-void phys_write_as(struct phys *p, enum phys_who who, paddr pa, unsigned size, u64 value)
-{
-    u8 bytes[8];
-
-    if (p->witnesses && region_at(p, pa)->writable) {
-        store_le(bytes, size, value);
-        tell(p, who, pa, bytes, size, true);
-    }
-    phys_write(p, pa, size, value);
-}
-
-static u64 to_page_end(paddr pa, u64 len)
-{
-    u64 n = PAGE_SIZE - (pa & PAGE_MASK);
-
-    return n < len ? n : len;
-}
-
-bool phys_dma_read(struct phys *p, paddr pa, void *buf, u64 len)
-{
-    u8 *out = buf;
-    bool all = true;
-
-    while (len) {
-        u64 n = to_page_end(pa, len);
-        const u8 *host = phys_host(p, pa, false);
-
-        if (host) {
-            memcpy(out, host + (pa & PAGE_MASK), n);
-            tell(p, PHYS_DMA, pa, out, n, false);
-        } else {
-            memset(out, 0xff, n);
-            all = false;
-        }
-        pa += n;
-        out += n;
-        len -= n;
-    }
-    return all;
-}
-
-bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len)
-{
-    const u8 *in = buf;
-    bool all = true;
-
-    while (len) {
-        u64 n = to_page_end(pa, len);
-        u8 *host = phys_host(p, pa, true);
-
-        if (host) {
-            tell(p, PHYS_DMA, pa, in, n, true);
-            phys_code_written(p, pa, n);
-            phys_touch(p, pa);
-            memcpy(host + (pa & PAGE_MASK), in, n);
-        } else {
-            all = false;
-        }
-        pa += n;
-        in += n;
-        len -= n;
-    }
-    return all;
-}
-
-void phys_set_code_listener(struct phys *p, const struct code_listener *l)
-{
-    p->listener = l ? *l : (struct code_listener){0};
-}
-
-u64 phys_lines_mask(paddr pa, u64 len)
-{
-    unsigned first = (unsigned)(pa & PAGE_MASK) >> LINE_BITS;
-    unsigned last = (unsigned)((pa & PAGE_MASK) + to_page_end(pa, len) - 1) >> LINE_BITS;
-
-    return (~0ull << first) & (~0ull >> (63 - last));
-}
-
-void phys_mark_code(struct phys *p, paddr pa, unsigned len)
-{
-    for (u64 left = len; left;) {
-        u64 n = to_page_end(pa, left);
-        const struct region *r = region_at(p, pa);
-
-        if (r->lines)
-            *lines_at(r, pa) |= phys_lines_mask(pa, n);
-        pa += n;
-        left -= n;
-    }
-}
-
-void phys_set_code_lines(struct phys *p, paddr page, u64 lines)
-{
-    const struct region *r = region_at(p, page);
-
-    if (r->lines)
-        *lines_at(r, page) = lines;
-}
-
-u64 phys_code_lines(const struct phys *p, paddr pa)
-{
-    const struct region *r = region_at(p, pa);
-
-    return r->lines ? *lines_at(r, pa) : 0;
-}
-
-void phys_code_written(struct phys *p, paddr pa, u64 len)
-{
-    while (len) {
-        u64 n = to_page_end(pa, len);
-
-        if ((phys_code_lines(p, pa) & phys_lines_mask(pa, n)) && p->listener.write)
-            p->listener.write(p->listener.opaque, pa, n);
-        pa += n;
-        len -= n;
-    }
-}
-
-/* -- areas -- */
-
-u8 *phys_track(struct phys *p, u8 *mem, u64 size)
-{
-    struct phys_area *a = &p->area[p->areas];
-    u8 *clean = map_zero(size >> PAGE_BITS), *sums = map_zero((size >> PAGE_BITS) * 8);
-
-    CHECK(p->areas < MAX_AREAS && clean && sums, "no room for %#llx bytes of memory",
-          (unsigned long long)size);
-    *a = (struct phys_area){mem, size, clean, sums};
-    p->areas++;
-    return clean;
-}
-
-void phys_untrack(struct phys *p, const u8 *mem)
-{
-    for (unsigned i = 0; i < p->areas; i++) {
-        struct phys_area *a = &p->area[i];
-        if (a->mem == mem) {
-            munmap(a->clean, a->size >> PAGE_BITS);
-            munmap(a->sums, (a->size >> PAGE_BITS) * 8);
-            *a = (struct phys_area){0};
-        }
-    }
-    while (p->areas && !p->area[p->areas - 1].mem)
-        p->areas--;
-}
-
-unsigned phys_areas(const struct phys *p)
-{
-    return p->areas;
-}
-
-const struct phys_area *phys_area(const struct phys *p, unsigned n)
-{
-    return &p->area[n];
-}
-
-bool phys_is_clean(const struct phys *p, paddr pa)
-{
-    const struct region *r = region_at(p, pa);
-
-    return r->clean && r->clean[(pa - r->base) >> PAGE_BITS];
-}
-
-void phys_touch(struct phys *p, paddr pa)
-{
-    touch(region_at(p, pa), pa);
-}
-
-bool phys_address(const struct phys *p, const u8 *host, paddr *pa)
-{
-    for (unsigned i = REGION_MAIN; i < REGION_MAX; i++) {
-        const struct region *r = &p->region[i];
-        u64 offset = (u64)((uintptr_t)host - (uintptr_t)r->mem);
-        if (!r->mem || offset >= r->size || region_at(p, r->base + offset) != r)
-            continue;
-        *pa = r->base + offset;
-        return true;
-    }
-    return false;
-}
-
-/* Code is kept by the address at which it is seen; what is seen nowhere has none. */
-static void drop_changed_code(struct phys *p, const u8 *mem, const u8 *data)
-{
-    paddr pa;
-    u64 lines = phys_address(p, mem, &pa) ? phys_code_lines(p, pa) : 0;
-
-    while (lines) {
-        unsigned line = (unsigned)__builtin_ctzll(lines), at = line << LINE_BITS;
-        lines &= lines - 1;
-        if (memcmp(mem + at, data + at, 1u << LINE_BITS))
-            phys_code_written(p, pa + at, 1u << LINE_BITS);
-    }
-}
-
-void phys_area_replace(struct phys *p, unsigned n, u64 page, const u8 *data)
-{
-    static const u8 zeros[PAGE_SIZE];
-    u8 *mem = p->area[n].mem + (page << PAGE_BITS);
-
-    data = data ? data : zeros;
-    if (!memcmp(mem, data, PAGE_SIZE))
-        return;
-    drop_changed_code(p, mem, data);
-    memcpy(mem, data, PAGE_SIZE);
-    p->area[n].clean[page] = 0;
 }
 
 u64 phys_ram_touched(const struct phys *p)
