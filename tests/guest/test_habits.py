@@ -112,7 +112,7 @@ REFUSED = [
     ("-accel what", "what"), ("-cpu z80", "pentium3"), ("-cpu 8086,+sse", "8086"), ("-rtc base=yesterday", "yesterday"),
     ("-rtc base=2001-02-30", "2001-02-30"), ("-rtc base=2001-02-03T25:00:00", "25"), ("-rtc what=1", "what"), ("-rtc base", "base"),
     ("-d what", "what"), ("-readconfig f", "-readconfig"), ("-incoming tcp:0:1", "-incoming"),
-    ("-trace e", "-trace"), ("-vga what", "what"), ("-m slots=2", "-m"), ("-m 64,what=1", "what"), ("-m 4G", "memory"),
+    ("-trace e,what=none", "none"), ("-vga what", "what"), ("-m slots=2", "-m"), ("-m 64,what=1", "what"), ("-m 4G", "memory"),
     ("-global what", "what"), ("-drive if=pflash,file=c.img", "pflash"), ("-device nvme,drive=x", "nvme"), ("-hda missing", "missing"),
     ("missing.img", "missing.img"), ("-pidfile none/pid", "none/pid"), ("-startdate x", "x"), ("-usbdevice", "argument"),
 ]
