@@ -1,14 +1,11 @@
 /* The text monitor's commands about who has done what: who, trace. */
+#include "frontend/facts.h"
 #include "frontend/monitor.h"
 #include "frontend/session.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-
-#ifdef HAVE_QMP
-#include <jansson.h>
-#endif
 
 /* ---- who ---- */
 
@@ -23,7 +20,8 @@ static const char *kind_name(const struct orrery_writer *w)
     return names[w->kind];
 }
 
-static void print_who(FILE *out, const struct orrery_writer *w)
+/* For people. */
+static void say_who(const struct orrery_facts *f, const struct orrery_writer *w)
 {
     static const char *const what[] = {[ORRERY_WRITER_INSN] = "an instruction",
                                        [ORRERY_WRITER_INTERRUPT] = "the delivery of",
@@ -31,56 +29,50 @@ static void print_who(FILE *out, const struct orrery_writer *w)
                                        [ORRERY_WRITER_WALK] = "the page walk (A or D bit)",
                                        [ORRERY_WRITER_SMM] = "the entry to system management mode",
                                        [ORRERY_WRITER_OTHER] = "a reset"};
+    char which[96] = "", line[256];
 
     if (w->kind == ORRERY_WRITER_NONE) {
-        fprintf(out, "nobody since tick %" PRIu64 "\n", w->first);
+        snprintf(line, sizeof(line), "nobody since tick %" PRIu64, w->first);
+        f->line(f->opaque, line);
         return;
     }
-    fprintf(out, "%s", what[w->kind]);
     if (w->kind == ORRERY_WRITER_DMA)
-        fprintf(out, " %s", w->device);
+        snprintf(which, sizeof(which), " %s", w->device);
     if (w->kind == ORRERY_WRITER_INTERRUPT)
-        fprintf(out, " %s 0x%02x",
-                w->fault  ? "exception"
-                : w->soft ? "the instruction's interrupt"
-                          : "interrupt",
-                w->vector);
-    fprintf(out, " at tick %" PRIu64 ": %#" PRIx64 " -> %#" PRIx64 "\n", w->tick, w->before,
-            w->after);
-    fprintf(out, "  %04x:%08x  %s\n", w->cs, w->eip, w->len ? w->text : "(cannot be read)");
+        snprintf(which, sizeof(which), " %s 0x%02x",
+                 w->fault  ? "exception"
+                 : w->soft ? "the instruction's interrupt"
+                           : "interrupt",
+                 w->vector);
+    snprintf(line, sizeof(line), "%s%s at tick %" PRIu64 ": %#" PRIx64 " -> %#" PRIx64,
+             what[w->kind], which, w->tick, w->before, w->after);
+    f->line(f->opaque, line);
+    snprintf(line, sizeof(line), "  %04x:%08x  %s", w->cs, w->eip,
+             w->len ? w->text : "(cannot be read)");
+    f->line(f->opaque, line);
 }
 
-#ifdef HAVE_QMP
-static bool print_json(struct hmp *h, const struct orrery_writer *w)
+static void tell_who(const struct orrery_facts *f, const struct orrery_writer *w)
 {
-    json_t *all = json_pack("{s:s, s:I}", "writer", kind_name(w), "first", (json_int_t)w->first);
-    char *text;
-
-    if (w->kind != ORRERY_WRITER_NONE)
-        json_object_update_new(
-            all, json_pack("{s:I, s:i, s:I, s:I, s:s, s:I, s:I}", "tick", (json_int_t)w->tick, "cs",
-                           (int)w->cs, "eip", (json_int_t)w->eip, "linear", (json_int_t)w->linear,
-                           "instruction", w->len ? w->text : "", "before", (json_int_t)w->before,
-                           "after", (json_int_t)w->after));
+    f->text(f->opaque, "writer", kind_name(w));
+    f->number(f->opaque, "first", w->first);
+    if (w->kind == ORRERY_WRITER_NONE)
+        return;
+    f->number(f->opaque, "tick", w->tick);
+    f->number(f->opaque, "cs", w->cs);
+    f->number(f->opaque, "eip", w->eip);
+    f->number(f->opaque, "linear", w->linear);
+    f->text(f->opaque, "instruction", w->len ? w->text : "");
+    f->number(f->opaque, "before", w->before);
+    f->number(f->opaque, "after", w->after);
     if (w->kind == ORRERY_WRITER_DMA)
-        json_object_set_new(all, "device", json_string(w->device));
-    if (w->kind == ORRERY_WRITER_INTERRUPT)
-        json_object_update_new(all, json_pack("{s:i, s:b, s:b}", "vector", (int)w->vector, "soft",
-                                              (int)w->soft, "exception", (int)w->fault));
-    text = json_dumps(all, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    fprintf(h->out, "%s\n", text ? text : "{}");
-    free(text);
-    json_decref(all);
-    return true;
+        f->text(f->opaque, "device", w->device);
+    if (w->kind == ORRERY_WRITER_INTERRUPT) {
+        f->number(f->opaque, "vector", w->vector);
+        f->flag(f->opaque, "soft", w->soft);
+        f->flag(f->opaque, "exception", w->fault);
+    }
 }
-#else
-static bool print_json(struct hmp *h, const struct orrery_writer *w)
-{
-    (void)w;
-    (void)kind_name;
-    return hmp_fail(h, "built without Jansson, there is no --json");
-}
-#endif
 
 /* Takes a word if it is next. */
 static bool take(struct hmp *h, const char *word)
@@ -124,20 +116,20 @@ static bool who_register(struct hmp *h, struct orrery_writer *w)
 
 static bool run_who(struct hmp *h)
 {
-    bool json = take(h, "--json"), reg;
     struct orrery_writer w = {.kind = ORRERY_WRITER_NONE};
+    struct facts f;
+    bool reg;
 
     if (hmp_at_end(h))
         return hmp_fail(h, "an address or a register expected");
     if (!h->session->paused && h->session->down == ORRERY_RUNNING)
         return hmp_fail(h, "the guest runs: stop first");
     reg = !strchr("0123456789/(", *h->args) && strncmp(h->args, "phys", 4) != 0;
-    if (reg ? !who_register(h, &w) : !who_memory(h, &w))
+    if ((reg ? !who_register(h, &w) : !who_memory(h, &w)) || !hmp_facts(h, &f))
         return false;
-    json = take(h, "--json") || json;
-    if (json)
-        return print_json(h, &w);
-    print_who(h->out, &w);
+    say_who(&f.sink, &w);
+    tell_who(&f.sink, &w);
+    facts_end(&f);
     return true;
 }
 

@@ -9,8 +9,7 @@
 #include "frontend/monitor.h"
 #include "frontend/session.h"
 
-/* Facts go to h->out; facts_end() when all are told. */
-static bool begin_facts(struct hmp *h, struct facts *f)
+bool hmp_facts(struct hmp *h, struct facts *f)
 {
     return facts_begin(f, h->json, h->out) ||
            hmp_fail(h, "built without Jansson, there is no --json");
@@ -20,7 +19,7 @@ static bool run_why(struct hmp *h)
 {
     struct facts f;
 
-    if (!begin_facts(h, &f))
+    if (!hmp_facts(h, &f))
         return false;
     orrery_why(h->session->machine, &f.sink);
     facts_end(&f);
@@ -94,7 +93,7 @@ static bool run_walk(struct hmp *h)
     struct facts f;
 
     hmp_at_end(h); /* skips spaces */
-    if (!place(h, &w) || !manner(h, &w) || !begin_facts(h, &f))
+    if (!place(h, &w) || !manner(h, &w) || !hmp_facts(h, &f))
         return false;
     orrery_explain_walk(h->session->machine, &w, &f.sink);
     facts_end(&f);
@@ -160,7 +159,7 @@ static bool run_mapdiff(struct hmp *h)
         hmp_word(h, to, sizeof(to));
     if (!visit_both(h, from, to, err, sizeof(err)))
         return hmp_fail(h, "Error: %s", err);
-    if (!begin_facts(h, &f))
+    if (!hmp_facts(h, &f))
         return false;
     ok = orrery_explain_map(h->session->machine, from, to, &f.sink, err, sizeof(err));
     facts_end(&f);
@@ -175,7 +174,7 @@ static bool run_translate(struct hmp *h)
     struct facts f;
     bool ok;
 
-    if (!hmp_value(h, &addr) || !begin_facts(h, &f))
+    if (!hmp_value(h, &addr) || !hmp_facts(h, &f))
         return false;
     ok = orrery_explain_block(h->session->machine, (uint32_t)addr, &f.sink);
     facts_end(&f);
@@ -188,7 +187,7 @@ bool hmp_table(struct hmp *h, const char *table)
 {
     struct facts f;
 
-    if (!begin_facts(h, &f))
+    if (!hmp_facts(h, &f))
         return false;
     orrery_explain_table(h->session->machine, table, &f.sink);
     facts_end(&f);

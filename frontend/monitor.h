@@ -70,6 +70,9 @@ extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[], hm
 extern const struct hmp_command hmp_break_commands[], hmp_why_commands[];
 bool hmp_info_replay(struct hmp *h); /* of hmp_info_commands */
 bool hmp_info_snapshots(struct hmp *h);
+/* Facts go to h->out, as JSON if the line says so; facts_end() when all are told. */
+struct facts;
+bool hmp_facts(struct hmp *h, struct facts *f);
 /* "info gdt" and the like: see orrery_explain_table(). */
 bool hmp_table(struct hmp *h, const char *table);
 
