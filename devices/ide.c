@@ -14,9 +14,11 @@
 #define BLOCK_NS   2000   /* between blocks */
 #define RESET_NS   200000 /* after a software reset */
 
-/* An empty cable: the pull-down on DD7 lets a host see that nobody is busy (ATA/ATAPI-6 table 3).
- */
-#define FLOATING 0x7f
+/* What nobody answers. Of a real cable only DD7 is pulled down (ATA/ATAPI-6 table 3), and many
+ * small systems take 7Fh for a drive. They have been tried where all of it is zero, and where a
+ * command to an absent drive 0 ends with an interrupt; such a driver waits for that, and then finds
+ * nothing. */
+#define FLOATING 0
 
 static const struct field drive_fields[] = {
     FIELD_SUB(struct ide_drive, log, blk_log_fields),
@@ -68,7 +70,7 @@ const struct field ide_channel_fields[] = {
 static void update_line(struct ide_channel *ch)
 {
     const struct ide_drive *d = &ch->drive[ch->selected];
-    bool level = d->present && d->intrq && !(ch->control & ATA_NIEN);
+    bool level = d->intrq && !(ch->control & ATA_NIEN);
 
     if (level == ch->line)
         return;
@@ -160,7 +162,7 @@ static u32 data_read(void *opaque, u16 port, unsigned size)
 
     (void)port;
     if (!data_phase(ch, IDE_IN))
-        return 0xffffffff;
+        return FLOATING;
     n = ch->end - ch->pos < size ? ch->end - ch->pos : size;
     value = (u32)load_le(ch->buf + ch->pos, n);
     ch->pos += n;
@@ -223,8 +225,8 @@ static u32 reg_read(void *opaque, u16 port, unsigned size)
     (void)size;
     if (reg == R_STATUS) {
         u8 status = read_status(ch);
-        if (d && d->number == ch->selected)
-            ide_set_intrq(ch, d, false);
+        if (!d || d->number == ch->selected)
+            ide_set_intrq(ch, &ch->drive[ch->selected], false);
         return status;
     }
     if (!d)
@@ -245,8 +247,10 @@ static void begin_command(struct ide_channel *ch, u8 command)
         ch->selected ^= 1;
         d = &ch->drive[ch->selected];
     }
-    if (!d->present)
+    if (!d->present) {
+        ide_set_intrq(ch, d, !d->number);
         return;
+    }
     timer_cancel(&ch->timer);
     if (ch->phase != IDE_NONE) /* a new command ends one that waits for data */
         active(ch)->status = ATA_IDLE;

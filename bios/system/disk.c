@@ -17,6 +17,70 @@ struct drive *disk_at(u8 n)
     return n < disk_count ? &disks[n] : NULL;
 }
 
+static u8 checksum(const void *data, unsigned len)
+{
+    const u8 *p = data;
+    u8 sum = 0;
+
+    while (len--)
+        sum += *p++;
+    return (u8)-sum;
+}
+
+/* The fixed disk parameter table (IBM AT Technical Reference, fixed disk BIOS; the fields of the
+ * drive's own geometry are of later BIOSes, for disks that INT 13 shows with another one). */
+struct fdpt {
+    u16 cylinders;
+    u8 heads;
+    u8 signature; /* A0h: the drive's own geometry is here, too */
+    u8 own_spt;
+    u16 precompensation;
+    u8 reserved;
+    u8 control;
+    u16 own_cylinders;
+    u8 own_heads;
+    u16 landing_zone;
+    u8 spt;
+    u8 checksum;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct fdpt) == 16, "two of them lie at vectors 41h and 46h");
+
+static void parameter_table(const struct drive *d, u16 at)
+{
+    struct fdpt t = {.cylinders = d->cylinders,
+                     .heads = (u8)d->heads,
+                     .precompensation = 0xffff,
+                     .control = (u8)(0xc0 | (d->pheads > 8 ? 8 : 0)),
+                     .landing_zone = d->pcylinders,
+                     .spt = (u8)d->spt};
+
+    if (d->cylinders != d->pcylinders || d->heads != d->pheads || d->spt != d->pspt) {
+        t.signature = 0xa0;
+        t.own_spt = (u8)d->pspt;
+        t.own_cylinders = d->pcylinders;
+        t.own_heads = (u8)d->pheads;
+        t.checksum = checksum(&t, sizeof(t) - 1);
+    }
+    copy_out(EBDA_SEG, at, &t, sizeof(t));
+}
+
+/* Vectors 41h and 46h: the tables, zero for a disk that is not there. */
+void disk_init(void)
+{
+    static const u8 vectors[] = {0x41, 0x46};
+
+    BDA->hd_control = 0xc0;
+    for (u8 n = 0; n < ARRAY_LEN(vectors); n++) {
+        u16 at = (u16)(EBDA_DISK + n * sizeof(struct fdpt));
+        const struct drive *d = disk_at(n);
+
+        if (d)
+            parameter_table(d, at);
+        set_vector(vectors[n], EBDA_SEG, at);
+    }
+}
+
 /* The end of every service: status in AH, carry, and at 40:74. */
 static void finish(struct regs *r, u8 status)
 {
@@ -122,16 +186,6 @@ struct edd_result {
     u8 interface_path[8], device_path[8];
     u8 zero, checksum;
 } __attribute__((packed));
-
-static u8 checksum(const void *data, unsigned len)
-{
-    const u8 *p = data;
-    u8 sum = 0;
-
-    while (len--)
-        sum += *p++;
-    return (u8)-sum;
-}
 
 static void fill_dpte(const struct drive *d)
 {

@@ -423,7 +423,6 @@ void keyboard_init(void)
     BDA->kbd_start = BDA->kbd_head = BDA->kbd_tail = offsetof(struct bda, kbd_ring);
     BDA->kbd_end = offsetof(struct bda, kbd_ring) + 32;
     BDA->kbd_mode = ENHANCED;
-    BDA->kbd_shift = NUM;
     ps2_init();
     update_leds();
 }

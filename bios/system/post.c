@@ -31,8 +31,9 @@ ENTRY(int1a);
 ENTRY(int40);
 extern const u8 font8x8[];
 
-/* All vectors but those of the table lead to an IRET, and these to nowhere: the disk parameters of
- * drives that INT 13 does not take them from, and 60h-67h, which are the user's and zero if free.
+/* All vectors but those of the table lead to an IRET, so that an INT that nobody serves does
+ * nothing. 60h-66h are the user's, and zero if free; so is 79h, by which a disk protection looks
+ * for itself.
  */
 static void vectors_init(void)
 {
@@ -50,10 +51,11 @@ static void vectors_init(void)
         {0x76, irq14_entry}, {0x77, irq14_entry},
     };
 
-    for (unsigned n = 0; n < 0x78; n++)
+    for (unsigned n = 0; n < 0x100; n++)
         set_vector((u8)n, CODE_SEG, (u16)(u32)iret_entry);
-    for (unsigned n = 0x60; n < 0x68; n++)
+    for (unsigned n = 0x60; n < 0x67; n++)
         set_vector((u8)n, 0, 0);
+    set_vector(0x79, 0, 0);
     for (unsigned i = 0; i < ARRAY_LEN(table); i++)
         set_vector(table[i].vector, CODE_SEG, (u16)(u32)table[i].entry);
 }
@@ -105,6 +107,7 @@ void power_on_self_test(void)
     mouse_init();
     ports_init();
     ata_init();
+    disk_init();
     floppy_init();
     option_roms();
     boot_init();

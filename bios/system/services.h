@@ -39,6 +39,7 @@ void int13(struct regs *r);
 void irq6(struct regs *r);
 void irq14(struct regs *r);
 void ata_init(void);
+void disk_init(void); /* what else lies in memory about disks */
 void floppy_init(void);
 void floppy_service(struct regs *r);
 u8 floppy_count(void);

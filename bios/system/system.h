@@ -150,6 +150,7 @@ _Static_assert(offsetof(struct bda, wait_active) == 0xa0, "BDA");
 /* Extended BIOS data area, 1 KiB at the top of conventional memory. */
 #define EBDA_SEG   0x9fc0
 #define EBDA_MOUSE 0x22 /* pointing device: handler, flags, packet */
+#define EBDA_DISK  0x3d /* parameters of two disks, 16 bytes each */
 
 /* ---- vectors ---- */
 

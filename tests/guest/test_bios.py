@@ -23,6 +23,7 @@ e820: - 0000 0010 0000 0000 0000 01ef 0000 0000 0001 0000
 e820: - 0000 01ff 0000 0000 0000 0001 0000 0000 0002 0000
 e820: - 0000 fffc 0000 0000 0000 0004 0000 0000 0002 0000
 e820 bad: C
+free: 0000 0000
 c0: - 0008 00fc 7401 0040 0000
 c1: - 9fc0 0001
 a20: 0003 0000 - 0001
@@ -57,7 +58,7 @@ key: 48e0
 key: e00d
 key: 002e
 no key:
-shifts: 0426 0020
+shifts: 0406 0000
 break: 0180 0000
 hook: 3062
 mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
@@ -151,6 +152,19 @@ class Bios(common.GuestTest):
         self.write("disk", hard_disk(boot_program()))
         self.boots("-hda", "disk", drive=0x80, geometry="0000 133f 0f01")
         self.boots("-hdd", "disk", drive=0x80, geometry="0000 133f 0f01")
+
+    def test_disk_tables(self):
+        """Vectors 41h and 46h: geometry as INT 13h has it, the drive's own beside it; zero without a disk."""
+        self.write("disk", image(boot_program(), 20 * 16 * 63))
+        self.write("large", b"")
+        os.truncate(self.path("large"), 2000 * 16 * 63 * SECTOR)
+        small = "0014 0010 ff00 00ff 00c8 0000 0014 003f"
+        large = "03e8 a020 ff3f 00ff d0c8 1007 07d0 533f"
+        none = " ".join(["0000"] * 8)
+        for args, tables in ((["-hda", "disk"], [small, none]), (["-hda", "disk", "-hdb", "large"], [small, large])):
+            self.assertEqual(re.findall("table: (.*)", self.check(*args)), tables)
+        self.write("floppy", image(boot_program(), 2880))
+        self.assertEqual(re.findall("table: (.*)", self.check("-fda", "floppy")), [none, none])
 
     def test_floppies(self):
         for sectors, geometry in ((2880, "0004 4f12 0101"), (5760, "0005 4f24 0101"), (1440, "0003 4f09 0101")):

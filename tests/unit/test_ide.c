@@ -46,7 +46,7 @@ static void test_pio_read(void **state)
     }
     assert_int_equal(dt_in(t, 0x3f6), READY);
     dt_step(t, 100000);
-    dt_script(t, "edges 14 0; inw 1f0 ffff"); /* no more data, no more interrupts */
+    dt_script(t, "edges 14 0; inw 1f0 0"); /* no more data, no more interrupts */
 
     /* A count of 0 is 256; dword accesses; the last sector of the disk. */
     command28(t, 0x20, SECTORS - 256, 0);
@@ -303,18 +303,20 @@ static void test_absent(void **state)
     /* Drive 0 answers for drive 1, which has no status and takes no command. */
     dt_script(t, "out 1f6 b0; in 1f7 0; in 3f6 0; out 1f2 55; in 1f2 55; out 1f7 ec; step 100000; "
                  "in 1f7 0; edges 14 0");
-    dt_script(t, "inw 1f0 ffff; out 1f6 a0; in 1f7 50");
-    /* An empty channel: nobody is busy, nothing sticks, nothing happens. */
-    dt_script(t, "in 177 7f; out 172 55; in 172 7f; out 176 a0; out 177 ec; out 376 4; out 376 0; "
-                 "step 1000000");
-    dt_script(t, "in 177 7f; in 376 7f; edges 15 0");
+    dt_script(t, "inw 1f0 0; out 1f6 a0; in 1f7 50");
+    /* An empty channel: nobody is busy, nothing sticks; a command to drive 0 gives an interrupt. */
+    dt_script(t, "in 177 0; out 172 55; in 172 0; out 176 a0; out 177 ec; irq 15 1; in 376 0; "
+                 "irq 15 1; inw 170 0; in 177 0; irq 15 0");
+    dt_script(t, "out 176 b0; out 177 ec; irq 15 0; out 376 2; out 176 a0; out 177 ec; irq 15 0; "
+                 "out 376 0; irq 15 1; out 376 4; irq 15 0; out 376 0; step 1000000");
+    dt_script(t, "in 177 0; in 376 0; edges 15 2");
     close_ide(t);
 
     /* Only a slave, on the other channel. */
     t = open_ide(8, true);
     dt_script(t,
-              "in 177 7f; out 176 b0; in 177 50; out 177 ec; step 100000; edges 15 1; in 177 58");
-    dt_script(t, "in 1f7 7f");
+              "in 177 0; out 176 b0; in 177 50; out 177 ec; step 100000; edges 15 1; in 177 58");
+    dt_script(t, "in 1f7 0");
     /* EXECUTE DEVICE DIAGNOSTIC reaches it through drive 0. */
     dt_script(t, "out 172 9; out 176 a0; out 177 90; step 100000; out 176 b0; in 171 1; in 172 1; "
                  "in 177 50");
@@ -353,7 +355,7 @@ static void test_software_reset(void **state)
     dt_script(t, "irq 14 1; out 3f6 4; irq 14 0; in 3f6 80; step 10000000; in 3f6 80; out 3f6 0; "
                  "in 3f6 80; out 1f2 99");
     dt_script(t, "step 1000000; in 1f7 50; in 1f1 1; in 1f2 1; in 1f3 1; in 1f4 0; in 1f5 0; in "
-                 "1f6 0; inw 1f0 ffff");
+                 "1f6 0; inw 1f0 0");
     dt_script(t, "out 1f6 10; in 1f7 50; in 1f2 1; edges 14 1");
     /* Reset again before it is over, and a command while busy. */
     dt_script(t, "out 3f6 4; out 3f6 0; out 1f7 ec; step 10; out 3f6 4; step 1000000; in 3f6 80; "

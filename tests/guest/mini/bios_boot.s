@@ -24,6 +24,12 @@ main:
         loop 1b
         sub bx, [drive]
         show bx
+        mov bp, 0x41 * 4                # what INT 41h and 46h point to
+        line "table"
+        call table
+        mov bp, 0x46 * 4
+        line "table"
+        call table
         line "el torito"
         mov ax, 0x4b01
         mov dl, [drive]
@@ -51,6 +57,15 @@ main:
         mov al, 0x10
         out 0xf4, al
 5:      int 0x18
+
+table:  push ds
+        lds si, [bp]
+        mov cx, 8
+1:      lodsw
+        show ax
+        loop 1b
+        pop ds
+        ret
         .org 0x3fc                      # set by the test
 next:   .word 0
 sum:    .word 0
