@@ -12,7 +12,7 @@ class Linux(common.GuestTest):
     def test_same_boot_on_every_back_end(self):
         hashes = {}
         for accel in common.BACKENDS:
-            result = self.orrery(*self.linux(accel=accel), "-statehash", timeout=500)
+            result = self.orrery(*self.linux(accel=accel, whole=True), "-statehash", timeout=500)
             self.assertIn(b"@@BOOTED", result.out, str(result))
             self.assertEqual(result.status, 0, str(result))
             self.assertIsNotNone(result.state_hash, str(result))
@@ -29,7 +29,7 @@ class Linux(common.GuestTest):
         """Peak resident memory, without the pages of the program's and its libraries' files, which processes share: what
         the guest touched of its 256 MiB, and at most 64 MiB more."""
         with open(self.path("stderr"), "w+b") as errors:
-            process = subprocess.Popen([common.ORRERY, *self.linux(), "-stats"], stdin=subprocess.DEVNULL,
+            process = subprocess.Popen([common.ORRERY, *self.linux(whole=True), "-stats"], stdin=subprocess.DEVNULL,
                                        stdout=subprocess.DEVNULL, stderr=errors)
             libraries, done = 0, 0
             while not done:
