@@ -137,6 +137,7 @@ class Bios(common.GuestTest):
     def boots(self, *args, drive, geometry=None, torito=None):
         out = self.check(*args)
         self.assertIn(f"drive: {drive:04x}\n", out)
+        self.assertIn("es: 0000\n", out)
         if geometry:
             self.assertIn(f"int13: - {geometry} 0000\n", out)
         self.assertIn(f"el torito: {torito or 'C'}\n", out)
