@@ -183,7 +183,7 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
     unsigned faults = cpu->shutdown_n; /* 0: RSM found a state that cannot be */
     fprintf(out, "orrery: %s: the CPU has shut down\n",
             faults ? "triple fault" : "RSM with an invalid state");
-    for (unsigned i = 0; i < faults; i++) {
+    for (unsigned i = 0; i < faults && i < ARRAY_LEN(ordinal); i++) {
         const struct fault_record *f = &cpu->shutdown[i];
         fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector,
                 f->cs, f->eip);

@@ -42,6 +42,9 @@ static void extended_memory(struct regs *r)
     set_flag(r, FLAG_CF, false);
 }
 
+/* A20 is open if one of two gates is: port 92h's and the keyboard controller's (82371SB, port 92h).
+ * Software that closes only the controller's must get its way, so that is the one that stays open
+ * between calls; the other is quick, and for the time of a call. */
 static bool a20_set(bool on)
 {
     u8 old = inb(0x92), now = (u8)((old & ~3) | (on ? 2 : 0));
@@ -49,6 +52,25 @@ static bool a20_set(bool on)
     if (now != old)
         outb(0x92, now);
     return old & 2;
+}
+
+void a20_init(void)
+{
+    ps2_a20(true);
+    a20_set(false);
+}
+
+/* Looks whether the first MiB repeats behind itself: at 4F0h, which is there for applications. */
+static bool a20_is_open(void)
+{
+    u16 low = peek16(0, 0x4f0), high = peek16(0xffff, 0x500), now;
+
+    if (low != high)
+        return true;
+    poke16(0, 0x4f0, (u16)~low);
+    now = peek16(0xffff, 0x500);
+    poke16(0, 0x4f0, low);
+    return now == high;
 }
 
 void move_words(u32 gdt, u16 count); /* entry.S */
@@ -114,8 +136,11 @@ static void a20_service(struct regs *r)
 {
     switch (r->al) {
     case 0:
-    case 1: a20_set(r->al); break;
-    case 2: r->al = inb(0x92) >> 1 & 1; break;
+    case 1:
+        ps2_a20(r->al);
+        a20_set(false);
+        break;
+    case 2: r->al = a20_is_open(); break;
     case 3: r->bx = 3; break; /* by keyboard controller and port 92h */
     default: refuse(r, UNSUPPORTED); return;
     }

@@ -113,6 +113,7 @@ void power_on_self_test(void)
     boot_init();
     call32(post_lock, 0);
     irq_enable();
+    a20_init();
     asm volatile("int $0x19");
     __builtin_unreachable();
 }

@@ -53,6 +53,16 @@ bool ps2_read(u8 *byte)
     return true;
 }
 
+/* The output port as it always is, but for bit 1; the wait is until the controller has taken it. */
+bool ps2_a20(bool open)
+{
+    u16 flags = lock();
+    bool ok = ps2_command(0xd1) && ps2_data(open ? 0xdf : 0xdd) && wait_status(IN_FULL, 0);
+
+    unlock(flags);
+    return ok;
+}
+
 /* Sends to keyboard or mouse and waits for its acknowledge. Bytes of keys that come in between are
  * lost, as there is nowhere to put them. */
 static bool send(u8 byte, bool mouse)

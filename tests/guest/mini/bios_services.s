@@ -84,6 +84,16 @@ main:
         call_ax 0x15, 0x2402
         carry
         show ax
+        cli                             # as memory managers do: by the controller, which is what counts then
+        mov al, 0xdd
+        call output_port
+        call_ax 0x15, 0x2402
+        show ax
+        mov al, 0xdf
+        call output_port
+        call_ax 0x15, 0x2402
+        show ax
+        sti
         line "87"                       # 64 bytes of ourselves to 1 MiB + 1234h, and back to the buffer
         mov word ptr [moves + 0x12], 0x7c00
         mov byte ptr [moves + 0x14], 0
@@ -532,6 +542,9 @@ block_move:
         int 0x15
         carry
         ret
+output_port:
+        mov bl, 0xd1
+        jmp 2f
 move:   mov bl, 0xd3                    # AL as if the mouse had sent it
         jmp 2f
 scan:   mov bl, 0xd2                    # the keyboard
