@@ -2,7 +2,8 @@
 #include "bios/post/post.h"
 
 #define LOW_END        0x9fc00u /* the EBDA is above */
-#define ROM_BASE       0xe0000u
+#define ROM_BASE       0xf0000u /* what is between the EBDA and this is no RAM either */
+#define TABLES_UNIT    0x20000u
 #define HIGH           0x100000u
 #define TOP_ROM        0xfffc0000u
 #define LOW_TABLES     0xfd000u /* left free by bios.ld */
@@ -57,10 +58,11 @@ u32 allocate(enum zone zone, u32 size, u32 align)
     return at;
 }
 
-/* RAM above what tables take is theirs alone; systems that know no map see less extended memory. */
+/* RAM above what tables take is theirs alone; systems that know no map see less extended memory.
+ * The ranges are those of SeaBIOS in QEMU, as small systems print them. */
 void memory_finish(void)
 {
-    u32 end = high_end & ~0xffffu;
+    u32 end = high_end & ~(TABLES_UNIT - 1);
 
     if (high_end == SHARED->ram_end || end < HIGH)
         end = high_end & ~0xfffu;

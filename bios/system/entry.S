@@ -383,7 +383,8 @@ timer:  push ds
         iret
 
 /* void boot_enter(u32 entry: eax, u8 drive: edx): never comes back, but by INT 18h, to which a far
- * return leads as well. */
+ * return leads as well. ES is zero and not, as PnP BIOSes have it, the segment of the installation
+ * check: many a boot sector loads what follows to ES:BX as it finds it. */
         .section .text.boot_enter, "ax"
         .globl boot_enter
 boot_enter:
@@ -400,13 +401,15 @@ boot_enter:
         mov ds, ax
         mov fs, ax
         mov gs, ax
-        mov ax, 0xf000
         mov es, ax
-        mov edi, offset pnp_header
+        xor edi, edi
         xor ebx, ebx
         xor ecx, ecx
         xor esi, esi
         xor ebp, ebp
+        push 0
+        push 2
+        popfd
         mov eax, 0xaa55
         sti
         retf

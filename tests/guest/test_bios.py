@@ -14,13 +14,13 @@ SECTOR = 512
 SERVICES = """\
 int11: 0226
 int12: 027f
-88: - 7bc0
-e801: - 3c00 00ff 3c00 00ff
+88: - 7b80
+e801: - 3c00 00fe 3c00 00fe
 e820: - 0000 0000 0000 0000 fc00 0009 0000 0000 0001 0000
 e820: - fc00 0009 0000 0000 0400 0000 0000 0000 0002 0000
-e820: - 0000 000e 0000 0000 0000 0002 0000 0000 0002 0000
-e820: - 0000 0010 0000 0000 0000 01ef 0000 0000 0001 0000
-e820: - 0000 01ff 0000 0000 0000 0001 0000 0000 0002 0000
+e820: - 0000 000f 0000 0000 0000 0001 0000 0000 0002 0000
+e820: - 0000 0010 0000 0000 0000 01ee 0000 0000 0001 0000
+e820: - 0000 01fe 0000 0000 0000 0002 0000 0000 0002 0000
 e820: - 0000 fffc 0000 0000 0000 0004 0000 0000 0002 0000
 e820 bad: C
 free: 0000 0000
@@ -137,6 +137,7 @@ class Bios(common.GuestTest):
     def boots(self, *args, drive, geometry=None, torito=None):
         out = self.check(*args)
         self.assertIn(f"drive: {drive:04x}\n", out)
+        self.assertIn("es: 0000\n", out)
         if geometry:
             self.assertIn(f"int13: - {geometry} 0000\n", out)
         self.assertIn(f"el torito: {torito or 'C'}\n", out)

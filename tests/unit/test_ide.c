@@ -314,8 +314,7 @@ static void test_absent(void **state)
 
     /* Only a slave, on the other channel. */
     t = open_ide(8, true);
-    dt_script(t,
-              "in 177 0; out 176 b0; in 177 50; out 177 ec; step 100000; edges 15 1; in 177 58");
+    dt_script(t, "in 177 0; out 176 b0; in 177 50; out 177 ec; step 100000; edges 15 1; in 177 58");
     dt_script(t, "in 1f7 0");
     /* EXECUTE DEVICE DIAGNOSTIC reaches it through drive 0. */
     dt_script(t, "out 172 9; out 176 a0; out 177 90; step 100000; out 176 b0; in 171 1; in 172 1; "

@@ -5,6 +5,8 @@ main:
         line "drive"
         movzx dx, byte ptr [drive]
         show dx
+        line "es"
+        show [segment]
         line "int13"
         mov ah, 8
         mov dl, [drive]
@@ -23,6 +25,7 @@ main:
         add bx, ax
         loop 1b
         sub bx, [drive]
+        sub bx, [segment]
         show bx
         mov bp, 0x41 * 4                # what INT 41h and 46h point to
         line "table"
