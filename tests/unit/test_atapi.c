@@ -249,7 +249,7 @@ static void test_byte_count_limit(void **state)
     assert_int_equal(packet(t, "0", 0), READY);
     /* Dwords at the data port; more than there is. */
     assert_int_equal(give(t, "12 0 0 0 6", 100, false), DATA);
-    dt_script(t, "inl 1f0 21008005; inl 1f0 1f; inl 1f0 ffffffff");
+    dt_script(t, "inl 1f0 21008005; inl 1f0 1f; inl 1f0 0");
     expect(t, READY);
     close_ide(t);
 }

@@ -63,7 +63,7 @@ static void test_what_answers(void **state)
     dt_script(t, "out 70 30; in 71 0; out 70 31; in 71 1c"); /* 7168 KiB above 1 MiB */
     dt_script(
         t,
-        "in 3fd 60; in 2fd ff; in e9 ff; in 1f7 7f; out 1f6 b0; in 1f7 50; in c002 0; in 64 10&10");
+        "in 3fd 60; in 2fd ff; in e9 ff; in 1f7 0; out 1f6 b0; in 1f7 50; in c002 0; in 64 10&10");
     dt_script(t, "out 3fb 3; out 3f8 41; step 10000000");
     assert_memory_equal(t->out, "A", 1);
     assert_null(board_pc_disk(t->bus, 0));
