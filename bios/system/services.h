@@ -26,7 +26,7 @@ bool ps2_command(u8 command);
 bool ps2_keyboard(u8 byte); /* sends, waits for the acknowledge */
 bool ps2_mouse(u8 byte);
 bool ps2_read(u8 *byte);
-bool ps2_a20(bool open); /* the controller's gate */
+bool ps2_a20(bool open);         /* the controller's gate */
 u8 ps2_config(u8 clear, u8 set); /* of the controller; returns the new one */
 void ps2_init(void);
 
@@ -57,7 +57,7 @@ void ports_init(void);
 
 /* int15.c */
 void int15(struct regs *r);
-void a20_init(void); /* as what is booted expects it: open, by the keyboard controller */
+void a20_init(void);            /* as what is booted expects it: open, by the keyboard controller */
 extern const u8 config_table[]; /* entry.S */
 
 /* apm.c */
