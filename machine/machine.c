@@ -32,7 +32,7 @@
 #define MAX_RAM       (3584ull << 20)
 #define DEFAULT_CACHE (256ull << 20)
 #define MIN_CACHE     (1ull << 20)
-#define CHECK_TICKS   250000000ull /* state hash in the journal every so many ticks */
+#define CHECK_TICKS   500000000ull /* state hash in the journal every so many ticks */
 
 /* -- what clock and journal ask -- */
 
