@@ -475,34 +475,6 @@ static void monitor(struct gdb_target *t, const char *at, struct gdb_reply *r)
     ok(r, true);
 }
 
-static void attached(struct gdb_target *t, const char *at, struct gdb_reply *r)
-{
-    (void)t;
-    (void)at;
-    gdb_put(r, "1");
-}
-
-static void current_thread(struct gdb_target *t, const char *at, struct gdb_reply *r)
-{
-    (void)t;
-    (void)at;
-    gdb_put(r, "QC1");
-}
-
-static void first_threads(struct gdb_target *t, const char *at, struct gdb_reply *r)
-{
-    (void)t;
-    (void)at;
-    gdb_put(r, "m1");
-}
-
-static void more_threads(struct gdb_target *t, const char *at, struct gdb_reply *r)
-{
-    (void)t;
-    (void)at;
-    gdb_put(r, "l");
-}
-
 static void thread_info(struct gdb_target *t, const char *at, struct gdb_reply *r)
 {
     const char *text = !t->session->paused                  ? "CPU#0 [running]"
@@ -539,13 +511,6 @@ static void set_step(struct gdb_target *t, const char *at, struct gdb_reply *r)
     ok(r, true);
 }
 
-static void qemu_supported(struct gdb_target *t, const char *at, struct gdb_reply *r)
-{
-    (void)t;
-    (void)at;
-    gdb_put(r, "sstepbits;sstep;PhyMemMode");
-}
-
 static void get_physical(struct gdb_target *t, const char *at, struct gdb_reply *r)
 {
     (void)at;
@@ -561,23 +526,24 @@ static void set_physical(struct gdb_target *t, const char *at, struct gdb_reply 
 static const struct query {
     const char *name; /* with what ends it; the longer of two first */
     void (*run)(struct gdb_target *t, const char *at, struct gdb_reply *r);
+    const char *answer; /* without run: always this */
 } queries[] = {
-    {"qSupported", supported},
-    {"QStartNoAckMode", start_no_ack},
-    {"qXfer:features:read:", features},
-    {"qRcmd,", monitor},
-    {"qAttached", attached},
-    {"qfThreadInfo", first_threads},
-    {"qsThreadInfo", more_threads},
-    {"qThreadExtraInfo,", thread_info},
-    {"qC", current_thread},
-    {"qqemu.sstepbits", step_bits},
-    {"qqemu.sstep", get_step},
-    {"Qqemu.sstep=", set_step},
-    {"Qqemu.sstep:", set_step},
-    {"qqemu.Supported", qemu_supported},
-    {"qqemu.PhyMemMode", get_physical},
-    {"Qqemu.PhyMemMode:", set_physical},
+    {"qSupported", supported, NULL},
+    {"QStartNoAckMode", start_no_ack, NULL},
+    {"qXfer:features:read:", features, NULL},
+    {"qRcmd,", monitor, NULL},
+    {"qAttached", NULL, "1"},
+    {"qfThreadInfo", NULL, "m1"},
+    {"qsThreadInfo", NULL, "l"},
+    {"qThreadExtraInfo,", thread_info, NULL},
+    {"qC", NULL, "QC1"},
+    {"qqemu.sstepbits", step_bits, NULL},
+    {"qqemu.sstep", get_step, NULL},
+    {"Qqemu.sstep=", set_step, NULL},
+    {"Qqemu.sstep:", set_step, NULL},
+    {"qqemu.Supported", NULL, "sstepbits;sstep;PhyMemMode"},
+    {"qqemu.PhyMemMode", get_physical, NULL},
+    {"Qqemu.PhyMemMode:", set_physical, NULL},
 };
 
 static void query(struct gdb_target *t, const char *data, size_t n, struct gdb_reply *r)
@@ -585,10 +551,13 @@ static void query(struct gdb_target *t, const char *data, size_t n, struct gdb_r
     (void)n;
     for (size_t i = 0; i < sizeof(queries) / sizeof(queries[0]); i++) {
         const char *rest = after(data, queries[i].name);
-        if (rest) {
+        if (!rest)
+            continue;
+        if (queries[i].run)
             queries[i].run(t, rest, r);
-            return;
-        }
+        else
+            gdb_put(r, "%s", queries[i].answer);
+        return;
     }
 }
 

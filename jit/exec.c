@@ -391,6 +391,7 @@ static void leave_block(struct cpu *cpu)
     struct jit *jit = cpu->jit;
     if (jit->backend->unwound)
         jit->backend->unwound(jit->be);
+    jit->counter = 0; /* of a translation that was given up */
     if (cpu->insn_left) {
         cpu->eip = cpu->eip_page + cpu->insn_off;
         cpu->budget += cpu->insn_left;

@@ -83,7 +83,6 @@ bool phys_is_mmio(struct phys *p, paddr pa);  /* no memory there: a device, or n
 bool phys_is_quiet(struct phys *p, paddr pa); /* nothing there, ROM, or a quiet device */
 /* A byte as people see it: nothing changes by looking. Devices that do not say show ones. */
 u8 phys_peek(struct phys *p, paddr pa);
-bool phys_is_mmio(struct phys *p, paddr pa); /* no memory there: a device, or nothing */
 
 /* Every region in order of addresses, what is hidden by others included. */
 enum phys_kind { PHYS_RAM, PHYS_ROM, PHYS_MMIO };

@@ -16,6 +16,7 @@
 #include "base/pack.h"
 #include "devices/core/dev.h"
 #include "machine/machine.h"
+#include "tests/unit/machine_rig.h"
 #include "machine/snapio.h"
 
 static char dir[] = "/tmp/orrery-snap-XXXXXX";
@@ -80,19 +81,6 @@ static struct orrery *must_make(const char *accel, bool snapshot)
     assert_string_equal(err, "");
     assert_non_null(o);
     return o;
-}
-
-static void advance(struct orrery *o, u64 ticks)
-{
-    u64 end = cpu_icount(o->cpu) + ticks;
-
-    while (cpu_icount(o->cpu) < end) {
-        enum orrery_stop stop = orrery_run(o, end - cpu_icount(o->cpu));
-        if (stop == ORRERY_IDLE)
-            orrery_idle_skip(o, end - cpu_icount(o->cpu));
-        else
-            assert_int_equal(stop, ORRERY_RUNNING);
-    }
 }
 
 static void must_save(struct orrery *o, const char *path)

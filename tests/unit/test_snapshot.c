@@ -13,6 +13,7 @@
 
 #include "machine/machine.h"
 #include "machine/snapshot.h"
+#include "tests/unit/machine_rig.h"
 
 static const char *const accels[] = {NULL, "interp"};
 
@@ -28,20 +29,6 @@ static struct orrery *make(const char *accel, u64 ram, const char *const *device
     assert_string_equal(err, "");
     assert_non_null(o);
     return o;
-}
-
-/* So many ticks further, halted or not. */
-static void advance(struct orrery *o, u64 ticks)
-{
-    u64 end = cpu_icount(o->cpu) + ticks;
-
-    while (cpu_icount(o->cpu) < end) {
-        enum orrery_stop stop = orrery_run(o, end - cpu_icount(o->cpu));
-        if (stop == ORRERY_IDLE)
-            orrery_idle_skip(o, end - cpu_icount(o->cpu));
-        else
-            assert_int_equal(stop, ORRERY_RUNNING);
-    }
 }
 
 /* Firmware at work on every device of the board; each time some way on, back, and on again. */
