@@ -88,6 +88,12 @@ struct ir_insn {
     struct irv a, b, c, e;
 };
 
+/* Is it a block's last op, which leaves it in any case? */
+static inline bool ir_ends(const struct ir_insn *o)
+{
+    return o->op == IR_XJMP || o->op == IR_XIND || o->op == IR_XNEXT || o->op == IR_XLOOP;
+}
+
 #define IR_MAX_INSNS 64 /* guest instructions in a block */
 #define IR_MAX_OPS   2048
 #define IR_MAX_TEMPS 2048

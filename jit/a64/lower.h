@@ -181,6 +181,7 @@ void ool_fp(struct lower *l, const struct ool *q);
 /* -- lower_vec.c -- */
 void lower_vec(struct lower *l, const struct ir_insn *o);
 void lower_x87chk(struct lower *l);
+void lower_x87home(struct lower *l);
 void lower_x87(struct lower *l, const struct ir_insn *o);
 void lower_x87m(struct lower *l, const struct ir_insn *o);
 
@@ -189,6 +190,5 @@ struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of n
 void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
 void emit_call_stub(struct lower *l, u32 stub);
 void emit_jmp_stub(struct lower *l, u32 stub);
-bool next_is_end(const struct lower *l);
 
 #endif

@@ -133,7 +133,8 @@ static s8 take_slot(struct lower *l, const struct ir_insn *o)
 
 static void side_exit(struct lower *l, const struct ir_insn *o, enum a_cond c)
 {
-    if (next_is_end(l)) /* both ways need the flags in their registers; moves keep NZCV */
+    if (ir_ends(&l->ir->ops[l->i +
+                            1])) /* both ways need the flags in their registers; moves keep NZCV */
         flags_sync_inline(l);
     s8 slot = take_slot(l, o);
     struct ool *q = ool_new(l, OOL_EXIT);

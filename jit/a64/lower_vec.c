@@ -184,6 +184,12 @@ void lower_vec(struct lower *l, const struct ir_insn *o)
 
 /* -- x87 -- */
 
+/* Where it always is. */
+void lower_x87home(struct lower *l)
+{
+    (void)l;
+}
+
 void lower_x87chk(struct lower *l)
 {
     flags_sync_inline(l);

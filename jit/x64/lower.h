@@ -319,6 +319,5 @@ struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of n
 void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
 void emit_call_stub(struct lower *l, u32 stub);
 void emit_jmp_stub(struct lower *l, u32 stub);
-bool next_is_end(const struct lower *l);
 
 #endif

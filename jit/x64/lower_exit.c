@@ -193,7 +193,7 @@ static s8 take_slot(struct lower *l, const struct ir_insn *o)
 static void side_exit(struct lower *l, const struct ir_insn *o, enum x_cc cc)
 {
     struct flag_sync sync = flags_sync(l);
-    if (next_is_end(l) && !sync.add_op) { /* both ways need the flags in memory */
+    if (ir_ends(&l->ir->ops[l->i + 1]) && !sync.add_op) { /* both ways need the flags in memory */
         flags_sync_inline(l);
         sync = flags_sync(l);
     }
