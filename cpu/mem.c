@@ -20,7 +20,7 @@ struct part {
     laddr la;
     paddr pa; /* NO_ADDRESS if the TLB has granted the access */
     unsigned len;
-    bool code; /* a write that touches lines holding translated code */
+    bool code; /* a write to translated code */
     bool loud; /* a device that others may hear of: see struct mmio_ops */
 };
 
@@ -59,7 +59,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
-        out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
+        out->code = phys_holds_code(cpu->mmu.phys, w.pa, len);
     out->loud = !w.host && !phys_is_quiet(cpu->mmu.phys, w.pa);
 }
 

@@ -1,9 +1,11 @@
 /* The block index: finds blocks by physical address and mode word, and by page for invalidation.
  *
- * Code is tracked by 64-byte lines (phys_mark_code): a write to an unmarked line of a code page
- * costs a slow store and nothing else. A line that keeps being rewritten grows hot and is then
- * stepped instead of translated, until it has cooled. Dead blocks are freed only between runs: one
- * of them may be running. */
+ * Code is tracked by 64-byte lines (phys_mark_code), and by bytes where lines that hold code are
+ * written to: a write to other bytes of the page costs a slow store and nothing else. A line whose
+ * code keeps being rewritten grows hot: until it has cooled, its code is stepped for about the time
+ * that a translation takes, and then translated, so that neither code that runs once after each
+ * change nor a long loop with a patched operand costs more than twice what is best for it. Dead
+ * blocks are freed only between runs: one of them may be running. */
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
@@ -68,7 +70,7 @@ static u32 page_hash(paddr page)
     return (u32)(page >> PAGE_BITS) & ((1u << PAGE_HASH_BITS) - 1);
 }
 
-static u8 *heat_of(struct jit *jit, paddr pa)
+static struct line_heat *heat_of(struct jit *jit, paddr pa)
 {
     return &jit->index.heat[(u32)(pa >> 6) & ((1u << HEAT_BITS) - 1)];
 }
@@ -119,17 +121,25 @@ static void bytes_in_page(const struct block *b, paddr page, u32 *off, u32 *len)
     }
 }
 
+/* The block's bytes in the page hold code. */
+static void mark(struct jit *jit, struct code_page *p, const struct block *b)
+{
+    u32 off, len;
+    bytes_in_page(b, p->page, &off, &len);
+    phys_mark_code(jit->cpu->mmu.phys, p->page + off, len);
+    for (u32 i = off; p->code && i < off + len; i++)
+        p->code[i / 64] |= 1ull << i % 64;
+}
+
 static void link_page(struct jit *jit, struct block *b, paddr page)
 {
     struct phys *phys = jit->cpu->mmu.phys;
     struct code_page *p = page_get(jit, page, true);
     unsigned n = link_of(b, page);
-    u32 off, len;
+    bool first = phys_code_lines(phys, page) == 0;
     b->page_next[n] = p->blocks;
     p->blocks = b;
-    bytes_in_page(b, page, &off, &len);
-    bool first = phys_code_lines(phys, page) == 0;
-    phys_mark_code(phys, page + off, len);
+    mark(jit, p, b);
     if (first)
         mmu_protect_code(&jit->cpu->mmu, page);
 }
@@ -220,39 +230,52 @@ static void kill_block(struct jit *jit, struct block *b)
     jit->index.dead = b;
 }
 
-/* The page's line mask, made anew from the blocks that are left. */
-static void refresh_lines(struct jit *jit, struct code_page *p)
+/* The page's marks, made anew from the blocks that are left. */
+static void refresh_marks(struct jit *jit, struct code_page *p)
 {
-    struct phys *phys = jit->cpu->mmu.phys;
-    phys_set_code_lines(phys, p->page, 0);
-    for (struct block *b = p->blocks; b; b = b->page_next[link_of(b, p->page)]) {
-        u32 off, len;
-        bytes_in_page(b, p->page, &off, &len);
-        phys_mark_code(phys, p->page + off, len);
+    phys_set_code_lines(jit->cpu->mmu.phys, p->page, 0);
+    if (p->code)
+        memset(p->code, 0, PAGE_SIZE / 8);
+    for (struct block *b = p->blocks; b; b = b->page_next[link_of(b, p->page)])
+        mark(jit, p, b);
+}
+
+bool block_holds_code(struct jit *jit, paddr pa, u64 len)
+{
+    struct code_page *p = page_get(jit, pa & ~(paddr)PAGE_MASK, false);
+    u32 off = (u32)pa & PAGE_MASK;
+    if (!p)
+        return false;
+    if (!p->code) {
+        p->code = malloc(PAGE_SIZE / 8);
+        CHECK(p->code, "out of memory for the code page index");
+        refresh_marks(jit, p);
     }
+    for (u64 i = off; i < off + len; i++)
+        if (p->code[i / 64] >> i % 64 & 1)
+            return true;
+    return false;
 }
 
 static void invalidate_in_page(struct jit *jit, paddr page, u32 first, u32 last)
 {
     struct code_page *p = page_get(jit, page, false);
-    bool any = false;
     if (!p)
         return;
     for (struct block *b = p->blocks, *next; b; b = next) {
         u32 off, len;
         next = b->page_next[link_of(b, page)];
         bytes_in_page(b, page, &off, &len);
-        if (off / 64 <= last / 64 && (off + len - 1) / 64 >= first / 64) {
-            u8 *heat = heat_of(jit, b->pa);
-            if (*heat < 255)
-                ++*heat;
+        if (off <= last && off + len > first) {
+            struct line_heat *heat = heat_of(jit, b->pa);
+            if (heat->heat < 255)
+                heat->heat++;
+            heat->stepped = 0;
             kill_block(jit, b);
             jit->stats.invalidated++;
-            any = true;
         }
     }
-    if (any)
-        refresh_lines(jit, p);
+    refresh_marks(jit, p);
 }
 
 void block_invalidate(struct jit *jit, paddr pa, u64 len)
@@ -261,7 +284,7 @@ void block_invalidate(struct jit *jit, paddr pa, u64 len)
     if (now != jit->index.heat_epoch) { /* cool down every 16 Mi instructions */
         jit->index.heat_epoch = now;
         for (u32 i = 0; i < ARRAY_LEN(jit->index.heat); i++)
-            jit->index.heat[i] /= 2;
+            jit->index.heat[i].heat /= 2;
     }
     while (len) {
         u32 off = (u32)pa & PAGE_MASK;
@@ -272,9 +295,13 @@ void block_invalidate(struct jit *jit, paddr pa, u64 len)
     }
 }
 
-bool block_is_hot_line(struct jit *jit, paddr pa)
+bool block_step_first(struct jit *jit, paddr pa)
 {
-    return *heat_of(jit, pa) >= HEAT_STEP_ONLY;
+    struct line_heat *line = heat_of(jit, pa);
+    if (line->heat < HEAT_STEP || line->stepped >= STEPS_WORTH)
+        return false;
+    line->stepped++;
+    return true;
 }
 
 static void free_block(struct jit *jit, struct block *b)
@@ -303,6 +330,7 @@ void block_drop_all(struct jit *jit)
             struct code_page *p = jit->index.pages[i];
             phys_set_code_lines(phys, p->page, 0);
             jit->index.pages[i] = p->next;
+            free(p->code);
             free(p);
         }
     }

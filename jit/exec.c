@@ -280,7 +280,7 @@ static struct block *lookup(struct jit *jit)
     jit->stats.lookups++;
     fetch_code(cpu, &f);
     cpu->eip_page = f.eip_page;
-    if (!f.host || block_is_hot_line(jit, f.pa) || stops_offset(cpu, f.src.page_off))
+    if (!f.host || block_step_first(jit, f.pa) || stops_offset(cpu, f.src.page_off))
         return NULL;
     struct block *b = block_find(jit, f.pa, f.mode);
     if (b && !second_page_matches(cpu, b)) {
@@ -522,6 +522,11 @@ static void on_code_write(void *opaque, paddr pa, u64 len)
     block_invalidate(opaque, pa, len);
 }
 
+static bool holds_code(void *opaque, paddr pa, u64 len)
+{
+    return block_holds_code(opaque, pa, len);
+}
+
 static void sync_fpu(struct cpu *cpu)
 {
     struct jit *jit = cpu->jit;
@@ -555,7 +560,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     cpu->hooks = &hooks;
     decoder_set_isa(cpu->decoder, cpu->model->isa);
     jump_cache_mode(jit);
-    struct code_listener listener = {.write = on_code_write, .opaque = jit};
+    struct code_listener listener = {on_code_write, jit, holds_code};
     phys_set_code_listener(cpu->mmu.phys, &listener);
     return jit;
 }

@@ -10,12 +10,14 @@
 #define BLOCK_INSNS    32 /* at most */
 #define PAGE_HASH_BITS 12
 #define HEAT_BITS      12
-#define HEAT_STEP_ONLY 24 /* rewritten code lines from this heat on are stepped, not translated */
+#define HEAT_STEP      24 /* from this heat on a rewritten line of code is stepped at first ... */
+#define STEPS_WORTH    64 /* ... namely so many instructions: about what a translation takes */
 
 /* The blocks of one physical page. */
 struct code_page {
     paddr page;
     struct block *blocks;
+    u64 *code; /* bit by byte: it may belong to a block. NULL until somebody asks */
     struct code_page *next;
 };
 
@@ -31,9 +33,12 @@ struct block_index {
     struct block_slab *slabs;
     struct block *unused;
     struct code_page *pages[1 << PAGE_HASH_BITS];
-    u32 serial;              /* the last given to a block */
-    struct block *dead;      /* invalidated: freed when nothing runs */
-    u8 heat[1 << HEAT_BITS]; /* invalidations by 64-byte line, hashed */
+    u32 serial;         /* the last given to a block */
+    struct block *dead; /* invalidated: freed when nothing runs */
+    struct line_heat {
+        u8 heat;            /* invalidations */
+        u8 stepped;         /* since the last of them */
+    } heat[1 << HEAT_BITS]; /* by 64-byte line, hashed */
     u64 heat_epoch;
 };
 
@@ -72,13 +77,17 @@ struct block *block_find(struct jit *jit, paddr pa, u32 mode);
 struct block *block_new(struct jit *jit); /* all zero */
 /* Enters a compiled block into the index and marks its code lines. */
 void block_insert(struct jit *jit, struct block *b);
-/* Invalidates the blocks that hold code in [pa, pa + len), to 64-byte lines. */
+/* Invalidates the blocks that hold code in [pa, pa + len). */
 void block_invalidate(struct jit *jit, paddr pa, u64 len);
+/* May any block hold code in [pa, pa + len), which is in one page? */
+bool block_holds_code(struct jit *jit, paddr pa, u64 len);
 void block_unchain(struct jit *jit, struct block_exit *e); /* e is chained */
 void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running */
 void block_drop_all(struct jit *jit);
 void block_index_free(struct jit *jit);
-bool block_is_hot_line(struct jit *jit, paddr pa); /* rewritten too often to be worth translating */
+/* Shall the instruction at pa be stepped, because its line is rewritten often and may be again
+ * before a translation has paid off? */
+bool block_step_first(struct jit *jit, paddr pa);
 
 /* The blocks of the page of pa, one after the other. */
 const struct block *block_first_in_page(struct jit *jit, paddr pa);

@@ -330,6 +330,30 @@ static void test_code_lines(void **state)
     assert_int_equal(h.len, 0x100);
 }
 
+static bool only_byte_five(void *opaque, paddr pa, u64 len)
+{
+    (void)opaque;
+    return (pa & 63) <= 5 && (pa & 63) + len > 5;
+}
+
+static void test_code_bytes(void **state)
+{
+    struct phys *p = *state;
+    struct heard h = {.p = p};
+    struct code_listener listen = {hear, &h, only_byte_five};
+
+    phys_set_code_listener(p, &listen);
+    phys_mark_code(p, 0x3040, 64);
+    assert_true(phys_holds_code(p, 0x3042, 4));
+    assert_false(phys_holds_code(p, 0x3046, 4));
+    assert_false(phys_holds_code(p, 0x3085, 1)); /* not marked */
+    phys_write(p, 0x3041, 4, 1);
+    assert_true(phys_dma_write(p, 0x3046, "xy", 2));
+    assert_int_equal(h.n, 0);
+    phys_write(p, 0x3044, 2, 1);
+    assert_int_equal(h.n, 1);
+}
+
 static void test_code_in_regions(void **state)
 {
     struct phys *p = *state;
@@ -493,10 +517,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_ram),          T(test_unmapped),   T(test_mmio_split),      T(test_mmio_whole),
-        T(test_mmio_widen),   T(test_rom),        T(test_layers),          T(test_above_4g),
-        T(test_dma),          T(test_code_lines), T(test_code_in_regions), T(test_hash),
-        T(test_hash_is_free), T(test_shared),     T(test_shadow),
+        T(test_ram),        T(test_unmapped),     T(test_mmio_split), T(test_mmio_whole),
+        T(test_mmio_widen), T(test_rom),          T(test_layers),     T(test_above_4g),
+        T(test_dma),        T(test_code_lines),   T(test_code_bytes), T(test_code_in_regions),
+        T(test_hash),       T(test_hash_is_free), T(test_shared),     T(test_shadow),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

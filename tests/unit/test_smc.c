@@ -152,11 +152,61 @@ static void check_rom_and_device(struct sys *s, struct jit *jit)
     phys_remove(s->phys, 0x200000);
 }
 
+static struct jit_stats stats(struct jit *jit)
+{
+    struct jit_stats s;
+
+    jit_get_stats(jit, &s);
+    return s;
+}
+
+/* A variable between instructions: writes to it leave the translations alone. */
+static void check_data_beside_code(struct sys *s, struct jit *jit)
+{
+    PUT(s, CODE,
+        "\xff\x05\x0a\x50\x00\x00"       /* INC DWORD [CODE + 10] */
+        "\x49\xeb\x05\x90"               /* DEC ECX; JMP over the variable; NOP */
+        "\x00\x00\x00\x00\x75\xf0\xf4"); /* the variable; JNZ; HLT */
+    s->cpu->gpr[ECX] = 1;
+    run(s, jit, CODE);
+    u64 invalidated = stats(jit).invalidated, steps = stats(jit).steps;
+
+    s->cpu->gpr[ECX] = 2000;
+    run(s, jit, CODE);
+    assert_int_equal(peek(s, CODE + 10, 4), 2001);
+    assert_int_equal(stats(jit).invalidated, invalidated);
+    assert_true(stats(jit).steps - steps < 100);
+}
+
+/* A loop of 1000 rounds whose operand is patched before it: translated anew each time, after a few
+ * steps. */
+static void check_patched_loop(struct sys *s, struct jit *jit)
+{
+    PUT(s, CODE,
+        "\xa3\x0c\x50\x00\x00"     /* MOV [CODE + 12], EAX */
+        "\xb9\xe8\x03\x00\x00"     /* MOV ECX, 1000 */
+        "\x81\xc3\x00\x00\x00\x00" /* ADD EBX, patched */
+        "\x49\x75\xf7\xf4");       /* DEC ECX; JNZ; HLT */
+    u64 steps = stats(jit).steps;
+
+    s->cpu->gpr[EBX] = 0;
+    for (u32 n = 0; n < 100; n++) {
+        s->cpu->gpr[EAX] = n;
+        run(s, jit, CODE);
+    }
+    assert_int_equal(s->cpu->gpr[EBX], 1000 * 99 * 100 / 2);
+    assert_true(stats(jit).steps - steps < 100 * 100);
+}
+
 static void test_all(void **state)
 {
     static const char *const names[] = {"jit", "interp"};
-    static void (*const checks[])(struct sys * s, struct jit * jit) = {
-        check_dma, check_dma_at_once, check_walker, check_rom_and_device};
+    static void (*const checks[])(struct sys * s, struct jit * jit) = {check_dma,
+                                                                       check_dma_at_once,
+                                                                       check_walker,
+                                                                       check_rom_and_device,
+                                                                       check_data_beside_code,
+                                                                       check_patched_loop};
     struct sys *s = *state;
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
