@@ -1,6 +1,6 @@
-/* JMP and CALL far: real and virtual-8086 mode, code segments, call gates with stack switch and
- * parameters, task gates and TSSs; SYSENTER and SYSEXIT (SDM 3A 5.8, SDM 2). Checks and pushes
- * first, registers last. */
+/* JMP and CALL far in protected mode: code segments, call gates with stack switch and parameters,
+ * task gates and TSSs; SYSENTER and SYSEXIT (SDM 3A 5.8, SDM 2). Checks and pushes first, registers
+ * last. In the other modes translated code does it all (sem_int.c), but for the load of CS. */
 #include "cpu/far.h"
 
 #include "cpu/task.h"
@@ -24,15 +24,14 @@ static void commit(struct cpu *cpu, const struct segment *cs, unsigned cpl, u32 
     cpu_update_mode_transfer(cpu);
 }
 
-/* Real and virtual-8086 mode. */
-static void load_cs_plain(struct cpu *cpu, u16 sel, u32 off)
+void far_load_cs(struct cpu *cpu, u16 sel, u32 eip)
 {
     if (cpu->eflags & FLAG_VM)
         seg_set_v86(&cpu->seg[SEG_CS], sel);
     else
         seg_set_real(&cpu->seg[SEG_CS], sel);
-    cpu->eip = off;
-    cpu_update_mode_transfer(cpu);
+    cpu->eip = eip;
+    cpu_update_mode_seg(cpu, SEG_CS);
 }
 
 /* A code segment as the direct target of JMP or CALL: the transfer stays at CPL. */
@@ -131,13 +130,8 @@ static struct desc fetch_target(struct cpu *cpu, u16 sel)
 void far_jmp(struct cpu *cpu, u16 sel, u32 off, u32 next)
 {
     struct segment cs;
-
-    if (!cpu_prot(cpu)) {
-        check_target(cpu, &cpu->seg[SEG_CS], off);
-        load_cs_plain(cpu, sel, off);
-        return;
-    }
     struct desc d = fetch_target(cpu, sel);
+
     if (!desc_is_code(d)) {
         through_system(cpu, sel, d, false, next);
         return;
@@ -151,16 +145,8 @@ void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next)
 {
     struct stack st = stack_current(cpu);
     struct segment cs;
-
-    if (!cpu_prot(cpu)) {
-        stack_check_room(cpu, &st, 2 * opsize);
-        push_return(cpu, &st, opsize, next);
-        check_target(cpu, &cpu->seg[SEG_CS], off);
-        cpu->gpr[ESP] = st.sp;
-        load_cs_plain(cpu, sel, off);
-        return;
-    }
     struct desc d = fetch_target(cpu, sel);
+
     if (!desc_is_code(d)) {
         through_system(cpu, sel, d, true, next);
         return;

@@ -6,10 +6,14 @@
 
 #include "cpu/state.h"
 
+/* In real and virtual-8086 mode: goes on at sel:eip. Checks nothing. */
+void far_load_cs(struct cpu *cpu, u16 sel, u32 eip);
+/* In protected mode. */
 void far_jmp(struct cpu *cpu, u16 sel, u32 off, u32 next);
 void far_call(struct cpu *cpu, u16 sel, u32 off, unsigned opsize, u32 next);
 void far_ret(struct cpu *cpu, unsigned opsize,
              u32 release); /* release: bytes of parameters to drop */
+/* In any mode. */
 void far_iret(struct cpu *cpu, unsigned opsize, u32 next);
 void far_sysenter(struct cpu *cpu);
 void far_sysexit(struct cpu *cpu);

@@ -14,6 +14,11 @@ static u32 next_eip(const struct cpu *cpu, u32 len)
     return (cpu->mode & MODE_CODE32) || cpu_eip(cpu) > 0xffff ? next : next & 0xffff;
 }
 
+void help_load_cs(struct cpu *cpu, u32 sel, u32 eip)
+{
+    far_load_cs(cpu, (u16)sel, eip);
+}
+
 void help_far_jmp(struct cpu *cpu, u32 sel, u32 off, u32 len)
 {
     far_jmp(cpu, (u16)sel, off, next_eip(cpu, len));

@@ -4,12 +4,33 @@
 #include "cpu/cpuid.h"
 #include "cpu/helpers.h"
 #include "cpu/seg.h"
+#include "cpu/window.h"
 
 u32 help_load_seg(struct cpu *cpu, u32 seg, u32 sel)
 {
     u32 mode = cpu->mode;
 
     seg_load(cpu, (enum seg)seg, (u16)sel);
+    return mode != cpu->mode;
+}
+
+u32 help_load_seg_plain(struct cpu *cpu, u32 seg, u32 sel)
+{
+    struct segment *s = &cpu->seg[seg];
+
+    if (!(s->attr & SA_P)) /* null since protected mode */
+        return help_load_seg(cpu, seg, sel);
+    s->sel = (u16)sel;
+    if (s->base == (u32)s->sel << 4)
+        return 0;
+    s->base = (u32)s->sel << 4;
+    if (mode_seg_class(cpu->mode, seg) == SEGC_CHECKED) { /* as it was */
+        if (cpu->tlb.live)
+            window_update(cpu, (enum seg)seg);
+        return 0;
+    }
+    u32 mode = cpu->mode;
+    cpu_update_mode_seg(cpu, (enum seg)seg);
     return mode != cpu->mode;
 }
 

@@ -42,21 +42,17 @@ static void load_eflags(struct cpu *cpu, u32 value, unsigned size, unsigned cpl)
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~(may | FLAG_RF)) | (value & may));
 }
 
-static void ret_plain(struct cpu *cpu, unsigned size, u32 release, bool iret)
+/* Real and virtual-8086 mode. */
+static void iret_plain(struct cpu *cpu, unsigned size)
 {
     struct stack st = stack_current(cpu);
     bool vm = cpu->eflags & FLAG_VM;
-    struct image im = pop_image(cpu, &st, size, iret);
+    struct image im = pop_image(cpu, &st, size, true);
 
     seg_check_eip(cpu, im.eip);
-    cpu->gpr[ESP] = stack_sp_add(&st, release);
-    if (vm)
-        seg_set_v86(&cpu->seg[SEG_CS], (u16)im.cs);
-    else
-        seg_set_real(&cpu->seg[SEG_CS], (u16)im.cs);
-    cpu->eip = im.eip;
-    if (iret)
-        load_eflags(cpu, im.eflags, size, vm ? 3 : 0);
+    cpu->gpr[ESP] = st.sp;
+    far_load_cs(cpu, (u16)im.cs, im.eip);
+    load_eflags(cpu, im.eflags, size, vm ? 3 : 0);
     cpu_update_mode_transfer(cpu);
 }
 
@@ -163,10 +159,6 @@ static void iret_to_v86(struct cpu *cpu, const struct image *im, struct stack *s
 
 void far_ret(struct cpu *cpu, unsigned opsize, u32 release)
 {
-    if (!cpu_prot(cpu)) {
-        ret_plain(cpu, opsize, release, false);
-        return;
-    }
     struct stack st = stack_current(cpu);
     struct image im = pop_image(cpu, &st, opsize, false);
     ret_prot(cpu, &im, &st, opsize, release, false);
@@ -180,7 +172,7 @@ void far_iret(struct cpu *cpu, unsigned opsize, u32 next)
     if (vif) {
         iret_vif(cpu);
     } else if (!cpu_prot(cpu)) {
-        ret_plain(cpu, opsize, 0, true);
+        iret_plain(cpu, opsize);
     } else if (cpu->eflags & FLAG_NT) {
         u16 link = (u16)mem_read(cpu, cpu->tr.base, 2, false);
         task_switch(cpu, link, TASK_IRET, next, NULL);

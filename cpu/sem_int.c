@@ -11,14 +11,60 @@ static void transfer(struct lift *l, enum helper helper, struct irv a, struct ir
     lift_exit_loop(l);
 }
 
-static void far_jmp(struct lift *l, const struct insn *in, struct irv off, struct irv sel)
+/* In real and virtual-8086 mode selectors are addresses, and far transfers are near ones that load
+ * CS. */
+static bool is_plain(const struct lift *l)
 {
-    transfer(l, HELPER_far_jmp, sel, off, ir_const(in->len), IR_NONE);
+    return !(l->mode & MODE_PROT);
 }
 
+static void load_cs(struct lift *l, struct irv sel, struct irv eip)
+{
+    transfer(l, HELPER_load_cs, sel, eip, IR_NONE, IR_NONE);
+}
+
+static void far_jmp(struct lift *l, const struct insn *in, struct irv off, struct irv sel)
+{
+    if (!is_plain(l)) {
+        transfer(l, HELPER_far_jmp, sel, off, ir_const(in->len), IR_NONE);
+        return;
+    }
+    lift_check_target(l, off, in->opsize);
+    load_cs(l, sel, off);
+}
+
+/* In 16-bit code EIP has 16 bits, unless it is beyond them already. */
+static struct irv return_eip(struct lift *l, const struct insn *in)
+{
+    struct irv next = ir_pcrel(l->ir, l->next);
+
+    if (in->opsize == 2 || (l->mode & MODE_CODE32))
+        return next;
+    return ir_sel(l->ir, IRC_GTU, ir_pcrel(l->ir, (s32)l->off), ir_const(0xffff), next,
+                  ir_op1(l->ir, IR_EXT16U, next));
+}
+
+/* There must be room for both words before the first is pushed; what is pushed stands in memory
+ * even if the target is refused. */
 static void far_call(struct lift *l, const struct insn *in, struct irv off, struct irv sel)
 {
-    transfer(l, HELPER_far_call, sel, off, ir_const(in->opsize), ir_const(in->len));
+    s32 size = in->opsize;
+
+    if (!is_plain(l)) {
+        transfer(l, HELPER_far_call, sel, off, ir_const((u32)size), ir_const(in->len));
+        return;
+    }
+    struct irv cs = ir_lds(l->ir, offsetof(struct cpu, seg[SEG_CS].sel), 2);
+    struct irv next = return_eip(l, in);
+    struct irv low = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, (u32)(-2 * size));
+
+    lift_linear(l, SEG_SS, l->mode & MODE_STACK32 ? low : ir_op1(l->ir, IR_EXT16U, low),
+                (unsigned)size, true);
+    lift_store(l, lift_stack(l, ESP, -size, (unsigned)size, true), (unsigned)size, cs);
+    lift_store(l, lift_stack(l, ESP, -2 * size, (unsigned)size, true), (unsigned)size, next);
+    lift_check_target(l, off, in->opsize);
+    lift_set_sp(l, low);
+    load_cs(l, sel, off);
 }
 
 void sem_jmp_far(struct lift *l, const struct insn *in)
@@ -49,9 +95,17 @@ void sem_call_far_ind(struct lift *l, const struct insn *in)
 
 void sem_retf(struct lift *l, const struct insn *in)
 {
-    u32 release = l->row->op[0] == OP_Iw ? in->imm : 0;
+    u32 release = l->row->op[0] == OP_Iw ? in->imm : 0, size = in->opsize;
 
-    transfer(l, HELPER_far_ret, ir_const(in->opsize), ir_const(release), IR_NONE, IR_NONE);
+    if (!is_plain(l)) {
+        transfer(l, HELPER_far_ret, ir_const(size), ir_const(release), IR_NONE, IR_NONE);
+        return;
+    }
+    struct irv sel = lift_load(l, IR_LD, lift_stack(l, ESP, (s32)size, 2, false), 2);
+    struct irv eip = lift_pop(l, size);
+    lift_check_target(l, eip, size);
+    lift_pop_commit(l, 2 * size + release);
+    load_cs(l, sel, eip);
 }
 
 void sem_iret(struct lift *l, const struct insn *in)

@@ -12,7 +12,9 @@ static size_t selector_field(unsigned seg)
 
 static struct irv load_seg(struct lift *l, enum seg seg, struct irv sel)
 {
-    return ir_call(l->ir, HELPER_load_seg, ir_const(seg), sel, IR_NONE, IR_NONE);
+    enum helper helper = l->mode & MODE_PROT ? HELPER_load_seg : HELPER_load_seg_plain;
+
+    return ir_call(l->ir, helper, ir_const(seg), sel, IR_NONE, IR_NONE);
 }
 
 /* MOV SS and POP SS keep interrupts and debug exceptions off until the next instruction has retired

@@ -164,10 +164,26 @@ static u32 classify(const struct segment *s, bool code)
     return checked << 1 | (~checked & (s->base != 0));
 }
 
+#define CS_BITS (MODE_CODE32 | MODE_CS_FLAT | MODE_CS_64K | 3u << (MODE_SEG_SHIFT + 2 * SEG_CS))
+
+/* The part of the mode word that tells of CS. */
+static u32 cs_bits(const struct cpu *cpu)
+{
+    const struct segment *cs = &cpu->seg[SEG_CS];
+    u32 mode = classify(cs, true) << (MODE_SEG_SHIFT + 2 * SEG_CS);
+
+    mode |= cs->attr & SA_DB ? MODE_CODE32 : 0;
+    mode |= !cs->base && cs->limit == 0xffffffff ? MODE_CS_FLAT : 0;
+    mode |= cs->limit >= 0xffff ? MODE_CS_64K : 0;
+    return mode;
+}
+
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
 {
     if (seg == SEG_CS) {
-        cpu_update_mode(cpu);
+        cpu->mode = (cpu->mode & ~(u32)CS_BITS) | cs_bits(cpu);
+        if (cpu->tlb.live)
+            window_update(cpu, SEG_CS);
         return;
     }
     unsigned shift = MODE_SEG_SHIFT + 2 * seg;
@@ -196,19 +212,17 @@ static void check_windows(struct cpu *cpu, u32 old_mode, bool transfer)
     }
 }
 
-/* The part of the mode word that tells of segment seg. */
+/* The part of the mode word that tells the class of a data segment. */
 static u32 segment_bits(const struct cpu *cpu, enum seg seg)
 {
-    return classify(&cpu->seg[seg], seg == SEG_CS) << (MODE_SEG_SHIFT + 2 * seg);
+    return classify(&cpu->seg[seg], false) << (MODE_SEG_SHIFT + 2 * seg);
 }
 
-/* All but those. */
+/* All but those of data segments. */
 static u32 mode_bits(const struct cpu *cpu)
 {
-    const struct segment *cs = &cpu->seg[SEG_CS];
-    u32 mode = 0;
+    u32 mode = cs_bits(cpu);
 
-    mode |= cs->attr & SA_DB ? MODE_CODE32 : 0;
     mode |= cpu->seg[SEG_SS].attr & SA_DB ? MODE_STACK32 : 0;
     if (cpu->cpl == 3)
         mode |= MODE_USER;
@@ -222,10 +236,6 @@ static u32 mode_bits(const struct cpu *cpu)
         mode |= MODE_NOFPU;
     if ((cpu->cr0 & CR0_EM) || !(cpu->cr4 & CR4_OSFXSR))
         mode |= MODE_NOSSE;
-    if (!cs->base && cs->limit == 0xffffffff)
-        mode |= MODE_CS_FLAT;
-    if (cs->limit >= 0xffff)
-        mode |= MODE_CS_64K;
     if ((cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC) && cpu->cpl == 3)
         mode |= MODE_ALIGN;
     if ((cpu->cr4 & CR4_SMAP) && (cpu->eflags & FLAG_AC) && cpu->cpl != 3)
@@ -242,7 +252,7 @@ void cpu_update_mode(struct cpu *cpu)
     u32 mode = mode_bits(cpu), old_mode = cpu->mode;
 
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        mode |= segment_bits(cpu, (enum seg)i);
+        mode |= i == SEG_CS ? 0 : segment_bits(cpu, (enum seg)i);
     cpu->mode = mode;
     check_windows(cpu, old_mode, false);
     if (cpu->stops)
@@ -254,7 +264,7 @@ void cpu_update_mode_transfer(struct cpu *cpu)
     const u32 all = (1u << 2 * SEG_COUNT) - 1, changed = 3u << 2 * SEG_CS | 3u << 2 * SEG_SS;
     u32 old_mode = cpu->mode;
 
-    cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_CS) | segment_bits(cpu, SEG_SS) |
+    cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_SS) |
                 (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
     check_windows(cpu, old_mode, true);
     if (cpu->stops)

@@ -67,15 +67,14 @@ static bool intersect(const struct tlb_run *run, const struct segment *s, bool w
     end = end < top ? end : top;
     if (!run->entry || limit < 0 || begin > end || (!write && begin > s->base))
         return false;
-    *w = (struct tlb_window){
-        .host = begin + run->entry - TLB_VALID,
-        .lo = (u32)(begin - s->base),
-        .bytes = end + 1 - begin,
-    };
-    if (w->lo < 0x10000)
-        w->bytes16 = w->bytes < 0x10000 - w->lo ? w->bytes : 0x10000 - w->lo;
-    for (unsigned k = 0; k < 3; k++)
-        w->end[k] = w->bytes >= 1u << k ? (u32)w->bytes - (1u << k) + 1 : 0;
+    w->host = begin + run->entry - TLB_VALID;
+    w->lo = (u32)(begin - s->base);
+    w->bytes = end + 1 - begin;
+    w->bytes16 = w->lo > 0xffff ? 0 : w->bytes < 0x10000 - w->lo ? w->bytes : 0x10000 - w->lo;
+    w->end[0] = (u32)w->bytes;
+    w->end[1] = (u32)w->bytes - 1;
+    w->end[2] = w->bytes < 4 ? 0 : (u32)w->bytes - 3;
+    w->misses = 0;
     return true;
 }
 
@@ -135,13 +134,19 @@ void window_update(struct cpu *cpu, enum seg seg)
 
     if (was->base == s->base && was->limit_r == s->limit_r && was->limit_w == s->limit_w)
         return;
-    *was = *s;
+    was->base = s->base; /* not *s, parts of which have just been written: the host would wait */
+    was->limit_r = s->limit_r;
+    was->limit_w = s->limit_w;
     for (unsigned write = 0; write < 2; write++) {
         unsigned n = window_of(seg, write);
 
-        tlb_drop_window(&cpu->tlb, n);
-        if (intersect(&cpu->tlb.run[write], s, write, &cpu->tlb.window[n]))
+        /* Code that is called hardly ever looks at its own segment. */
+        if (seg == SEG_CS || !intersect(&cpu->tlb.run[write], s, write, &cpu->tlb.window[n])) {
+            tlb_drop_window(&cpu->tlb, n);
+        } else {
             cpu->tlb.live |= 1u << n;
+            cpu->tlb.stale |= 1u << n;
+        }
     }
 }
 

@@ -114,6 +114,7 @@ enum {
     HF_FLAGS_W = 4, /* writes them: memory holds the truth afterwards */
     HF_FAULT = 8, /* may raise, or reads EIP, icount or the clock; implies all guest state is exact
                      in memory */
+    HF_SEGS = 16, /* changes a segment register that is not CS; implied by HF_FAULT */
 };
 
 enum helper {

@@ -309,6 +309,7 @@ void lower_x87home(struct lower *l);
 bool x87_left_flags(const struct lower *l); /* as vec_left_flags(), but ZF PF CF alone */
 /* Keeps flags and registers but free, which may be HOST_NONE. */
 void x87_store_last(struct lower *l, const struct x87_last *last, unsigned free);
+void x87_store_place(struct lower *l); /* the block knows no last instruction any more */
 void x87_reg_written(struct lower *l, unsigned gpr);             /* before gpr changes */
 bool x87_shares(const struct lower *l, const struct ir_insn *o); /* may X87M be in a group? */
 bool x87_writes(const struct ir_insn *o);                        /* is it a store? */

@@ -45,6 +45,8 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     const struct irv args[4] = {o->a, o->b, o->c, o->e};
     if (h->flags & (HF_FAULT | HF_FLAGS_R | HF_FLAGS_W | HF_REGS))
         flags_sync_inline(l);
+    else if (h->flags & HF_SEGS)
+        x87_store_place(l);
     for (unsigned n = 0; n < h->nargs; n++)
         put_arg(l, n, args[n]);
     ra_unlock_all(l);

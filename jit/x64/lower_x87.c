@@ -103,6 +103,12 @@ void x87_store_last(struct lower *l, const struct x87_last *last, unsigned free)
         x_pop(e, r);
 }
 
+void x87_store_place(struct lower *l)
+{
+    x87_store_last(l, &l->x87.last, ra_free(l));
+    l->x87.last = (struct x87_last){0};
+}
+
 void x87_reg_written(struct lower *l, unsigned gpr)
 {
     struct x87_last *last = &l->x87.last;
