@@ -14,9 +14,9 @@
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
 #include "devices/fw_cfg.h"
-#include "devices/vga.h"
 #include "jit/backend.h"
 #include "machine/firmware.h"
+#include "machine/linux_boot.h"
 #include "machine/multiboot.h"
 #include "machine/profile.h"
 #include "machine/symbols.h"
@@ -160,7 +160,6 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
-        .firmware = o->firmware,
         .boot_menu = c->boot.menu,
         .boot_menu_ms = c->boot.menu_ms,
     };
@@ -174,12 +173,14 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         return false;
     if (o->kernel)
         linux_add_items(o->kernel, bus_find_dev(o->bus, FW_CFG_ID));
-    if (o->firmware)
-        firmware_map(o->firmware, o->phys);
+    if (o->multiboot)
+        multiboot_add_items(o->multiboot, bus_find_dev(o->bus, FW_CFG_ID));
+    firmware_map(o->firmware, o->phys);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
-    return board_pc_finish(o->bus, &board, err, size);
+    board_pc_finish(o->bus, &board);
+    return true;
 }
 
 static bool start_journal(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -198,7 +199,7 @@ static bool start_journal(struct orrery *o, const struct orrery_config *c, char 
     return ok;
 }
 
-/* Power-up state of everything, with the kernel at its entry point if one is booted directly. */
+/* Power-up state of everything. */
 static void machine_reset(struct orrery *o)
 {
     if (o->log_resets)
@@ -210,24 +211,17 @@ static void machine_reset(struct orrery *o)
         board_pc_set_boot_order(o->bus, o->boot_wanted);
         o->boot_wanted = o->boot_wanted == o->boot_once ? o->boot_order : NULL;
     }
-    if (o->kernel)
-        linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
-    if (o->multiboot)
-        multiboot_boot(o->multiboot, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
     mmu_flush(&o->cpu->mmu);
 }
 
-/* What the CPU starts in: a kernel of either protocol, or firmware. */
+/* The firmware that the CPU starts in, and a kernel of either protocol for it to start. */
 static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram, char *err,
                        size_t size)
 {
-    if (c->bios && c->kernel)
-        return fail(err, size, "-bios and -kernel exclude each other");
-    if (!c->kernel) {
-        o->firmware = firmware_load(c->bios, err, size);
+    o->firmware = firmware_load(c->bios, err, size);
+    if (!o->firmware || !c->kernel)
         return o->firmware;
-    }
     if (multiboot_is(c->kernel)) {
         o->multiboot = multiboot_load(c->kernel, c->initrd, c->append, ram, err, size);
         return o->multiboot;
@@ -272,7 +266,7 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     const struct cpu_model *model = &o->model;
     if (!cpu_model_parse(&o->model, c->cpu ? c->cpu : cpu_model_default()->name, err, size))
         return false;
-    if (!c->bios && model->isa < ISA_386)
+    if ((!c->bios || c->kernel) && model->isa < ISA_386)
         return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
                     c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
     o->no_reboot = c->no_reboot;

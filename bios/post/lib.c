@@ -46,7 +46,6 @@ u8 sum(const void *data, u32 len)
 static void put_char(char c)
 {
     outb(0x402, (u8)c);
-    outb(0xe9, (u8)c);
 }
 
 static void put_number(u32 v, unsigned base)

@@ -109,6 +109,22 @@ static void pci_rom(u16 function, void *display)
         load_pci(function);
 }
 
+/* Whether the boot order, lines of names of devices, begins with "/rom@" and this file. */
+static bool boots_first(const char *name)
+{
+    static const char prefix[] = "/rom@";
+    char order[sizeof(prefix) + FWCFG_NAME] = {0};
+    struct fwcfg_file f;
+    size_t len = strlen(name);
+
+    if (!fwcfg_find("bootorder", &f))
+        return false;
+    fwcfg_item(f.key, order, f.len < sizeof(order) - 1 ? f.len : sizeof(order) - 1);
+    return !memcmp(order, prefix, sizeof(prefix) - 1) &&
+           !memcmp(order + sizeof(prefix) - 1, name, len) &&
+           (u8)order[sizeof(prefix) - 1 + len] < ' ';
+}
+
 static void load_files(const char *folder)
 {
     struct fwcfg_file f;
@@ -124,6 +140,8 @@ static void load_files(const char *folder)
         }
         fwcfg_item(f.key, at, f.len);
         note(at, 0xffff);
+        if (boots_first(f.name))
+            SHARED->first_rom = (u16)((u32)at >> 4);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "devices/board_pc.h"
 #include "devices/core/blk.h"
 #include "mmu/phys.h"
+#include "tests/fuzz/pc_setup.h"
 
 #define RAM (8u << 20)
 
@@ -36,9 +37,10 @@ static struct devtest *open_board(const struct board_pc *config, struct chardev 
     t->bus->phys = phys_new(RAM);
     if (port)
         dt_chardev(t, port, "serial0");
-    if (!board_pc_build(t->bus, config, err, sizeof(err)) ||
-        !board_pc_finish(t->bus, config, err, sizeof(err)))
+    if (!board_pc_build(t->bus, config, err, sizeof(err)))
         fail_msg("%s", err);
+    board_pc_finish(t->bus, config);
+    dt_dev(t, &dev_pc_setup, NULL);
     return t;
 }
 
@@ -86,7 +88,8 @@ static void test_floppy_drives(void **state)
     t->bus->phys = phys_new(RAM);
     dt_chardev(t, &printer, "parallel0");
     assert_true(board_pc_build(t->bus, &config, err, sizeof(err)));
-    assert_true(board_pc_finish(t->bus, &config, err, sizeof(err)));
+    board_pc_finish(t->bus, &config);
+    dt_dev(t, &dev_pc_setup, NULL);
     dt_script(t, "out 70 10; in 71 4; out 70 14; in 71 7; in 3f2 0; out 3f2 c; step 1000000");
     dt_script(t, "in 3f4 80; in de fe; in 379 df; out 378 21; out 37a d; step 10000"); /* cascade */
     assert_memory_equal(t->out, "!", 1);
