@@ -4,6 +4,7 @@
 
 #define AREA      0xc0000u
 #define AREA_SIZE 0x20000u
+#define OTHERS    0xc8000u
 #define BUFFER    0x30000u /* RAM that nobody uses yet */
 #define STEP      0x800u
 #define ROM_BAR   0x30
@@ -153,6 +154,8 @@ void roms_setup(void)
     pci_each(pci_rom, &display);
     if (!is_rom((u8 *)AREA))
         load_files("vgaroms/");
+    if (next < OTHERS)
+        next = OTHERS; /* what lies below would be taken for the display's */
     display = false;
     pci_each(pci_rom, &display);
     load_files("genroms/");

@@ -72,6 +72,9 @@ drive: 0080
 places: 00fc 00ea 00cf 322f 00cf + + + + + +
 """
 
+# firmware's messages, beside what guests print
+MESSAGES = ["-device", "isa-debugcon,iobase=0x402,chardev=debugcon"]
+
 SEABIOS = "/usr/share/seabios/bios.bin"
 BOCHS = "/usr/share/bochs/BIOS-bochs-latest"
 
@@ -189,7 +192,7 @@ class Bios(common.GuestTest):
         all_three = ["-fda", "floppy", "-hda", "disk", "-cdrom", "cd"]
         for args, drives in (([], "80 00"), (["-boot", "d"], "e0"), (["-boot", "order=cd"], "80 e0"),
                              (["-boot", "a,menu=on,splash-time=100"], "00"), (["-boot", "once=d,order=a"], "e0")):
-            out = self.run_on("jit", *all_three, *args)[0]
+            out = self.run_on("jit", *all_three, *args, *MESSAGES)[0]
             self.assertEqual(re.findall(r"drive: 00(..)", out), drives.split(), out)
             self.assertEqual("F12" in out, "menu=on" in "".join(args))
 
@@ -197,7 +200,7 @@ class Bios(common.GuestTest):
         """A clear message, with what was tried, and another try at a key."""
         self.write("disk", bytes(1 << 20))
         guest = self.terminal("-m", "8", "-debugcon", "stdio", "-serial", "null", "-hda", "disk", "-device",
-                              "ide-cd,bus=ide.1,unit=0")
+                              "ide-cd,bus=ide.1,unit=0", *MESSAGES)
         guest.wait_for("not bootable: its first sector has no boot signature")
         guest.wait_for("no disc in the drive")
         guest.wait_for("No bootable device. Tried:")

@@ -107,23 +107,6 @@ static void test_floppy_drives(void **state)
     close_board(t);
 }
 
-static void test_tables_in_memory(void **state)
-{
-    const struct board_pc config = {.ram_bytes = RAM};
-    struct devtest *t = open_board(&config, NULL);
-    u8 rsdp[20], sum = 0;
-
-    (void)state;
-    assert_true(bus_dma_read(t->bus, 0xe0000, rsdp, sizeof(rsdp)));
-    assert_memory_equal(rsdp, "RSD PTR ", 8);
-    for (unsigned i = 0; i < sizeof(rsdp); i++)
-        sum += rsdp[i];
-    assert_int_equal(sum, 0);
-    phys_write(t->bus->phys, 0xe0000, 1, 0);
-    assert_int_equal(phys_read(t->bus->phys, 0xe0000, 1), 'R');
-    close_board(t);
-}
-
 static void test_equal_boards(void **state)
 {
     const struct board_pc config = {
@@ -175,8 +158,9 @@ static void test_refusals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_answers),     cmocka_unit_test(test_floppy_drives),
-        cmocka_unit_test(test_tables_in_memory), cmocka_unit_test(test_equal_boards),
+        cmocka_unit_test(test_what_answers),
+        cmocka_unit_test(test_floppy_drives),
+        cmocka_unit_test(test_equal_boards),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_disk, remove_disk);
