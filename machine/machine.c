@@ -10,6 +10,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/monitor.h"
+#include "cpu/persona.h"
 #include "devices/board_pc.h"
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
@@ -81,6 +82,21 @@ static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, 
     o->cpu->decoder = decoder_new();
     if (!o->cpu->decoder)
         return fail(err, size, "Capstone does not start");
+    return true;
+}
+
+/* Orrery's firmware is code for an 80386. */
+static bool build_rom_persona(struct orrery *o, const struct orrery_config *c, char *err,
+                              size_t size)
+{
+    struct decoder *decoder;
+
+    if (c->bios || o->model.isa >= ISA_386)
+        return true;
+    decoder = decoder_new();
+    if (!decoder)
+        return fail(err, size, "Capstone does not start");
+    cpu_set_rom_model(o->cpu, cpu_model_find("386"), decoder);
     return true;
 }
 
@@ -266,14 +282,13 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     const struct cpu_model *model = &o->model;
     if (!cpu_model_parse(&o->model, c->cpu ? c->cpu : cpu_model_default()->name, err, size))
         return false;
-    if ((!c->bios || c->kernel) && model->isa < ISA_386)
-        return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
-                    c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
+    if (c->kernel && model->isa < ISA_386)
+        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
     set_boot_order(o, c);
     o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
-        !build_jit(o, c, err, size))
+        !build_jit(o, c, err, size) || !build_rom_persona(o, c, err, size))
         return false;
     clock_init(&o->clock);
     o->pace = ORRERY_PACE;
@@ -342,7 +357,8 @@ void orrery_free(struct orrery *o)
     if (o->journal)
         journal_destroy(o->journal);
     if (o->cpu) {
-        decoder_free(o->cpu->decoder);
+        decoder_free(o->cpu->rom.decoder);
+        decoder_free(o->cpu->rom.decoder ? o->cpu->guest.decoder : o->cpu->decoder);
         free(o->cpu->stops);
         cpu_free(o->cpu);
     }

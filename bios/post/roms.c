@@ -61,6 +61,7 @@ static void isa_roms(void)
         if (AREA + at + rom_bytes(rom) > next)
             next = (AREA + at + rom_bytes(rom) + STEP - 1) & ~(STEP - 1);
     }
+    memset((void *)BUFFER, 0, AREA_SIZE);
 }
 
 /* The image for PCs in a ROM at p: behind "PCIR" there are ids, length, type and a last mark. */
