@@ -211,8 +211,27 @@ class Bios(common.GuestTest):
             result = self.orrery("-boot", text)
             self.assertEqual(result.status, 1, str(result))
             self.assertIn(b"orrery: -boot: ", result.err)
-        result = self.orrery("-cpu", "286")
+        result = self.orrery("-cpu", "286", "-kernel", self.write("k", mini.kernel("halt")))
         self.assertIn(b"needs an 80386", result.err)
+
+    def test_generations(self):
+        """Firmware is code for an 80386. A program on an older CPU finds that one, whatever it has called, and boots from a
+        floppy, a disk and a CD-ROM."""
+        eight, two, three = ("fffe", "f000 f000 f000", "0000", "f000"), ("0000", "0000 0000 0000", "4000", "0000"), \
+            ("0000", "0000 0000 7000", "4000", "0000")
+        code = program("generation")
+        self.write("floppy", image(code, 2880))
+        self.write("disk", hard_disk(code))
+        self.write("cd", disc(image(code, 16), 0, 16))
+        for cpu, looks in (("8086", eight), ("286", two), ("386", three), ("486", three), ("pentium", three)):
+            for medium in (["-fda", "floppy"], ["-hda", "disk"], ["-cdrom", "cd"])[:3 if cpu == "8086" else 1]:
+                with self.subTest(cpu=cpu, medium=medium):
+                    out = self.check("-cpu", cpu, *medium)
+                    for name, look in zip(("push sp", "flags", "shift", "pushed"), looks):
+                        self.assertEqual(re.findall(f"{name}: (.*)", out), [look] * 4, out)
+                    if medium[0] != "-cdrom":  # which has no sectors by number of head and cylinder
+                        self.assertIn("block move: - aa55\n", out)
+                    self.assertIn("screen: 5003\n", out)
 
     def other(self, firmware):
         """Somebody else's firmware boots the same."""

@@ -62,7 +62,7 @@ class Why(Explained):
                     m.close()
             for answer in answers.values():  # how long firmware waits depends on the wall clock when there is a monitor
                 for fault in [answer, *answer["chain"]]:
-                    fault.pop("tick", None)
+                    fault.pop("icount", None)
             self.assertEqual(answers.get("jit"), answers.get("interp"))
 
 

@@ -36,7 +36,7 @@ main:
         int 0x10
         show ax
         call look
-        finish 1
+        finish 0x10
 
 look:   line "push sp"
         mov bx, sp
