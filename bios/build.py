@@ -2,6 +2,7 @@
 """Builds a firmware image: compiles the 16-bit and the 32-bit sources, links them, and checks the image.
    usage: build.py COMPILER ROOT FONTS OUTPUT              FONTS: program that prints the fonts (vga/rom_data.c)
           build.py prebuilt ROOT FONTS OUTPUT              copies prebuilt/bios.bin
+          build.py --kernel COMPILER ROOT OUTPUT           the ROM that starts kernels; COMPILER may be prebuilt
           build.py --can COMPILER                         status 0 if it makes such code
 The order of files is fixed, so one version of the compiler gives one image."""
 import os
@@ -76,6 +77,24 @@ def build(compiler, root, fonts, output):
         shutil.copy(elf, output + ".elf")
 
 
+def build_kernel(compiler, root, output):
+    """kernel/start.s as it is, but for the checksum of its PnP header."""
+    if compiler == "prebuilt":
+        shutil.copy(os.path.join(root, "bios", "prebuilt", "kernel.bin"), output)
+        return
+    with tempfile.TemporaryDirectory() as work:
+        linker = run(compiler, "-print-prog-name=ld").strip()
+        obj, image = os.path.join(work, "o"), os.path.join(work, "image")
+        run(compiler, "-m16", "-march=i386", "-c", "-o", obj, os.path.join(root, "bios", "kernel", "start.s"))
+        run(linker, "-m", "elf_i386", "-Ttext", "0", "-e", "_start", "--oformat", "binary", "-o", image, obj)
+        with open(image, "rb") as f:
+            data = bytearray(f.read())
+        at = data.index(b"$PnP")
+        data[at + 9] = -sum(data[at:at + 32]) & 0xff
+        with open(output, "wb") as f:
+            f.write(data)
+
+
 def can(compiler):
     """Whether this compiler makes 16-bit code for x86, and has a linker for it."""
     with tempfile.TemporaryDirectory() as work:
@@ -92,6 +111,8 @@ def can(compiler):
 def main():
     if sys.argv[1] == "--can":
         sys.exit(not can(sys.argv[2]))
+    elif sys.argv[1] == "--kernel":
+        build_kernel(*sys.argv[2:])
     elif sys.argv[1] == "prebuilt":
         shutil.copy(os.path.join(sys.argv[2], "bios", "prebuilt", "bios.bin"), sys.argv[4])
     else:

@@ -12,4 +12,8 @@ extern const unsigned vga_rom_size;
 extern const u8 system_rom[];
 extern const unsigned system_rom_size;
 
+/* The option ROM that starts a kernel, without what machine/kernel_rom.c puts behind it. */
+extern const u8 kernel_rom[];
+extern const unsigned kernel_rom_size;
+
 #endif

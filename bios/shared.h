@@ -29,6 +29,7 @@ struct shared {
     u32 low_used; /* end of tables in segment F000, an offset */
     struct rom roms[MAX_ROMS];
     u32 rom_count;
+    u16 first_rom;    /* segment of the one that is to be booted first; 0: none */
     u16 boot_menu;    /* ask for F12 */
     u16 menu_wait;    /* ms */
     u16 apm16, apm32; /* entries, offsets in segment E000 */

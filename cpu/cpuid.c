@@ -275,6 +275,7 @@ void cpu_set_a20(struct cpu *cpu, bool open)
     u64 lines = isa <= ISA_186 ? 0xfffff : isa == ISA_286 ? 0xffffff : ~0ull;
     u64 mask = open ? lines : lines & ~(1ull << 20);
 
+    cpu->a20_open = open;
     if (cpu->mmu.a20_mask == mask)
         return;
     cpu->mmu.a20_mask = mask;

@@ -14,6 +14,7 @@
 #include "cpu/debug.h"
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
+#include "cpu/persona.h"
 #include "cpu/seg.h"
 #include "cpu/stops.h"
 #include "cpu/window.h"
@@ -103,6 +104,8 @@ static void reset_msrs(struct cpu *cpu)
 /* What reset and INIT have in common. */
 static void reset_core(struct cpu *cpu)
 {
+    if (cpu->rom.model)
+        persona_reset(cpu);
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->gpr[EDX] = cpu->model->signature;
     cpu->eip_page = 0;
@@ -136,6 +139,8 @@ static void reset_core(struct cpu *cpu)
 
 void cpu_reset(struct cpu *cpu)
 {
+    if (cpu->rom.model)
+        persona_reset(cpu);
     cpu->cr0 = cpu->model->isa < ISA_386   ? 0
                : cpu->model->isa < ISA_486 ? CR0_ET
                                            : CR0_CD | CR0_NW | CR0_ET;
@@ -180,6 +185,10 @@ static u32 cs_bits(const struct cpu *cpu)
 
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
 {
+    if (seg == SEG_CS && cpu->rom.model) { /* it may become another model */
+        cpu_update_mode_transfer(cpu);
+        return;
+    }
     if (seg == SEG_CS) {
         cpu->mode = (cpu->mode & ~(u32)CS_BITS) | cs_bits(cpu);
         if (cpu->tlb.live)
@@ -242,6 +251,8 @@ static u32 mode_bits(const struct cpu *cpu)
         mode |= MODE_SMAP_AC;
     if (~cpu->mxcsr & MXCSR_MASKS)
         mode |= MODE_SSE_XM;
+    if (cpu_in_rom(cpu))
+        mode |= MODE_ROM;
     if (x87_unmasked(&cpu->fpu)) /* also of what the host has */
         mode |= cpu->cr0 & CR0_NE ? MODE_X87_MF : MODE_X87_SOFT;
     return mode;
@@ -249,8 +260,11 @@ static u32 mode_bits(const struct cpu *cpu)
 
 void cpu_update_mode(struct cpu *cpu)
 {
-    u32 mode = mode_bits(cpu), old_mode = cpu->mode;
+    u32 mode, old_mode = cpu->mode;
 
+    if (cpu->rom.model)
+        persona_update(cpu);
+    mode = mode_bits(cpu);
     for (unsigned i = 0; i < SEG_COUNT; i++)
         mode |= i == SEG_CS ? 0 : segment_bits(cpu, (enum seg)i);
     cpu->mode = mode;
@@ -264,6 +278,8 @@ void cpu_update_mode_transfer(struct cpu *cpu)
     const u32 all = (1u << 2 * SEG_COUNT) - 1, changed = 3u << 2 * SEG_CS | 3u << 2 * SEG_SS;
     u32 old_mode = cpu->mode;
 
+    if (cpu->rom.model)
+        persona_update(cpu);
     cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_SS) |
                 (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
     check_windows(cpu, old_mode, true);

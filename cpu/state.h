@@ -137,7 +137,8 @@ enum {
     MODE_X87_MF = 1 << 25,   /* FCW has an exception unmasked, CR0.NE is set: #MF may be pending */
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
     MODE_CS_64K = 1 << 27,   /* an EIP of 16 bits is within the limit of CS */
-    MODE_BITS = 28,
+    MODE_ROM = 1 << 28,      /* firmware's generation, not the guest's: cpu/persona.h */
+    MODE_BITS = 29,
 };
 
 enum seg_class {
@@ -325,6 +326,12 @@ struct cpu {
     } msr;
     const struct cpu_model *model; /* cpuid.h; cpu_set_model() sets it and ... */
     u64 isas;                      /* ISA_BIT()s of the forms that it has */
+    struct cpu_persona {
+        const struct cpu_model *model;
+        struct decoder *decoder;
+        u64 isas;
+    } guest, rom; /* cpu/persona.h; rom.model NULL: the CPU is always the same */
+    bool a20_open;
 
     struct mmu mmu;
     struct cpu_pins pins;

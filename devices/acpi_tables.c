@@ -14,6 +14,8 @@
 #include "devices/pc_setup.h"
 #include "devices/pci.h"
 
+const u8 pc_pirq_line[4] = {10, 10, 11, 11};
+
 #define HEADER 36
 
 struct image {

@@ -15,7 +15,6 @@
 #include "devices/piix3_ide.h"
 #include "devices/smbios.h"
 #include "devices/vga.h"
-#include "mmu/phys.h"
 
 #define IDE_ID "ide"
 
@@ -184,27 +183,19 @@ static void add_items(struct bus *bus, const struct board_pc *config)
     fw_cfg_set_file(fw_cfg, "bootorder", "", 0); /* no device is to be preferred */
 }
 
-/* Without firmware the ACPI tables are in memory; firmware is given them and puts them there. */
-static void add_tables(struct bus *bus, const struct board_pc *config)
+void board_pc_finish(struct bus *bus, const struct board_pc *config)
 {
-    static const size_t ports = ARRAY_LEN(config->serial);
     struct acpi_config acpi = {
         .ram_bytes = config->ram_bytes,
         .parallel = config->parallel,
         .floppy = config->floppy[0].floppy || config->floppy[1].floppy,
         .apic = config->apic,
     };
-    u8 image[ACPI_TABLES_SIZE];
 
-    for (size_t n = 0; n < ports; n++)
+    for (size_t n = 0; n < ARRAY_LEN(config->serial); n++)
         acpi.serial[n] = config->serial[n];
-    if (config->firmware) {
-        acpi_add_files(&acpi, bus_find_dev(bus, FW_CFG_ID));
-        smbios_add_files(config->ram_bytes, bus_find_dev(bus, FW_CFG_ID));
-    } else if (bus->phys) {
-        acpi_build(&acpi, image);
-        phys_add_rom(bus->phys, ACPI_TABLES_BASE, sizeof(image), image);
-    }
+    acpi_add_files(&acpi, bus_find_dev(bus, FW_CFG_ID));
+    smbios_add_files(config->ram_bytes, bus_find_dev(bus, FW_CFG_ID));
 }
 
 /* CMOS 3Dh and 38h hold what to boot from, a digit each: floppy, disk, CD-ROM, network. Bit 0 of
@@ -250,14 +241,6 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
     add_items(bus, config);
     add_boot(bus, config);
     return true;
-}
-
-bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
-{
-    const struct part setup = {&dev_pc_setup, NULL};
-
-    add_tables(bus, config);
-    return config->firmware || add_parts(bus, &setup, 1, err, err_size);
 }
 
 struct blk *board_pc_disk(struct bus *bus, unsigned n)

@@ -24,7 +24,6 @@ struct board_pc {
     const char *speaker;          /* audiodev that the loudspeaker is heard on, or NULL */
     bool apic;                    /* the CPU has a local APIC; then there is an I/O APIC, too */
     bool tsc_deadline;            /* and its timer that mode */
-    bool firmware;                /* there is some: it sets up the chip set, places tables */
     bool boot_menu;               /* it asks what to boot */
     u16 boot_menu_ms;             /* for so long; 0: as it likes */
 };
@@ -32,9 +31,8 @@ struct board_pc {
 /* Creates all devices on the bus. False and one line in err. */
 bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
 
-/* After the last device was added: puts the ACPI tables into memory or offers them to firmware, and
- * without any does what it would have done. */
-bool board_pc_finish(struct bus *bus, const struct board_pc *config, char *err, size_t err_size);
+/* After the last device was added: offers the tables that describe the board to firmware. */
+void board_pc_finish(struct bus *bus, const struct board_pc *config);
 
 /* What firmware boots from, up to three of the letters a (floppy), c (disk), d (CD-ROM), n
  * (network). */

@@ -36,6 +36,7 @@ enum {
     FW_CFG_FILE_DIR = 0x19,
     FW_CFG_FILE_FIRST = 0x20,
     FW_CFG_IRQ0_OVERRIDE = 0x8002,
+    FW_CFG_PIECES = 0x8f00, /* Orrery's: of a Multiboot kernel, as many as there are */
     FW_CFG_FILES_MAX = 64,
     FW_CFG_NAME_MAX = 55,
 };

@@ -6,7 +6,7 @@
  * The VGA BIOS (bios/vga) is the expansion ROM, and lies at C0000h as well for firmware that does
  * not know PCI; shadow RAM there covers it.
  *
- * After reset the screen is blank: firmware sets the first mode (vga_set_mode3()). */
+ * After reset the screen is blank: firmware sets the first mode. */
 #include "devices/vga.h"
 
 #include <stdlib.h>

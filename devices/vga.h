@@ -34,14 +34,6 @@ void vga_surface_free(struct vga_surface *s);
 bool vga_text(struct dev *dev, struct vga_text *out);
 void vga_text_free(struct vga_text *t);
 
-/* What a video BIOS does at power-on, by registers and memory of the bus: text mode 3, 80 by 25,
- * the font of 16 rows, a clear screen. */
-void vga_set_mode3(struct bus *bus);
-
-/* What it leaves in memory then: the vectors of INT 10h and its tables, which are in the ROM at
- * C0000h, and its part of the BIOS data area. */
-void vga_set_data_area(struct bus *bus);
-
 /* Our own font: 256 characters of code page 437, of 8, 14 or 16 rows (bytes) each, leftmost dot in
  * bit 7. */
 void vga_font(u8 *font, unsigned rows);

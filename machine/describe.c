@@ -5,6 +5,7 @@
 
 #include "devices/board_pc.h"
 #include "machine/firmware.h"
+#include "machine/linux_boot.h"
 #include "machine/multiboot.h"
 
 #include <stdlib.h>
@@ -47,8 +48,7 @@ bool describe(struct orrery *o, const struct orrery_config *c)
             (unsigned long long)(o->kernel ? linux_image_hash(o->kernel) : 0));
     fprintf(f, "multiboot=%016llx\n",
             (unsigned long long)(o->multiboot ? multiboot_hash(o->multiboot) : 0));
-    fprintf(f, "bios=%016llx\n",
-            (unsigned long long)(o->firmware ? firmware_hash(o->firmware) : 0));
+    fprintf(f, "bios=%016llx\n", (unsigned long long)firmware_hash(o->firmware));
     for (unsigned i = 0; i < 4; i++)
         describe_drive(f, &c->ide[i], board_pc_disk(o->bus, i), i);
     for (unsigned i = 0; i < ARRAY_LEN(c->floppy); i++)

@@ -10,13 +10,14 @@
 #include "cpu/cpuid.h"
 #include "cpu/decode.h"
 #include "cpu/monitor.h"
+#include "cpu/persona.h"
 #include "devices/board_pc.h"
 #include "devices/core/blk.h"
 #include "devices/core/dev.h"
 #include "devices/fw_cfg.h"
-#include "devices/vga.h"
 #include "jit/backend.h"
 #include "machine/firmware.h"
+#include "machine/linux_boot.h"
 #include "machine/multiboot.h"
 #include "machine/profile.h"
 #include "machine/symbols.h"
@@ -81,6 +82,21 @@ static bool build_cpu(struct orrery *o, u64 ram, const struct cpu_model *model, 
     o->cpu->decoder = decoder_new();
     if (!o->cpu->decoder)
         return fail(err, size, "Capstone does not start");
+    return true;
+}
+
+/* Orrery's firmware is code for an 80386. */
+static bool build_rom_persona(struct orrery *o, const struct orrery_config *c, char *err,
+                              size_t size)
+{
+    struct decoder *decoder;
+
+    if (c->bios || o->model.isa >= ISA_386)
+        return true;
+    decoder = decoder_new();
+    if (!decoder)
+        return fail(err, size, "Capstone does not start");
+    cpu_set_rom_model(o->cpu, cpu_model_find("386"), decoder);
     return true;
 }
 
@@ -160,7 +176,6 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         .vga = !c->no_vga,
         .apic = cpu_has(o->cpu, FEAT_APIC),
         .tsc_deadline = cpu_has(o->cpu, FEAT_TSCDEADLINE),
-        .firmware = o->firmware,
         .boot_menu = c->boot.menu,
         .boot_menu_ms = c->boot.menu_ms,
     };
@@ -174,12 +189,14 @@ static bool build_devices(struct orrery *o, const struct orrery_config *c, char 
         return false;
     if (o->kernel)
         linux_add_items(o->kernel, bus_find_dev(o->bus, FW_CFG_ID));
-    if (o->firmware)
-        firmware_map(o->firmware, o->phys);
+    if (o->multiboot)
+        multiboot_add_items(o->multiboot, bus_find_dev(o->bus, FW_CFG_ID));
+    firmware_map(o->firmware, o->phys);
     for (unsigned i = 0; c->devices && c->devices[i]; i++)
         if (!add_device(o, c->devices[i], err, size))
             return false;
-    return board_pc_finish(o->bus, &board, err, size);
+    board_pc_finish(o->bus, &board);
+    return true;
 }
 
 static bool start_journal(struct orrery *o, const struct orrery_config *c, char *err, size_t size)
@@ -198,7 +215,7 @@ static bool start_journal(struct orrery *o, const struct orrery_config *c, char 
     return ok;
 }
 
-/* Power-up state of everything, with the kernel at its entry point if one is booted directly. */
+/* Power-up state of everything. */
 static void machine_reset(struct orrery *o)
 {
     if (o->log_resets)
@@ -210,24 +227,17 @@ static void machine_reset(struct orrery *o)
         board_pc_set_boot_order(o->bus, o->boot_wanted);
         o->boot_wanted = o->boot_wanted == o->boot_once ? o->boot_order : NULL;
     }
-    if (o->kernel)
-        linux_boot(o->kernel, o->phys, o->cpu, bus_find_dev(o->bus, VGA_ID));
-    if (o->multiboot)
-        multiboot_boot(o->multiboot, o->phys, o->cpu);
     cpu_update_mode(o->cpu);
     mmu_flush(&o->cpu->mmu);
 }
 
-/* What the CPU starts in: a kernel of either protocol, or firmware. */
+/* The firmware that the CPU starts in, and a kernel of either protocol for it to start. */
 static bool load_start(struct orrery *o, const struct orrery_config *c, u64 ram, char *err,
                        size_t size)
 {
-    if (c->bios && c->kernel)
-        return fail(err, size, "-bios and -kernel exclude each other");
-    if (!c->kernel) {
-        o->firmware = firmware_load(c->bios, err, size);
+    o->firmware = firmware_load(c->bios, err, size);
+    if (!o->firmware || !c->kernel)
         return o->firmware;
-    }
     if (multiboot_is(c->kernel)) {
         o->multiboot = multiboot_load(c->kernel, c->initrd, c->append, ram, err, size);
         return o->multiboot;
@@ -272,14 +282,13 @@ static bool build(struct orrery *o, const struct orrery_config *c, char *err, si
     const struct cpu_model *model = &o->model;
     if (!cpu_model_parse(&o->model, c->cpu ? c->cpu : cpu_model_default()->name, err, size))
         return false;
-    if (!c->bios && model->isa < ISA_386)
-        return fail(err, size, "%s needs an 80386 or later, not '-cpu %s'",
-                    c->kernel ? "-kernel" : "Orrery's own firmware", c->cpu);
+    if (c->kernel && model->isa < ISA_386)
+        return fail(err, size, "-kernel needs an 80386 or later, not '-cpu %s'", c->cpu);
     o->no_reboot = c->no_reboot;
     set_boot_order(o, c);
     o->log_resets = c->log_mask & ORRERY_LOG_RESET ? c->log : NULL;
     if (!load_start(o, c, ram, err, size) || !build_cpu(o, ram, model, err, size) ||
-        !build_jit(o, c, err, size))
+        !build_jit(o, c, err, size) || !build_rom_persona(o, c, err, size))
         return false;
     clock_init(&o->clock);
     o->pace = ORRERY_PACE;
@@ -348,7 +357,8 @@ void orrery_free(struct orrery *o)
     if (o->journal)
         journal_destroy(o->journal);
     if (o->cpu) {
-        decoder_free(o->cpu->decoder);
+        decoder_free(o->cpu->rom.decoder);
+        decoder_free(o->cpu->rom.decoder ? o->cpu->guest.decoder : o->cpu->decoder);
         free(o->cpu->stops);
         cpu_free(o->cpu);
     }

@@ -14,9 +14,9 @@
 #include "jit/jit.h"
 #include "machine/orrery.h"
 
-struct linux_image; /* machine/linux_boot.c */
-struct profile;     /* machine/profile.c */
-struct trace;       /* machine/trace.c */
+struct profile; /* machine/profile.c */
+struct trace;   /* machine/trace.c */
+struct linux_image;
 struct multiboot_image;
 struct firmware;
 struct symbols;  /* machine/symbols.h */
@@ -64,9 +64,9 @@ struct orrery {
     char *net_name[ORRERY_NETS];           /* NULL: there is none */
     struct audio *audio[ORRERY_AUDIODEVS]; /* or NULL */
     char *audio_name[ORRERY_AUDIODEVS];
-    struct linux_image *kernel;        /* booted directly, or NULL */
+    struct firmware *firmware;
+    struct linux_image *kernel;        /* what firmware is to start, or NULL */
     struct multiboot_image *multiboot; /* likewise */
-    struct firmware *firmware;         /* -bios, or NULL */
     struct history *history;           /* or NULL */
     bool muted;                        /* what happens has happened before: nothing is sent out */
     struct outlet serial_out[ORRERY_SERIAL_PORTS], parallel_out, debugcon_out;
@@ -99,21 +99,6 @@ struct orrery {
     char *config_text;
     char error[256];
 };
-
-/* -- linux_boot.c: the 32-bit boot protocol (Documentation/arch/x86/boot.rst of Linux) -- */
-
-/* Reads and checks kernel and initrd; NULL and err when missing or not a bzImage or too big for
- * ram_bytes. */
-struct linux_image *linux_load(const char *kernel, const char *initrd, const char *append,
-                               u64 ram_bytes, char *err, size_t err_size);
-void linux_image_free(struct linux_image *img);
-/* Copies the image into RAM and sets the CPU to its entry point. vga: there is a VGA, in text mode.
- */
-void linux_boot(const struct linux_image *img, struct phys *phys, struct cpu *cpu, bool vga);
-/* Hash of kernel, initrd and command line, for the journal's configuration. */
-u64 linux_image_hash(const struct linux_image *img);
-/* Offers kernel, initrd and command line to firmware, as items that refer to the image. */
-void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
 
 /* -- chardevs.c -- */
 bool chardevs_build(struct orrery *o, const struct orrery_config *c, char *err, size_t err_size);

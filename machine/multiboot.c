@@ -1,9 +1,9 @@
-/* Direct boot by the Multiboot specification 0.6.96: a header in the first 8 KiB of the file says
- * what the kernel wants; it is an ELF file, or gives its addresses itself. -initrd names modules.
+/* Kernels by the Multiboot specification 0.6.96: a header in the first 8 KiB of the file says what
+ * the kernel wants; it is an ELF file, or gives its addresses itself. -initrd names modules.
  *
- * The image is made once, as pieces of memory to be copied; start and reset only copy them.
- * Information, memory map, strings and GDT are one piece in low memory, unless the kernel is there.
- */
+ * The image is made once, as pieces of memory, which the ROM of bios/kernel/ has copied; it also
+ * asks the BIOS for the memory map. Information, strings and GDT are one piece in low memory,
+ * unless the kernel is there. */
 #include "machine/multiboot.h"
 
 #include <errno.h>
@@ -13,19 +13,18 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "devices/fw_cfg.h"
 #include "machine/boot.h"
+#include "machine/kernel_rom.h"
 
 #define SEARCH_BYTES  8192u
 #define HEADER_MAGIC  0x1badb002u
-#define LOADER_MAGIC  0x2badb002u
 #define LOADER_NAME   "Orrery"
-#define MAX_PIECES    128
 #define MAX_MODULES   64
 #define INFO_ADDR     0x10000u
-#define LOW_END       0x9f000u
-#define HOLE_START    0xa0000u
+#define LOW_END       0x90000u
 #define HIGH_MEMORY   0x100000u
-#define STACK_TOP     0x7c00u /* the specification promises none */
+#define LOWER_KIB     639u
 #define ELF_HEADER    52u
 #define ELF_PHDR      32u
 #define ELF_EXEC_I386 0x00030002u /* ET_EXEC, EM_386 */
@@ -51,21 +50,11 @@ enum {
     MBI_CMDLINE = 16,
     MBI_MODS_COUNT = 20,
     MBI_MODS_ADDR = 24,
-    MBI_MMAP_LENGTH = 44,
-    MBI_MMAP_ADDR = 48,
     MBI_LOADER_NAME = 64,
     MBI_SIZE = 120,
     MBI_HAS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9, /* memory, command line, modules, map,
                                                              loader's name */
     MODULE_ENTRY = 16,
-    MMAP_ENTRY = 4 + E820_ENTRY_SIZE,
-};
-
-/* size bytes of data at addr, then zeros up to room bytes. */
-struct piece {
-    u32 addr;
-    u64 size, room;
-    const u8 *data;
 };
 
 struct module {
@@ -83,7 +72,7 @@ struct multiboot_image {
     u32 header; /* its offset in the file */
     u32 entry, info_addr, gdt_addr;
     u8 *info;
-    struct piece piece[MAX_PIECES];
+    struct kernel_piece piece[KERNEL_PIECES_MAX];
     unsigned pieces;
     struct module module[MAX_MODULES];
     unsigned modules;
@@ -126,10 +115,11 @@ static bool refuse(const struct multiboot_image *img, const char *why, char *err
 
 static bool add_piece(struct multiboot_image *img, u64 addr, const u8 *data, u64 size, u64 room)
 {
-    bool in_hole = addr < HIGH_MEMORY && addr + room > HOLE_START;
-    if (img->pieces == MAX_PIECES || in_hole || addr + room > img->ram_bytes)
+    bool in_hole = addr < HIGH_MEMORY && addr + room > KERNEL_LOW_END;
+    u16 key = (u16)(FW_CFG_PIECES + img->pieces);
+    if (img->pieces == KERNEL_PIECES_MAX || in_hole || addr + room > img->ram_bytes)
         return false;
-    img->piece[img->pieces++] = (struct piece){(u32)addr, size, room, data};
+    img->piece[img->pieces++] = (struct kernel_piece){key, (u32)addr, size, room, data};
     return true;
 }
 
@@ -138,7 +128,7 @@ static u64 find_room(const struct multiboot_image *img, u64 size, u64 low, u64 h
 {
     u64 at = low;
     for (unsigned i = 0; i < img->pieces;) {
-        const struct piece *p = &img->piece[i];
+        const struct kernel_piece *p = &img->piece[i];
         if (at < p->addr + p->room && p->addr < at + size) {
             at = (p->addr + p->room + PAGE_MASK) & ~(u64)PAGE_MASK;
             i = 0;
@@ -290,19 +280,15 @@ static u32 put_string(struct multiboot_image *img, u8 **at, const char *s)
     return addr;
 }
 
-static void fill_info(struct multiboot_image *img, const struct e820_entry *map, unsigned entries,
-                      const char *cmdline)
+/* The ROM fills in where the memory map is. */
+static void fill_info(struct multiboot_image *img, const char *cmdline)
 {
-    u8 *gdt = img->info + MBI_SIZE, *mmap = gdt + BOOT_GDT_SIZE;
-    u8 *mods = mmap + entries * MMAP_ENTRY, *strings = mods + img->modules * MODULE_ENTRY;
-    u32 mmap_addr = img->info_addr + MBI_SIZE + BOOT_GDT_SIZE;
+    u8 *gdt = img->info + MBI_SIZE, *mods = gdt + KERNEL_GDT_SIZE;
+    u8 *strings = mods + img->modules * MODULE_ENTRY;
+    u32 mods_addr = img->info_addr + MBI_SIZE + KERNEL_GDT_SIZE;
 
     img->gdt_addr = img->info_addr + MBI_SIZE;
-    boot_store_gdt(gdt, BOOT_CS_MULTIBOOT);
-    for (unsigned i = 0; i < entries; i++) {
-        put(mmap + i * MMAP_ENTRY, E820_ENTRY_SIZE);
-        boot_store_e820(mmap + i * MMAP_ENTRY + 4, &map[i]);
-    }
+    kernel_store_gdt(gdt);
     for (unsigned i = 0; i < img->modules; i++) {
         const struct module *m = &img->module[i];
         put(mods + i * MODULE_ENTRY, m->addr);
@@ -310,22 +296,18 @@ static void fill_info(struct multiboot_image *img, const struct e820_entry *map,
         put(mods + i * MODULE_ENTRY + 8, put_string(img, &strings, m->text));
     }
     put(img->info + MBI_FLAGS, MBI_HAS);
-    put(img->info + MBI_MEM_LOWER, (u32)(map[0].len / 1024));
+    put(img->info + MBI_MEM_LOWER, LOWER_KIB);
     put(img->info + MBI_MEM_UPPER, (u32)((img->ram_bytes - HIGH_MEMORY) / 1024));
     put(img->info + MBI_CMDLINE, put_string(img, &strings, cmdline));
     put(img->info + MBI_MODS_COUNT, img->modules);
-    put(img->info + MBI_MODS_ADDR, mmap_addr + entries * MMAP_ENTRY);
-    put(img->info + MBI_MMAP_LENGTH, entries * MMAP_ENTRY);
-    put(img->info + MBI_MMAP_ADDR, mmap_addr);
+    put(img->info + MBI_MODS_ADDR, mods_addr);
     put(img->info + MBI_LOADER_NAME, put_string(img, &strings, LOADER_NAME));
 }
 
 static bool make_info(struct multiboot_image *img, const char *append, char *err, size_t size)
 {
-    struct e820_entry map[E820_MAX];
-    unsigned entries = boot_memory_map(img->ram_bytes, map);
     char *cmdline = malloc(strlen(img->path) + strlen(append) + 2);
-    u64 room = MBI_SIZE + BOOT_GDT_SIZE + entries * MMAP_ENTRY + sizeof(LOADER_NAME);
+    u64 room = MBI_SIZE + KERNEL_GDT_SIZE + sizeof(LOADER_NAME);
 
     room += strlen(img->path) + strlen(append) + 2;
     for (unsigned i = 0; i < img->modules; i++)
@@ -343,7 +325,7 @@ static bool make_info(struct multiboot_image *img, const char *append, char *err
     img->info_addr = (u32)at;
     bool ok = at && add_piece(img, at, img->info, room, room);
     if (ok)
-        fill_info(img, map, entries, cmdline);
+        fill_info(img, cmdline);
     else
         refuse(img, "does not fit into the guest's memory with its modules", err, size);
     free(cmdline);
@@ -389,7 +371,7 @@ u64 multiboot_hash(const struct multiboot_image *img)
     hash_init(&h);
     hash_u64(&h, img->entry);
     for (unsigned i = 0; i < img->pieces; i++) {
-        const struct piece *p = &img->piece[i];
+        const struct kernel_piece *p = &img->piece[i];
         hash_u64(&h, p->addr | p->room << 32);
         hash_u64(&h, p->size);
         hash_bytes(&h, p->data, p->size);
@@ -397,24 +379,10 @@ u64 multiboot_hash(const struct multiboot_image *img)
     return hash_value(&h);
 }
 
-static void zero_fill(struct phys *phys, u64 addr, u64 len)
+void multiboot_add_items(const struct multiboot_image *img, struct dev *fw_cfg)
 {
-    static const u8 zeros[PAGE_SIZE];
-    for (u64 n; len; addr += n, len -= n) {
-        n = len < sizeof(zeros) ? len : sizeof(zeros);
-        phys_dma_write(phys, addr, zeros, n);
-    }
-}
+    const struct kernel_start start = {
+        .entry = img->entry, .info = img->info_addr, .gdt = img->gdt_addr};
 
-void multiboot_boot(const struct multiboot_image *img, struct phys *phys, struct cpu *cpu)
-{
-    for (unsigned i = 0; i < img->pieces; i++) {
-        const struct piece *p = &img->piece[i];
-        phys_dma_write(phys, p->addr, p->data, p->size);
-        zero_fill(phys, p->addr + p->size, p->room - p->size);
-    }
-    boot_enter_flat(cpu, img->gdt_addr, BOOT_CS_MULTIBOOT, img->entry);
-    cpu->gpr[EAX] = LOADER_MAGIC;
-    cpu->gpr[EBX] = img->info_addr;
-    cpu->gpr[ESP] = STACK_TOP;
+    kernel_rom_add(fw_cfg, &start, img->piece, img->pieces);
 }

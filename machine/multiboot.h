@@ -1,8 +1,8 @@
-/* Direct boot of a Multiboot kernel. */
+/* A Multiboot kernel, for -kernel. */
 #ifndef MACHINE_MULTIBOOT_H
 #define MACHINE_MULTIBOOT_H
 
-#include "cpu/state.h"
+#include "devices/core/dev.h"
 
 struct multiboot_image;
 
@@ -15,8 +15,9 @@ struct multiboot_image *multiboot_load(const char *kernel, const char *initrd, c
                                        u64 ram_bytes, char *err, size_t err_size);
 void multiboot_free(struct multiboot_image *img);
 
-/* Copies everything into RAM and sets the CPU to the entry point. */
-void multiboot_boot(const struct multiboot_image *img, struct phys *phys, struct cpu *cpu);
+/* Offers all that is loaded to firmware, and the ROM that starts it. The image must outlive the
+ * device. */
+void multiboot_add_items(const struct multiboot_image *img, struct dev *fw_cfg);
 
 /* Hash of all that is loaded, for the journal's configuration. */
 u64 multiboot_hash(const struct multiboot_image *img);

@@ -6,14 +6,25 @@
 void *memcpy(void *to, const void *from, size_t len)
 {
     void *d = to;
-    asm volatile("rep movsb" : "+D"(d), "+S"(from), "+c"(len) : : "memory");
+    size_t rest = len & 3;
+    len >>= 2;
+    asm volatile("rep movsl\n\tmov %3, %2\n\trep movsb"
+                 : "+D"(d), "+S"(from), "+c"(len)
+                 : "g"(rest)
+                 : "memory");
     return to;
 }
 
 void *memset(void *to, int byte, size_t len)
 {
     void *d = to;
-    asm volatile("rep stosb" : "+D"(d), "+c"(len) : "a"(byte) : "memory");
+    u32 word = (u8)byte * 0x01010101u;
+    size_t rest = len & 3;
+    len >>= 2;
+    asm volatile("rep stosl\n\tmov %3, %1\n\trep stosb"
+                 : "+D"(d), "+c"(len)
+                 : "a"(word), "g"(rest)
+                 : "memory");
     return to;
 }
 
@@ -46,7 +57,6 @@ u8 sum(const void *data, u32 len)
 static void put_char(char c)
 {
     outb(0x402, (u8)c);
-    outb(0xe9, (u8)c);
 }
 
 static void put_number(u32 v, unsigned base)

@@ -14,16 +14,17 @@ int memcmp(const void *a, const void *b, size_t len);
 size_t strlen(const char *s);
 u8 sum(const void *data, u32 len);
 
-/* Text to the debug ports; %s %u %x. */
+/* Text to the debug port; %s %u %x. */
 void debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* fwcfg.c: the configuration device. */
 bool fwcfg_present(void);
 bool fwcfg_item(u16 key, void *to, u32 len);
+#define FWCFG_NAME 56
 struct fwcfg_file {
     u32 len;
     u16 key;
-    char name[56];
+    char name[FWCFG_NAME];
 };
 /* A file by name, or the n-th one; false: there is none. */
 bool fwcfg_find(const char *name, struct fwcfg_file *f);

@@ -4,6 +4,7 @@
 
 #define AREA      0xc0000u
 #define AREA_SIZE 0x20000u
+#define OTHERS    0xc8000u
 #define BUFFER    0x30000u /* RAM that nobody uses yet */
 #define STEP      0x800u
 #define ROM_BAR   0x30
@@ -60,6 +61,7 @@ static void isa_roms(void)
         if (AREA + at + rom_bytes(rom) > next)
             next = (AREA + at + rom_bytes(rom) + STEP - 1) & ~(STEP - 1);
     }
+    memset((void *)BUFFER, 0, AREA_SIZE);
 }
 
 /* The image for PCs in a ROM at p: behind "PCIR" there are ids, length, type and a last mark. */
@@ -109,6 +111,22 @@ static void pci_rom(u16 function, void *display)
         load_pci(function);
 }
 
+/* Whether the boot order, lines of names of devices, begins with "/rom@" and this file. */
+static bool boots_first(const char *name)
+{
+    static const char prefix[] = "/rom@";
+    char order[sizeof(prefix) + FWCFG_NAME] = {0};
+    struct fwcfg_file f;
+    size_t len = strlen(name);
+
+    if (!fwcfg_find("bootorder", &f))
+        return false;
+    fwcfg_item(f.key, order, f.len < sizeof(order) - 1 ? f.len : sizeof(order) - 1);
+    return !memcmp(order, prefix, sizeof(prefix) - 1) &&
+           !memcmp(order + sizeof(prefix) - 1, name, len) &&
+           (u8)order[sizeof(prefix) - 1 + len] < ' ';
+}
+
 static void load_files(const char *folder)
 {
     struct fwcfg_file f;
@@ -124,6 +142,8 @@ static void load_files(const char *folder)
         }
         fwcfg_item(f.key, at, f.len);
         note(at, 0xffff);
+        if (boots_first(f.name))
+            SHARED->first_rom = (u16)((u32)at >> 4);
     }
 }
 
@@ -135,6 +155,8 @@ void roms_setup(void)
     pci_each(pci_rom, &display);
     if (!is_rom((u8 *)AREA))
         load_files("vgaroms/");
+    if (next < OTHERS)
+        next = OTHERS; /* what lies below would be taken for the display's */
     display = false;
     pci_each(pci_rom, &display);
     load_files("genroms/");

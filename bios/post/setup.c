@@ -4,6 +4,8 @@
 #define KEY_BOOT_MENU   0x0e
 #define DEFAULT_WAIT_MS 2500
 
+extern u8 post_bss[], post_bss_end[]; /* bios.ld */
+
 u32 post_setup(u32 unused)
 {
     (void)unused;
@@ -19,6 +21,7 @@ u32 post_setup(u32 unused)
     pirq_setup();
     directory_setup();
     memory_finish();
+    memset(post_bss, 0, (u32)(post_bss_end - post_bss)); /* RAM is found clean */
     return 0;
 }
 

@@ -8,11 +8,12 @@
 #define KEY_F12  0x8600
 #define KEY_ESC  0x1b
 
-enum kind { FLOPPY = 1, DISK, CDROM, NETWORK }; /* as the digits of CMOS 3Dh and 38h */
+/* The first ones as the digits of CMOS 3Dh and 38h. ROM is one that is to come before them all. */
+enum kind { FLOPPY = 1, DISK, CDROM, NETWORK, ROM };
 
 struct boot_device {
     u8 kind, index;
-    struct far entry; /* of NETWORK: the ROM's boot entry */
+    struct far entry; /* of NETWORK and ROM: the ROM's boot entry */
     char name[40];
 };
 
@@ -40,7 +41,7 @@ static struct boot_device *add(enum kind kind, u8 index, const char *name)
 
 void boot_add_rom(u16 seg, u16 entry, const char *name)
 {
-    struct boot_device *d = add(NETWORK, 0, name);
+    struct boot_device *d = add(seg == shared.first_rom ? ROM : NETWORK, 0, name);
     if (d)
         d->entry = (struct far){entry, seg};
 }
@@ -62,7 +63,7 @@ static void order_kind(u8 kind)
             order[order_count++] = i;
 }
 
-/* Three digits say what comes first; without any it is disks, floppies, discs. */
+/* Three digits say what comes first, but for a ROM; without any it is disks, floppies, discs. */
 static void set_order(void)
 {
     static const u8 usual[] = {DISK, FLOPPY, CDROM, NETWORK};
@@ -70,6 +71,7 @@ static void set_order(void)
     const u8 asked[] = {first & 15, first >> 4, third};
 
     order_count = 0;
+    order_kind(ROM);
     for (unsigned i = 0; i < ARRAY_LEN(asked); i++)
         order_kind(asked[i]);
     if (!first && !third)
@@ -81,7 +83,7 @@ static void set_order(void)
 
 static const char *kind_name(u8 kind)
 {
-    static const char *const names[] = {"", "Floppy", "Disk", "CD/DVD", "Network"};
+    static const char *const names[] = {"", "Floppy", "Disk", "CD/DVD", "Network", "ROM"};
     return names[kind];
 }
 

@@ -1,11 +1,10 @@
 /* What C code needs everywhere: memory, text. The screen is written through INT 10h, so a video
- * BIOS or whoever has hooked it prints; the debug ports get the same. */
+ * BIOS or whoever has hooked it prints; the debug port gets the same. */
 #include "bios/system/system.h"
 
 #include <stdarg.h>
 
-#define DEBUG_PORT_BOCHS   0xe9
-#define DEBUG_PORT_SEABIOS 0x402
+#define DEBUG_PORT 0x402
 
 void *memcpy(void *to, const void *from, size_t len)
 {
@@ -79,8 +78,7 @@ static void put_char(char c)
 
     if (c == '\n')
         put_char('\r');
-    outb(DEBUG_PORT_SEABIOS, (u8)c);
-    outb(DEBUG_PORT_BOCHS, (u8)c);
+    outb(DEBUG_PORT, (u8)c);
     r.ax = (u16)(0x0e00 | (u8)c);
     r.bx = 7;
     call_int(0x10, &r);

@@ -160,7 +160,7 @@ static inline void set_vector(u8 n, u16 seg, u16 off)
     poke16(0, 4u * n + 2, seg);
 }
 
-/* ---- printing: to the screen and the debug ports; %s %u %x %c, %04x ---- */
+/* ---- printing: to the screen and the debug port; %s %u %x %c, %04x ---- */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -17,6 +17,7 @@
 #include "devices/core/net.h"
 #include "devices/vga.h"
 #include "mmu/phys.h"
+#include "tests/fuzz/pc_setup.h"
 
 #define DISK_SECTORS   1024u /* 512 KiB */
 #define DISC_SECTORS   512u  /* a quarter as many of 2048 bytes */
@@ -133,7 +134,8 @@ static bool build(struct board *b, const struct media *m, char *err, size_t err_
         if (!dev_create(bus, extras[i].type, extras[i].options, err, err_size))
             return false;
     }
-    return board_pc_finish(bus, &config, err, err_size);
+    board_pc_finish(bus, &config);
+    return dev_create(bus, &dev_pc_setup, NULL, err, err_size);
 }
 
 static void drop_sound(void *opaque, const void *data, size_t len)

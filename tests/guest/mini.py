@@ -48,10 +48,10 @@ def assemble_text(text, address=ENTRY, output="binary"):
             return f.read()
 
 
-def bzimage(payload, setup=bytes(1024), version=0x020c, loadflags=1):
-    """A kernel file whose 32-bit part is payload (Linux, Documentation/arch/x86/boot.rst); setup is the 16-bit part."""
+def bzimage(payload, setup=None, version=0x020c, loadflags=1):
+    """A kernel file whose 32-bit part is payload (Linux, Documentation/arch/x86/boot.rst); setup is the 16-bit part, else the usual one."""
     payload += bytes(-len(payload) % 16)
-    head = bytearray(setup)
+    head = bytearray(setup or assemble("setup", 0))
     head[0x1f1] = 1  # setup sectors behind the boot sector
     struct.pack_into("<I", head, 0x1f4, len(payload) // 16)
     struct.pack_into("<H", head, 0x1fe, 0xaa55)
@@ -66,4 +66,4 @@ def bzimage(payload, setup=bytes(1024), version=0x020c, loadflags=1):
 
 
 def kernel(name):
-    return bzimage(assemble(name), assemble("setup", 0))
+    return bzimage(assemble(name))

@@ -72,6 +72,9 @@ drive: 0080
 places: 00fc 00ea 00cf 322f 00cf + + + + + +
 """
 
+# firmware's messages, beside what guests print
+MESSAGES = ["-device", "isa-debugcon,iobase=0x402,chardev=debugcon"]
+
 SEABIOS = "/usr/share/seabios/bios.bin"
 BOCHS = "/usr/share/bochs/BIOS-bochs-latest"
 
@@ -189,7 +192,7 @@ class Bios(common.GuestTest):
         all_three = ["-fda", "floppy", "-hda", "disk", "-cdrom", "cd"]
         for args, drives in (([], "80 00"), (["-boot", "d"], "e0"), (["-boot", "order=cd"], "80 e0"),
                              (["-boot", "a,menu=on,splash-time=100"], "00"), (["-boot", "once=d,order=a"], "e0")):
-            out = self.run_on("jit", *all_three, *args)[0]
+            out = self.run_on("jit", *all_three, *args, *MESSAGES)[0]
             self.assertEqual(re.findall(r"drive: 00(..)", out), drives.split(), out)
             self.assertEqual("F12" in out, "menu=on" in "".join(args))
 
@@ -197,7 +200,7 @@ class Bios(common.GuestTest):
         """A clear message, with what was tried, and another try at a key."""
         self.write("disk", bytes(1 << 20))
         guest = self.terminal("-m", "8", "-debugcon", "stdio", "-serial", "null", "-hda", "disk", "-device",
-                              "ide-cd,bus=ide.1,unit=0")
+                              "ide-cd,bus=ide.1,unit=0", *MESSAGES)
         guest.wait_for("not bootable: its first sector has no boot signature")
         guest.wait_for("no disc in the drive")
         guest.wait_for("No bootable device. Tried:")
@@ -208,8 +211,27 @@ class Bios(common.GuestTest):
             result = self.orrery("-boot", text)
             self.assertEqual(result.status, 1, str(result))
             self.assertIn(b"orrery: -boot: ", result.err)
-        result = self.orrery("-cpu", "286")
+        result = self.orrery("-cpu", "286", "-kernel", self.write("k", mini.kernel("halt")))
         self.assertIn(b"needs an 80386", result.err)
+
+    def test_generations(self):
+        """Firmware is code for an 80386. A program on an older CPU finds that one, whatever it has called, and boots from a
+        floppy, a disk and a CD-ROM."""
+        eight, two, three = ("fffe", "f000 f000 f000", "0000", "f000"), ("0000", "0000 0000 0000", "4000", "0000"), \
+            ("0000", "0000 0000 7000", "4000", "0000")
+        code = program("generation")
+        self.write("floppy", image(code, 2880))
+        self.write("disk", hard_disk(code))
+        self.write("cd", disc(image(code, 16), 0, 16))
+        for cpu, looks in (("8086", eight), ("286", two), ("386", three), ("486", three), ("pentium", three)):
+            for medium in (["-fda", "floppy"], ["-hda", "disk"], ["-cdrom", "cd"])[:3 if cpu == "8086" else 1]:
+                with self.subTest(cpu=cpu, medium=medium):
+                    out = self.check("-cpu", cpu, *medium)
+                    for name, look in zip(("push sp", "flags", "shift", "pushed"), looks):
+                        self.assertEqual(re.findall(f"{name}: (.*)", out), [look] * 4, out)
+                    if medium[0] != "-cdrom":  # which has no sectors by number of head and cylinder
+                        self.assertIn("block move: - aa55\n", out)
+                    self.assertIn("screen: 5003\n", out)
 
     def other(self, firmware):
         """Somebody else's firmware boots the same."""

@@ -13,16 +13,40 @@ import time
 import unittest
 
 import common
+import mini
 
 SCREEN = os.path.join(os.path.dirname(os.path.dirname(common.ORRERY)), "tests", "guest-screen")
 GRUB = "/usr/lib/grub-rescue"
 MEMTEST = "/boot/memtest86+ia32.bin"
 INSTALLER = "/usr/lib/debian-installer/images/12/i386"
 IPXE = "/usr/lib/ipxe/ipxe.iso"
+LKRN = "/boot/ipxe.lkrn"
+MEMDISK = "/usr/lib/syslinux/memdisk"
 ISOLINUX = "/usr/lib/ISOLINUX/isolinux.bin"
 MODULES = "/usr/lib/syslinux/modules/bios"
 LIMIT = 240  # seconds of the host's
 PAGE = b"A page of the host's.\n" * 5000
+
+
+# A boot sector that says where it comes from.
+DISK_PROGRAM = """
+.intel_syntax noprefix
+.code16
+.globl _start
+_start: sti
+        mov si, offset text
+1:      lods al, byte ptr cs:[si]
+        mov ah, 0x0e
+        mov bx, 7
+        int 0x10
+        test al, al
+        jnz 1b
+2:      hlt
+        jmp 2b
+text:   .asciz "From memory"
+        .org 510
+        .word 0xaa55
+"""
 
 
 def needs(path, package):
@@ -88,6 +112,38 @@ class Ipxe(Guest):
         text = self.at_screen([f"cdrom={IPXE}", "device=e1000", "pace=64"], [
             "wait 120 Ctrl-B", "keys ctrl-b", "wait 20 iPXE>", "type ifstat", "keys ret", "wait 10 net0: 52:54", "show"])
         self.assertIn("on 0000:00:0", text)
+
+
+    @needs(LKRN, "ipxe")
+    def test_kernel(self):
+        """The same as -kernel: it has nothing but its real-mode part."""
+        text = self.at_screen([f"kernel={LKRN}", "device=e1000", "pace=64"], [
+            "wait 120 Ctrl-B", "keys ctrl-b", "wait 20 iPXE>", "type ifstat", "keys ret", "wait 10 net0: 52:54", "show"])
+        self.assertIn("on 0000:00:0", text)
+
+
+class Memdisk(Guest):
+    @needs(MEMDISK, "syslinux-common")
+    @unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
+    def test_floppy(self):
+        """A kernel of real-mode code that makes a drive of its initrd, and boots from it."""
+        self.write("floppy", mini.assemble_text(DISK_PROGRAM, 0x7c00).ljust(1440 << 10, b"\0"))
+        text = self.at_screen([f"kernel={MEMDISK}", "initrd=floppy"], ["wait 30 From memory", "show"])
+        self.assertIn("MEMDISK", text)
+
+
+class FrameBuffer(Guest):
+    def test_vesa(self):
+        """vga= is the loader's: the kernel's real-mode part sets a mode of VBE, and its console is in the frame buffer."""
+        kernel = os.path.join(common.CACHE, "vmlinuz")
+        if not os.path.exists(kernel):
+            self.fail(f"{kernel} is missing: run tests/guest/make-linux {common.CACHE}")
+        self.at_screen([f"kernel={kernel}", "append=vga=0x317 cryptomgr.notests noisapnp", "ram=128"], [
+            "pass 4", "picture a.ppm"])
+        picture, head = self.read("a.ppm"), b"P6\n1024 768\n255\n"
+        self.assertTrue(picture.startswith(head), picture[:20])
+        lit = sum(1 for i in range(len(head), len(picture), 3) if picture[i] > 100)
+        self.assertGreater(lit, 5000, "characters")
 
 
 class Mach(Guest):

@@ -63,7 +63,7 @@ class Profile(common.GuestTest):
     def test_without_symbols(self):
         stacks = self.stacks()
         for stack in stacks:
-            self.assertRegex(stack, r"^(kernel|user)(;0x0010[0-9a-f]{4})+$")
+            self.assertRegex(stack, r"^(kernel|user)(;0x0010[0-9a-f]{4})+$|^(kernel|real)(;0x000[c-f][0-9a-f]{4})+$")
 
     def test_symbol_list(self):
         nm = subprocess.run(["nm", self.elf], capture_output=True, text=True, check=True).stdout

@@ -164,7 +164,7 @@ class Qmp(common.GuestTest):
         self.assertEqual(self.read("mem")[:64], mini.assemble("panel")[:64])
         self.assertEqual(len(self.read("mem")), 5000)
         q.command("pmemsave", val=0xb8000, size=4, filename=self.path("mem"))  # the text screen, which is empty
-        self.assertEqual(self.read("mem"), b" \7 \7")
+        self.assertEqual(self.read("mem"), b"O\7r\7")
         q.command("pmemsave", val=0xfffffff0, size=0x20, filename=self.path("mem"))  # nothing there
         self.assertEqual(len(self.read("mem")), 32)
         q.refused("pmemsave", val=0, size=1, filename="/nowhere/x")

@@ -60,6 +60,9 @@ class Why(Explained):
                     self.assertTrue(last["shutdown"], answer)
                     self.assertIn(f"rule {rule}: ", m.qmp.hmp("why"))
                     m.close()
+            for answer in answers.values():  # how long firmware waits depends on the wall clock when there is a monitor
+                for fault in [answer, *answer["chain"]]:
+                    fault.pop("icount", None)
             self.assertEqual(answers.get("jit"), answers.get("interp"))
 
 

@@ -12,6 +12,7 @@
 #include "devices/pci.h"
 #include "devices/piix3_ide.h"
 #include "mmu/phys.h"
+#include "tests/fuzz/pc_setup.h"
 
 #define SECTORS 2100
 #define RAM     (4u << 20)

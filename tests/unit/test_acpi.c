@@ -7,6 +7,7 @@
 #include "devices/aml.h"
 #include "devices/pci.h"
 #include "devices/piix4_pm.h"
+#include "tests/fuzz/pc_setup.h"
 
 static u8 image[ACPI_TABLES_SIZE];
 static bool apic = true; /* of the board that build() describes */

@@ -1,5 +1,5 @@
-/* Starting without Linux: Multiboot kernels and modules as they end up in memory and registers, ROM
- * images, and what is refused. */
+/* Multiboot kernels and modules, zImages and bzImages as they end up in memory and registers when
+ * firmware has started them; ROM images; and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -97,6 +97,20 @@ static struct orrery *boot(const struct orrery_config *config)
     return o;
 }
 
+/* Firmware has run, and the next instruction is the kernel's first, at this linear address. */
+static struct orrery *start(const struct orrery_config *config, uint32_t entry)
+{
+    const struct orrery_break at_entry = {.kind = ORRERY_BREAK_CODE, .linear = entry, .len = 1};
+    struct orrery *o = boot(config);
+    enum orrery_stop stop;
+
+    assert_true(orrery_set_breaks(o, &at_entry, 1));
+    while ((stop = orrery_run(o, 100000000)) == ORRERY_IDLE)
+        orrery_idle_skip(o, orrery_idle_ns(o));
+    assert_int_equal(stop, ORRERY_BREAK);
+    return o;
+}
+
 static void refused(const struct orrery_config *config, const char *word)
 {
     char err[200] = "";
@@ -125,8 +139,8 @@ static void test_flat(void **state)
     (void)state;
     make_flat(file);
     const char *kernel = save("flat", file, sizeof(file));
-    struct orrery *o =
-        boot(&(struct orrery_config){.ram_bytes = RAM, .kernel = kernel, .append = "a=1 b"});
+    struct orrery *o = start(
+        &(struct orrery_config){.ram_bytes = RAM, .kernel = kernel, .append = "a=1 b"}, LOAD + 8);
     assert_int_equal(orrery_reg(o, 0), 0x2badb002);
     assert_int_equal(orrery_reg(o, ORRERY_EIP), LOAD + 8);
     assert_int_equal(orrery_reg(o, ORRERY_CR0) & 0x80000001, 1);
@@ -144,12 +158,13 @@ static void test_flat(void **state)
     assert_int_equal(peek(o, info + 8), 3072);
     expect_text(o, peek(o, info + INFO_CMD), cmdline);
     assert_int_equal(peek(o, info + INFO_MODS), 0);
-    assert_int_equal(peek(o, info + INFO_MMAP), 4 * 24);
-    uint32_t last = peek(o, info + INFO_MMAP + 4) + 3 * 24;
-    assert_int_equal(peek(o, last), 20);
-    assert_int_equal(peek(o, last + 4), 0x100000);
-    assert_int_equal(peek(o, last + 12), RAM - 0x100000);
-    assert_int_equal(peek(o, last + 20), 1);
+    assert_int_equal(peek(o, info + INFO_MMAP), 6 * 24); /* that of firmware */
+    uint32_t high = peek(o, info + INFO_MMAP + 4) + 3 * 24;
+    assert_in_range(high, 0x90000, 0x9ffff);
+    assert_int_equal(peek(o, high), 20);
+    assert_int_equal(peek(o, high + 4), 0x100000);
+    assert_int_equal(peek(o, high + 12), RAM - 0x100000 - 0x20000);
+    assert_int_equal(peek(o, high + 20), 1);
     expect_text(o, peek(o, info + INFO_LOADER), "Orrery");
     orrery_free(o);
     free(is);
@@ -161,8 +176,8 @@ static void test_elf(void **state)
     (void)state;
     make_elf(file);
     struct orrery *o =
-        boot(&(struct orrery_config){.ram_bytes = RAM, .kernel = save("elf", file, sizeof(file))});
-    assert_int_equal(orrery_reg(o, ORRERY_EIP), ELF_PHYS + 4); /* e_entry is virtual */
+        start(&(struct orrery_config){.ram_bytes = RAM, .kernel = save("elf", file, sizeof(file))},
+              ELF_PHYS + 4); /* e_entry is virtual */
     assert_int_equal(peek(o, ELF_PHYS + 252), 0x77777777);
     assert_int_equal(peek(o, ELF_PHYS + 256), 0);
     orrery_free(o);
@@ -180,7 +195,8 @@ static void test_modules(void **state)
     save("two,half", "second module", 13);
     snprintf(initrd, sizeof(initrd), "%s x=1 y,%s/two,,half", at("one"), dir);
     struct orrery *o =
-        boot(&(struct orrery_config){.ram_bytes = RAM, .kernel = at("flat"), .initrd = initrd});
+        start(&(struct orrery_config){.ram_bytes = RAM, .kernel = at("flat"), .initrd = initrd},
+              LOAD + 8);
     uint32_t info = orrery_reg(o, 3), mods = peek(o, info + INFO_MODS + 4);
     assert_int_equal(peek(o, info + INFO_MODS), 2);
     assert_int_equal(peek(o, mods) & 0xfff, 0);
@@ -209,10 +225,151 @@ static void test_low_kernel(void **state)
     put(file + HEADER_AT + 24, 0x20001);
     put(file + HEADER_AT + 28, 0x8000);
     struct orrery *o =
-        boot(&(struct orrery_config){.ram_bytes = RAM, .kernel = save("low", file, sizeof(file))});
+        start(&(struct orrery_config){.ram_bytes = RAM, .kernel = save("low", file, sizeof(file))},
+              0x8000);
     assert_int_equal(orrery_reg(o, 3), 0x21000);
     assert_int_equal(peek(o, 0x8ffc), load_le(file + 4092, 4));
     orrery_free(o);
+}
+
+/* ---- Linux ---- */
+
+enum {
+    KERNEL_SETUP = 3 * 512,
+    KERNEL_BYTES = KERNEL_SETUP + 4096,
+    H_SYSSIZE = 0x1f4,
+    H_VID_MODE = 0x1fa,
+    H_MAGIC = 0x202,
+    H_VERSION = 0x206,
+    H_LOADER = 0x210,
+    H_LOADFLAGS = 0x211,
+    H_RAMDISK = 0x218,
+    H_HEAP_END = 0x224,
+    H_CMDLINE = 0x228,
+    H_INITRD_MAX = 0x22c,
+    H_CMDLINE_SIZE = 0x238,
+};
+
+/* Boot sector and two more of real-mode code, then 4 KiB. version 0: from before there was a
+ * header.
+ */
+static const char *save_linux(unsigned version, unsigned loadflags)
+{
+    uint8_t file[KERNEL_BYTES];
+
+    for (unsigned i = 0; i < sizeof(file); i++)
+        file[i] = (uint8_t)(i * 7 + (i >> 8));
+    memset(file + 0x1f0, 0, 0x80);
+    file[0x1f1] = 2;
+    put(file + H_SYSSIZE, (KERNEL_BYTES - KERNEL_SETUP) / 16);
+    file[0x1fe] = 0x55;
+    file[0x1ff] = 0xaa;
+    if (version) {
+        memcpy(file + H_MAGIC, "HdrS", 4);
+        store_le(file + H_VERSION, 2, version);
+        file[H_LOADFLAGS] = (uint8_t)loadflags;
+        put(file + H_INITRD_MAX, 0x2fffff);
+        put(file + H_CMDLINE_SIZE, 2047);
+    }
+    return save("linux", file, sizeof(file));
+}
+
+static void expect_bytes(struct orrery *o, uint32_t addr, unsigned at, unsigned len)
+{
+    uint8_t is[KERNEL_BYTES];
+
+    assert_true(orrery_read_phys(o, addr, is, len));
+    for (unsigned i = 0; i < len; i++)
+        assert_int_equal(is[i], (uint8_t)((at + i) * 7 + ((at + i) >> 8)));
+}
+
+/* Where things go and what the header is told, by protocol: boot.rst. */
+static void test_linux(void **state)
+{
+    static const struct {
+        unsigned version, flags;
+        uint32_t setup, kernel, cmdline;
+    } cases[] = {
+        {0, 0, 0x90000, 0x10000, 0x99f00},         {0x200, 0, 0x90000, 0x10000, 0x99f00},
+        {0x201, 1, 0x90000, 0x100000, 0x99f00},    {0x202, 0, 0x90000, 0x10000, 0x99f00},
+        {0x203, 0x81, 0x10000, 0x100000, 0x20000}, {0x20c, 1, 0x10000, 0x100000, 0x20000},
+    };
+
+    (void)state;
+    save("one", "initial disk", 12);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        unsigned version = cases[i].version;
+        uint32_t setup = cases[i].setup;
+        const char *initrd = version ? at("one") : NULL;
+        struct orrery *o =
+            start(&(struct orrery_config){.ram_bytes = RAM,
+                                          .kernel = save_linux(version, cases[i].flags),
+                                          .initrd = initrd,
+                                          .append = "xvga=1 vga=0x317"},
+                  setup + 0x200);
+        assert_int_equal(orrery_reg(o, ORRERY_ES + 1), (setup >> 4) + 0x20);
+        assert_int_equal(orrery_reg(o, ORRERY_ES + 2), setup >> 4); /* SS */
+        assert_int_equal(orrery_reg(o, ORRERY_ES + 3), setup >> 4); /* DS */
+        assert_int_equal(orrery_reg(o, 4), cases[i].cmdline - setup - 16);
+        assert_int_equal(orrery_reg(o, ORRERY_EFLAGS) & 0x200, 0);
+        assert_int_equal(orrery_reg(o, ORRERY_CR0) & 1, 0);
+        expect_text(o, cases[i].cmdline, "xvga=1 vga=0x317");
+        expect_bytes(o, cases[i].kernel, KERNEL_SETUP, KERNEL_BYTES - KERNEL_SETUP);
+        expect_bytes(o, setup + 0x270, 0x270, KERNEL_SETUP - 0x270);
+        assert_int_equal(peek(o, setup + H_VID_MODE) & 0xffff, 0x317);
+        assert_int_equal(peek(o, setup + H_LOADER) & 0xff, version ? 0xff : 0);
+        assert_int_equal(peek(o, setup + H_LOADFLAGS) & 0xff,
+                         cases[i].flags | (version > 0x200 ? 0x80 : 0));
+        assert_int_equal(peek(o, setup + H_HEAP_END) & 0xffff,
+                         version > 0x200 ? cases[i].cmdline - setup - 0x200 : 0);
+        if (version >= 0x202)
+            assert_int_equal(peek(o, setup + H_CMDLINE), cases[i].cmdline);
+        else
+            assert_int_equal(peek(o, setup + 0x20), 0xa33f | (cases[i].cmdline - setup) << 16);
+        if (initrd) {
+            uint32_t addr = peek(o, setup + H_RAMDISK);
+            assert_int_equal(addr, version >= 0x203 ? 0x2ff000 : RAM - 0x21000);
+            assert_int_equal(peek(o, setup + H_RAMDISK + 4), 12);
+            expect_text(o, addr, "initial disk");
+        }
+        orrery_free(o);
+    }
+}
+
+/* The words of vga=, and mem=, below which the initrd has to be. */
+static void test_linux_options(void **state)
+{
+    static const struct {
+        const char *append;
+        uint32_t vid_mode, initrd;
+    } cases[] = {
+        {"", 0, 0x2ff000},
+        {"vga=ask", 0xfffd, 0x2ff000},
+        {"vga=ext", 0xfffe, 0x2ff000},
+        {"vga=normal", 0xffff, 0x2ff000},
+        {"quiet vga=791 mem=2M", 791, 0x1ff000},
+        {"mem=64M", 0, 0x2ff000},
+        {"mem=1536K@0", 0, 0x17f000},
+    };
+
+    (void)state;
+    save("one", "initial disk", 12);
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct orrery *o = start(&(struct orrery_config){.ram_bytes = RAM,
+                                                         .kernel = save_linux(0x20c, 1),
+                                                         .initrd = at("one"),
+                                                         .append = cases[i].append},
+                                 0x10200);
+        assert_int_equal(peek(o, 0x10000 + H_VID_MODE) & 0xffff, cases[i].vid_mode);
+        assert_int_equal(peek(o, 0x10000 + H_RAMDISK), cases[i].initrd);
+        orrery_free(o);
+    }
+    refused(&(struct orrery_config){.kernel = save_linux(0, 0), .initrd = at("one")}, "too old");
+    refused(&(struct orrery_config){.ram_bytes = RAM,
+                                    .kernel = save_linux(0x20c, 1),
+                                    .initrd = at("one"),
+                                    .append = "mem=1M"},
+            "does not fit");
 }
 
 struct damage {
@@ -291,7 +448,6 @@ static void test_rom(void **state)
     refused(&(struct orrery_config){.bios = save("rom", rom, 0x10001)}, "64 KiB");
     refused(&(struct orrery_config){.bios = save("rom", rom, 512)}, "64 KiB");
     refused(&(struct orrery_config){.bios = at("none")}, "No such file");
-    refused(&(struct orrery_config){.bios = at("rom"), .kernel = at("rom")}, "exclude");
     free(rom);
     free(is);
 }
@@ -304,7 +460,8 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-    static const char *const names[] = {"flat", "elf", "one", "two,half", "low", "bad", "rom"};
+    static const char *const names[] = {"flat", "elf", "one",   "two,half",
+                                        "low",  "bad", "linux", "rom"};
     (void)state;
     for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
         unlink(at(names[i]));
@@ -317,6 +474,7 @@ int main(void)
         cmocka_unit_test(test_flat),     cmocka_unit_test(test_elf),
         cmocka_unit_test(test_modules),  cmocka_unit_test(test_low_kernel),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_rom),
+        cmocka_unit_test(test_linux),    cmocka_unit_test(test_linux_options),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

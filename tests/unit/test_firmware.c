@@ -24,9 +24,9 @@ static struct devtest *open_board(const struct board_pc *config)
     char err[200] = "";
 
     t->bus->phys = phys_new(RAM);
-    if (!board_pc_build(t->bus, config, err, sizeof(err)) ||
-        !board_pc_finish(t->bus, config, err, sizeof(err)))
+    if (!board_pc_build(t->bus, config, err, sizeof(err)))
         fail_msg("%s", err);
+    board_pc_finish(t->bus, config);
     bus_reset(t->bus);
     return t;
 }
@@ -118,7 +118,7 @@ static const u8 *table(u64 address, const char *signature)
 
 static void test_acpi_files(void **state)
 {
-    const struct board_pc config = {.ram_bytes = RAM, .apic = true, .firmware = true};
+    const struct board_pc config = {.ram_bytes = RAM, .apic = true};
     static const char *const names[] = {"FACP", "APIC", "HPET"};
     struct devtest *t = open_board(&config);
 
@@ -145,7 +145,7 @@ static void test_acpi_files(void **state)
 
 static void test_smbios_files(void **state)
 {
-    const struct board_pc config = {.ram_bytes = RAM, .firmware = true};
+    const struct board_pc config = {.ram_bytes = RAM};
     struct devtest *t = open_board(&config);
     u32 at = 0, count = 0;
     u8 type = 0;
@@ -174,7 +174,7 @@ static void test_smbios_files(void **state)
 static void test_boot_order(void **state)
 {
     const struct board_pc config = {
-        .ram_bytes = RAM, .firmware = true, .boot_menu = true, .boot_menu_ms = 700};
+        .ram_bytes = RAM, .boot_menu = true, .boot_menu_ms = 700};
     struct devtest *t = open_board(&config);
     struct file *f = &script;
 
@@ -192,7 +192,7 @@ static void test_boot_order(void **state)
 /* Registers 59h and 5Ah: F0000-FFFFF by the high half of the first; C0000 and C4000. */
 static void test_pam(void **state)
 {
-    const struct board_pc config = {.ram_bytes = RAM, .firmware = true};
+    const struct board_pc config = {.ram_bytes = RAM};
     struct devtest *t = open_board(&config);
     struct phys *p = t->bus->phys;
 

@@ -1,5 +1,6 @@
 /* Small pictures of every kind of mode, dot by dot. */
 #include "tests/unit/vga_rig.h"
+#include "tests/fuzz/pc_setup.h"
 
 #define A0000    0xa0000u
 #define B8000    0xb8000u

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "devices/pci.h"
 #include "devices/virtio.h"
+#include "tests/fuzz/pc_setup.h"
 
 #define RAM        (4u << 20)
 #define RINGS      0x10000u

@@ -39,6 +39,10 @@ main:
     newline
 
     print "ide"
+    mov edx, 0x3f6                      # a reset, after which drives show their signatures
+    call reset_ide
+    mov edx, 0x376
+    call reset_ide
     xor ebp, ebp
 1:  call show_ide
     inc ebp
@@ -84,6 +88,16 @@ main:
     hex ecx
     newline
     exit 1
+
+reset_ide:
+    mov al, 6
+    out dx, al
+    mov al, 2
+    out dx, al
+1:  in al, dx
+    test al, 0x80
+    jnz 1b
+    ret
 
 # EBP: drive 0 to 3
 show_ide:

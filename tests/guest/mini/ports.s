@@ -4,7 +4,7 @@
 #! out in e9e9e9e9 00000004
 #! out nobody ff ffff ffffffff
 #! out memory ffffffff 00
-#! out rom after write ffffffff
+#! out rom after write 00000000
 #! out host bridge 12378086
 #! out no device ffffffff
 #! out pic a5 5a

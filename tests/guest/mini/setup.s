@@ -1,5 +1,5 @@
-# The real-mode part of a miniature guest, so that boot loaders and other emulators can start it too: enters flat
-# protected mode and jumps to the payload. DS is the segment it was loaded to.
+# The real-mode part of a miniature guest: enters flat protected mode and jumps to the payload. DS is the segment it was
+# loaded to.
 .intel_syntax noprefix
 .code16
 .globl _start
@@ -23,6 +23,10 @@ enter:
     mov cr0, eax
     mov ax, 0x18
     mov ds, ax
+    mov es, ax
+    mov fs, ax
+    mov gs, ax
+    mov ss, ax
     .byte 0x66, 0xea             # JMP FAR 10:100000
     .long 0x100000
     .word 0x10

@@ -1,14 +1,14 @@
 # System management mode through port B2h: entry state, save map, relocation of SMBASE, SMRAM that only SMM sees, I/O
 # restart, an SMI in SMM, locked SMRAM, RSM outside.
 #! out hidden ff open 66
-#! out first 0000b2e6 01 ebx 11223344 cr0 60000010 flags 00000046 cs 3000 map 11223344 60000011 00030000 00030000 0010 
+#! out first 0000b2e6 01 ebx 11223344 cr0 00000010 flags 00000046 cs 3000 map 11223344 00000011 00030000 00030000 0010 
 #! out closed ff
 #! out second S
 #! out a register S51515151
 #! out restart SS
 #! out in smm SxS
 #! out io state S00;20003 S00;20023 S
-#! out from paging Se0000011 10
+#! out from paging S80000011 10
 #! out locked 1a ffS
 #! out rsm #06 0000
 .include "prelude.inc"

@@ -1,6 +1,6 @@
 # A VGA from the guest's side: the text screen that firmware left, retrace, mode 13h, mode X and 640x480 in 16 colours
 # by registers, a linear 32-bit mode, and code that runs in video memory and is changed by another way to it.
-#! out text 07200720
+#! out text 0772074f
 #! out retrace ok
 #! out 13h 09080706
 #! out linear 09080706 sum 007c8300

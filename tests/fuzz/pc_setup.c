@@ -1,25 +1,17 @@
-/* What a PC's firmware does to the chip set at power-on, done in its stead, so that a kernel booted
- * without any finds the machine that the ACPI tables describe: PCI interrupts routed and level
- * triggered, IDE and power management switched on at their usual ports, DMA cascaded, the VGA in
- * text mode. For those that go back to real mode: interrupt vectors that lead to a ROM and return,
- * but for the VGA BIOS's; the interrupt controllers at 08h and 70h, and the timer, 18.2 times a
- * second, counted at 0040:006C.
- *
- * PCI devices in other slots get addresses and an interrupt line.
+/* What firmware does to the chip set at power-on, done in its stead for boards without a CPU: PCI
+ * interrupts routed and level triggered, IDE and power management switched on at their usual ports,
+ * addresses and interrupt lines for PCI devices in other slots, DMA cascaded, the interrupt
+ * controllers at 08h and 70h, the timer running, the VGA in text mode.
  *
  * Its reset comes after that of the devices it writes to, because it is created after them. */
-#include "devices/pc_setup.h"
+#include "tests/fuzz/pc_setup.h"
 
 #include "devices/core/dev.h"
+#include "devices/pc_setup.h"
 #include "devices/pci.h"
 #include "devices/vga.h"
 
-#include <string.h>
-
 #include "base/bytes.h"
-#include "mmu/phys.h"
-
-const u8 pc_pirq_line[4] = {10, 10, 11, 11};
 
 struct config_write {
     u8 devfn, addr, size;
@@ -47,54 +39,6 @@ static const struct {
     {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfa}, {0xa0, 0x11}, {0xa1, 0x70},
     {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xff}, {0xd6, 0xc0}, {0xd4, 0x00},
 };
-
-#define ROM_BASE 0xff000u
-#define ROM_SEG  0xf000u
-
-/* The handlers of the ROM, where the first PC had its own. */
-static const struct handler {
-    u16 offset;
-    u8 first, last; /* vectors */
-    u8 size;
-    u8 code[20];
-} handlers[] = {
-    /* IRET */
-    {0xff53, 0x00, 0xff, 1, {0xcf}},
-    /* PUSH DS, AX; XOR AX, AX; MOV DS, AX; INC DWORD [46Ch]; MOV AL, 20h; OUT 20h, AL; POP AX, DS
-     */
-    {0xfea5,
-     0x08,
-     0x08,
-     18,
-     {0x1e, 0x50, 0x31, 0xc0, 0x8e, 0xd8, 0x66, 0xff, 0x06, 0x6c, 0x04, 0xb0, 0x20, 0xe6, 0x20,
-      0x58, 0x1f, 0xcf}},
-    /* PUSH AX; MOV AL, 20h; OUT 20h, AL; POP AX; IRET */
-    {0xff23, 0x09, 0x0f, 7, {0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, 0xcf}},
-    /* the same with OUT A0h, AL */
-    {0xff33, 0x70, 0x77, 9, {0x50, 0xb0, 0x20, 0xe6, 0xa0, 0xe6, 0x20, 0x58, 0xcf}},
-};
-
-static void set_vectors(struct bus *bus)
-{
-    u8 table[0x400];
-    static const u8 counter[4] = {0};
-
-    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
-        for (unsigned v = handlers[i].first; v <= handlers[i].last; v++)
-            store_le(table + 4 * v, 4, handlers[i].offset | ROM_SEG << 16);
-    bus_dma_write(bus, 0, table, sizeof(table));
-    bus_dma_write(bus, 0x46c, counter, sizeof(counter));
-}
-
-static void add_rom(struct phys *phys)
-{
-    u8 page[PAGE_SIZE];
-
-    memset(page, 0xff, sizeof(page));
-    for (size_t i = 0; i < ARRAY_LEN(handlers); i++)
-        memcpy(page + (handlers[i].offset & PAGE_MASK), handlers[i].code, handlers[i].size);
-    phys_add_rom(phys, ROM_BASE, sizeof(page), page);
-}
 
 /* Gives a device's bars the next addresses of their kind, and switches them on. */
 static void place_device(struct pci_func *f, u32 *io, u32 *mem)
@@ -141,23 +85,14 @@ static void pc_setup_reset(struct dev *dev)
     bus_out(dev->bus, 0x4d1, 1, level >> 8);
     for (size_t i = 0; i < ARRAY_LEN(outs); i++)
         bus_out(dev->bus, outs[i].port, 1, outs[i].value);
-    if (dev->bus->phys)
-        set_vectors(dev->bus);
-    if (!bus_find_dev(dev->bus, VGA_ID))
-        return;
-    vga_set_mode3(dev->bus);
-    if (dev->bus->phys)
-        vga_set_data_area(dev->bus);
+    if (bus_find_dev(dev->bus, VGA_ID))
+        vga_set_mode3(dev->bus);
 }
 
 static const char *pc_setup_init(struct dev *dev, struct bus *bus)
 {
     (void)dev;
-    if (!pci_find(bus))
-        return "there is no PCI bus";
-    if (bus->phys)
-        add_rom(bus->phys);
-    return NULL;
+    return pci_find(bus) ? NULL : "there is no PCI bus";
 }
 
 const struct dev_type dev_pc_setup = {

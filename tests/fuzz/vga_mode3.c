@@ -1,7 +1,8 @@
 /* Text mode 3 as a video BIOS leaves it at power-on: 80 by 25 characters of 9 by 16 dots, 720 by
  * 400 at 70 Hz (IBM PS/2 Video Subsystem Technical Reference, register values of the BIOS modes).
- * All by the bus, as firmware would do it. And what the VGA BIOS leaves in memory for real mode:
- * its vectors and the BIOS data area. */
+ * All by the bus, as firmware would do it. */
+#include "tests/fuzz/pc_setup.h"
+
 #include "devices/vga.h"
 
 #include "base/bytes.h"
@@ -80,35 +81,4 @@ void vga_set_mode3(struct bus *bus)
     set_registers(bus);
     for (u32 at = 0; at < TEXT_SIZE; at += 8)
         phys_write(bus->phys, TEXT + at, 8, 0x0720072007200720ull);
-}
-
-#define ROM_SEGMENT 0xc000u
-
-void vga_set_data_area(struct bus *bus)
-{
-    static const struct {
-        u16 at;
-        u8 size;
-        u64 value;
-    } data[] = {
-        {0x410, 1, 0x20}, {0x449, 1, 3},          {0x44a, 2, 80},     {0x44c, 2, 0x1000},
-        {0x44e, 2, 0},    {0x450, 8, 0},          {0x458, 8, 0},      {0x460, 2, 0x0607},
-        {0x462, 1, 0},    {0x463, 2, 0x3d4},      {0x465, 2, 0x3029}, {0x484, 1, 24},
-        {0x485, 2, 16},   {0x487, 4, 0x0b51f960}, {0x4ba, 2, 0},
-    };
-    /* Words near the ROM's head tell where things are in it (bios/vga/entry.s). */
-    static const struct {
-        u16 at, word;
-    } pointers[] = {{0x10 * 4, 6}, {0x1d * 4, 8}, {0x1f * 4, 10}, {0x43 * 4, 12}, {0x4a8, 14}};
-    u8 bytes[8];
-
-    for (size_t i = 0; i < ARRAY_LEN(data); i++) {
-        store_le(bytes, 8, data[i].value);
-        bus_dma_write(bus, data[i].at, bytes, data[i].size);
-    }
-    for (size_t i = 0; i < ARRAY_LEN(pointers); i++) {
-        u32 offset = (u32)phys_read(bus->phys, (ROM_SEGMENT << 4) + pointers[i].word, 2);
-        store_le(bytes, 4, ROM_SEGMENT << 16 | offset);
-        bus_dma_write(bus, pointers[i].at, bytes, 4);
-    }
 }
