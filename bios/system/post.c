@@ -115,8 +115,8 @@ void power_on_self_test(void)
     video_rom();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
     irq_enable();
-    keyboard_init();
     mouse_init();
+    keyboard_init();
     ports_init();
     ata_init();
     disk_init();
