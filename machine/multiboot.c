@@ -187,11 +187,11 @@ static bool load_segment(struct multiboot_image *img, const u8 *ph, u32 entry, c
         return true;
     if (file_size > room)
         return refuse(img, "a malformed ELF file", err, size);
-    if (offset > img->file_size || file_size > img->file_size - offset)
+    if (file_size && (offset > img->file_size || file_size > img->file_size - offset))
         return refuse(img, "the file is truncated", err, size);
     if (entry - virt < room)
         img->entry = entry - virt + phys;
-    if (!add_piece(img, phys, img->file + offset, file_size, room))
+    if (!add_piece(img, phys, img->file + (file_size ? offset : 0), file_size, room))
         return refuse(img, "does not fit into the guest's memory", err, size);
     return true;
 }
