@@ -72,7 +72,8 @@ static void memory_init(void)
     BDA->equipment = 0x26; /* FPU, mouse, text in colours */
 }
 
-/* The interrupt table of real mode, and an FPU without exceptions: power-on leaves them unmasked. */
+/* The interrupt table of real mode, and an FPU without exceptions: power-on leaves them unmasked.
+ */
 static void cpu_init(void)
 {
     static const struct {
