@@ -21,7 +21,7 @@
 #define HEADER_MAGIC  0x1badb002u
 #define LOADER_NAME   "Orrery"
 #define MAX_MODULES   64
-#define INFO_ADDR     0x10000u
+#define INFO_ADDR     0x9000u /* below what is linked to the start of a segment */
 #define LOW_END       0x90000u
 #define HOLE_START    0xa0000u
 #define HIGH_MEMORY   0x100000u
