@@ -21,10 +21,12 @@
 #define HEADER_MAGIC  0x1badb002u
 #define LOADER_NAME   "Orrery"
 #define MAX_MODULES   64
-#define INFO_ADDR     0x10000u
+#define INFO_ADDR     0x9000u /* below what is linked to the start of a segment */
 #define LOW_END       0x90000u
+#define HOLE_START    0xa0000u
 #define HIGH_MEMORY   0x100000u
 #define LOWER_KIB     639u
+#define FIRST_DISK    0x8000ffffu /* its first partition, as far as anybody knows */
 #define ELF_HEADER    52u
 #define ELF_PHDR      32u
 #define ELF_EXEC_I386 0x00030002u /* ET_EXEC, EM_386 */
@@ -47,13 +49,13 @@ enum {
     MBI_FLAGS = 0,
     MBI_MEM_LOWER = 4,
     MBI_MEM_UPPER = 8,
+    MBI_BOOT_DEVICE = 12,
     MBI_CMDLINE = 16,
     MBI_MODS_COUNT = 20,
     MBI_MODS_ADDR = 24,
     MBI_LOADER_NAME = 64,
     MBI_SIZE = 120,
-    MBI_HAS = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 6 | 1 << 9, /* memory, command line, modules, map,
-                                                             loader's name */
+    MBI_HAS = 0x24f, /* memory, boot device, command line, modules, map, loader's name */
     MODULE_ENTRY = 16,
 };
 
@@ -113,8 +115,19 @@ static bool refuse(const struct multiboot_image *img, const char *why, char *err
 
 /* -- where things go -- */
 
+/* What lies where video memory and ROMs are goes nowhere. Linkers put a page there with the headers
+ * of an ELF file whose text begins at 1 MiB. */
 static bool add_piece(struct multiboot_image *img, u64 addr, const u8 *data, u64 size, u64 room)
 {
+    if (addr >= HOLE_START && addr < HIGH_MEMORY) {
+        u64 lost = room < HIGH_MEMORY - addr ? room : HIGH_MEMORY - addr;
+        data += lost < size ? lost : size;
+        size -= lost < size ? lost : size;
+        addr += lost;
+        room -= lost;
+        if (!room)
+            return true;
+    }
     bool in_hole = addr < HIGH_MEMORY && addr + room > KERNEL_LOW_END;
     u16 key = (u16)(FW_CFG_PIECES + img->pieces);
     if (img->pieces == KERNEL_PIECES_MAX || in_hole || addr + room > img->ram_bytes)
@@ -174,11 +187,11 @@ static bool load_segment(struct multiboot_image *img, const u8 *ph, u32 entry, c
         return true;
     if (file_size > room)
         return refuse(img, "a malformed ELF file", err, size);
-    if (offset > img->file_size || file_size > img->file_size - offset)
+    if (file_size && (offset > img->file_size || file_size > img->file_size - offset))
         return refuse(img, "the file is truncated", err, size);
     if (entry - virt < room)
         img->entry = entry - virt + phys;
-    if (!add_piece(img, phys, img->file + offset, file_size, room))
+    if (!add_piece(img, phys, img->file + (file_size ? offset : 0), file_size, room))
         return refuse(img, "does not fit into the guest's memory", err, size);
     return true;
 }
@@ -298,6 +311,7 @@ static void fill_info(struct multiboot_image *img, const char *cmdline)
     put(img->info + MBI_FLAGS, MBI_HAS);
     put(img->info + MBI_MEM_LOWER, LOWER_KIB);
     put(img->info + MBI_MEM_UPPER, (u32)((img->ram_bytes - HIGH_MEMORY) / 1024));
+    put(img->info + MBI_BOOT_DEVICE, FIRST_DISK);
     put(img->info + MBI_CMDLINE, put_string(img, &strings, cmdline));
     put(img->info + MBI_MODS_COUNT, img->modules);
     put(img->info + MBI_MODS_ADDR, mods_addr);

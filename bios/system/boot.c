@@ -83,7 +83,7 @@ static void set_order(void)
 
 static const char *kind_name(u8 kind)
 {
-    static const char *const names[] = {"", "Floppy", "Disk", "CD/DVD", "Network", "ROM"};
+    static const char *const names[] = {"", "Floppy", "Hard Disk", "DVD/CD", "Network", "ROM"};
     return names[kind];
 }
 
@@ -213,7 +213,7 @@ static void __attribute__((noreturn)) boot(void)
             continue;
         }
         d = &devices[order[next_try++]];
-        print("Booting from %s %s\n", kind_name(d->kind), d->name);
+        print("Booting from %s...\n", kind_name(d->kind));
         why = load(d, &entry, &drive);
         if (!why)
             boot_enter((u32)entry.seg << 16 | entry.off, drive);

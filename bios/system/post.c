@@ -72,12 +72,24 @@ static void memory_init(void)
     BDA->equipment = 0x26; /* FPU, mouse, text in colours */
 }
 
-/* Vectors 08h and 70h on; timer, keyboard, cascade and diskette drive may interrupt. */
+/* The interrupt table of real mode, and an FPU without exceptions: power-on leaves them unmasked.
+ */
+static void cpu_init(void)
+{
+    static const struct {
+        u16 limit;
+        u32 base;
+    } __attribute__((packed)) table = {0x3ff, 0};
+
+    asm volatile("lidtl %0; fninit" : : "m"(table));
+}
+
+/* Vectors 08h and 70h on; timer, keyboard, cascade, diskette drive and clock may interrupt. */
 static void interrupts_init(void)
 {
     static const u8 writes[][2] = {{0x20, 0x11}, {0x21, 0x08}, {0x21, 4}, {0x21, 1},
                                    {0xa0, 0x11}, {0xa1, 0x70}, {0xa1, 2}, {0xa1, 1},
-                                   {0x21, 0xb8}, {0xa1, 0x8f}};
+                                   {0x21, 0xb8}, {0xa1, 0x8e}};
 
     for (unsigned i = 0; i < ARRAY_LEN(writes); i++)
         outb(writes[i][0], writes[i][1]);
@@ -94,6 +106,7 @@ static void dma_init(void)
 
 void power_on_self_test(void)
 {
+    cpu_init();
     call32(post_setup, 0);
     vectors_init();
     memory_init();
@@ -103,8 +116,8 @@ void power_on_self_test(void)
     video_rom();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
     irq_enable();
-    keyboard_init();
     mouse_init();
+    keyboard_init();
     ports_init();
     ata_init();
     disk_init();

@@ -113,7 +113,8 @@ u8 ps2_config(u8 clear, u8 set)
 }
 
 /* Keyboard and controller have tested themselves at power-on, which takes them half a second:
- * nobody waits for that here. */
+ * nobody waits for that here. What stays to be read from the data port is the keyboard's last
+ * acknowledge: programs that never look at the status take it for a key's release. */
 void ps2_init(void)
 {
     u16 flags = lock();
@@ -124,10 +125,9 @@ void ps2_init(void)
     ps2_command(0xa7);
     ps2_command(0xaa);
     ps2_read(&byte);
-    ps2_config(0x33, 0x64); /* translation, system flag; the mouse stays off */
+    ps2_config(0x32, 0x65); /* translation, system flag, IRQ 1; the mouse stays off */
     ps2_command(0xae);
     send(0xf6, false); /* defaults */
     send(0xf4, false); /* keys, please */
-    ps2_config(0, 1);  /* IRQ 1 */
     unlock(flags);
 }

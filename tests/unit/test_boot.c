@@ -153,8 +153,9 @@ static void test_flat(void **state)
     uint32_t info = orrery_reg(o, 3);
     char cmdline[128];
     snprintf(cmdline, sizeof(cmdline), "%s a=1 b", kernel);
-    assert_int_equal(peek(o, info), 0x24d);
+    assert_int_equal(peek(o, info), 0x24f);
     assert_int_equal(peek(o, info + 4), 639);
+    assert_int_equal(peek(o, info + 12), 0x8000ffff);
     assert_int_equal(peek(o, info + 8), 3072);
     expect_text(o, peek(o, info + INFO_CMD), cmdline);
     assert_int_equal(peek(o, info + INFO_MODS), 0);
@@ -180,6 +181,28 @@ static void test_elf(void **state)
               ELF_PHYS + 4); /* e_entry is virtual */
     assert_int_equal(peek(o, ELF_PHYS + 252), 0x77777777);
     assert_int_equal(peek(o, ELF_PHYS + 256), 0);
+    orrery_free(o);
+}
+
+/* Linkers put a page with the file's headers before text at 1 MiB, and give a segment without bytes
+ * an offset behind the file's end. */
+static void test_elf_headers(void **state)
+{
+    static const uint32_t segments[2][6] = {{1, 1024, 0xffff0, 0xffff0, 32, 48},
+                                            {1, 8192, 0x190000, 0x190000, 0, 64}};
+    uint8_t file[4096];
+    (void)state;
+    make_elf(file);
+    put(file + 42, 32 | 3 << 16);
+    for (unsigned i = 0; i < 12; i++)
+        put(file + 160 + i / 6 * 32 + i % 6 * 4, segments[i / 6][i % 6]);
+    put(file + 1024 + 16, 0x12345678);
+    struct orrery *o =
+        start(&(struct orrery_config){.ram_bytes = RAM, .kernel = save("elf", file, sizeof(file))},
+              ELF_PHYS + 4);
+    assert_int_equal(peek(o, 0x100000), 0x12345678);
+    assert_int_equal(peek(o, 0x10000c), 0x77777777);
+    assert_int_equal(peek(o, 0x100010), 0);
     orrery_free(o);
 }
 
@@ -471,10 +494,11 @@ static int remove_dir(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flat),     cmocka_unit_test(test_elf),
-        cmocka_unit_test(test_modules),  cmocka_unit_test(test_low_kernel),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_rom),
-        cmocka_unit_test(test_linux),    cmocka_unit_test(test_linux_options),
+        cmocka_unit_test(test_flat),          cmocka_unit_test(test_elf),
+        cmocka_unit_test(test_elf_headers),   cmocka_unit_test(test_modules),
+        cmocka_unit_test(test_low_kernel),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_rom),           cmocka_unit_test(test_linux),
+        cmocka_unit_test(test_linux_options),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

@@ -14,6 +14,15 @@ main:
         line "int12"
         int 0x12
         show ax
+        line "left"                     # by POST: IRQs, the keyboard's last byte, FPU, IDT
+        in al, 0xa1
+        mov ah, al
+        in al, 0x60
+        show ax
+        fnstcw [buffer]
+        show [buffer]
+        sidt [buffer]
+        show [buffer]
         line "88"
         call_ax 0x15, 0x8800
         carry
