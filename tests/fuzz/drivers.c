@@ -350,7 +350,7 @@ static void do_apic(struct draw *d)
 
 static void do_reset(struct draw *d)
 {
-    if (take(d, 1) < 32)
+    if (take(d, 1) < 16)
         put_number(d, OP_RESET, 0);
 }
 

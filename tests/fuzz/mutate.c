@@ -149,6 +149,19 @@ static void change(struct op *op, u64 *random, size_t (*number)(u8 *data, size_t
     }
 }
 
+/* One reset is enough: firmware's work after it takes longer than all else that scripts do. */
+static void drop_resets(struct ops *ops)
+{
+    unsigned resets = 0, kept = 0;
+
+    for (unsigned i = 0; i < ops->count; i++) {
+        resets += ops->op[i].kind == OP_RESET;
+        if (ops->op[i].kind != OP_RESET || resets == 1)
+            ops->op[kept++] = ops->op[i];
+    }
+    ops->count = kept;
+}
+
 void ops_mutate(struct ops *ops, const struct places *places, u64 seed,
                 size_t (*number)(u8 *data, size_t size, size_t max))
 {
@@ -166,6 +179,7 @@ void ops_mutate(struct ops *ops, const struct places *places, u64 seed,
         else
             change(&ops->op[at], &random, number);
     }
+    drop_resets(ops);
 }
 
 void ops_cross(struct ops *into, const struct ops *from, u64 seed)
@@ -179,4 +193,5 @@ void ops_cross(struct ops *into, const struct ops *from, u64 seed)
     if (below(&random, 2)) /* its end instead of the own one */
         into->count = to;
     insert(into, to, from->op + at, count);
+    drop_resets(into);
 }
