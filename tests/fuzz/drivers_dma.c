@@ -84,7 +84,10 @@ void do_floppy(struct draw *d)
         {0x49, 9}, {0x4c, 9}, {0x59, 9}, {0x5d, 9}, {0x8f, 3}, {0xcf, 3}, {0x94, 1}, {0x18, 1}};
     u32 how = take(d, 1), n = take(d, 1) % ARRAY_LEN(commands);
 
+    if (how & 32)
+        put_out(d, 0x3f2, 1, 0);
     put_out(d, 0x3f2, 1, (how & 1 ? 0x1c : 0x2d) & (how & 64 ? 0xf7 : 0xff));
+    put_number(d, OP_STEP, 1000000);
     put_out(d, 0x0c, 1, 0);
     put_out(d, 0x0b, 1, how & 2 ? 0x46 : how & 4 ? 0x4a : 0x42);
     put_out(d, 0x04, 1, 0);
@@ -95,7 +98,7 @@ void do_floppy(struct draw *d)
     put_out(d, 0x3f5, 1, commands[n][0]);
     for (unsigned i = 1; i < commands[n][1]; i++)
         put_out(d, 0x3f5, 1, how & 8 ? take(d, 1) & 3 : take(d, 1));
-    put_wait(d);
+    put_number(d, OP_STEP, take(d, 1) & 1 ? 250000000 : 20000000);
     if (how & 64)
         put_ins(d, 0x3f5, 1, take(d, 1) * 2);
     else if (how & 128)
@@ -383,16 +386,41 @@ void do_virtio_start(struct draw *d)
     put_out(d, r.io + 0x12, 1, 7);
 }
 
-static void virtio_descriptor(struct draw *d, u32 at)
+static void virtio_descriptor(struct draw *d, u32 at, u32 address, u32 len, u32 flags, u32 next)
 {
     u8 desc[16];
-    u32 how = take(d, 1), len = take(d, how & 0x40 ? 2 : 1);
 
-    store_le(desc, 8, buffer_address(d));
-    store_le(desc + 8, 4, how & 0x80 ? len << 9 : len);
-    store_le(desc + 12, 2, how & 7);
-    store_le(desc + 14, 2, how >> 3 & 7);
+    store_le(desc, 8, address);
+    store_le(desc + 8, 4, len);
+    store_le(desc + 12, 2, flags);
+    store_le(desc + 14, 2, next);
     put_memory(d, at, desc, sizeof(desc));
+}
+
+/* Descriptors without much sense. */
+static void virtio_wild(struct draw *d, u32 at)
+{
+    for (unsigned i = 0, n = 1 + (take(d, 1) & 3); i < n; i++) {
+        u32 how = take(d, 1), len = take(d, how & 0x40 ? 2 : 1);
+        virtio_descriptor(d, at + 16 * i, buffer_address(d), how & 0x80 ? len << 9 : len, how & 7,
+                          how >> 3 & 7);
+    }
+}
+
+/* As drivers chain them: what is to be done, data, and where the answer goes; or one buffer. */
+static void virtio_chain(struct draw *d, u32 at, u32 head)
+{
+    static const u8 heads[] = {16, 12, 10, 8, 3, 2};
+    u32 how = take(d, 1), data = how & 1 ? 512u << (how >> 1 & 3) : take(d, 2) % 1600;
+    u32 in = how & 8 ? 2 : 0;
+
+    if (how & 0x10) {
+        virtio_descriptor(d, at, head, data, in, 0);
+        return;
+    }
+    virtio_descriptor(d, at, head, PICK(d, heads), 1, 1);
+    virtio_descriptor(d, at + 16, buffer_address(d), data, how & 0x20 ? in : in | 1, 2);
+    virtio_descriptor(d, at + 32, BUFFERS, 1, 2, 0);
 }
 
 /* A request: descriptors, the head of its data, the index, a notification. */
@@ -400,16 +428,19 @@ void do_virtio_request(struct draw *d)
 {
     struct ring r;
     u8 head[16] = {0}, index[2];
-    u32 how = take(d, 1);
+    u32 how = take(d, 1), at = BUFFERS + 256 * take(d, 1);
 
     if (!find_ring(d, &r))
         return;
-    for (unsigned i = 0; i < 1 + (how & 3); i++)
-        virtio_descriptor(d, r.desc + 16 * i);
+    if (how & 3)
+        virtio_chain(d, r.desc, at);
+    else
+        virtio_wild(d, r.desc);
     store_le(head, 4, how & 32 ? take(d, 1) & 15 : take_value(d, 4));
-    store_le(head + 8, 4, take(d, 2));
-    put_memory(d, BUFFERS + 256 * take(d, 1), head, sizeof(head));
-    store_le(index, 2, how >> 2 & 3);
+    store_le(head + 4, 4, how & 128 ? take_value(d, 4) : 0);
+    store_le(head + 8, 4, take(d, 2) & (how & 128 ? 0xffff : 0x3ff));
+    put_memory(d, at, head, sizeof(head));
+    store_le(index, 2, how & 64 ? how >> 2 & 3 : 0);
     put_memory(d, r.avail + 4 + 2 * (r.offered % r.size), index, 2);
     store_le(index, 2, r.offered + 1u);
     put_memory(d, r.avail + 2, index, 2);
