@@ -356,29 +356,42 @@ static void do_reset(struct draw *d)
 
 static void do_input(struct draw *d)
 {
-    static const char *const channels[] = {"com1",
-                                           "com2",
-                                           "paced",
-                                           "keyboard",
-                                           "mouse",
-                                           "rtc",
-                                           "power-button",
-                                           "virtconsole",
-                                           "virtserialport",
-                                           "virtio-rng-pci",
-                                           "net virtio-net-pci",
-                                           "net ne2k_isa",
-                                           "net ne2k_pci",
-                                           "net rtl8139",
-                                           "net e1000"};
+    static const struct {
+        const char *name;
+        u8 size; /* 0: any */
+    } channels[] = {{"com1", 0},
+                    {"com2", 0},
+                    {"paced", 0},
+                    {"keyboard", 2},
+                    {"keyboard", 2},
+                    {"mouse", 6},
+                    {"rtc", 8},
+                    {"power-button", 1},
+                    {"virtconsole", 0},
+                    {"virtserialport", 0},
+                    {"virtio-rng-pci", 0},
+                    {"net virtio-net-pci", 0},
+                    {"net ne2k_isa", 0},
+                    {"net ne2k_pci", 0},
+                    {"net rtl8139", 0},
+                    {"net e1000", 0}};
+    unsigned n = take(d, 1) % ARRAY_LEN(channels), size = take(d, 1) % OP_BYTES + 1;
     struct op op = {.kind = OP_INPUT};
 
-    strcpy(op.name, PICK(d, channels));
-    op.size = take(d, 1) % OP_BYTES + 1;
+    strcpy(op.name, channels[n].name);
+    op.size = channels[n].size && take(d, 1) < 250 ? channels[n].size : size;
     for (unsigned i = 0; i < op.size; i++)
         op.bytes[i] = (u8)take(d, 1);
-    if (take(d, 1) & 1) /* to all stations */
+    if (channels[n].size == 2)
+        op.bytes[1] &= 1;                 /* down or up */
+    if (op.size > 12 && take(d, 1) & 1) { /* a frame to all stations, of IPv4 or with a tag */
         memset(op.bytes, 0xff, 6);
+        store_be(op.bytes + 12, 2, take(d, 1) & 3 ? 0x0800 : 0x8100);
+    }
+    if (take(d, 1) < 64) { /* a long one */
+        op.kind = OP_INPUTS;
+        op.times = take(d, 1) % 40;
+    }
     put(d, &op);
 }
 

@@ -137,6 +137,7 @@ static void change(struct op *op, u64 *random, size_t (*number)(u8 *data, size_t
     case OP_OUTS:
     case OP_INS: op->times = below(random, how ? 600 : OP_TIMES); break;
     case OP_MEM: change_bytes(op, number); break;
+    case OP_INPUTS: op->times = below(random, how ? 40 : 1100); break;
     case OP_INPUT:
         if (strncmp(op->name, "medium ", 7) != 0) /* no path to another file */
             change_bytes(op, number);

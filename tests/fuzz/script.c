@@ -92,6 +92,20 @@ static u64 run_input(struct devtest *t, const struct op *op)
     return 0;
 }
 
+static u64 run_inputs(struct devtest *t, const struct op *op)
+{
+    int channel = journal_find_channel(t->journal, op->name);
+    u8 *data = malloc(OP_BYTES * OP_TIMES);
+
+    CHECK(data, "out of memory");
+    for (unsigned i = 0; i < op->times; i++)
+        memcpy(data + i * op->size, op->bytes, op->size);
+    if (channel >= 0)
+        journal_input(t->journal, channel, data, op->times * op->size);
+    free(data);
+    return 0;
+}
+
 static u64 run_reset(struct devtest *t, const struct op *op)
 {
     (void)op;
@@ -148,22 +162,39 @@ static const struct command {
     const char *words;
     u64 (*run)(struct devtest *t, const struct op *op);
 } commands[] = {
-    {"out", OP_OUT, 1, "hV", run_out},       {"outw", OP_OUT, 2, "hV", run_out},
-    {"outl", OP_OUT, 4, "hV", run_out},      {"in", OP_IN, 1, "h?E", run_in},
-    {"inw", OP_IN, 2, "h?E", run_in},        {"inl", OP_IN, 4, "h?E", run_in},
-    {"outs", OP_OUTS, 1, "hVT", run_outs},   {"outsw", OP_OUTS, 2, "hVT", run_outs},
-    {"outsl", OP_OUTS, 4, "hVT", run_outs},  {"ins", OP_INS, 1, "hT", run_ins},
-    {"insw", OP_INS, 2, "hT", run_ins},      {"insl", OP_INS, 4, "hT", run_ins},
-    {"wr", OP_WRITE, 4, "hV", run_write},    {"wrw", OP_WRITE, 2, "hV", run_write},
-    {"wrb", OP_WRITE, 1, "hV", run_write},   {"rd", OP_READ, 4, "h?E", run_read},
-    {"rdw", OP_READ, 2, "h?E", run_read},    {"rdb", OP_READ, 1, "h?E", run_read},
-    {"mem", OP_MEM, 0, "hB", run_mem},       {"ram", OP_RAM, 0, "hB", run_ram},
-    {"base", OP_BASE, 0, "h", run_base},     {"deadline", OP_DEADLINE, 0, "d", run_deadline},
-    {"step", OP_STEP, 0, "d", run_step},     {"input", OP_INPUT, 0, "BN", run_input},
-    {"reset", OP_RESET, 0, "", run_reset},   {"irq", OP_IRQ, 0, "de", run_irq},
-    {"edges", OP_EDGES, 0, "de", run_edges}, {"raise", OP_RAISE, 0, "d", drive},
-    {"lower", OP_LOWER, 0, "d", drive},      {"intr", OP_INTR, 0, "e", run_intr},
-    {"ack", OP_ACK, 0, "?E", run_ack},       {"a20", OP_A20, 0, "e", run_a20},
+    {"out", OP_OUT, 1, "hV", run_out},
+    {"outw", OP_OUT, 2, "hV", run_out},
+    {"outl", OP_OUT, 4, "hV", run_out},
+    {"in", OP_IN, 1, "h?E", run_in},
+    {"inw", OP_IN, 2, "h?E", run_in},
+    {"inl", OP_IN, 4, "h?E", run_in},
+    {"outs", OP_OUTS, 1, "hVT", run_outs},
+    {"outsw", OP_OUTS, 2, "hVT", run_outs},
+    {"outsl", OP_OUTS, 4, "hVT", run_outs},
+    {"ins", OP_INS, 1, "hT", run_ins},
+    {"insw", OP_INS, 2, "hT", run_ins},
+    {"insl", OP_INS, 4, "hT", run_ins},
+    {"wr", OP_WRITE, 4, "hV", run_write},
+    {"wrw", OP_WRITE, 2, "hV", run_write},
+    {"wrb", OP_WRITE, 1, "hV", run_write},
+    {"rd", OP_READ, 4, "h?E", run_read},
+    {"rdw", OP_READ, 2, "h?E", run_read},
+    {"rdb", OP_READ, 1, "h?E", run_read},
+    {"mem", OP_MEM, 0, "hB", run_mem},
+    {"ram", OP_RAM, 0, "hB", run_ram},
+    {"base", OP_BASE, 0, "h", run_base},
+    {"deadline", OP_DEADLINE, 0, "d", run_deadline},
+    {"step", OP_STEP, 0, "d", run_step},
+    {"input", OP_INPUT, 0, "BN", run_input},
+    {"inputs", OP_INPUTS, 0, "BTN", run_inputs},
+    {"reset", OP_RESET, 0, "", run_reset},
+    {"irq", OP_IRQ, 0, "de", run_irq},
+    {"edges", OP_EDGES, 0, "de", run_edges},
+    {"raise", OP_RAISE, 0, "d", drive},
+    {"lower", OP_LOWER, 0, "d", drive},
+    {"intr", OP_INTR, 0, "e", run_intr},
+    {"ack", OP_ACK, 0, "?E", run_ack},
+    {"a20", OP_A20, 0, "e", run_a20},
 };
 
 static const struct command *find_command(enum op_kind kind, unsigned size)

@@ -14,6 +14,7 @@
  *     deadline TICK         of the APIC's timer; decimal
  *     step NS               decimal; runs the timers that come due, each at its time
  *     input BYTES CHANNEL   from outside, by the name of the journal's channel
+ *     inputs BYTES N CHANNEL the bytes N times over, as one piece
  *     reset                 of the board
  *     irq N LEVEL           checks the level of line N
  *     edges N COUNT         checks how often it rose since the last `edges N`
@@ -41,6 +42,7 @@ enum op_kind {
     OP_DEADLINE,
     OP_STEP,
     OP_INPUT,
+    OP_INPUTS,
     OP_RESET,
     OP_IRQ,
     OP_EDGES,
@@ -52,13 +54,13 @@ enum op_kind {
 };
 
 #define OP_BYTES 64
-#define OP_TIMES 4096 /* OP_OUTS, OP_INS, at most */
+#define OP_TIMES 4096 /* OP_OUTS, OP_INS, OP_INPUTS, at most */
 #define OP_LINE  256  /* bytes of a line, the zero at its end included */
 
 struct op {
     enum op_kind kind;
-    unsigned size;  /* OP_OUT to OP_READ: 1, 2 or 4; OP_MEM, OP_RAM, OP_INPUT: of bytes */
-    unsigned times; /* OP_OUTS, OP_INS */
+    unsigned size;  /* OP_OUT to OP_READ: 1, 2 or 4; OP_MEM to OP_INPUTS: of bytes */
+    unsigned times; /* OP_OUTS, OP_INS, OP_INPUTS */
     u64 at;         /* port, address, line */
     u64 value;      /* to write or to expect; time, level */
     bool expect;    /* the value is checked, */
