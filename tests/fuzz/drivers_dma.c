@@ -149,7 +149,7 @@ void do_fw_cfg(struct draw *d)
 {
     u8 control[16];
 
-    store_be(control, 4, take(d, 1) % 0x40 << 16 | (take(d, 1) & 0x1f));
+    store_be(control, 4, take(d, 3) & 0x3f001f);
     store_be(control + 4, 4, take_value(d, take(d, 1) & 1 ? 1 : 4));
     store_be(control + 8, 8, buffer_address(d));
     put_memory(d, TABLES + 0x1000, control, sizeof(control));
@@ -210,7 +210,7 @@ static void rtl8139_ring(struct draw *d, u32 io, u32 how)
     u8 desc[32];
 
     for (unsigned i = 0; i < sizeof(desc); i += 16) {
-        store_le(desc + i, 4, (u32)take(d, 2) | (take(d, 1) & 0xf8) << 24);
+        store_le(desc + i, 4, take(d, 4) & 0xf800ffff);
         store_le(desc + i + 4, 4, take_value(d, 4));
         store_le(desc + i + 8, 8, put_frame(d));
     }
@@ -252,7 +252,8 @@ static void e1000_descriptor(struct draw *d, u32 at)
     u8 desc[16];
 
     store_le(desc, 8, put_frame(d));
-    store_le(desc + 8, 8, take(d, 4) | (u64)take(d, 4) << 32);
+    store_le(desc + 8, 4, take(d, 4));
+    store_le(desc + 12, 4, take(d, 4));
     desc[11] = (u8)take(d, 1);
     if (how & 1) { /* data or context */
         desc[10] = (u8)((desc[10] & 0x0f) | (how & 2 ? 0x10 : 0));

@@ -22,6 +22,7 @@ u32 take(struct draw *d, unsigned size);
 u32 take_value(struct draw *d, unsigned size);
 #define PICK(d, table) ((table)[take(d, 2) % ARRAY_LEN(table)])
 
+void put_op(struct draw *d, const struct op *op);
 void put_out(struct draw *d, u32 port, unsigned size, u32 value);
 void put_in(struct draw *d, u32 port, unsigned size);
 void put_outs(struct draw *d, u32 port, unsigned size, u32 value, unsigned times);
@@ -38,6 +39,30 @@ void put_wait(struct draw *d);
 u32 buffer_address(struct draw *d);
 /* The function of that maker and kind; NULL: there is none. */
 const struct place *find_function(const struct draw *d, u16 vendor, u16 device);
+
+/* Accesses, and drivers of what has few registers. */
+void do_port(struct draw *d);
+void do_any_port(struct draw *d);
+void do_indexed(struct draw *d);
+void do_registers(struct draw *d);
+void do_bar(struct draw *d);
+void do_config(struct draw *d);
+void do_enable(struct draw *d);
+void do_memory(struct draw *d);
+void do_ack(struct draw *d);
+void do_line(struct draw *d);
+void do_apic(struct draw *d);
+void do_reset(struct draw *d);
+void do_input(struct draw *d);
+void do_medium(struct draw *d);
+void do_keyboard(struct draw *d);
+void do_timer(struct draw *d);
+void do_pic(struct draw *d);
+void do_dma(struct draw *d);
+void do_hpet(struct draw *d);
+void do_apic_timer(struct draw *d);
+void do_vga(struct draw *d);
+void do_dispi(struct draw *d);
 
 /* Drivers of disks, cards and virtio devices. */
 void do_ide(struct draw *d);
