@@ -46,6 +46,7 @@ static const struct field e1000_fields[] = {
     FIELD(struct e1000, tx_cut),
     FIELD_SUB(struct e1000, net, net_port_fields),
     FIELD_ARRAY(struct e1000, tx),
+    FIELD_V(struct e1000, tx_more, 2),
     FIELD_END,
 };
 
@@ -111,6 +112,11 @@ static void tx_delay_over(void *opaque)
     e1000_raise(s, INT_TXDW);
 }
 
+static void transmit_more(void *opaque)
+{
+    e1000_transmit(opaque);
+}
+
 /* ---- counters ---- */
 
 void e1000_count(struct e1000 *s, unsigned at)
@@ -152,6 +158,7 @@ static void cancel_timers(struct e1000 *s)
     timer_cancel(&s->rx_absolute);
     timer_cancel(&s->tx_delay);
     timer_cancel(&s->tx_absolute);
+    timer_cancel(&s->tx_more);
 }
 
 /* CTRL.RST: all but the PCI configuration. */
@@ -524,6 +531,7 @@ static const char *e1000_init(struct dev *dev, struct bus *bus)
     timer_init(&s->rx_absolute, bus->clock, rx_delay_over, s);
     timer_init(&s->tx_delay, bus->clock, tx_delay_over, s);
     timer_init(&s->tx_absolute, bus->clock, tx_delay_over, s);
+    timer_init(&s->tx_more, bus->clock, transmit_more, s);
     index_rows(s);
     e1000_fill_eeprom(s);
     return NULL;
@@ -543,7 +551,7 @@ static void e1000_loaded(struct dev *dev)
 const struct dev_type dev_e1000 = {
     .name = "e1000",
     .size = sizeof(struct e1000),
-    .version = 1,
+    .version = 2,
     .fields = e1000_fields,
     .props = e1000_props,
     .init = e1000_init,

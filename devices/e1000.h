@@ -123,6 +123,7 @@ struct e1000 {
     u32 io_addr;  /* the register that the port at 4 shows */
     u64 next_irq; /* ns: ITR allows none before */
     struct timer itr, rx_delay, rx_absolute, tx_delay, tx_absolute;
+    struct timer tx_more; /* the rest of a ring that is too much for one moment */
     struct eeprom93 eeprom;
     struct e1000_context context[2]; /* for checksums, for segmentation */
     u32 tx_len;

@@ -1,6 +1,6 @@
 /* Sending by an 82540EM (8254x manual, 3.3-3.5): descriptors gathered into packets, checksums and
- * VLAN tags put in, large packets cut. Packets are sent at once; what a link takes in one piece is
- * not cut. */
+ * VLAN tags put in, large packets cut. Packets are sent at once, as long as they are not more than
+ * a driver has to send; what a link takes in one piece is not cut. */
 #include "devices/e1000.h"
 #include "devices/net_offload.h"
 
@@ -10,6 +10,8 @@
 #define DESC_MAX 16384u /* bytes of data of one descriptor */
 #define IP_MAX   65535u
 #define TICK_NS  1024u /* of TIDV and TADV */
+#define SHARE    4096u /* frames, about, at one moment; the wire takes as long for them: */
+#define SHARE_NS 4000000u
 
 enum { TCTL_EN = 0x2, TCTL_PSP = 0x8, RCTL_LBM = 0xc0 };
 enum {
@@ -154,7 +156,8 @@ static void begin_packet(struct e1000 *s, u8 options, bool cut)
     s->tx_cut = cut;
 }
 
-static void data_desc(struct e1000 *s, const u8 *desc)
+/* Returns how many frames have been sent, but for a few. */
+static u32 data_desc(struct e1000 *s, const u8 *desc)
 {
     u8 command = desc[11];
     bool legacy = !(command & CMD_DEXT);
@@ -163,10 +166,11 @@ static void data_desc(struct e1000 *s, const u8 *desc)
     begin_packet(s, legacy ? 0 : desc[13], !legacy && command & CMD_TSE);
     gather(s, load_le(desc, 8), len);
     if (!(command & CMD_EOP))
-        return;
+        return 0;
     if (legacy && command & CMD_IC)
         put_sum(s, desc[13], desc[10], 0);
     end_of_packet(s, command, (u16)load_le(desc + 14, 2));
+    return 1 + (s->tx_cut && s->context[1].mss ? s->tx_len / s->context[1].mss : 0);
 }
 
 /* Status back to memory; true if the interrupt may wait. */
@@ -197,13 +201,13 @@ void e1000_transmit(struct e1000 *s)
 {
     paddr ring = *e1000_reg(s, E_TDBAL) | (paddr)*e1000_reg(s, E_TDBAH) << 32;
     u32 n = *e1000_reg(s, E_TDLEN) / E1000_DESC, *head = e1000_reg(s, E_TDH);
-    u32 tail = *e1000_reg(s, E_TDT), causes = 0;
+    u32 tail = *e1000_reg(s, E_TDT), causes = 0, frames = 0;
     bool later = false, some = false;
 
     if (!(*e1000_reg(s, E_TCTL) & TCTL_EN) || !(s->pci.config[PCI_COMMAND] & PCI_COMMAND_MASTER) ||
-        *head >= n || tail >= n)
+        *head >= n || tail >= n || s->tx_more.armed)
         return;
-    while (*head != tail) { /* once around at most */
+    while (*head != tail && frames < SHARE) { /* once around at most */
         paddr at = ring + (paddr)*head * E1000_DESC;
         u8 desc[E1000_DESC];
         if (!bus_master_read(s->dev.bus, s, at, desc, E1000_DESC))
@@ -211,11 +215,13 @@ void e1000_transmit(struct e1000 *s)
         if ((desc[11] & CMD_DEXT) && !(desc[10] >> 4))
             context_desc(s, desc);
         else
-            data_desc(s, desc);
+            frames += data_desc(s, desc);
         later |= report(s, at, desc, &causes);
         *head = (*head + 1) % n;
         some = true;
     }
+    if (frames >= SHARE)
+        timer_arm(&s->tx_more, e1000_now(s) + SHARE_NS);
     if (later)
         put_off(s);
     if (some)

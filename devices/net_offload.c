@@ -170,7 +170,8 @@ void net_cut(u8 *frame, u32 len, const struct net_cut *how,
     u32 l4_least = how->l4 + (how->tcp ? 20 : 8), ip_least = how->ip + (how->ip6 ? IP6_HEADER : 20);
 
     if (how->header > sizeof(header) || how->header > len || how->header < l4_least ||
-        how->l4 < ip_least || !how->mss) { /* not what it is said to be */
+        how->l4 < ip_least || !how->mss ||
+        data / how->mss >= NET_CUT_PIECES) { /* not what it is said to be */
         send(opaque, frame, len);
         return;
     }

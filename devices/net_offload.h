@@ -37,6 +37,9 @@ struct net_cut {
     bool ip_sum, l4_sum;
 };
 #define NET_CUT_HEADER 256
+/* A packet that would become more is left whole: an IP datagram of 68 bytes passes everywhere (RFC
+ * 791, 3.2), so nobody has reason to ask for smaller ones. */
+#define NET_CUT_PIECES 4096u
 
 /* frame: len bytes, headers and data. Calls send for each piece, which lies over the end of the one
  * before: the frame is destroyed. */

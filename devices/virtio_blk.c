@@ -87,7 +87,7 @@ struct blk_request {
     u32 type;
     u64 sector;
     u32 in;   /* bytes of data that the driver wants; the status byte comes after them */
-    u64 work; /* bytes moved */
+    u64 work; /* bytes moved, of a request that failed too */
 };
 
 /* Whole blocks of the size that the disk says it has. */
@@ -106,12 +106,12 @@ static enum status do_read(struct virtio_blk *s, struct blk_request *q)
         if (!blk_read(s->drive, q->sector, s->bounce, n))
             return S_IOERR;
         virtio_put(&q->r, s->bounce, n * BLK_SECTOR);
+        q->work += n * BLK_SECTOR;
         if (q->r.failed)
             return S_IOERR;
         q->sector += n;
         left -= n;
     }
-    q->work = q->in;
     return S_OK;
 }
 
@@ -130,12 +130,12 @@ static enum status do_write(struct virtio_blk *s, struct blk_request *q)
     for (u32 left = len / BLK_SECTOR; left;) {
         u32 n = left < BOUNCE ? left : BOUNCE;
         virtio_get(&q->r, s->bounce, n * BLK_SECTOR);
+        q->work += n * BLK_SECTOR;
         if (q->r.failed || !blk_write(s->drive, q->sector, s->bounce, n))
             return S_IOERR;
         q->sector += n;
         left -= n;
     }
-    q->work = len;
     return is_cached(s) || blk_flush(s->drive) ? S_OK : S_IOERR;
 }
 

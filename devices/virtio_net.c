@@ -29,7 +29,8 @@ enum { Q_RECEIVE, Q_TRANSMIT, Q_CONTROL, QUEUES };
 #define SHARE        (1u << 18) /* bytes at one moment */
 #define LATENCY_NS   5000
 #define BYTES_PER_NS 4
-#define TABLE        64 /* addresses of each kind */
+#define TABLE        64    /* addresses of each kind */
+#define TABLE_MAX    4096u /* of what a driver may give, though no more than TABLE are looked at */
 
 /* Bits of `mode`, in the order of the commands that set them (5.1.6.5.1). */
 enum { PROMISC = 1, ALL_MULTI = 2, ALL_UNI = 4, NO_MULTI = 8, NO_UNI = 16, NO_BROADCAST = 32 };
@@ -199,6 +200,8 @@ static bool read_table(struct virtio_request *r, struct addresses *a)
     if (virtio_get(r, mac, 4) != 4)
         return false;
     count = (u32)load_le(mac, 4);
+    if (count > TABLE_MAX)
+        return false;
     memset(a, 0, sizeof(*a));
     a->overflow = count > TABLE;
     for (u32 i = 0; i < count; i++) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks that dependencies point one way: which folder may include which, and who may use which library."""
+"""Checks that dependencies point one way: which folder may include which, who may use which library, and that a device
+reaches memory by bus_master_*() alone, which never gets to registers."""
 import os
 import re
 import sys
@@ -22,6 +23,9 @@ LIBRARIES = {
     "ffi.h": ["jit/interp/ffi.c", "jit/interp/ffi.h"],
     "SDL": ["frontend/sdl.c", "frontend/sdl_audio.c"],
 }
+# how devices do not reach memory, but for what stands in for firmware
+MEMORY = re.compile(r"\b(phys_(read|write|ram|host|dma_read|dma_write)|bus_dma_(read|write))\(")
+FIRMWARE = ["devices/core/bus.c", "devices/core/bus.h", "devices/pc_setup.c", "devices/vga_mode3.c"]
 
 
 def problems():
@@ -40,6 +44,8 @@ def problems():
                         for library, users in LIBRARIES.items():
                             if system and system.group(1).startswith(library) and path not in users:
                                 yield f"{path}:{number}: only {', '.join(users)} may include {library}"
+                        if folder == "devices" and path not in FIRMWARE and MEMORY.search(line):
+                            yield f"{path}:{number}: a device reaches memory by bus_master_read() and bus_master_write()"
 
 
 def main():

@@ -60,6 +60,8 @@ static void on_input(void *opaque, const void *data, size_t len)
     }
     memcpy(path, record + 1, len - 1);
     path[len - 1] = 0;
+    if (m->ops->current(m->opaque)) /* so says a file that no machine wrote */
+        m->ops->eject(m->opaque, true);
     m->ops->insert(m->opaque, open_medium(m, path));
 }
 

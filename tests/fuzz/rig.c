@@ -84,7 +84,7 @@ void dt_close(struct devtest *t)
 
 void dt_run_to(struct devtest *t, u64 target)
 {
-    for (unsigned events = 0; !t->step_events || events < t->step_events; events++) {
+    for (; !t->max_events || t->events < t->max_events; t->events++) {
         u64 next = clock_next_ticks(&t->clk), input = journal_next(t->journal);
         next = input < next ? input : next;
         if (next > target) {

@@ -21,7 +21,7 @@ struct devtest {
     char out[4096]; /* what chardevs made with dt_chardev() wrote */
     size_t out_len;
     unsigned deadline_changes;
-    unsigned step_events; /* of one step of time, at most; 0: as many as come */
+    unsigned events, max_events; /* of the clock; time stands still after the last. 0: no limit */
 };
 
 struct devtest *dt_open(void);

@@ -23,6 +23,20 @@ static u64 run_in(struct devtest *t, const struct op *op)
     return bus_in(t->bus, (u16)op->at, op->size);
 }
 
+static u64 run_outs(struct devtest *t, const struct op *op)
+{
+    for (unsigned i = 0; i < op->times; i++)
+        run_out(t, op);
+    return 0;
+}
+
+static u64 run_ins(struct devtest *t, const struct op *op)
+{
+    for (unsigned i = 0; i < op->times; i++)
+        run_in(t, op);
+    return 0;
+}
+
 /* What would reach into the next page is moved. */
 static paddr within_page(const struct op *op)
 {
@@ -78,6 +92,20 @@ static u64 run_input(struct devtest *t, const struct op *op)
     return 0;
 }
 
+static u64 run_inputs(struct devtest *t, const struct op *op)
+{
+    int channel = journal_find_channel(t->journal, op->name);
+    u8 *data = malloc(OP_BYTES * OP_TIMES);
+
+    CHECK(data, "out of memory");
+    for (unsigned i = 0; i < op->times; i++)
+        memcpy(data + i * op->size, op->bytes, op->size);
+    if (channel >= 0)
+        journal_input(t->journal, channel, data, op->times * op->size);
+    free(data);
+    return 0;
+}
+
 static u64 run_reset(struct devtest *t, const struct op *op)
 {
     (void)op;
@@ -125,8 +153,8 @@ static u64 run_a20(struct devtest *t, const struct op *op)
 /* ---- the table ---- */
 
 /* Words after the command's own: h, d: an address, hexadecimal or decimal; V: a value to write; E:
- * one to expect, hexadecimal, e: decimal, ?: or none; B: bytes; N: a name, to the end of the line.
- */
+ * one to expect, hexadecimal, e: decimal, ?: or none; T: how often, decimal; B: bytes; N: a name,
+ * to the end of the line. */
 static const struct command {
     const char *name;
     enum op_kind kind;
@@ -134,19 +162,39 @@ static const struct command {
     const char *words;
     u64 (*run)(struct devtest *t, const struct op *op);
 } commands[] = {
-    {"out", OP_OUT, 1, "hV", run_out},       {"outw", OP_OUT, 2, "hV", run_out},
-    {"outl", OP_OUT, 4, "hV", run_out},      {"in", OP_IN, 1, "h?E", run_in},
-    {"inw", OP_IN, 2, "h?E", run_in},        {"inl", OP_IN, 4, "h?E", run_in},
-    {"wr", OP_WRITE, 4, "hV", run_write},    {"wrw", OP_WRITE, 2, "hV", run_write},
-    {"wrb", OP_WRITE, 1, "hV", run_write},   {"rd", OP_READ, 4, "h?E", run_read},
-    {"rdw", OP_READ, 2, "h?E", run_read},    {"rdb", OP_READ, 1, "h?E", run_read},
-    {"mem", OP_MEM, 0, "hB", run_mem},       {"ram", OP_RAM, 0, "hB", run_ram},
-    {"base", OP_BASE, 0, "h", run_base},     {"deadline", OP_DEADLINE, 0, "d", run_deadline},
-    {"step", OP_STEP, 0, "d", run_step},     {"input", OP_INPUT, 0, "BN", run_input},
-    {"reset", OP_RESET, 0, "", run_reset},   {"irq", OP_IRQ, 0, "de", run_irq},
-    {"edges", OP_EDGES, 0, "de", run_edges}, {"raise", OP_RAISE, 0, "d", drive},
-    {"lower", OP_LOWER, 0, "d", drive},      {"intr", OP_INTR, 0, "e", run_intr},
-    {"ack", OP_ACK, 0, "?E", run_ack},       {"a20", OP_A20, 0, "e", run_a20},
+    {"out", OP_OUT, 1, "hV", run_out},
+    {"outw", OP_OUT, 2, "hV", run_out},
+    {"outl", OP_OUT, 4, "hV", run_out},
+    {"in", OP_IN, 1, "h?E", run_in},
+    {"inw", OP_IN, 2, "h?E", run_in},
+    {"inl", OP_IN, 4, "h?E", run_in},
+    {"outs", OP_OUTS, 1, "hVT", run_outs},
+    {"outsw", OP_OUTS, 2, "hVT", run_outs},
+    {"outsl", OP_OUTS, 4, "hVT", run_outs},
+    {"ins", OP_INS, 1, "hT", run_ins},
+    {"insw", OP_INS, 2, "hT", run_ins},
+    {"insl", OP_INS, 4, "hT", run_ins},
+    {"wr", OP_WRITE, 4, "hV", run_write},
+    {"wrw", OP_WRITE, 2, "hV", run_write},
+    {"wrb", OP_WRITE, 1, "hV", run_write},
+    {"rd", OP_READ, 4, "h?E", run_read},
+    {"rdw", OP_READ, 2, "h?E", run_read},
+    {"rdb", OP_READ, 1, "h?E", run_read},
+    {"mem", OP_MEM, 0, "hB", run_mem},
+    {"ram", OP_RAM, 0, "hB", run_ram},
+    {"base", OP_BASE, 0, "h", run_base},
+    {"deadline", OP_DEADLINE, 0, "d", run_deadline},
+    {"step", OP_STEP, 0, "d", run_step},
+    {"input", OP_INPUT, 0, "BN", run_input},
+    {"inputs", OP_INPUTS, 0, "BTN", run_inputs},
+    {"reset", OP_RESET, 0, "", run_reset},
+    {"irq", OP_IRQ, 0, "de", run_irq},
+    {"edges", OP_EDGES, 0, "de", run_edges},
+    {"raise", OP_RAISE, 0, "d", drive},
+    {"lower", OP_LOWER, 0, "d", drive},
+    {"intr", OP_INTR, 0, "e", run_intr},
+    {"ack", OP_ACK, 0, "?E", run_ack},
+    {"a20", OP_A20, 0, "e", run_a20},
 };
 
 static const struct command *find_command(enum op_kind kind, unsigned size)
@@ -179,16 +227,33 @@ static bool parse_expected(char *text, int base, struct op *op)
     return parse_number(text, base, &op->value) && (!mask || parse_number(mask, 16, &op->mask));
 }
 
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static bool parse_bytes(const char *text, struct op *op)
 {
     for (op->size = 0; *text; op->size++, text += 2) {
-        unsigned byte;
-        int used = 0;
-        if (op->size == OP_BYTES || sscanf(text, "%2x%n", &byte, &used) != 1 || used != 2)
+        int high = digit(text[0]), low = digit(text[1]);
+        if (op->size == OP_BYTES || high < 0 || low < 0)
             return false;
-        op->bytes[op->size] = (u8)byte;
+        op->bytes[op->size] = (u8)(high << 4 | low);
     }
     return op->size;
+}
+
+static bool parse_times(const char *text, struct op *op)
+{
+    u64 times;
+
+    if (!parse_number(text, 10, &times) || times > OP_TIMES)
+        return false;
+    op->times = (unsigned)times;
+    return true;
 }
 
 static bool parse_word(char what, char *word, struct op *op)
@@ -199,6 +264,7 @@ static bool parse_word(char what, char *word, struct op *op)
     case 'V': return parse_number(word, 16, &op->value);
     case 'E': return parse_expected(word, 16, op);
     case 'e': return parse_expected(word, 10, op);
+    case 'T': return parse_times(word, op);
     case 'B': return parse_bytes(word, op);
     default: return false;
     }
@@ -246,7 +312,7 @@ static bool parse_words(const char *words, char *rest, struct op *op)
 
 bool op_parse(const char *line, struct op *op)
 {
-    char copy[256], *rest = copy, *word;
+    char copy[OP_LINE], *rest = copy, *word;
 
     *op = (struct op){.kind = OP_NONE};
     if (strlen(line) >= sizeof(copy))
@@ -268,30 +334,68 @@ bool op_parse(const char *line, struct op *op)
 
 /* ---- printing ---- */
 
-void op_print(const struct op *op, char *line, size_t size)
+/* Appends a number and the blank before it. */
+static char *put_number(char *to, u64 value, unsigned base)
+{
+    char digits[20];
+    unsigned n = 0;
+
+    do
+        digits[n++] = "0123456789abcdef"[value % base];
+    while (value /= base);
+    *to++ = ' ';
+    while (n)
+        *to++ = digits[--n];
+    return to;
+}
+
+static char *put_bytes(char *to, const struct op *op)
+{
+    *to++ = ' ';
+    for (unsigned i = 0; i < op->size; i++) {
+        *to++ = "0123456789abcdef"[op->bytes[i] >> 4];
+        *to++ = "0123456789abcdef"[op->bytes[i] & 15];
+    }
+    return to;
+}
+
+static char *put_expected(char *to, const struct op *op)
+{
+    to = put_number(to, op->value, 16);
+    if (op->mask != UINT64_MAX) {
+        char *blank = to;
+        to = put_number(to, op->mask, 16);
+        *blank = '&';
+    }
+    return to;
+}
+
+static char *put_word(char what, char *to, const struct op *op)
+{
+    switch (what) {
+    case 'h': return put_number(to, op->at, 16);
+    case 'd': return put_number(to, op->at, 10);
+    case 'V': return put_number(to, op->value, 16);
+    case 'E': return op->expect ? put_expected(to, op) : to;
+    case 'e': return put_number(to, op->value, 10);
+    case 'T': return put_number(to, op->times, 10);
+    case 'B': return put_bytes(to, op);
+    case 'N': return to + sprintf(to, " %s", op->name);
+    default: return to;
+    }
+}
+
+size_t op_print(const struct op *op, char *line)
 {
     const struct command *c = find_command(op->kind, op->size);
-    FILE *f = fmemopen(line, size, "w");
+    char *to = line;
 
-    CHECK(c && f, "a line of a script");
-    fputs(c->name, f);
-    for (const char *w = c->words; *w; w++) {
-        if (*w == 'h')
-            fprintf(f, " %llx", (unsigned long long)op->at);
-        else if (*w == 'd')
-            fprintf(f, " %llu", (unsigned long long)op->at);
-        else if (*w == 'V' || (*w == 'E' && op->expect))
-            fprintf(f, " %llx", (unsigned long long)op->value);
-        else if (*w == 'e')
-            fprintf(f, " %llu", (unsigned long long)op->value);
-        else if (*w == 'N')
-            fprintf(f, " %s", op->name);
-        if (*w == 'E' && op->expect && op->mask != UINT64_MAX)
-            fprintf(f, "&%llx", (unsigned long long)op->mask);
-        for (unsigned i = 0; *w == 'B' && i < op->size; i++)
-            fprintf(f, i ? "%02x" : " %02x", op->bytes[i]);
-    }
-    fclose(f);
+    CHECK(c, "a line of a script");
+    to = stpcpy(to, c->name);
+    for (const char *w = c->words; *w; w++)
+        to = put_word(*w, to, op);
+    *to = 0;
+    return (size_t)(to - line);
 }
 
 /* ---- running ---- */

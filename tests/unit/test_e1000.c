@@ -375,6 +375,32 @@ static void test_segmentation(void **state)
     assert_true(nr_sums_ok(b->rig.frame, 10054));
 }
 
+/* A ring as large as can be: what a driver does not have to send at once takes time. */
+static void test_share(void **state)
+{
+    enum { RING = 0x380000, RING_BYTES = 0x7ff00, FRAMES = RING_BYTES / 16 - 1 };
+    struct nr_board *b = *state;
+    unsigned before;
+
+    own_frame(b->ram + TXBUF, 60, 1);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        store_le(b->ram + RING + 16 * i, 8, TXBUF);
+        store_le(b->ram + RING + 16 * i + 8, 8, 0x01000000ull | 60); /* EOP */
+    }
+    wr(b, E_TDBAL, RING);
+    wr(b, E_TDLEN, RING_BYTES);
+    wr(b, E_TDT, FRAMES);
+    before = b->rig.sent;
+    assert_in_range(before, 1, 5000);
+    wr(b, E_TDT, FRAMES); /* once more makes it no faster */
+    assert_int_equal(b->rig.sent, before);
+    dt_step(b->t, 5000000);
+    assert_in_range(b->rig.sent, before + 1, 10000);
+    dt_step(b->t, 50000000);
+    assert_int_equal(b->rig.sent, FRAMES);
+    assert_int_equal(rd(b, E_TDH), FRAMES);
+}
+
 static void test_throttle(void **state)
 {
     struct nr_board *b = *state;
@@ -481,6 +507,7 @@ int main(void)
         WITH_BOARD(test_send),
         WITH_BOARD(test_checksum_offload),
         WITH_BOARD(test_segmentation),
+        WITH_BOARD(test_share),
         WITH_BOARD(test_throttle),
         WITH_BOARD(test_cable),
         WITH_BOARD(test_nonsense),

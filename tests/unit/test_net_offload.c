@@ -127,13 +127,14 @@ static void test_nonsense(void **state)
         {.ip = 14, .l4 = 34, .header = 255, .mss = 100, .tcp = true},
         {.ip = 255, .l4 = 255, .header = 255, .mss = 100},
         {.ip = 14, .l4 = 34, .header = 54, .mss = 100, .ip6 = true},
+        {.ip = 14, .l4 = 34, .header = 54, .mss = 1, .tcp = true},
     };
-    u8 frame[200] = {0};
+    u8 frame[54 + NET_CUT_PIECES] = {0};
     (void)state;
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         unsigned n = 0;
-        net_cut(frame, sizeof(frame), &bad[i], count_piece, &n);
+        net_cut(frame, bad[i].mss == 1 ? sizeof(frame) : 200, &bad[i], count_piece, &n);
         assert_int_equal(n, 1);
     }
 }

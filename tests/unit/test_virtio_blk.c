@@ -269,6 +269,31 @@ static void test_bad_requests(void **state)
     close_disk(&k);
 }
 
+/* Requests that fail at their end have taken their time, too. */
+static void test_late_failures(void **state)
+{
+    struct disk k = open_disk(true, BLK_SNAPSHOT, "");
+    struct vdriver *d = &k.d;
+    u32 len;
+
+    (void)state;
+    start(d, 1, 1u << 9);
+    for (unsigned i = 0; i < 3; i++) {
+        build(d, 4 * i, 0, 0, 512, true);
+        set_desc(d, desc_at(0, 4 * i + 1), DATA, (1u << 20) - 512, NEXT | WRITE, 4 * i + 3);
+        set_desc(d, desc_at(0, 4 * i + 3), 0x80000000, 512, NEXT | WRITE, 4 * i + 2);
+    }
+    kick(d, 0);
+    dt_step(d->t, 100000);
+    assert_int_equal(collect(d, 0, &len), 0);
+    assert_int_equal(get8(d, STATUS), IOERR);
+    assert_int_equal(collect(d, 0, &len), -1);
+    dt_step(d->t, 1000000);
+    assert_int_equal(collect(d, 0, &len), 4);
+    assert_int_equal(collect(d, 0, &len), 8);
+    close_disk(&k);
+}
+
 static void test_refusals(void **state)
 {
     static const char *const options[] = {
@@ -296,7 +321,8 @@ int main(void)
         cmocka_unit_test(test_reads_and_writes), cmocka_unit_test(test_ends),
         cmocka_unit_test(test_many_at_once),     cmocka_unit_test(test_read_only),
         cmocka_unit_test(test_discard),          cmocka_unit_test(test_large_blocks),
-        cmocka_unit_test(test_bad_requests),     cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_bad_requests),     cmocka_unit_test(test_late_failures),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, make_disk, remove_disk);
 }

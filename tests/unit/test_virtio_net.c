@@ -44,13 +44,13 @@ static u32 command(struct vdriver *d, const void *data, u32 len)
 
     bus_dma_write(d->t->bus, at, data, len);
     set_desc(d, desc_at(2, 0), at, len, NEXT, 1);
-    set_desc(d, desc_at(2, 1), at + 0x1000, 1, WRITE, 0);
+    set_desc(d, desc_at(2, 1), at + 0x10000, 1, WRITE, 0);
     offer(d, 2, 0);
     kick(d, 2);
     dt_step(d->t, 20000);
     assert_int_equal(collect(d, 2, &got), 0);
     assert_int_equal(got, 1);
-    return get8(d, at + 0x1000);
+    return get8(d, at + 0x10000);
 }
 
 static void make_frame(u8 *frame, size_t len, const u8 *mac)
@@ -195,6 +195,11 @@ static void test_nonsense(void **state)
     assert_int_equal(command(d, "\1\1\1", 3), 1);
     assert_int_equal(command(d, long_table, sizeof(long_table)), 1);
     assert_int_equal(command(d, "\3\1", 2), 1);
+    for (u32 count = 4096; count <= 4097; count++) { /* so many addresses are not looked at */
+        static u8 endless[2 + 4 + 4097 * 6 + 4] = {1, 0};
+        store_le(endless + 2, 4, count);
+        assert_int_equal(command(d, endless, 2 + 4 + count * 6 + 4), count > 4096);
+    }
     for (u32 size = 0; size < 26; size++) { /* no frames at all */
         set_desc(d, desc_at(1, 0), BUFFER, size, 0, 0);
         offer(d, 1, 0);
