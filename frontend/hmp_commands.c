@@ -166,6 +166,8 @@ static bool run_change(struct hmp *h)
     if (!hmp_need_word(h, drive, sizeof(drive), "device") ||
         !hmp_need_word(h, file, sizeof(file), "file name"))
         return false;
+    if (!strcmp(drive, "vnc") && (!strcmp(file, "password") || !strcmp(file, "passwd")))
+        return hmp_set_password(h);
     if (hmp_word(h, format, sizeof(format)) && strcmp(format, "raw") != 0)
         return hmp_fail(h, "Error: unknown format '%s' (raw)", format);
     return orrery_change(h->session->machine, drive, file, force, err, sizeof(err)) ||

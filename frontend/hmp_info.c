@@ -248,5 +248,6 @@ const struct hmp_command hmp_info_commands[] = {
     {"usb", NULL, "", "show guest USB devices", info_usb},
     {"uuid", NULL, "", "show the machine's UUID", info_uuid},
     {"version", NULL, "", "show the version", info_version},
+    {"vnc", NULL, "", "show who is connected to the VNC server", hmp_info_vnc},
     {NULL, NULL, NULL, NULL, NULL},
 };

@@ -161,39 +161,54 @@ static void reply(struct qmp *q, const struct qmp_call *c, json_t *id, bool ok)
     transmit(q, message);
 }
 
+static json_t *event_data(const struct session *s, const struct news *news)
+{
+    if (news->reason)
+        return json_pack("{s:b,s:s}", "guest", news->guest, "reason", news->reason);
+    if (news->device)
+        return json_pack("{s:s,s:b,s:s}", "device", news->device, "tray-open", news->open, "id",
+                         news->device);
+    if (news->kind == NEWS_RTC_CHANGE)
+        return json_pack("{s:I,s:s}", "offset", (json_int_t)news->offset, "qom-path",
+                         "/machine/unattached/rtc");
+    if (news->client)
+        return json_pack("{s:o,s:o}", "server", qmp_vnc_server(s), "client",
+                         qmp_peer(news->client));
+    return NULL;
+}
+
 static void tell(void *opaque, const struct news *news)
 {
     static const char *const names[] = {
         [NEWS_STOP] = "STOP",           [NEWS_RESUME] = "RESUME",
         [NEWS_RESET] = "RESET",         [NEWS_SHUTDOWN] = "SHUTDOWN",
-        [NEWS_POWERDOWN] = "POWERDOWN", [NEWS_TRAY_MOVED] = "DEVICE_TRAY_MOVED"};
+        [NEWS_POWERDOWN] = "POWERDOWN", [NEWS_TRAY_MOVED] = "DEVICE_TRAY_MOVED",
+        [NEWS_RTC_CHANGE] = "RTC_CHANGE", [NEWS_VNC_CONNECTED] = "VNC_CONNECTED",
+        [NEWS_VNC_INITIALIZED] = "VNC_INITIALIZED",
+        [NEWS_VNC_DISCONNECTED] = "VNC_DISCONNECTED"};
     struct qmp *q = opaque;
     struct timespec t;
-    json_t *message;
+    json_t *message, *data;
 
     if (!q->negotiated)
         return;
     clock_gettime(CLOCK_REALTIME, &t);
     message = json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec,
                         "microseconds", (json_int_t)(t.tv_nsec / 1000), "event", names[news->kind]);
-    if (news->reason)
-        json_object_set_new(message, "data",
-                            json_pack("{s:b,s:s}", "guest", news->guest, "reason", news->reason));
-    if (news->device)
-        json_object_set_new(message, "data",
-                            json_pack("{s:s,s:b,s:s}", "device", news->device, "tray-open",
-                                      news->open, "id", news->device));
+    data = event_data(q->session, news);
+    if (data)
+        json_object_set_new(message, "data", data);
     transmit(q, message);
 }
 
 /* ---- in ---- */
 
+const struct qmp_command *const qmp_tables[] = {qmp_commands, qmp_queries, qmp_displays, NULL};
+
 static const struct qmp_command *find(const char *name)
 {
-    const struct qmp_command *const tables[] = {qmp_commands, qmp_queries};
-
-    for (size_t i = 0; i < 2; i++)
-        for (const struct qmp_command *c = tables[i]; c->name; c++)
+    for (const struct qmp_command *const *table = qmp_tables; *table; table++)
+        for (const struct qmp_command *c = *table; c->name; c++)
             if (!strcmp(c->name, name))
                 return c;
     return NULL;

@@ -22,7 +22,8 @@ struct qmp_command {
     const char *name, *args;
     bool (*run)(struct qmp_call *c);
 };
-extern const struct qmp_command qmp_commands[], qmp_queries[]; /* end with name NULL */
+extern const struct qmp_command *const qmp_tables[]; /* ends with NULL; they with name NULL */
+extern const struct qmp_command qmp_commands[], qmp_queries[], qmp_displays[];
 
 bool qmp_fail(struct qmp_call *c, const char *class, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -34,5 +35,9 @@ bool qmp_true(const struct qmp_call *c, const char *name);
 json_t *qmp_string(const char *text);
 
 json_t *qmp_version(void);
+
+/* Where the VNC server listens (NULL: nowhere), and an end of a connection. */
+json_t *qmp_vnc_server(const struct session *s);
+json_t *qmp_peer(const struct display_peer *peer);
 
 #endif

@@ -25,12 +25,11 @@ static bool query_version(struct qmp_call *c)
 
 static bool query_commands(struct qmp_call *c)
 {
-    const struct qmp_command *const tables[] = {qmp_commands, qmp_queries};
     json_t *list = json_array();
 
     json_array_append_new(list, json_pack("{s:s}", "name", "qmp_capabilities"));
-    for (size_t i = 0; i < 2; i++)
-        for (const struct qmp_command *q = tables[i]; q->name; q++)
+    for (const struct qmp_command *const *table = qmp_tables; *table; table++)
+        for (const struct qmp_command *q = *table; q->name; q++)
             json_array_append_new(list, json_pack("{s:s}", "name", q->name));
     return answer(c, list);
 }

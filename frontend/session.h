@@ -27,7 +27,11 @@ enum news_kind {
     NEWS_RESET,
     NEWS_SHUTDOWN,
     NEWS_POWERDOWN,
-    NEWS_TRAY_MOVED
+    NEWS_TRAY_MOVED,
+    NEWS_RTC_CHANGE,
+    NEWS_VNC_CONNECTED,
+    NEWS_VNC_INITIALIZED,
+    NEWS_VNC_DISCONNECTED
 };
 struct news {
     enum news_kind kind;
@@ -35,6 +39,8 @@ struct news {
     const char *reason; /* ... and why, in QMP's words */
     const char *device; /* TRAY_MOVED */
     bool open;
+    int64_t offset;                    /* RTC_CHANGE: seconds ahead of where it would be */
+    const struct display_peer *client; /* VNC_... */
 };
 struct observer {
     void (*tell)(void *opaque, const struct news *news);
@@ -100,6 +106,7 @@ struct session {
     } ran;
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
     struct observer *observers;
+    int64_t epoch[2];         /* orrery_epoch() at first, and as observers know it */
     uint64_t resets;          /* that observers know of ... */
     const char *resetter;     /* ... and the reason of the one that is under way from outside */
     unsigned trays;           /* that are open, by drive */
@@ -147,5 +154,6 @@ bool session_met(struct session *s);
 void session_print_place(const struct session *s, FILE *out);
 
 void session_observe(struct session *s, struct observer *observer);
+void session_tell(struct session *s, struct news news);
 
 #endif

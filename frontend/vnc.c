@@ -9,7 +9,9 @@
 #include <rfb/rfb.h>
 #include <rfb/rfbregion.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
+#include "base/check.h"
 #include "frontend/listen.h"
 #include "frontend/props.h"
 #include "frontend/session.h"
@@ -35,12 +37,31 @@ struct vnc {
     bool asks; /* for a password */
     char password[MAX_PASSWORD + 1];
     char *passwords[2]; /* the library's list of them */
+    time_t expires;     /* the password is none from then on; 0: never */
     struct vnc_input input;
+};
+
+/* What is known of a client: its clientData. */
+struct peer {
+    sraRegionPtr later; /* what it will be sent later */
+    struct display_peer name;
+    bool initialized; /* the handshake is over */
 };
 
 static struct vnc *of_client(rfbClientPtr client)
 {
     return client->screen->screenData;
+}
+
+static struct peer *peer_of(rfbClientPtr client)
+{
+    return client->clientData;
+}
+
+static void tell(rfbClientPtr client, enum news_kind kind)
+{
+    session_tell(of_client(client)->session,
+                 (struct news){.kind = kind, .client = &peer_of(client)->name});
 }
 
 /* ---- what clients send ---- */
@@ -65,7 +86,9 @@ static void on_gone(rfbClientPtr client)
 {
     struct vnc *v = of_client(client);
 
-    sraRgnDestroy(client->clientData);
+    tell(client, NEWS_VNC_DISCONNECTED);
+    sraRgnDestroy(peer_of(client)->later);
+    free(client->clientData);
     if (!--v->clients)
         vnc_input_release(&v->input);
 }
@@ -74,9 +97,15 @@ static enum rfbNewClientAction on_client(rfbClientPtr client)
 {
     struct vnc *v = of_client(client);
 
+    struct peer *peer = calloc(1, sizeof(*peer));
+
+    CHECK(peer, "out of memory");
     v->clients++;
     client->clientGoneHook = on_gone;
-    client->clientData = sraRgnCreate(); /* what it will be sent later */
+    client->clientData = peer;
+    peer->later = sraRgnCreate();
+    listen_name(client->sock, true, &peer->name);
+    tell(client, NEWS_VNC_CONNECTED);
     displays_wake(v->session, true);
     return RFB_CLIENT_ACCEPT;
 }
@@ -118,6 +147,75 @@ static rfbProtocolExtension extended_keys = {
     .handleMessage = on_message,
 };
 
+/* ---- the picture ---- */
+
+static bool resize(struct vnc *v, int width, int height)
+{
+    char *old = v->rfb->frameBuffer, *now = calloc((size_t)width * (size_t)height, 4);
+
+    if (!now)
+        return false;
+    for (rfbClientPtr client = v->rfb->clientHead; client; client = client->next)
+        sraRgnMakeEmpty(peer_of(client)->later);
+    rfbNewFramebuffer(v->rfb, now, width, height, 8, 3, 4);
+    v->input.placed = false;
+    free(old);
+    return true;
+}
+
+static void copy(struct vnc *v, const struct orrery_screen *screen, const struct display_rect *r)
+{
+    const rfbPixelFormat *f = &v->rfb->serverFormat;
+
+    for (uint32_t y = r->y; y < r->y + r->height; y++) {
+        const uint32_t *from = screen->pixels + (size_t)y * screen->width + r->x;
+        uint32_t *to = (uint32_t *)(void *)v->rfb->frameBuffer + (size_t)y * screen->width + r->x;
+        for (uint32_t x = 0; x < r->width; x++)
+            to[x] = (from[x] >> 16 & 255) << f->redShift | (from[x] >> 8 & 255) << f->greenShift |
+                    (from[x] & 255) << f->blueShift;
+    }
+    rfbMarkRectAsModified(v->rfb, (int)r->x, (int)r->y, (int)(r->x + r->width),
+                          (int)(r->y + r->height));
+}
+
+/* Makes room for the screen as it is now. */
+static bool fit(struct vnc *v)
+{
+    const struct orrery_screen *screen = &v->session->displays.screen;
+    int width = (int)screen->width, height = (int)screen->height;
+
+    return (width == v->rfb->width && height == v->rfb->height) || resize(v, width, height);
+}
+
+static void vnc_refresh(struct display *d)
+{
+    struct vnc *v = d->state;
+    const struct displays *all = &d->session->displays;
+
+    if (!fit(v))
+        return;
+    for (unsigned i = 0; i < all->nchanged; i++)
+        copy(v, &all->screen, &all->changed[i]);
+}
+
+/* A client that comes is told the present size, and its first picture is the present one: not all
+ * can change their minds later. */
+static void bring_up_to_date(struct vnc *v)
+{
+    struct orrery_screen *screen = &v->session->displays.screen;
+    struct display_rect all;
+
+    if (!orrery_screen(v->session->machine, screen) || !fit(v))
+        return;
+    all = (struct display_rect){0, 0, screen->width, screen->height};
+    copy(v, screen, &all);
+}
+
+static bool vnc_active(const struct display *d)
+{
+    return ((const struct vnc *)d->state)->clients;
+}
+
 /* ---- the loop ---- */
 
 static void prepare(void *opaque, struct loop *loop)
@@ -143,6 +241,8 @@ static void accept_client(struct vnc *v, int listening)
     if (fd < 0)
         return;
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    if (!v->clients)
+        bring_up_to_date(v);
     rfbNewClient(v->rfb, fd);
 }
 
@@ -183,10 +283,16 @@ static sraRegionPtr beginning(sraRegionPtr of, int pixels)
 static void update_client(rfbClientPtr client)
 {
     int pixels = pixels_to_send(client->sock);
-    sraRegionPtr now, wanted, later = client->clientData;
+    struct peer *peer = peer_of(client);
+    sraRegionPtr now, wanted, later = peer->later;
 
+    if (client->state == RFB_NORMAL && !peer->initialized) {
+        peer->initialized = true;
+        tell(client, NEWS_VNC_INITIALIZED);
+    }
     if (pixels < MIN_UPDATE)
         return;
+    client->enableLastRectEncoding = FALSE; /* the number of rectangles is known */
     sraRgnOr(client->modifiedRegion, later);
     wanted = sraRgnCreateRgn(client->modifiedRegion);
     sraRgnAnd(wanted, client->requestedRegion);
@@ -221,68 +327,66 @@ static void dispatch(void *opaque, struct loop *loop)
     }
 }
 
-/* ---- the picture ---- */
-
-static bool resize(struct vnc *v, int width, int height)
-{
-    char *old = v->rfb->frameBuffer, *now = calloc((size_t)width * (size_t)height, 4);
-
-    if (!now)
-        return false;
-    for (rfbClientPtr client = v->rfb->clientHead; client; client = client->next)
-        sraRgnMakeEmpty(client->clientData);
-    rfbNewFramebuffer(v->rfb, now, width, height, 8, 3, 4);
-    v->input.placed = false;
-    free(old);
-    return true;
-}
-
-static void copy(struct vnc *v, const struct orrery_screen *screen, const struct display_rect *r)
-{
-    const rfbPixelFormat *f = &v->rfb->serverFormat;
-
-    for (uint32_t y = r->y; y < r->y + r->height; y++) {
-        const uint32_t *from = screen->pixels + (size_t)y * screen->width + r->x;
-        uint32_t *to = (uint32_t *)(void *)v->rfb->frameBuffer + (size_t)y * screen->width + r->x;
-        for (uint32_t x = 0; x < r->width; x++)
-            to[x] = (from[x] >> 16 & 255) << f->redShift | (from[x] >> 8 & 255) << f->greenShift |
-                    (from[x] & 255) << f->blueShift;
-    }
-    rfbMarkRectAsModified(v->rfb, (int)r->x, (int)r->y, (int)(r->x + r->width),
-                          (int)(r->y + r->height));
-}
-
-static void vnc_refresh(struct display *d)
-{
-    struct vnc *v = d->state;
-    const struct displays *all = &d->session->displays;
-    int width = (int)all->screen.width, height = (int)all->screen.height;
-
-    if ((width != v->rfb->width || height != v->rfb->height) && !resize(v, width, height))
-        return;
-    for (unsigned i = 0; i < all->nchanged; i++)
-        copy(v, &all->screen, &all->changed[i]);
-}
-
-static bool vnc_active(const struct display *d)
-{
-    return ((const struct vnc *)d->state)->clients;
-}
-
 /* ---- life ---- */
+
+static struct vnc *find(const struct session *s)
+{
+    for (unsigned i = 0; i < s->displays.count; i++)
+        if (s->displays.display[i].type == display_vnc)
+            return s->displays.display[i].state;
+    return NULL;
+}
 
 bool display_set_password(struct session *s, const char *password)
 {
-    for (unsigned i = 0; i < s->displays.count; i++) {
-        struct display *d = &s->displays.display[i];
-        struct vnc *v = d->state;
-        if (d->type != display_vnc || !v->asks)
-            continue;
-        snprintf(v->password, sizeof(v->password), "%s", password);
-        v->passwords[0] = *password ? v->password : NULL;
-        return true;
-    }
-    return false;
+    struct vnc *v = find(s);
+
+    if (!v || !v->asks)
+        return false;
+    snprintf(v->password, sizeof(v->password), "%s", password);
+    v->passwords[0] = *password ? v->password : NULL;
+    return true;
+}
+
+bool display_expire_password(struct session *s, int64_t when)
+{
+    struct vnc *v = find(s);
+
+    if (!v || !v->asks)
+        return false;
+    v->expires = (time_t)when;
+    return true;
+}
+
+static rfbBool check_password(rfbClientPtr client, const char *answer, int len)
+{
+    const struct vnc *v = of_client(client);
+
+    if (v->expires && time(NULL) >= v->expires)
+        return FALSE;
+    return rfbCheckPasswordByList(client, answer, len);
+}
+
+bool display_vnc_server(const struct session *s, struct display_peer *name, bool *asks)
+{
+    const struct vnc *v = find(s);
+
+    if (!v)
+        return false;
+    *asks = v->asks;
+    return listen_name(v->listener.fd[0], false, name);
+}
+
+bool display_vnc_client(const struct session *s, unsigned n, struct display_peer *name)
+{
+    const struct vnc *v = find(s);
+    rfbClientPtr client = v ? v->rfb->clientHead : NULL;
+
+    while (client && n--)
+        client = client->next;
+    if (client)
+        *name = peer_of(client)->name;
+    return client;
 }
 
 static bool read_password(struct vnc *v, const char *path)
@@ -352,7 +456,7 @@ static bool start(struct vnc *v)
     v->rfb->kbdAddEvent = on_symbol;
     v->rfb->ptrAddEvent = on_pointer;
     v->rfb->newClientHook = on_client;
-    v->rfb->passwordCheck = rfbCheckPasswordByList;
+    v->rfb->passwordCheck = check_password;
     rfbSetCursor(v->rfb, NULL); /* the guest draws its own */
     return v->rfb->frameBuffer;
 }
