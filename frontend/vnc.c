@@ -1,19 +1,18 @@
 /* The VNC server: LibVNCServer does the protocol and its encodings, the listening sockets and the
- * loop are ours. The library waits when it writes, so a client is only sent as much at once as its
- * socket has room for: a slow network does not slow the guest. Manual, "VNC". */
+ * loop are ours. The library waits when it writes, so what it writes goes to a thread (pump.h), and
+ * the next picture is only made when the last has gone out: a slow network does not slow the guest.
+ * Manual, "VNC". */
 #define _GNU_SOURCE
 #include "frontend/display.h"
 
 #ifdef HAVE_VNC
-#include <linux/sockios.h>
 #include <rfb/rfb.h>
-#include <rfb/rfbregion.h>
-#include <sys/ioctl.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "frontend/listen.h"
 #include "frontend/props.h"
+#include "frontend/pump.h"
 #include "frontend/session.h"
 #include "frontend/vnc_input.h"
 
@@ -21,8 +20,6 @@
 #define POLL_MS       10
 #define MAX_MESSAGES  16        /* of each client between two slices of the guest */
 #define PARTIAL_MS    1000      /* for the rest of a message that has begun */
-#define SEND_BUFFER   (4 << 20) /* the host may grant less */
-#define MIN_UPDATE    4096      /* pixels */
 #define MAX_PASSWORD  8         /* the protocol's */
 #define EXTENDED_KEYS (-258)
 #define QEMU_MESSAGE  255
@@ -38,12 +35,14 @@ struct vnc {
     char password[MAX_PASSWORD + 1];
     char *passwords[2]; /* the library's list of them */
     time_t expires;     /* the password is none from then on; 0: never */
+    struct pump *arriving; /* of the client that is just coming in */
+    struct display_peer arriving_from;
     struct vnc_input input;
 };
 
 /* What is known of a client: its clientData. */
 struct peer {
-    sraRegionPtr later; /* what it will be sent later */
+    struct pump *pump;
     struct display_peer name;
     bool initialized; /* the handshake is over */
 };
@@ -87,7 +86,7 @@ static void on_gone(rfbClientPtr client)
     struct vnc *v = of_client(client);
 
     tell(client, NEWS_VNC_DISCONNECTED);
-    sraRgnDestroy(peer_of(client)->later);
+    pump_stop(peer_of(client)->pump);
     free(client->clientData);
     if (!--v->clients)
         vnc_input_release(&v->input);
@@ -103,8 +102,9 @@ static enum rfbNewClientAction on_client(rfbClientPtr client)
     v->clients++;
     client->clientGoneHook = on_gone;
     client->clientData = peer;
-    peer->later = sraRgnCreate();
-    listen_name(client->sock, true, &peer->name);
+    peer->pump = v->arriving;
+    peer->name = v->arriving_from;
+    v->arriving = NULL;
     tell(client, NEWS_VNC_CONNECTED);
     displays_wake(v->session, true);
     return RFB_CLIENT_ACCEPT;
@@ -155,8 +155,6 @@ static bool resize(struct vnc *v, int width, int height)
 
     if (!now)
         return false;
-    for (rfbClientPtr client = v->rfb->clientHead; client; client = client->next)
-        sraRgnMakeEmpty(peer_of(client)->later);
     rfbNewFramebuffer(v->rfb, now, width, height, 8, 3, 4);
     v->input.placed = false;
     free(old);
@@ -235,74 +233,34 @@ static void prepare(void *opaque, struct loop *loop)
 
 static void accept_client(struct vnc *v, int listening)
 {
-    const int room = SEND_BUFFER;
     int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    listen_name(fd, true, &v->arriving_from);
+    v->arriving = pump_start(fd);
+    if (!v->arriving)
+        return;
     if (!v->clients)
         bring_up_to_date(v);
-    rfbNewClient(v->rfb, fd);
+    rfbNewClient(v->rfb, pump_inner(v->arriving));
+    if (v->arriving) /* it did not come in */
+        pump_stop(v->arriving);
+    v->arriving = NULL;
 }
 
-/* How many pixels can be sent now without waiting, none of them compressed. */
-static int pixels_to_send(int fd)
-{
-    int size = 0, used = 0;
-    socklen_t len = sizeof(size);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) || ioctl(fd, SIOCOUTQ, &used))
-        return 0;
-    return (size / 2 - used) / 4; /* half of it is the host's own */
-}
-
-/* The first pixels of a region, in whole rows of its rectangles. */
-static sraRegionPtr beginning(sraRegionPtr of, int pixels)
-{
-    sraRegionPtr part = sraRgnCreate();
-    sraRectangleIterator *i = sraRgnGetIterator(of);
-    sraRect r;
-
-    while (pixels > 0 && sraRgnIteratorNext(i, &r)) {
-        int width = r.x2 - r.x1, rows = r.y2 - r.y1, fit = pixels / width;
-        sraRegionPtr one;
-
-        rows = rows < fit ? rows : fit;
-        if (!rows)
-            break;
-        one = sraRgnCreateRect(r.x1, r.y1, r.x2, r.y1 + rows);
-        sraRgnOr(part, one);
-        sraRgnDestroy(one);
-        pixels -= width * rows;
-    }
-    sraRgnReleaseIterator(i);
-    return part;
-}
-
+/* One picture after the other: while the last is under way, changes gather. */
 static void update_client(rfbClientPtr client)
 {
-    int pixels = pixels_to_send(client->sock);
     struct peer *peer = peer_of(client);
-    sraRegionPtr now, wanted, later = peer->later;
 
     if (client->state == RFB_NORMAL && !peer->initialized) {
         peer->initialized = true;
         tell(client, NEWS_VNC_INITIALIZED);
     }
-    if (pixels < MIN_UPDATE)
+    if (!pump_is_empty(peer->pump))
         return;
     client->enableLastRectEncoding = FALSE; /* the number of rectangles is known */
-    sraRgnOr(client->modifiedRegion, later);
-    wanted = sraRgnCreateRgn(client->modifiedRegion);
-    sraRgnAnd(wanted, client->requestedRegion);
-    now = beginning(wanted, pixels);
-    sraRgnDestroy(wanted);
-    sraRgnMakeEmpty(later);
-    sraRgnOr(later, client->modifiedRegion);
-    sraRgnSubtract(later, now);
-    sraRgnAnd(client->modifiedRegion, now);
-    sraRgnDestroy(now);
     rfbUpdateClient(client);
 }
 
