@@ -29,7 +29,7 @@ static bool protocol(struct hmp *h)
 {
     char word[16];
 
-    if (!hmp_need_word(h, word, sizeof(word), "set_password: string"))
+    if (!hmp_need_word(h, word, sizeof(word), "string"))
         return false;
     if (!strcmp(word, "spice"))
         return hmp_fail(h, "Error: SPICE is not in use");
@@ -40,7 +40,7 @@ bool hmp_set_password(struct hmp *h)
 {
     char password[64];
 
-    if (!hmp_need_word(h, password, sizeof(password), "password"))
+    if (!hmp_need_word(h, password, sizeof(password), "string"))
         return false;
     return display_set_password(h->session, password) ||
            hmp_fail(h, "Error: Could not set password: -vnc ADDRESS,password=on asks for one");
@@ -54,7 +54,7 @@ static bool run_set_password(struct hmp *h)
     if (!protocol(h))
         return false;
     from = h->args;
-    if (!hmp_need_word(h, password, sizeof(password), "password"))
+    if (!hmp_need_word(h, password, sizeof(password), "string"))
         return false;
     if (hmp_word(h, connected, sizeof(connected)) && connected[0] != '-' &&
         strcmp(connected, "keep") != 0)
@@ -71,7 +71,7 @@ static bool run_expire_password(struct hmp *h)
     char text[32];
     int64_t when;
 
-    if (!protocol(h) || !hmp_need_word(h, text, sizeof(text), "time"))
+    if (!protocol(h) || !hmp_need_word(h, text, sizeof(text), "string"))
         return false;
     if (!monitor_moment(text, &when))
         return hmp_fail(h, "Error: the time is 'now', 'never', a number or '+' and one");

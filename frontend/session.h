@@ -6,6 +6,7 @@
 
 #include "frontend/breaks.h"
 #include "frontend/loop.h"
+#include "frontend/monitor.h"
 #include "frontend/nethost.h"
 #include "frontend/options.h"
 #include "frontend/outfile.h"
@@ -109,6 +110,7 @@ struct session {
     int64_t epoch[2];         /* orrery_epoch() at first, and as observers know it */
     uint64_t resets;          /* that observers know of ... */
     const char *resetter;     /* ... and the reason of the one that is under way from outside */
+    struct hmp_format format; /* that monitors were last asked for */
     unsigned trays;           /* that are open, by drive */
     char *in_tray[MAX_TRAYS]; /* what lies in a tray that a monitor has opened, or NULL */
 };

@@ -470,6 +470,7 @@ unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail
 void orrery_print_tlb(struct orrery *o, FILE *out);
 void orrery_print_mem(struct orrery *o, FILE *out);
 void orrery_print_pic(const struct orrery *o, FILE *out);
+void orrery_print_lapic(const struct orrery *o, FILE *out);
 void orrery_print_irq(const struct orrery *o, FILE *out);
 void orrery_print_mtree(struct orrery *o, FILE *out);
 void orrery_print_qtree(const struct orrery *o, FILE *out);
