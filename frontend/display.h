@@ -41,6 +41,7 @@ struct display_options {
     bool chosen; /* an option about displays was given, if only "none" */
     bool unseen; /* nothing at all would be seen of the guest */
     bool full_screen;
+    const struct layout *layout; /* of the guest's keyboard; NULL: US */
     bool free_running; /* -speed max */
     unsigned speed;    /* percent of real time; 0: not said */
 };

@@ -224,7 +224,7 @@ static void run(struct hmp *h, const struct hmp_command *c, const char *prefix)
         h->misused = true;
     }
     if (h->misused)
-        hmp_fail(h, "Try \"help %s%s\" for more information", prefix, c->name);
+        hmp_fail(h, "Try \"help %s%.*s\" for more information", prefix, (int)h->ntyped, h->typed);
 }
 
 /* Expects h->args at the name. */
@@ -236,8 +236,8 @@ static const char *take_name(struct hmp *h, size_t *n)
     name = h->args;
     while (*h->args && !isspace((unsigned char)*h->args) && *h->args != '/')
         h->args++;
-    *n = (size_t)(h->args - name);
-    return name;
+    *n = h->ntyped = (size_t)(h->args - name);
+    return h->typed = name;
 }
 
 static void run_info(struct hmp *h, const char *whole)

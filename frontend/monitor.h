@@ -32,6 +32,8 @@ struct hmp {
     bool json;                  /* it had --json */
     const struct line *history; /* of the monitor it was typed at, or NULL */
     const char *name;           /* of the command */
+    const char *typed;          /* as it was given */
+    size_t ntyped;
     bool misused;               /* its arguments are not what it takes */
 };
 

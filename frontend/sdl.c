@@ -405,7 +405,8 @@ static bool sdl_open(struct display *d)
         return complain("-display sdl: %s", SDL_GetError());
     w->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = w};
     loop_add(&w->session->loop, &w->source);
-    typist_open(&w->typist, w->session->machine, &w->session->loop);
+    typist_open(&w->typist, w->session->machine, w->session->options.display.layout,
+                &w->session->loop);
     return true;
 }
 
