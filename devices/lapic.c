@@ -566,4 +566,5 @@ const struct dev_type dev_lapic = {
     .init = lapic_init,
     .reset = lapic_reset,
     .loaded = lapic_loaded,
+    .describe = lapic_describe,
 };

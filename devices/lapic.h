@@ -65,4 +65,7 @@ void lapic_timer_set_divide(struct lapic *s, u32 value);
 void lapic_timer_set_lvt(struct lapic *s, u32 value);
 void lapic_timer_set_deadline(struct lapic *s, u64 tick);
 
+/* dev_type.describe */
+void lapic_describe(const struct dev *dev, FILE *out);
+
 #endif

@@ -459,6 +459,13 @@ static void put_memory_sizes(struct mc146818 *s)
     put_cmos16(s, 0x34, kib > 16384 ? (kib - 16384) / 64 : 0);
 }
 
+s64 mc146818_epoch(const struct dev *rtc)
+{
+    const struct mc146818 *s = (const struct mc146818 *)rtc;
+
+    return s->base_sec - floor_div(s->phase_ns, NS_PER_SEC);
+}
+
 static void set_date(struct mc146818 *s, s64 seconds)
 {
     s->base_sec = seconds - second_at(s, now_ns(s));

@@ -14,4 +14,8 @@
  * battery keeps it across resets. */
 void mc146818_set_cmos(struct dev *rtc, u8 index, u8 value);
 
+/* The date that the clock would have had at virtual time 0, in seconds since 1970: it changes when
+ * somebody sets the clock, and only then. */
+s64 mc146818_epoch(const struct dev *rtc);
+
 #endif

@@ -294,18 +294,22 @@ struct chr *chr_find(struct session *s, const char *id)
     return NULL;
 }
 
+void chr_start(struct chr *c)
+{
+    if (c->kind->start)
+        c->kind->start(c);
+    c->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = c};
+    loop_add(&c->session->loop, &c->source);
+    if (c->open)
+        for (unsigned i = 0; i < c->users; i++)
+            tell(c, i, CHR_OPENED);
+    recount(c);
+}
+
 void chr_start_all(struct session *s)
 {
-    for (struct chr *c = s->chardevs; c; c = c->next) {
-        if (c->kind->start)
-            c->kind->start(c);
-        c->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = c};
-        loop_add(&s->loop, &c->source);
-        if (c->open)
-            for (unsigned i = 0; i < c->users; i++)
-                tell(c, i, CHR_OPENED);
-        recount(c);
-    }
+    for (struct chr *c = s->chardevs; c; c = c->next)
+        chr_start(c);
 }
 
 /* What is left goes out, unless nobody takes it. */
@@ -322,17 +326,36 @@ static void drain(struct chr *c)
     }
 }
 
+static void end(struct chr *c)
+{
+    drain(c);
+    loop_remove(&c->session->loop, &c->source);
+    if (c->kind->close)
+        c->kind->close(c);
+    free(c->out.data);
+    free(c->state);
+    free(c);
+}
+
 void chr_stop_all(struct session *s)
 {
     while (s->chardevs) {
         struct chr *c = s->chardevs;
         s->chardevs = c->next;
-        drain(c);
-        loop_remove(&s->loop, &c->source);
-        if (c->kind->close)
-            c->kind->close(c);
-        free(c->out.data);
-        free(c->state);
-        free(c);
+        end(c);
     }
+}
+
+void chr_remove(struct chr *c)
+{
+    struct chr **at = &c->session->chardevs;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    drain(c);
+    c->coming = false;
+    chr_set_open(c, false);
+    recount(c);
+    end(c);
 }

@@ -36,7 +36,7 @@ struct chr_user {
 /* How a device is described. */
 struct chr_spec {
     const struct chr_kind *kind;
-    char *id, *path, *host, *port, *logfile;
+    char *id, *path, *host, *port, *fd, *logfile;
     bool server, wait, telnet, nodelay, mux, append, logappend, signal;
     uint32_t size;
 };
@@ -105,12 +105,19 @@ extern const struct chr_kind *const chr_kinds[]; /* ends with NULL */
  * the name `label`; or finds "chardev:ID". NULL after a complaint. */
 struct chr *chr_open_legacy(struct session *s, const char *option, const char *text,
                             const char *label);
+/* The same while the machine runs; not for files. To be started. */
+struct chr *chr_open_now(struct session *s, const char *option, const char *text,
+                         const char *label);
 /* The same for the text of -chardev. */
 struct chr *chr_open_option(struct session *s, const char *text);
 struct chr *chr_find(struct session *s, const char *id);
 /* The one on standard input and output, or NULL. */
 struct chr *chr_stdio_of(struct session *s);
+/* With its user attached: from now on it takes part in the loop. */
+void chr_start(struct chr *c);
 void chr_start_all(struct session *s);
+/* Its users are told that it has closed. Not from within its own input. */
+void chr_remove(struct chr *c);
 void chr_stop_all(struct session *s); /* after all has gone out, if it is taken within seconds */
 
 /* Puts a user on a device; a second one if it is multiplexed. False after a complaint. */

@@ -18,6 +18,7 @@ static const struct prop {
 #define AT(f) offsetof(struct chr_spec, f)
     {"id", TEXT, AT(id)},           {"path", TEXT, AT(path)},
     {"host", TEXT, AT(host)},       {"port", TEXT, AT(port)},
+    {"fd", TEXT, AT(fd)},
     {"logfile", TEXT, AT(logfile)}, {"logappend", BOOL, AT(logappend)},
     {"mux", BOOL, AT(mux)},         {"server", BOOL, AT(server)},
     {"wait", BOOL, AT(wait)},       {"nowait", NOT_BOOL, AT(wait)},
@@ -104,7 +105,9 @@ static void set_filename(struct chr *c, const struct chr_spec *s)
 {
     const char *server = s->server ? ",server=on" : "", *kind = s->telnet ? "telnet" : "tcp";
 
-    if (s->kind == &chr_socket && s->path)
+    if (s->kind == &chr_socket && s->fd)
+        snprintf(c->filename, sizeof(c->filename), "fd:%s%s", s->fd, server);
+    else if (s->kind == &chr_socket && s->path)
         snprintf(c->filename, sizeof(c->filename), "unix:%s%s", s->path, server);
     else if (s->kind == &chr_socket)
         snprintf(c->filename, sizeof(c->filename), "%s:%s:%s%s", kind, s->host ? s->host : "",
@@ -299,4 +302,21 @@ struct chr *chr_open_legacy(struct session *s, const char *option, const char *t
     if (spec.mux)
         spec.signal = false;
     return parse_form(&spec, option, text, name ? name : mine) ? make(s, option, &spec) : NULL;
+}
+
+struct chr *chr_open_now(struct session *s, const char *option, const char *text, const char *label)
+{
+    struct chr_spec spec = {.id = (char *)label, .signal = true};
+    char *mine = strdup(text);
+    struct chr *c = NULL;
+
+    CHECK(mine, "out of memory");
+    if (parse_form(&spec, option, text, mine)) {
+        if (spec.kind == &chr_file || spec.kind == &chr_stdio || spec.logfile)
+            complain("-%s: '%s' is none to be opened while the machine runs", option, text);
+        else
+            c = make(s, option, &spec);
+    }
+    free(mine);
+    return c;
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -95,6 +96,28 @@ static int open_tcp(struct chr *c, const struct chr_spec *spec)
     return fd;
 }
 
+/* A socket that the program was started with: connected, or as a server listening. */
+static int inherited(struct chr *c, const struct chr_spec *spec)
+{
+    int listening = 0, fd;
+    socklen_t len = sizeof(listening);
+    char *end;
+    long n = strtol(spec->fd, &end, 10);
+
+    fd = *end || end == spec->fd || n < 0 || n > INT_MAX ? -1 : (int)n;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len)) {
+        complain("%s: fd '%s' is no socket", c->id, spec->fd);
+        return -1;
+    }
+    if (!listening != !spec->server) {
+        complain("%s: fd '%s' is a socket that %s", c->id, spec->fd,
+                 listening ? "listens: add server=on" : "does not listen, as a server's must");
+        return -1;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return fd;
+}
+
 /* ---- connections ---- */
 
 static void greet_telnet(struct chr *c)
@@ -137,9 +160,9 @@ static bool open_socket(struct chr *c, const struct chr_spec *spec)
     s->listener = -1;
     s->telnet = spec->telnet;
     s->nodelay = spec->nodelay && !spec->path;
-    if (!spec->path == !spec->port)
-        return complain("%s: a socket needs either path, or host and port", c->id);
-    fd = spec->path ? open_unix(c, spec) : open_tcp(c, spec);
+    if (!!spec->path + !!spec->port + !!spec->fd != 1)
+        return complain("%s: a socket needs either path, or host and port, or fd", c->id);
+    fd = spec->fd ? inherited(c, spec) : spec->path ? open_unix(c, spec) : open_tcp(c, spec);
     if (fd < 0)
         return false;
     if (!spec->server) {
@@ -243,7 +266,7 @@ static size_t decode(struct chr *c, uint8_t *data, size_t len)
 
 const struct chr_kind chr_socket = {
     .name = "socket",
-    .props = "path host port server wait nodelay delay telnet ipv4 ipv6 ",
+    .props = "path host port fd server wait nodelay delay telnet ipv4 ipv6 ",
     .two_way = true,
     .open = open_socket,
     .close = close_socket,

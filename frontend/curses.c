@@ -378,7 +378,8 @@ static bool curses_open(struct display *d)
                         getenv("TERM") ? getenv("TERM") : "");
     c->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = c};
     loop_add(&c->session->loop, &c->source);
-    typist_open(&c->typist, c->session->machine, &c->session->loop);
+    typist_open(&c->typist, c->session->machine, c->session->options.display.layout,
+                &c->session->loop);
     return true;
 }
 

@@ -4,6 +4,7 @@
 #ifndef FRONTEND_DISPLAY_H
 #define FRONTEND_DISPLAY_H
 
+#include "frontend/listen.h"
 #include "frontend/loop.h"
 #include "machine/orrery.h"
 
@@ -40,6 +41,7 @@ struct display_options {
     bool chosen; /* an option about displays was given, if only "none" */
     bool unseen; /* nothing at all would be seen of the guest */
     bool full_screen;
+    const struct layout *layout; /* of the guest's keyboard; NULL: US */
     bool free_running; /* -speed max */
     unsigned speed;    /* percent of real time; 0: not said */
 };
@@ -93,8 +95,13 @@ void displays_wake(struct session *s, bool all);
  * that is free, and says so on standard error. */
 void display_save_picture(struct session *s);
 
-/* VNC: the password from now on, "" refuses everybody. False without a VNC server that asks for
- * one. */
+/* VNC: the password from now on, "" refuses everybody; when it stops to be one, in seconds since
+ * 1970 (0: never). False without a VNC server that asks for one. */
 bool display_set_password(struct session *s, const char *password);
+bool display_expire_password(struct session *s, int64_t when);
+
+/* VNC: where it listens, and the client number n. False: there is none. */
+bool display_vnc_server(const struct session *s, struct display_peer *name, bool *asks);
+bool display_vnc_client(const struct session *s, unsigned n, struct display_peer *name);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/layouts.h"
 #include "frontend/options.h"
 
 enum meaning { SHOW, NOTHING, INSTEAD };
@@ -81,13 +82,12 @@ bool display_opt_full_screen(struct options *o, const char *name, const char *ar
     return o->display.full_screen = true;
 }
 
-/* Keys of a window go by position, whatever is printed on them. */
+/* Keys of a window go by position, whatever is printed on them: this is for characters. */
 bool display_opt_layout(struct options *o, const char *name, const char *arg)
 {
-    (void)o;
-    if (strcmp(arg, "en-us"))
-        warn_user("-%s: '%s' is taken as 'en-us': keys go by position, characters as on a US "
-                  "keyboard",
+    if (!layout_find(arg, &o->display.layout))
+        warn_user("-%s: there is no layout '%s': characters are typed as on a US keyboard (da, de, "
+                  "de-ch, en-gb, en-us, es, fi, fr, fr-be, fr-ch, it, no, pt, pt-br, sv)",
                   name, arg);
     return true;
 }

@@ -16,7 +16,7 @@ struct gdb {
     struct gdb_target target;
     struct chr_user user;
     struct observer observer;
-    bool attached;
+    bool attached, running; /* running: a packet is being answered */
     enum { BETWEEN, PACKET, SUM_HIGH, SUM_LOW } state;
     char packet[GDB_PACKET + 1];
     size_t n;
@@ -143,7 +143,9 @@ static void run_packet(struct gdb *g)
 {
     g->packet[g->n] = 0;
     start_reply(g);
+    g->running = true;
     gdb_packet(&g->target, g->packet, g->n, &g->reply);
+    g->running = false;
     if (!g->reply.raw)
         send_reply(g);
     if (g->target.detached)
@@ -230,26 +232,60 @@ static void complete(const char *text, char *out, size_t size)
              tcp && !strstr(text, ",nodelay") ? ",nodelay=on" : "");
 }
 
+/* The stub, with nobody there yet. */
+static struct gdb *make(struct session *s)
+{
+    struct gdb *g = s->gdb;
+
+    if (g)
+        return g;
+    g = s->gdb = calloc(1, sizeof(*g));
+    CHECK(g, "out of memory");
+    g->target.session = s;
+    g->observer = (struct observer){.tell = tell, .opaque = g};
+    session_observe(s, &g->observer);
+    return g;
+}
+
+static bool put_on(struct gdb *g, struct chr *c)
+{
+    g->user = (struct chr_user){.room = room, .input = input, .event = event, .opaque = g};
+    c->debugger = true;
+    return chr_attach(c, &g->user, "gdb");
+}
+
 bool gdb_open(struct session *s)
 {
     char text[512];
-    struct gdb *g;
     struct chr *c;
 
     if (!s->options.gdb || !strcmp(s->options.gdb, "none"))
         return true;
     complete(s->options.gdb, text, sizeof(text));
     c = chr_open_legacy(s, "gdb", text, "gdb");
+    return c && put_on(make(s), c);
+}
+
+bool gdb_move(struct session *s, const char *device)
+{
+    struct gdb *g = make(s);
+    char text[512];
+    struct chr *c = g->user.chr;
+
+    if (g->running || (c && (c->kind == &chr_stdio || c->mux)))
+        return false;
+    if (c)
+        chr_remove(c);
+    g->user.chr = NULL;
+    if (!strcmp(device, "none"))
+        return true;
+    complete(device, text, sizeof(text));
+    c = chr_open_now(s, "gdb", text, "gdb");
     if (!c)
         return false;
-    g = s->gdb = calloc(1, sizeof(*g));
-    CHECK(g, "out of memory");
-    g->target.session = s;
-    g->user = (struct chr_user){.room = room, .input = input, .event = event, .opaque = g};
-    g->observer = (struct observer){.tell = tell, .opaque = g};
-    c->debugger = true;
-    session_observe(s, &g->observer);
-    return chr_attach(c, &g->user, "gdb");
+    put_on(g, c);
+    chr_start(c);
+    return true;
 }
 
 void gdb_close(struct session *s)

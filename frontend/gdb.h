@@ -12,6 +12,9 @@ struct gdb;
 /* The one of the options, if there is one. False after a complaint. */
 bool gdb_open(struct session *s);
 void gdb_close(struct session *s);
+/* While the machine runs: to another device ("none": none). False after a complaint; not for one
+ * that is on standard input, nor from GDB itself. */
+bool gdb_move(struct session *s, const char *device);
 
 /* ---- inside: gdb.c, gdb_packets.c, gdb_run.c, gdb_regs.c ---- */
 

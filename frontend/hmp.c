@@ -6,10 +6,11 @@
 
 #include "base/check.h"
 #include "frontend/monitor.h"
+#include "frontend/session.h"
 
 static const struct hmp_command *const tables[] = {
     hmp_commands,     hmp_memory_commands, hmp_snapshot_commands, hmp_time_commands,
-    hmp_who_commands, hmp_break_commands,  hmp_why_commands};
+    hmp_who_commands, hmp_break_commands,  hmp_why_commands, hmp_display_commands};
 
 bool hmp_fail(struct hmp *h, const char *fmt, ...)
 {
@@ -60,7 +61,10 @@ bool hmp_word(struct hmp *h, char *buf, size_t size)
 
 bool hmp_need_word(struct hmp *h, char *buf, size_t size, const char *what)
 {
-    return hmp_word(h, buf, size) || hmp_fail(h, "%s expected", what);
+    if (hmp_word(h, buf, size))
+        return true;
+    h->misused = true;
+    return hmp_fail(h, "%s: %s expected", h->name, what);
 }
 
 bool hmp_flag(struct hmp *h, char flag)
@@ -80,14 +84,14 @@ static bool format_char(struct hmp_format *f, char c)
 
     if (size)
         f->size = 1u << (size - sizes);
-    else if (strchr("xduocis", c))
+    else if (strchr("xduotcis", c))
         f->format = c;
     else
         return false;
     return true;
 }
 
-bool hmp_format(struct hmp *h, struct hmp_format *f)
+bool hmp_own_format(struct hmp *h, struct hmp_format *f)
 {
     skip_space(h);
     if (*h->args != '/')
@@ -97,9 +101,26 @@ bool hmp_format(struct hmp *h, struct hmp_format *f)
         f->count = 0;
     for (; isdigit((unsigned char)*h->args); h->args++)
         f->count = f->count < 100000000 ? f->count * 10 + (unsigned)(*h->args - '0') : f->count;
-    for (; *h->args && !isspace((unsigned char)*h->args); h->args++)
-        if (!format_char(f, *h->args))
-            return hmp_fail(h, "invalid char in format: '%c'", *h->args);
+    for (; *h->args && !isspace((unsigned char)*h->args); h->args++) {
+        if (format_char(f, *h->args))
+            continue;
+        h->misused = true;
+        return hmp_fail(h, "invalid char in format: '%c'", *h->args);
+    }
+    return true;
+}
+
+bool hmp_format(struct hmp *h, struct hmp_format *f)
+{
+    struct hmp_format *last = &h->session->format;
+
+    if (!last->size)
+        *last = (struct hmp_format){.format = 'x', .size = 4};
+    *f = *last;
+    f->count = 1;
+    if (!hmp_own_format(h, f))
+        return false;
+    *last = *f;
     return true;
 }
 
@@ -196,8 +217,14 @@ static void run(struct hmp *h, const struct hmp_command *c, const char *prefix)
         hmp_fail(h, "%s%s: there is no --json", prefix, c->name);
         return;
     }
-    if (c->run(h) && !hmp_at_end(h))
-        hmp_fail(h, "%s%s: extraneous characters at the end of line", prefix, c->name);
+    h->name = c->name;
+    if (c->run(h) && !hmp_at_end(h)) {
+        hmp_fail(h, "%s%s%s: extraneous characters at the end of line", c->name,
+                 c->alias ? "|" : "", c->alias ? c->alias : "");
+        h->misused = true;
+    }
+    if (h->misused)
+        hmp_fail(h, "Try \"help %s%.*s\" for more information", prefix, (int)h->ntyped, h->typed);
 }
 
 /* Expects h->args at the name. */
@@ -209,8 +236,8 @@ static const char *take_name(struct hmp *h, size_t *n)
     name = h->args;
     while (*h->args && !isspace((unsigned char)*h->args) && *h->args != '/')
         h->args++;
-    *n = (size_t)(h->args - name);
-    return name;
+    *n = h->ntyped = (size_t)(h->args - name);
+    return h->typed = name;
 }
 
 static void run_info(struct hmp *h, const char *whole)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frontend/gdb.h"
 #include "frontend/monitor.h"
 #include "frontend/session.h"
 
@@ -149,7 +150,24 @@ static bool run_step(struct hmp *h)
     return true;
 }
 
+static bool run_gdbserver(struct hmp *h)
+{
+    char device[256];
+
+    if (!hmp_word(h, device, sizeof(device)))
+        strcpy(device, "tcp::1234");
+    if (!gdb_move(h->session, device))
+        return hmp_fail(h, "Could not open gdbserver on device '%s'", device);
+    if (!strcmp(device, "none"))
+        fputs("Disabled gdbserver\n", h->out);
+    else
+        fprintf(h->out, "Waiting for gdb connection on device '%s'\n", device);
+    return true;
+}
+
 const struct hmp_command hmp_break_commands[] = {
+    {"gdbserver", NULL, "[device]",
+     "start gdbserver on given device (default 'tcp::1234'), stop with 'none'", run_gdbserver},
     {"break", "b", "addr", "stop before the instruction at a linear address or SEG:OFF", run_break},
     {"watch", NULL, "[phys] addr [len] [r|w|a]",
      "stop after an access: write (default), read or any; by physical address DMA counts, too",

@@ -55,7 +55,7 @@ static bool run_sendkey(struct hmp *h)
     char keys[256], err[300];
     uint64_t hold = HOLD_MS;
 
-    if (!hmp_need_word(h, keys, sizeof(keys), "keys"))
+    if (!hmp_need_word(h, keys, sizeof(keys), "string"))
         return false;
     if (!hmp_at_end(h) && !hmp_value(h, &hold))
         return false;
@@ -74,9 +74,10 @@ static bool run_mouse_move(struct hmp *h)
     for (int i = 0; i < 3; i++) {
         char *end;
         if (!hmp_word(h, word[i], sizeof(word[i]))) {
-            if (i < 2)
-                return hmp_fail(h, "dx and dy expected");
-            break;
+            if (i >= 2)
+                break;
+            h->misused = true;
+            return hmp_fail(h, "mouse_move: string expected");
         }
         value[i] = (int)strtol(word[i], &end, 0);
         if (*end)
@@ -134,7 +135,7 @@ static bool run_screendump(struct hmp *h)
 
     if (hmp_flag(h, 'f'))
         hmp_word(h, format, sizeof(format));
-    if (!hmp_need_word(h, path, sizeof(path), "file name"))
+    if (!hmp_need_word(h, path, sizeof(path), "filename"))
         return false;
     if (hmp_flag(h, 'f'))
         hmp_word(h, format, sizeof(format));
@@ -148,12 +149,26 @@ static bool run_screendump(struct hmp *h)
 
 /* ---- media, character devices ---- */
 
+static bool need_drive(struct hmp *h, char *name, size_t size)
+{
+    struct orrery_drive_state d;
+
+    if (!hmp_need_word(h, name, size, "block device name"))
+        return false;
+    if (!strcmp(name, "vnc"))
+        return true;
+    for (unsigned n = 0; orrery_drive_state(h->session->machine, n, &d); n++)
+        if (!strcmp(d.name, name))
+            return true;
+    return hmp_fail(h, "Error: Device '%s' not found", name);
+}
+
 static bool run_eject(struct hmp *h)
 {
     bool force = hmp_flag(h, 'f');
     char drive[64], err[256];
 
-    return hmp_need_word(h, drive, sizeof(drive), "device") &&
+    return need_drive(h, drive, sizeof(drive)) &&
            (orrery_eject(h->session->machine, drive, force, err, sizeof(err)) ||
             hmp_fail(h, "Error: %s", err));
 }
@@ -163,9 +178,11 @@ static bool run_change(struct hmp *h)
     char drive[64], file[1024], format[32], err[1200];
     bool force = hmp_flag(h, 'f');
 
-    if (!hmp_need_word(h, drive, sizeof(drive), "device") ||
-        !hmp_need_word(h, file, sizeof(file), "file name"))
+    if (!need_drive(h, drive, sizeof(drive)) ||
+        !hmp_need_word(h, file, sizeof(file), "filename"))
         return false;
+    if (!strcmp(drive, "vnc") && (!strcmp(file, "password") || !strcmp(file, "passwd")))
+        return hmp_set_password(h);
     if (hmp_word(h, format, sizeof(format)) && strcmp(format, "raw") != 0)
         return hmp_fail(h, "Error: unknown format '%s' (raw)", format);
     return orrery_change(h->session->machine, drive, file, force, err, sizeof(err)) ||
@@ -207,6 +224,25 @@ static bool no_hpa(struct hmp *h)
     return refuse(h, "guest memory has no address on the host that outsiders could use");
 }
 
+/* There is one CPU, and one mouse at a time. */
+static bool run_only_zero(struct hmp *h)
+{
+    uint64_t n;
+    bool cpu = !strcmp(h->name, "cpu");
+
+    if (!hmp_value(h, &n))
+        return false;
+    if (!n)
+        return true;
+    return cpu ? hmp_fail(h, "invalid CPU index")
+               : hmp_fail(h, "Error: Mouse at index '%llu' not found", (unsigned long long)n);
+}
+
+static bool run_wakeup(struct hmp *h)
+{
+    return hmp_fail(h, "Error: Unable to wake up: guest is not in suspended state");
+}
+
 static bool no_boot_set(struct hmp *h)
 {
     return refuse(h, "the boot order is that of the command line");
@@ -232,6 +268,10 @@ const struct hmp_command hmp_commands[] = {
     {"eject", NULL, "[-f] device", "eject a removable medium (use -f to force it)", run_eject},
     {"change", NULL, "[-f] device file [raw]", "change a removable medium", run_change},
     {"ringbuf_read", NULL, "device size", "read from a ringbuf character device", run_ringbuf_read},
+    {"cpu", NULL, "index", "set the default CPU (there is one)", run_only_zero},
+    {"mouse_set", NULL, "index", "set which mouse device receives events (there is one)",
+     run_only_zero},
+    {"system_wakeup", NULL, "", "wakeup guest from suspend", run_wakeup},
     {"device_add", "device_del|netdev_add|netdev_del|drive_add|chardev-add|object_add", "...",
      "not supported: there is no hotplug", no_hotplug},
     {"gpa2hva", "gpa2hpa", "addr", "not supported", no_hpa},

@@ -21,7 +21,7 @@ static uint64_t fail(struct parser *p, const char *why)
 {
     if (!p->failed)
         hmp_fail(p->h, "%s", why);
-    p->failed = true;
+    p->failed = p->h->misused = true;
     return 0;
 }
 
@@ -39,8 +39,11 @@ static uint64_t number(struct parser *p)
     char *end;
     uint64_t v = strtoull(from, &end, 0);
 
-    if (end == from)
-        return fail(p, "invalid char in expression");
+    if (end == from) {
+        char why[] = "invalid char '?' in expression";
+        why[14] = *from;
+        return fail(p, why);
+    }
     p->h->args = end;
     return v;
 }

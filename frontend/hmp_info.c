@@ -17,6 +17,7 @@
     }
 LIBRARY(mem)
 LIBRARY(pic)
+LIBRARY(lapic)
 LIBRARY(irq)
 LIBRARY(mtree)
 LIBRARY(qtree)
@@ -225,6 +226,7 @@ const struct hmp_command hmp_info_commands[] = {
     {"irq", NULL, "", "show the interrupts statistics", info_irq},
     {"jit", NULL, "", "show the translator's figures", info_jit},
     {"kvm", NULL, "", "show KVM information", info_kvm},
+    {"lapic", NULL, "", "show local apic state", info_lapic},
     {"ldt", NULL, "[--json]", "show the local descriptor table, decoded", info_ldt},
     {"mem", NULL, "", "show the active virtual memory mappings", info_mem},
     {"memory_size_summary", NULL, "", "show the amount of memory", info_memory},
@@ -248,5 +250,6 @@ const struct hmp_command hmp_info_commands[] = {
     {"usb", NULL, "", "show guest USB devices", info_usb},
     {"uuid", NULL, "", "show the machine's UUID", info_uuid},
     {"version", NULL, "", "show the version", info_version},
+    {"vnc", NULL, "", "show who is connected to the VNC server", hmp_info_vnc},
     {NULL, NULL, NULL, NULL, NULL},
 };

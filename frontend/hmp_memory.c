@@ -33,6 +33,12 @@ static void print_char(FILE *out, uint8_t c)
     fprintf(out, isprint(c) ? "'%c'" : "'\\x%02x'", c);
 }
 
+static void print_binary(FILE *out, unsigned size, uint64_t v)
+{
+    for (unsigned bit = size * 8; bit-- > 0;)
+        fputc('0' + (int)(v >> bit & 1), out);
+}
+
 static void print_value(FILE *out, char format, unsigned size, uint64_t v)
 {
     int octal = (int)(size * 8 + 2) / 3, decimal = (int)(size * 80 + 32) / 33;
@@ -42,6 +48,7 @@ static void print_value(FILE *out, char format, unsigned size, uint64_t v)
     case 'u': fprintf(out, "%*llu", decimal, (unsigned long long)v); break;
     case 'd': fprintf(out, "%*lld", decimal, (long long)v); break;
     case 'c': print_char(out, (uint8_t)v); break;
+    case 't': print_binary(out, size, v); break;
     default: fprintf(out, "0x%0*llx", (int)size * 2, (unsigned long long)v); break;
     }
 }
@@ -54,7 +61,7 @@ static void print_address(FILE *out, uint64_t addr, bool phys)
 static bool dump(struct hmp *h, const struct hmp_format *f, uint64_t addr, bool phys)
 {
     uint64_t left = (uint64_t)f->count * f->size;
-    unsigned line = f->size == 1 && f->format != 'c' ? 8 : 16;
+    unsigned line = f->size == 1 ? 8 : 16, each = f->format == 'c' ? 1 : f->size;
 
     while (left) {
         uint8_t buf[16];
@@ -63,9 +70,9 @@ static bool dump(struct hmp *h, const struct hmp_format *f, uint64_t addr, bool 
         print_address(h->out, addr, phys);
         if (!read_memory(h->session, addr, phys, buf, n))
             return hmp_fail(h, " Cannot access memory");
-        for (unsigned i = 0; i < n; i += f->size) {
+        for (unsigned i = 0; i < n; i += each) {
             fputc(' ', h->out);
-            print_value(h->out, f->format, f->size, load_le(buf + i, f->size));
+            print_value(h->out, f->format, each, load_le(buf + i, each));
         }
         fputc('\n', h->out);
         addr += n;
@@ -130,7 +137,7 @@ static bool strings(struct hmp *h, unsigned count, uint64_t addr, bool phys)
 
 static bool examine(struct hmp *h, bool phys)
 {
-    struct hmp_format f = {.count = 1, .format = 'x', .size = 0};
+    struct hmp_format f;
     uint64_t addr;
 
     if (!hmp_format(h, &f) || !hmp_value(h, &addr))
@@ -139,8 +146,6 @@ static bool examine(struct hmp *h, bool phys)
         return disassemble(h, f.count, addr, phys);
     if (f.format == 's')
         return strings(h, f.count, addr, phys);
-    if (!f.size || f.format == 'c')
-        f.size = f.format == 'c' ? 1 : 4;
     return dump(h, &f, addr, phys);
 }
 
@@ -156,15 +161,15 @@ static bool run_xp(struct hmp *h)
 
 static bool run_print(struct hmp *h)
 {
-    struct hmp_format f = {.count = 1, .format = 'x', .size = 8};
+    struct hmp_format f;
     uint64_t v;
 
     if (!hmp_format(h, &f) || !hmp_value(h, &v))
         return false;
-    if (f.format == 'i' || f.format == 's')
-        return hmp_fail(h, "invalid char in format: '%c'", f.format);
     if (f.format == 'c')
         print_char(h->out, (uint8_t)v);
+    else if (f.format == 't')
+        print_binary(h->out, 8, v);
     else
         fprintf(h->out,
                 f.format == 'o'   ? "%#llo"
@@ -180,7 +185,6 @@ static bool run_print(struct hmp *h)
 
 static bool port_format(struct hmp *h, struct hmp_format *f)
 {
-    *f = (struct hmp_format){.count = 1, .format = 'x', .size = 1};
     if (!hmp_format(h, f))
         return false;
     return f->size <= 4 || hmp_fail(h, "a port has 1, 2 or 4 bytes");
@@ -291,7 +295,7 @@ static bool save(struct hmp *h, bool phys)
     char path[1024], err[1200];
 
     if (!hmp_value(h, &addr) || !hmp_value(h, &size) ||
-        !hmp_need_word(h, path, sizeof(path), "file name"))
+        !hmp_need_word(h, path, sizeof(path), "filename"))
         return false;
     return monitor_save(h->session, addr, size, path, phys, err, sizeof(err)) ||
            hmp_fail(h, "Error: %s", err);

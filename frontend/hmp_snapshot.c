@@ -14,7 +14,7 @@ static bool run_savevm(struct hmp *h)
 {
     char file[1024], err[1400];
 
-    return hmp_need_word(h, file, sizeof(file), "file name") &&
+    return hmp_need_word(h, file, sizeof(file), "filename") &&
            (orrery_save(h->session->machine, file, err, sizeof(err)) ||
             hmp_fail(h, "Error: %s", err));
 }
@@ -23,7 +23,7 @@ static bool run_loadvm(struct hmp *h)
 {
     char file[1024], err[1400];
 
-    if (!hmp_need_word(h, file, sizeof(file), "file name"))
+    if (!hmp_need_word(h, file, sizeof(file), "filename"))
         return false;
     if (!orrery_load(h->session->machine, file, err, sizeof(err)))
         return hmp_fail(h, "Error: %s", err);
@@ -37,7 +37,7 @@ static bool run_delvm(struct hmp *h)
     struct orrery_snapshot_info info;
     char file[1024];
 
-    if (!hmp_need_word(h, file, sizeof(file), "file name"))
+    if (!hmp_need_word(h, file, sizeof(file), "filename"))
         return false;
     if (!orrery_snapshot_info(file, &info))
         return hmp_fail(h, "Error: '%s' is no snapshot", file);

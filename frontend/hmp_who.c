@@ -93,7 +93,7 @@ static bool who_memory(struct hmp *h, struct orrery_writer *w)
     char err[128];
     uint64_t at;
 
-    if (!hmp_format(h, &f) || !hmp_value(h, &at))
+    if (!hmp_own_format(h, &f) || !hmp_value(h, &at))
         return false;
     if (!phys && !orrery_translate(h->session->machine, (uint32_t)at, &at))
         return hmp_fail(h, "nothing is mapped there");

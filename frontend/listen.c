@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,4 +138,25 @@ void listen_close(struct listener *l)
         unlink(l->unix_path);
     free(l->unix_path);
     *l = (struct listener){0};
+}
+
+bool listen_name(int fd, bool other, struct display_peer *name)
+{
+    struct sockaddr_storage a = {0};
+    const struct sockaddr_un *path = (const struct sockaddr_un *)&a;
+    struct sockaddr *any = (struct sockaddr *)&a;
+    socklen_t len = sizeof(a);
+
+    *name = (struct display_peer){.family = "unknown"};
+    if (other ? getpeername(fd, any, &len) : getsockname(fd, any, &len))
+        return false;
+    if (a.ss_family == AF_UNIX) {
+        name->family = "unix";
+        if (len > offsetof(struct sockaddr_un, sun_path))
+            snprintf(name->host, sizeof(name->host), "%s", path->sun_path);
+        return true;
+    }
+    name->family = a.ss_family == AF_INET6 ? "ipv6" : "ipv4";
+    return !getnameinfo(any, len, name->host, sizeof(name->host), name->service,
+                        sizeof(name->service), NI_NUMERICHOST | NI_NUMERICSERV);
 }

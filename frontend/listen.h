@@ -17,4 +17,13 @@ struct listener {
 bool listen_open(struct listener *l, const char *option, const char *address, unsigned base);
 void listen_close(struct listener *l);
 
+/* One end of a connection, in words. */
+struct display_peer {
+    const char *family; /* ipv4, ipv6, unix */
+    char host[128];     /* or path */
+    char service[16];
+};
+/* Of a socket: this end, or the other. False if it cannot be told; then all is empty. */
+bool listen_name(int fd, bool other, struct display_peer *name);
+
 #endif

@@ -31,6 +31,10 @@ struct hmp {
     const char *args;           /* what is left of the line */
     bool json;                  /* it had --json */
     const struct line *history; /* of the monitor it was typed at, or NULL */
+    const char *name;           /* of the command */
+    const char *typed;          /* as it was given */
+    size_t ntyped;
+    bool misused;               /* its arguments are not what it takes */
 };
 
 /* What a command is: `args` is for people; those whose ends in "[--json]" take that. run is false
@@ -57,19 +61,28 @@ bool hmp_flag(struct hmp *h, char flag);
 bool hmp_at_end(struct hmp *h);
 /* A value: numbers, $registers, operators (hmp_expr.c). False after a message. */
 bool hmp_value(struct hmp *h, uint64_t *value);
-/* "/COUNT FORMAT SIZE"; what is not said stays. */
+/* "/COUNT FORMAT SIZE", where there is one. As in QEMU format and size that are not said are those
+ * of the command before. */
 struct hmp_format {
     unsigned count;
-    char format; /* one of xduocis */
-    unsigned size;
+    char format;   /* one of xduotcis */
+    unsigned size; /* 1, 2, 4, 8 */
 };
 bool hmp_format(struct hmp *h, struct hmp_format *f);
+/* The same for commands whose format is their own: what is not said stays as it is in *f. */
+bool hmp_own_format(struct hmp *h, struct hmp_format *f);
 
 extern const struct hmp_command hmp_commands[], hmp_info_commands[], hmp_memory_commands[];
 extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[], hmp_who_commands[];
-extern const struct hmp_command hmp_break_commands[], hmp_why_commands[];
+extern const struct hmp_command hmp_break_commands[], hmp_why_commands[], hmp_display_commands[];
 bool hmp_info_replay(struct hmp *h); /* of hmp_info_commands */
 bool hmp_info_snapshots(struct hmp *h);
+bool hmp_info_vnc(struct hmp *h);
+/* What is left of the line is the VNC password. */
+bool hmp_set_password(struct hmp *h);
+/* "now", "never", seconds since 1970, "+" and seconds from now: as display_expire_password() wants
+ * it. */
+bool monitor_moment(const char *text, int64_t *when);
 /* Facts go to h->out, as JSON if the line says so; facts_end() when all are told. */
 struct facts;
 bool hmp_facts(struct hmp *h, struct facts *f);

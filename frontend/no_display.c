@@ -18,4 +18,27 @@ bool display_set_password(struct session *s, const char *password)
     (void)password;
     return false;
 }
+
+bool display_expire_password(struct session *s, int64_t when)
+{
+    (void)s;
+    (void)when;
+    return false;
+}
+
+bool display_vnc_server(const struct session *s, struct display_peer *name, bool *asks)
+{
+    (void)s;
+    (void)name;
+    (void)asks;
+    return false;
+}
+
+bool display_vnc_client(const struct session *s, unsigned n, struct display_peer *name)
+{
+    (void)s;
+    (void)n;
+    (void)name;
+    return false;
+}
 #endif

@@ -17,7 +17,7 @@ struct qmp {
     struct chr_user *user;
     struct framer framer;
     struct observer observer;
-    bool pretty, open, negotiated;
+    bool pretty, open, negotiated, oob;
 };
 
 json_t *qmp_version(void)
@@ -161,39 +161,66 @@ static void reply(struct qmp *q, const struct qmp_call *c, json_t *id, bool ok)
     transmit(q, message);
 }
 
+/* By enum news_kind. */
+static const char *const event_names[] = {[NEWS_STOP] = "STOP",
+                                          [NEWS_RESUME] = "RESUME",
+                                          [NEWS_RESET] = "RESET",
+                                          [NEWS_SHUTDOWN] = "SHUTDOWN",
+                                          [NEWS_POWERDOWN] = "POWERDOWN",
+                                          [NEWS_TRAY_MOVED] = "DEVICE_TRAY_MOVED",
+                                          [NEWS_RTC_CHANGE] = "RTC_CHANGE",
+                                          [NEWS_VNC_CONNECTED] = "VNC_CONNECTED",
+                                          [NEWS_VNC_INITIALIZED] = "VNC_INITIALIZED",
+                                          [NEWS_VNC_DISCONNECTED] = "VNC_DISCONNECTED"};
+
+const char *qmp_event_name(unsigned n)
+{
+    return n < sizeof(event_names) / sizeof(event_names[0]) ? event_names[n] : NULL;
+}
+
+static json_t *event_data(const struct session *s, const struct news *news)
+{
+    if (news->reason)
+        return json_pack("{s:b,s:s}", "guest", news->guest, "reason", news->reason);
+    if (news->device)
+        return json_pack("{s:s,s:b,s:s}", "device", news->device, "tray-open", news->open, "id",
+                         news->device);
+    if (news->kind == NEWS_RTC_CHANGE)
+        return json_pack("{s:I,s:s}", "offset", (json_int_t)news->offset, "qom-path",
+                         "/machine/unattached/rtc");
+    if (news->client)
+        return json_pack("{s:o,s:o}", "server", qmp_vnc_server(s), "client",
+                         qmp_peer(news->client));
+    return NULL;
+}
+
 static void tell(void *opaque, const struct news *news)
 {
-    static const char *const names[] = {
-        [NEWS_STOP] = "STOP",           [NEWS_RESUME] = "RESUME",
-        [NEWS_RESET] = "RESET",         [NEWS_SHUTDOWN] = "SHUTDOWN",
-        [NEWS_POWERDOWN] = "POWERDOWN", [NEWS_TRAY_MOVED] = "DEVICE_TRAY_MOVED"};
     struct qmp *q = opaque;
     struct timespec t;
-    json_t *message;
+    json_t *message, *data;
 
     if (!q->negotiated)
         return;
     clock_gettime(CLOCK_REALTIME, &t);
     message = json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec,
-                        "microseconds", (json_int_t)(t.tv_nsec / 1000), "event", names[news->kind]);
-    if (news->reason)
-        json_object_set_new(message, "data",
-                            json_pack("{s:b,s:s}", "guest", news->guest, "reason", news->reason));
-    if (news->device)
-        json_object_set_new(message, "data",
-                            json_pack("{s:s,s:b,s:s}", "device", news->device, "tray-open",
-                                      news->open, "id", news->device));
+                        "microseconds", (json_int_t)(t.tv_nsec / 1000), "event",
+                        event_names[news->kind]);
+    data = event_data(q->session, news);
+    if (data)
+        json_object_set_new(message, "data", data);
     transmit(q, message);
 }
 
 /* ---- in ---- */
 
+const struct qmp_command *const qmp_tables[] = {qmp_commands, qmp_queries, qmp_displays,
+                                                qmp_schemas, NULL};
+
 static const struct qmp_command *find(const char *name)
 {
-    const struct qmp_command *const tables[] = {qmp_commands, qmp_queries};
-
-    for (size_t i = 0; i < 2; i++)
-        for (const struct qmp_command *c = tables[i]; c->name; c++)
+    for (const struct qmp_command *const *table = qmp_tables; *table; table++)
+        for (const struct qmp_command *c = *table; c->name; c++)
             if (!strcmp(c->name, name))
                 return c;
     return NULL;
@@ -201,15 +228,22 @@ static const struct qmp_command *find(const char *name)
 
 static bool negotiate(struct qmp *q, struct qmp_call *c)
 {
-    const json_t *enable = json_object_get(c->args, "enable");
+    const json_t *enable = json_object_get(c->args, "enable"), *name;
+    size_t i;
 
     if (q->negotiated)
         return qmp_fail(c, "CommandNotFound",
                         "Capabilities negotiation is already complete, command ignored");
     if (!check_args(c, "enable?:a"))
         return false;
-    if (json_array_size(enable))
-        return qmp_fail(c, NULL, "This monitor has no capabilities that could be enabled");
+    json_array_foreach(enable, i, name)
+    {
+        const char *text = json_string_value(name);
+        if (!text || strcmp(text, "oob") != 0)
+            return qmp_fail(c, NULL, "Parameter 'enable' does not accept value '%s'",
+                            text ? text : "");
+        q->oob = true;
+    }
     return q->negotiated = true;
 }
 
@@ -225,6 +259,10 @@ static bool run(struct qmp *q, struct qmp_call *c, const char *name)
     command = find(name);
     if (!command)
         return qmp_fail(c, "CommandNotFound", "The command %s has not been found", name);
+    if (c->oob && !q->oob)
+        return qmp_fail(c, NULL, "QMP input member 'exec-oob' is unexpected");
+    if (c->oob) /* nothing takes so long that something had to overtake it */
+        return qmp_fail(c, NULL, "The command %s does not support OOB", name);
     return check_args(c, command->args) && command->run(c);
 }
 
@@ -232,6 +270,7 @@ static bool run(struct qmp *q, struct qmp_call *c, const char *name)
 static const char *open_message(struct qmp_call *c, json_t *message)
 {
     const json_t *execute = json_object_get(message, "execute");
+    const json_t *now = json_object_get(message, "exec-oob");
     json_t *value, *args = json_object_get(message, "arguments");
     const char *name;
 
@@ -242,12 +281,17 @@ static const char *open_message(struct qmp_call *c, json_t *message)
     json_object_foreach(message, name, value)
     {
         if (strcmp(name, "execute") != 0 && strcmp(name, "arguments") != 0 &&
-            strcmp(name, "id") != 0) {
+            strcmp(name, "id") != 0 && strcmp(name, "exec-oob") != 0) {
             qmp_fail(c, NULL, "QMP input member '%s' is unexpected", name);
             return NULL;
         }
     }
-    if (!execute)
+    if (now && (execute || !json_is_string(now)))
+        qmp_fail(c, NULL, execute ? "QMP input member 'exec-oob' clashes with 'execute'"
+                                  : "QMP input member 'exec-oob' must be a string");
+    else if (now)
+        c->oob = true;
+    else if (!execute)
         qmp_fail(c, NULL, "QMP input lacks member 'execute'");
     else if (!json_is_string(execute))
         qmp_fail(c, NULL, "QMP input member 'execute' must be a string");
@@ -256,7 +300,7 @@ static const char *open_message(struct qmp_call *c, json_t *message)
     if (c->error[0])
         return NULL;
     c->args = args ? json_incref(args) : json_object();
-    return json_string_value(execute);
+    return json_string_value(now ? now : execute);
 }
 
 static void message(struct qmp *q, const char *text, size_t n)
@@ -314,10 +358,10 @@ static void event(void *opaque, enum chr_event what)
     if (what == CHR_FOCUS)
         return;
     framer_reset(&q->framer);
-    q->negotiated = false;
+    q->negotiated = q->oob = false;
     q->open = what == CHR_OPENED;
     if (what == CHR_OPENED)
-        transmit(q, json_pack("{s:{s:o,s:[]}}", "QMP", "version", qmp_version(), "capabilities"));
+        transmit(q, json_pack("{s:{s:o,s:[s]}}", "QMP", "version", qmp_version(), "capabilities", "oob"));
 }
 
 struct qmp *qmp_new(struct session *s, struct chr_user *user, bool pretty)

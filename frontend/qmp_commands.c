@@ -107,23 +107,52 @@ static bool run_screendump(struct qmp_call *c)
 
 /* ---- keyboard and mouse ---- */
 
-/* {"type": "qcode", "data": "a"} or {"type": "number", "data": 30} */
-static bool parse_key(struct qmp_call *c, const json_t *key, uint8_t *out)
+/* A member of an object that is at `where` in the message; its type. NULL after qmp_fail(). */
+static const json_t *member(struct qmp_call *c, const json_t *object, const char *where,
+                            const char *name, json_type type)
 {
-    const char *type = json_string_value(json_object_get(key, "type"));
-    const json_t *data = json_object_get(key, "data");
-    const char *name = json_string_value(data);
-    json_int_t number = json_integer_value(data);
+    static const char *const names[] = {[JSON_STRING] = "string",
+                                        [JSON_INTEGER] = "integer",
+                                        [JSON_OBJECT] = "object",
+                                        [JSON_TRUE] = "boolean"};
+    const json_t *value = json_object_get(object, name);
+    bool good = type == JSON_TRUE ? json_is_boolean(value) : value && json_typeof(value) == type;
 
-    if (!type || !data)
-        return qmp_fail(c, NULL, "Parameter '%s' is missing", type ? "data" : "type");
-    if (!strcmp(type, "number") && json_is_integer(data) && number > 0 && number < 256)
-        *out = (uint8_t)number;
-    else if (!strcmp(type, "qcode") && name)
-        *out = key_by_name(name, strlen(name));
+    if (good)
+        return value;
+    if (!json_is_object(object))
+        qmp_fail(c, NULL, "Invalid parameter type for '%s', expected: object", where);
+    else if (!value)
+        qmp_fail(c, NULL, "Parameter '%s.%s' is missing", where, name);
     else
-        return qmp_fail(c, NULL, "Invalid parameter 'data' of a key");
-    return *out || qmp_fail(c, NULL, "Parameter 'data' does not accept value '%s'", name);
+        qmp_fail(c, NULL, "Invalid parameter type for '%s.%s', expected: %s", where, name,
+                 names[type]);
+    return NULL;
+}
+
+/* {"type": "qcode", "data": "a"} or {"type": "number", "data": 30} */
+static bool parse_key(struct qmp_call *c, const json_t *key, const char *where, uint8_t *out)
+{
+    const json_t *type = member(c, key, where, "type", JSON_STRING), *data;
+    const char *kind = json_string_value(type), *name;
+
+    if (!type)
+        return false;
+    if (!strcmp(kind, "number")) {
+        data = member(c, key, where, "data", JSON_INTEGER);
+        *out = data ? (uint8_t)json_integer_value(data) : 0;
+        return data && (json_integer_value(data) == *out ||
+                        qmp_fail(c, NULL, "Parameter 'data' is no number of a key"));
+    }
+    if (strcmp(kind, "qcode") != 0)
+        return qmp_fail(c, NULL, "Parameter 'type' does not accept value '%s'", kind);
+    data = member(c, key, where, "data", JSON_STRING);
+    if (!data)
+        return false;
+    name = json_string_value(data);
+    *out = key_by_name(name, strlen(name));
+    return *out || !strcmp(name, "unmapped") ||
+           qmp_fail(c, NULL, "Parameter 'data' does not accept value '%s'", name);
 }
 
 static bool run_send_key(struct qmp_call *c)
@@ -135,10 +164,13 @@ static bool run_send_key(struct qmp_call *c)
 
     json_array_foreach(json_object_get(c->args, "keys"), i, key)
     {
+        char where[32];
         if (n == HANDS_KEYS)
             return qmp_fail(c, NULL, "Too many keys");
-        if (!parse_key(c, key, &keys[n++]))
+        snprintf(where, sizeof(where), "keys[%zu]", i);
+        if (!parse_key(c, key, where, &keys[n]))
             return false;
+        n += keys[n] != 0;
     }
     if (hold < 0 || hold > 60000)
         return qmp_fail(c, NULL, "Parameter 'hold-time' is out of range");
@@ -189,26 +221,38 @@ static bool move_event(struct qmp_call *c, struct hands_mouse *m, const json_t *
     return true;
 }
 
-static bool one_event(struct qmp_call *c, struct hands_mouse *m, const json_t *event)
+static bool one_event(struct qmp_call *c, struct hands_mouse *m, const json_t *event, size_t n)
 {
-    const char *type = json_string_value(json_object_get(event, "type"));
-    const json_t *data = json_object_get(event, "data");
-    bool down = json_is_true(json_object_get(data, "down"));
+    char where[48];
+    const json_t *type, *data, *down = NULL, *what = NULL;
+    const char *kind;
     uint8_t key = 0;
 
-    if (!type || !json_is_object(data))
-        return qmp_fail(c, NULL, "Parameter '%s' is missing", type ? "data" : "type");
-    if (!strcmp(type, "key")) {
-        if (!parse_key(c, json_object_get(data, "key"), &key))
-            return false;
-        orrery_key(c->session->machine, key, down);
-        return true;
-    }
-    if (!strcmp(type, "btn"))
-        return button_event(c, m, json_string_value(json_object_get(data, "button")), down);
-    if (!strcmp(type, "rel") || !strcmp(type, "abs"))
-        return move_event(c, m, data, *type == 'a');
-    return qmp_fail(c, NULL, "Parameter 'type' does not accept value '%s'", type);
+    snprintf(where, sizeof(where), "events[%zu]", n);
+    type = member(c, event, where, "type", JSON_STRING);
+    data = type ? member(c, event, where, "data", JSON_OBJECT) : NULL;
+    if (!data)
+        return false;
+    kind = json_string_value(type);
+    snprintf(where, sizeof(where), "events[%zu].data", n);
+    if (!strcmp(kind, "rel") || !strcmp(kind, "abs"))
+        return member(c, data, where, "axis", JSON_STRING) &&
+               member(c, data, where, "value", JSON_INTEGER) && move_event(c, m, data, *kind == 'a');
+    if (strcmp(kind, "key") != 0 && strcmp(kind, "btn") != 0)
+        return qmp_fail(c, NULL, "Parameter 'type' does not accept value '%s'", kind);
+    what = *kind == 'k' ? member(c, data, where, "key", JSON_OBJECT)
+                        : member(c, data, where, "button", JSON_STRING);
+    down = what ? member(c, data, where, "down", JSON_TRUE) : NULL;
+    if (!down)
+        return false;
+    if (*kind == 'b')
+        return button_event(c, m, json_string_value(what), json_is_true(down));
+    snprintf(where, sizeof(where), "events[%zu].data.key", n);
+    if (!parse_key(c, what, where, &key))
+        return false;
+    if (key)
+        orrery_key(c->session->machine, key, json_is_true(down));
+    return true;
 }
 
 static bool run_input(struct qmp_call *c)
@@ -220,7 +264,7 @@ static bool run_input(struct qmp_call *c)
 
     json_array_foreach(json_object_get(c->args, "events"), i, event)
     {
-        ok = ok && one_event(c, m, event);
+        ok = ok && one_event(c, m, event, i);
         if (m->wheel) /* a wheel turns by one step at a time */
             hands_move(c->session);
     }

@@ -25,12 +25,11 @@ static bool query_version(struct qmp_call *c)
 
 static bool query_commands(struct qmp_call *c)
 {
-    const struct qmp_command *const tables[] = {qmp_commands, qmp_queries};
     json_t *list = json_array();
 
     json_array_append_new(list, json_pack("{s:s}", "name", "qmp_capabilities"));
-    for (size_t i = 0; i < 2; i++)
-        for (const struct qmp_command *q = tables[i]; q->name; q++)
+    for (const struct qmp_command *const *table = qmp_tables; *table; table++)
+        for (const struct qmp_command *q = *table; q->name; q++)
             json_array_append_new(list, json_pack("{s:s}", "name", q->name));
     return answer(c, list);
 }
@@ -169,6 +168,51 @@ static bool query_block(struct qmp_call *c)
     return answer(c, list);
 }
 
+static bool query_nodes(struct qmp_call *c)
+{
+    struct orrery_drive_state d;
+    json_t *list = json_array();
+
+    for (unsigned n = 0; orrery_drive_state(c->session->machine, n, &d); n++) {
+        if (!d.file)
+            continue;
+        json_array_append_new(list, inserted(&d));
+        json_object_set_new(json_array_get(list, json_array_size(list) - 1), "node-name",
+                            json_string(d.name));
+    }
+    return answer(c, list);
+}
+
+static bool query_replay(struct qmp_call *c)
+{
+    const struct orrery_config *config = &c->session->options.config;
+    const char *mode = config->record ? "record" : config->replay ? "play" : "none";
+    uint64_t tick = config->record || config->replay ? orrery_tick(c->session->machine) : 0;
+    json_t *result = json_pack("{s:s,s:I}", "mode", mode, "icount", (json_int_t)tick);
+
+    if (config->record || config->replay)
+        json_object_set_new(result, "filename",
+                            qmp_string(config->record ? config->record : config->replay));
+    return answer(c, result);
+}
+
+static bool query_backends(struct qmp_call *c)
+{
+    json_t *list = json_array();
+
+    for (unsigned i = 0; chr_kinds[i]; i++)
+        json_array_append_new(list, json_pack("{s:s}", "name", chr_kinds[i]->name));
+    return answer(c, list);
+}
+
+static bool query_memdev(struct qmp_call *c)
+{
+    return answer(c, json_pack("[{s:s,s:I,s:b,s:b,s:b,s:b,s:b,s:[],s:s}]", "id", "pc.ram", "size",
+                               (json_int_t)orrery_ram_bytes(c->session->machine), "merge", 0, "dump",
+                               1, "prealloc", 0, "share", 0, "reserve", 0, "host-nodes", "policy",
+                               "default"));
+}
+
 static bool query_memory(struct qmp_call *c)
 {
     return answer(c, json_pack("{s:I,s:i}", "base-memory",
@@ -234,6 +278,19 @@ const struct qmp_command qmp_queries[] = {
     {"query-block", "", query_block},
     {"query-memory-size-summary", "", query_memory},
     {"query-iothreads", "", query_nothing},
+    {"query-named-block-nodes", "flat?:b", query_nodes},
+    {"query-replay", "", query_replay},
+    {"query-chardev-backends", "", query_backends},
+    {"query-memdev", "", query_memdev},
+    {"query-rx-filter", "name?:s", query_nothing},
+    {"query-fdsets", "", query_nothing},
+    {"query-tpm", "", query_nothing},
+    {"query-tpm-models", "", query_nothing},
+    {"query-tpm-types", "", query_nothing},
+    {"query-yank", "", query_nothing},
+    {"query-pr-managers", "", query_nothing},
+    {"query-block-exports", "", query_nothing},
+    {"query-acpi-ospm-status", "", query_nothing},
     {"query-jobs", "", query_nothing},
     {"query-block-jobs", "", query_nothing},
     {"query-memory-devices", "", query_nothing},

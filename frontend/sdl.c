@@ -15,6 +15,7 @@
 
 #define POLL_MS   8
 #define MAX_TITLE 160
+#define MAX_NAME  64 /* bytes of it in the title */
 
 enum scale { FIT, INTEGER, FOUR_TO_THREE };
 
@@ -103,9 +104,13 @@ static bool resize(struct sdl *w, int width, int height)
 static void set_title(struct sdl *w)
 {
     const struct displays *d = &w->session->displays;
+    const char *name = w->session->options.name ? w->session->options.name : "";
+    int length = (int)strcspn(name, ",");
     char title[MAX_TITLE];
 
-    snprintf(title, sizeof(title), "Orrery %u%%%s%s", d->speed,
+    length = length < MAX_NAME ? length : MAX_NAME;
+    snprintf(title, sizeof(title), "Orrery %s%.*s%s%u%%%s%s", length ? "(" : "", length, name,
+             length ? ") " : "", d->speed,
              w->session->paused ? " (paused)" : "",
              w->captured ? " - Ctrl-Alt-G releases the mouse" : "");
     if (!strcmp(title, w->title))
@@ -400,7 +405,8 @@ static bool sdl_open(struct display *d)
         return complain("-display sdl: %s", SDL_GetError());
     w->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = w};
     loop_add(&w->session->loop, &w->source);
-    typist_open(&w->typist, w->session->machine, &w->session->loop);
+    typist_open(&w->typist, w->session->machine, w->session->options.display.layout,
+                &w->session->loop);
     return true;
 }
 

@@ -111,10 +111,22 @@ void session_observe(struct session *s, struct observer *observer)
     s->observers = observer;
 }
 
-static void tell(struct session *s, struct news news)
+void session_tell(struct session *s, struct news news)
 {
     for (struct observer *o = s->observers; o; o = o->next)
         o->tell(o->opaque, &news);
+}
+
+static void look_at_clock(struct session *s)
+{
+    int64_t epoch = orrery_epoch(s->machine);
+
+    if (!s->epoch[0])
+        s->epoch[0] = s->epoch[1] = epoch;
+    if (epoch != s->epoch[1])
+        session_tell(s,
+                     (struct news){.kind = NEWS_RTC_CHANGE, .offset = epoch - s->epoch[0]});
+    s->epoch[1] = epoch;
 }
 
 /* What the guest has done in the meantime. */
@@ -124,8 +136,9 @@ static void look(struct session *s)
 
     if (!s->observers)
         return;
+    look_at_clock(s);
     for (; s->resets < orrery_resets(s->machine); s->resets++) {
-        tell(s, (struct news){.kind = NEWS_RESET,
+        session_tell(s, (struct news){.kind = NEWS_RESET,
                               .guest = !s->resetter,
                               .reason = s->resetter ? s->resetter : "guest-reset"});
         s->resetter = NULL;
@@ -134,7 +147,7 @@ static void look(struct session *s)
         if (drive.tray_open == (s->trays >> n & 1))
             continue;
         s->trays ^= 1u << n;
-        tell(s,
+        session_tell(s,
              (struct news){.kind = NEWS_TRAY_MOVED, .device = drive.name, .open = drive.tray_open});
     }
 }
@@ -161,7 +174,7 @@ static void pause_for(struct session *s, struct cause cause)
         return;
     s->cause = cause;
     s->paused = true;
-    tell(s, (struct news){.kind = NEWS_STOP});
+    session_tell(s, (struct news){.kind = NEWS_STOP});
 }
 
 void session_pause(struct session *s)
@@ -186,7 +199,7 @@ bool session_resume(struct session *s)
     set_clocks(s);
     orrery_break_pass(s->machine);
     breaks_apply(s, s->step.on);
-    tell(s, (struct news){.kind = NEWS_RESUME});
+    session_tell(s, (struct news){.kind = NEWS_RESUME});
     return true;
 }
 
@@ -202,6 +215,7 @@ void session_moved(struct session *s)
 {
     set_clocks(s);
     s->resets = orrery_resets(s->machine);
+    s->epoch[1] = orrery_epoch(s->machine);
     s->down = ORRERY_RUNNING;
     s->fresh = false;
 }
@@ -215,13 +229,13 @@ void session_reset(struct session *s, const char *reason)
 void session_powerdown(struct session *s)
 {
     orrery_powerdown(s->machine);
-    tell(s, (struct news){.kind = NEWS_POWERDOWN});
+    session_tell(s, (struct news){.kind = NEWS_POWERDOWN});
 }
 
 void session_shutdown(struct session *s, const char *reason, bool guest)
 {
     s->quit = true;
-    tell(s, (struct news){.kind = NEWS_SHUTDOWN, .guest = guest, .reason = reason});
+    session_tell(s, (struct news){.kind = NEWS_SHUTDOWN, .guest = guest, .reason = reason});
 }
 
 void session_print_place(const struct session *s, FILE *out)
@@ -273,7 +287,7 @@ static bool ended(struct session *s, enum orrery_stop stop)
     }
     if (reset && s->resetter)
         reason = s->resetter;
-    tell(s,
+    session_tell(s,
          (struct news){.kind = NEWS_SHUTDOWN, .guest = !reset || !s->resetter, .reason = reason});
     s->resetter = NULL;
     if (!stay)

@@ -6,6 +6,7 @@
 
 #include "frontend/breaks.h"
 #include "frontend/loop.h"
+#include "frontend/monitor.h"
 #include "frontend/nethost.h"
 #include "frontend/options.h"
 #include "frontend/outfile.h"
@@ -27,7 +28,11 @@ enum news_kind {
     NEWS_RESET,
     NEWS_SHUTDOWN,
     NEWS_POWERDOWN,
-    NEWS_TRAY_MOVED
+    NEWS_TRAY_MOVED,
+    NEWS_RTC_CHANGE,
+    NEWS_VNC_CONNECTED,
+    NEWS_VNC_INITIALIZED,
+    NEWS_VNC_DISCONNECTED
 };
 struct news {
     enum news_kind kind;
@@ -35,6 +40,8 @@ struct news {
     const char *reason; /* ... and why, in QMP's words */
     const char *device; /* TRAY_MOVED */
     bool open;
+    int64_t offset;                    /* RTC_CHANGE: seconds ahead of where it would be */
+    const struct display_peer *client; /* VNC_... */
 };
 struct observer {
     void (*tell)(void *opaque, const struct news *news);
@@ -100,8 +107,10 @@ struct session {
     } ran;
     uint64_t wall_ns, guest_ns; /* a moment of both clocks, from which the lead is counted */
     struct observer *observers;
+    int64_t epoch[2];         /* orrery_epoch() at first, and as observers know it */
     uint64_t resets;          /* that observers know of ... */
     const char *resetter;     /* ... and the reason of the one that is under way from outside */
+    struct hmp_format format; /* that monitors were last asked for */
     unsigned trays;           /* that are open, by drive */
     char *in_tray[MAX_TRAYS]; /* what lies in a tray that a monitor has opened, or NULL */
 };
@@ -147,5 +156,6 @@ bool session_met(struct session *s);
 void session_print_place(const struct session *s, FILE *out);
 
 void session_observe(struct session *s, struct observer *observer);
+void session_tell(struct session *s, struct news news);
 
 #endif

@@ -7,7 +7,7 @@
 #include "frontend/keys.h"
 
 #define EVENT_NS   8000000u
-#define PER_STROKE 8 /* at most: three modifiers and the key, down and up */
+#define PER_STROKE 12 /* at most: four modifiers and the key, down and up, and a space */
 #define POLL_MS    4
 
 static unsigned waiting(const struct typist *t)
@@ -36,8 +36,10 @@ static void dispatch(void *opaque, struct loop *loop)
     t->next_ns = now + EVENT_NS;
 }
 
-void typist_open(struct typist *t, struct orrery *machine, struct loop *loop)
+void typist_open(struct typist *t, struct orrery *machine, const struct layout *layout,
+                 struct loop *loop)
 {
+    t->layout = layout;
     t->machine = machine;
     t->source = (struct loop_source){.prepare = prepare, .dispatch = dispatch, .opaque = t};
     loop_add(loop, &t->source);
@@ -55,16 +57,16 @@ static void put(struct typist *t, uint8_t key, bool down)
 
 void typist_key(struct typist *t, uint8_t key, unsigned modifiers)
 {
-    static const uint8_t keys[] = {KEY_SHIFT, KEY_CTRL, KEY_ALT};
+    static const uint8_t keys[] = {KEY_SHIFT, KEY_CTRL, KEY_ALT, KEY_ALT_R};
 
     if (!key || waiting(t) > TYPIST_KEYS - PER_STROKE)
         return;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (modifiers >> i & 1)
             put(t, keys[i], true);
     put(t, key, true);
     put(t, key, false);
-    for (int i = 2; i >= 0; i--)
+    for (int i = 3; i >= 0; i--)
         if (modifiers >> i & 1)
             put(t, keys[i], false);
 }
@@ -76,20 +78,27 @@ void typist_named(struct typist *t, const char *name, unsigned modifiers)
 
 bool typist_char(struct typist *t, uint32_t c, unsigned modifiers)
 {
-    bool shift = false;
-    uint8_t key = c < 0x80 ? key_by_symbol(c, &shift) : 0;
+    struct layout_key key = layout_key(t->layout, c);
 
-    if (!key && c < 0x20) {
+    if (!key.number && c < 0x20) {
         modifiers |= TYPE_CTRL;
-        key = key_by_symbol(c >= 1 && c <= 26 ? c + 'a' - 1 : c == 0 ? '2' : c + '@', &shift);
+        key = layout_key(t->layout, c >= 1 && c <= 26 ? c + 'a' - 1 : c == 0 ? '2' : c + '@');
     }
-    typist_key(t, key, modifiers | (shift ? TYPE_SHIFT : 0));
-    return key;
+    if (key.modifiers & LAYOUT_SHIFT)
+        modifiers |= TYPE_SHIFT;
+    if (key.modifiers & LAYOUT_ALT_GR)
+        modifiers |= TYPE_ALT_GR;
+    typist_key(t, key.number, modifiers);
+    if (key.dead)
+        typist_key(t, layout_key(t->layout, ' ').number, 0);
+    return key.number;
 }
 
 void typist_text(struct typist *t, const char *text)
 {
-    for (; *text; text++)
-        if (!(*text & 0x80) && !(*text == '\r' && text[1] == '\n'))
-            typist_char(t, (uint32_t)(unsigned char)*text, 0);
+    uint32_t c;
+
+    while ((c = layout_next_char(&text)))
+        if (!(c == '\r' && *text == '\n'))
+            typist_char(t, c, 0);
 }

@@ -1,17 +1,18 @@
 /* The VNC server: LibVNCServer does the protocol and its encodings, the listening sockets and the
- * loop are ours. The library waits when it writes, so a client is only sent as much at once as its
- * socket has room for: a slow network does not slow the guest. Manual, "VNC". */
+ * loop are ours. The library waits when it writes, so what it writes goes to a thread (pump.h), and
+ * the next picture is only made when the last has gone out: a slow network does not slow the guest.
+ * Manual, "VNC". */
 #define _GNU_SOURCE
 #include "frontend/display.h"
 
 #ifdef HAVE_VNC
-#include <linux/sockios.h>
 #include <rfb/rfb.h>
-#include <rfb/rfbregion.h>
-#include <sys/ioctl.h>
+#include <time.h>
 
+#include "base/check.h"
 #include "frontend/listen.h"
 #include "frontend/props.h"
+#include "frontend/pump.h"
 #include "frontend/session.h"
 #include "frontend/vnc_input.h"
 
@@ -19,8 +20,6 @@
 #define POLL_MS       10
 #define MAX_MESSAGES  16        /* of each client between two slices of the guest */
 #define PARTIAL_MS    1000      /* for the rest of a message that has begun */
-#define SEND_BUFFER   (4 << 20) /* the host may grant less */
-#define MIN_UPDATE    4096      /* pixels */
 #define MAX_PASSWORD  8         /* the protocol's */
 #define EXTENDED_KEYS (-258)
 #define QEMU_MESSAGE  255
@@ -35,12 +34,33 @@ struct vnc {
     bool asks; /* for a password */
     char password[MAX_PASSWORD + 1];
     char *passwords[2]; /* the library's list of them */
+    time_t expires;     /* the password is none from then on; 0: never */
+    struct pump *arriving; /* of the client that is just coming in */
+    struct display_peer arriving_from;
     struct vnc_input input;
+};
+
+/* What is known of a client: its clientData. */
+struct peer {
+    struct pump *pump;
+    struct display_peer name;
+    bool initialized; /* the handshake is over */
 };
 
 static struct vnc *of_client(rfbClientPtr client)
 {
     return client->screen->screenData;
+}
+
+static struct peer *peer_of(rfbClientPtr client)
+{
+    return client->clientData;
+}
+
+static void tell(rfbClientPtr client, enum news_kind kind)
+{
+    session_tell(of_client(client)->session,
+                 (struct news){.kind = kind, .client = &peer_of(client)->name});
 }
 
 /* ---- what clients send ---- */
@@ -65,7 +85,9 @@ static void on_gone(rfbClientPtr client)
 {
     struct vnc *v = of_client(client);
 
-    sraRgnDestroy(client->clientData);
+    tell(client, NEWS_VNC_DISCONNECTED);
+    pump_stop(peer_of(client)->pump);
+    free(client->clientData);
     if (!--v->clients)
         vnc_input_release(&v->input);
 }
@@ -74,9 +96,16 @@ static enum rfbNewClientAction on_client(rfbClientPtr client)
 {
     struct vnc *v = of_client(client);
 
+    struct peer *peer = calloc(1, sizeof(*peer));
+
+    CHECK(peer, "out of memory");
     v->clients++;
     client->clientGoneHook = on_gone;
-    client->clientData = sraRgnCreate(); /* what it will be sent later */
+    client->clientData = peer;
+    peer->pump = v->arriving;
+    peer->name = v->arriving_from;
+    v->arriving = NULL;
+    tell(client, NEWS_VNC_CONNECTED);
     displays_wake(v->session, true);
     return RFB_CLIENT_ACCEPT;
 }
@@ -118,6 +147,73 @@ static rfbProtocolExtension extended_keys = {
     .handleMessage = on_message,
 };
 
+/* ---- the picture ---- */
+
+static bool resize(struct vnc *v, int width, int height)
+{
+    char *old = v->rfb->frameBuffer, *now = calloc((size_t)width * (size_t)height, 4);
+
+    if (!now)
+        return false;
+    rfbNewFramebuffer(v->rfb, now, width, height, 8, 3, 4);
+    v->input.placed = false;
+    free(old);
+    return true;
+}
+
+static void copy(struct vnc *v, const struct orrery_screen *screen, const struct display_rect *r)
+{
+    const rfbPixelFormat *f = &v->rfb->serverFormat;
+
+    for (uint32_t y = r->y; y < r->y + r->height; y++) {
+        const uint32_t *from = screen->pixels + (size_t)y * screen->width + r->x;
+        uint32_t *to = (uint32_t *)(void *)v->rfb->frameBuffer + (size_t)y * screen->width + r->x;
+        for (uint32_t x = 0; x < r->width; x++)
+            to[x] = (from[x] >> 16 & 255) << f->redShift | (from[x] >> 8 & 255) << f->greenShift |
+                    (from[x] & 255) << f->blueShift;
+    }
+    rfbMarkRectAsModified(v->rfb, (int)r->x, (int)r->y, (int)(r->x + r->width),
+                          (int)(r->y + r->height));
+}
+
+/* Makes room for the screen as it is now. */
+static bool fit(struct vnc *v)
+{
+    const struct orrery_screen *screen = &v->session->displays.screen;
+    int width = (int)screen->width, height = (int)screen->height;
+
+    return (width == v->rfb->width && height == v->rfb->height) || resize(v, width, height);
+}
+
+static void vnc_refresh(struct display *d)
+{
+    struct vnc *v = d->state;
+    const struct displays *all = &d->session->displays;
+
+    if (!fit(v))
+        return;
+    for (unsigned i = 0; i < all->nchanged; i++)
+        copy(v, &all->screen, &all->changed[i]);
+}
+
+/* A client that comes is told the present size, and its first picture is the present one: not all
+ * can change their minds later. */
+static void bring_up_to_date(struct vnc *v)
+{
+    struct orrery_screen *screen = &v->session->displays.screen;
+    struct display_rect all;
+
+    if (!orrery_screen(v->session->machine, screen) || !fit(v))
+        return;
+    all = (struct display_rect){0, 0, screen->width, screen->height};
+    copy(v, screen, &all);
+}
+
+static bool vnc_active(const struct display *d)
+{
+    return ((const struct vnc *)d->state)->clients;
+}
+
 /* ---- the loop ---- */
 
 static void prepare(void *opaque, struct loop *loop)
@@ -137,66 +233,34 @@ static void prepare(void *opaque, struct loop *loop)
 
 static void accept_client(struct vnc *v, int listening)
 {
-    const int room = SEND_BUFFER;
     int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
-    rfbNewClient(v->rfb, fd);
+    listen_name(fd, true, &v->arriving_from);
+    v->arriving = pump_start(fd);
+    if (!v->arriving)
+        return;
+    if (!v->clients)
+        bring_up_to_date(v);
+    rfbNewClient(v->rfb, pump_inner(v->arriving));
+    if (v->arriving) /* it did not come in */
+        pump_stop(v->arriving);
+    v->arriving = NULL;
 }
 
-/* How many pixels can be sent now without waiting, none of them compressed. */
-static int pixels_to_send(int fd)
-{
-    int size = 0, used = 0;
-    socklen_t len = sizeof(size);
-
-    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, &len) || ioctl(fd, SIOCOUTQ, &used))
-        return 0;
-    return (size / 2 - used) / 4; /* half of it is the host's own */
-}
-
-/* The first pixels of a region, in whole rows of its rectangles. */
-static sraRegionPtr beginning(sraRegionPtr of, int pixels)
-{
-    sraRegionPtr part = sraRgnCreate();
-    sraRectangleIterator *i = sraRgnGetIterator(of);
-    sraRect r;
-
-    while (pixels > 0 && sraRgnIteratorNext(i, &r)) {
-        int width = r.x2 - r.x1, rows = r.y2 - r.y1, fit = pixels / width;
-        sraRegionPtr one;
-
-        rows = rows < fit ? rows : fit;
-        if (!rows)
-            break;
-        one = sraRgnCreateRect(r.x1, r.y1, r.x2, r.y1 + rows);
-        sraRgnOr(part, one);
-        sraRgnDestroy(one);
-        pixels -= width * rows;
-    }
-    sraRgnReleaseIterator(i);
-    return part;
-}
-
+/* One picture after the other: while the last is under way, changes gather. */
 static void update_client(rfbClientPtr client)
 {
-    int pixels = pixels_to_send(client->sock);
-    sraRegionPtr now, wanted, later = client->clientData;
+    struct peer *peer = peer_of(client);
 
-    if (pixels < MIN_UPDATE)
+    if (client->state == RFB_NORMAL && !peer->initialized) {
+        peer->initialized = true;
+        tell(client, NEWS_VNC_INITIALIZED);
+    }
+    if (!pump_is_empty(peer->pump))
         return;
-    sraRgnOr(client->modifiedRegion, later);
-    wanted = sraRgnCreateRgn(client->modifiedRegion);
-    sraRgnAnd(wanted, client->requestedRegion);
-    now = beginning(wanted, pixels);
-    sraRgnDestroy(wanted);
-    sraRgnMakeEmpty(later);
-    sraRgnOr(later, client->modifiedRegion);
-    sraRgnSubtract(later, now);
-    sraRgnAnd(client->modifiedRegion, now);
-    sraRgnDestroy(now);
+    client->enableLastRectEncoding = FALSE; /* the number of rectangles is known */
     rfbUpdateClient(client);
 }
 
@@ -221,68 +285,66 @@ static void dispatch(void *opaque, struct loop *loop)
     }
 }
 
-/* ---- the picture ---- */
-
-static bool resize(struct vnc *v, int width, int height)
-{
-    char *old = v->rfb->frameBuffer, *now = calloc((size_t)width * (size_t)height, 4);
-
-    if (!now)
-        return false;
-    for (rfbClientPtr client = v->rfb->clientHead; client; client = client->next)
-        sraRgnMakeEmpty(client->clientData);
-    rfbNewFramebuffer(v->rfb, now, width, height, 8, 3, 4);
-    v->input.placed = false;
-    free(old);
-    return true;
-}
-
-static void copy(struct vnc *v, const struct orrery_screen *screen, const struct display_rect *r)
-{
-    const rfbPixelFormat *f = &v->rfb->serverFormat;
-
-    for (uint32_t y = r->y; y < r->y + r->height; y++) {
-        const uint32_t *from = screen->pixels + (size_t)y * screen->width + r->x;
-        uint32_t *to = (uint32_t *)(void *)v->rfb->frameBuffer + (size_t)y * screen->width + r->x;
-        for (uint32_t x = 0; x < r->width; x++)
-            to[x] = (from[x] >> 16 & 255) << f->redShift | (from[x] >> 8 & 255) << f->greenShift |
-                    (from[x] & 255) << f->blueShift;
-    }
-    rfbMarkRectAsModified(v->rfb, (int)r->x, (int)r->y, (int)(r->x + r->width),
-                          (int)(r->y + r->height));
-}
-
-static void vnc_refresh(struct display *d)
-{
-    struct vnc *v = d->state;
-    const struct displays *all = &d->session->displays;
-    int width = (int)all->screen.width, height = (int)all->screen.height;
-
-    if ((width != v->rfb->width || height != v->rfb->height) && !resize(v, width, height))
-        return;
-    for (unsigned i = 0; i < all->nchanged; i++)
-        copy(v, &all->screen, &all->changed[i]);
-}
-
-static bool vnc_active(const struct display *d)
-{
-    return ((const struct vnc *)d->state)->clients;
-}
-
 /* ---- life ---- */
+
+static struct vnc *find(const struct session *s)
+{
+    for (unsigned i = 0; i < s->displays.count; i++)
+        if (s->displays.display[i].type == display_vnc)
+            return s->displays.display[i].state;
+    return NULL;
+}
 
 bool display_set_password(struct session *s, const char *password)
 {
-    for (unsigned i = 0; i < s->displays.count; i++) {
-        struct display *d = &s->displays.display[i];
-        struct vnc *v = d->state;
-        if (d->type != display_vnc || !v->asks)
-            continue;
-        snprintf(v->password, sizeof(v->password), "%s", password);
-        v->passwords[0] = *password ? v->password : NULL;
-        return true;
-    }
-    return false;
+    struct vnc *v = find(s);
+
+    if (!v || !v->asks)
+        return false;
+    snprintf(v->password, sizeof(v->password), "%s", password);
+    v->passwords[0] = *password ? v->password : NULL;
+    return true;
+}
+
+bool display_expire_password(struct session *s, int64_t when)
+{
+    struct vnc *v = find(s);
+
+    if (!v || !v->asks)
+        return false;
+    v->expires = (time_t)when;
+    return true;
+}
+
+static rfbBool check_password(rfbClientPtr client, const char *answer, int len)
+{
+    const struct vnc *v = of_client(client);
+
+    if (v->expires && time(NULL) >= v->expires)
+        return FALSE;
+    return rfbCheckPasswordByList(client, answer, len);
+}
+
+bool display_vnc_server(const struct session *s, struct display_peer *name, bool *asks)
+{
+    const struct vnc *v = find(s);
+
+    if (!v)
+        return false;
+    *asks = v->asks;
+    return listen_name(v->listener.fd[0], false, name);
+}
+
+bool display_vnc_client(const struct session *s, unsigned n, struct display_peer *name)
+{
+    const struct vnc *v = find(s);
+    rfbClientPtr client = v ? v->rfb->clientHead : NULL;
+
+    while (client && n--)
+        client = client->next;
+    if (client)
+        *name = peer_of(client)->name;
+    return client;
 }
 
 static bool read_password(struct vnc *v, const char *path)
@@ -352,7 +414,7 @@ static bool start(struct vnc *v)
     v->rfb->kbdAddEvent = on_symbol;
     v->rfb->ptrAddEvent = on_pointer;
     v->rfb->newClientHook = on_client;
-    v->rfb->passwordCheck = rfbCheckPasswordByList;
+    v->rfb->passwordCheck = check_password;
     rfbSetCursor(v->rfb, NULL); /* the guest draws its own */
     return v->rfb->frameBuffer;
 }

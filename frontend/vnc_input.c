@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "frontend/layouts.h"
 #include "frontend/session.h"
 #include "machine/orrery.h"
 
@@ -21,25 +22,37 @@ static bool is_modifier(uint8_t key)
     return memchr(modifiers, key, sizeof(modifiers));
 }
 
-/* A stroke with the other state of Shift than the one that is held. */
-static void press_shifted(struct vnc_input *in, uint8_t key, bool shift)
+/* Shift and AltGr as the guest has to see them for a stroke, or (after) as they are held. */
+static void put_right(struct vnc_input *in, unsigned wanted, bool after)
 {
-    static const uint8_t shifts[] = {KEY_SHIFT, KEY_SHIFT_R};
+    static const struct {
+        unsigned modifier;
+        uint8_t keys[2];
+    } modifiers[] = {{LAYOUT_SHIFT, {KEY_SHIFT, KEY_SHIFT_R}}, {LAYOUT_ALT_GR, {KEY_ALT_R, 0}}};
 
-    if (shift)
-        orrery_key(in->session->machine, KEY_SHIFT, true);
-    for (int i = 0; i < 2; i++)
-        if (!shift && keys_is_down(&in->held, shifts[i]))
-            orrery_key(in->session->machine, shifts[i], false);
-    keys_change(&in->held, in->session->machine, key, true);
-    for (int i = 0; i < 2; i++)
-        if (!shift && keys_is_down(&in->held, shifts[i]))
-            orrery_key(in->session->machine, shifts[i], true);
-    if (shift)
-        orrery_key(in->session->machine, KEY_SHIFT, false);
+    const int count = in->session->options.display.layout ? 2 : 1; /* US keyboards have no AltGr */
+
+    for (int i = 0; i < count; i++) {
+        const uint8_t *keys = modifiers[i].keys;
+        bool held[2] = {keys_is_down(&in->held, keys[0]), keys_is_down(&in->held, keys[1])};
+        bool want = wanted & modifiers[i].modifier;
+        if (want && !held[0] && !held[1])
+            orrery_key(in->session->machine, keys[0], !after);
+        for (int k = 0; k < 2 && !want; k++)
+            if (held[k])
+                orrery_key(in->session->machine, keys[k], after);
+    }
 }
 
-/* Another symbol comes up than went down: Shift was let go in between. */
+static unsigned held_modifiers(const struct vnc_input *in)
+{
+    bool shift = keys_is_down(&in->held, KEY_SHIFT) || keys_is_down(&in->held, KEY_SHIFT_R);
+    bool alt_gr = in->session->options.display.layout && keys_is_down(&in->held, KEY_ALT_R);
+
+    return (shift ? LAYOUT_SHIFT : 0) | (alt_gr ? LAYOUT_ALT_GR : 0);
+}
+
+/* Another symbol comes up than went down: a modifier was let go in between. */
 static void release_all_but_modifiers(struct vnc_input *in)
 {
     for (unsigned key = 1; key < 256; key++)
@@ -49,19 +62,21 @@ static void release_all_but_modifiers(struct vnc_input *in)
 
 void vnc_input_symbol(struct vnc_input *in, uint32_t symbol, bool down)
 {
-    bool shift, held = keys_is_down(&in->held, KEY_SHIFT) || keys_is_down(&in->held, KEY_SHIFT_R);
-    bool letter = (symbol | 0x20) >= 'a' && (symbol | 0x20) <= 'z'; /* Caps Lock decides, too */
-    uint8_t key = key_by_symbol(symbol, &shift);
+    const struct layout *layout = in->session->options.display.layout;
+    struct layout_key key = layout_key(layout, symbol);
+    bool alt_gr = symbol == ALT_GR || symbol == MODE_SWITCH, adjust;
 
-    if (!key || symbol == ALT_GR || symbol == MODE_SWITCH)
+    if (!key.number || (alt_gr && !layout))
         return;
-    if (!down && !keys_is_down(&in->held, key))
+    adjust = down && key.fixed && !keys_is_down(&in->held, key.number) &&
+             key.modifiers != held_modifiers(in);
+    if (!down && !keys_is_down(&in->held, key.number))
         release_all_but_modifiers(in);
-    else if (down && !keys_is_down(&in->held, key) && symbol > ' ' && symbol < 0x7f && !letter &&
-             shift != held)
-        press_shifted(in, key, shift);
-    else
-        keys_change(&in->held, in->session->machine, key, down);
+    if (adjust)
+        put_right(in, key.modifiers, false);
+    keys_change(&in->held, in->session->machine, key.number, down);
+    if (adjust)
+        put_right(in, key.modifiers, true);
 }
 
 void vnc_input_key(struct vnc_input *in, uint32_t key, bool down)

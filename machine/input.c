@@ -29,3 +29,8 @@ void orrery_set_date(struct orrery *o, int64_t seconds)
     store_le(data, sizeof(data), (u64)seconds);
     journal_input(o->journal, journal_find_channel(o->journal, RTC_CHANNEL), data, sizeof(data));
 }
+
+int64_t orrery_epoch(const struct orrery *o)
+{
+    return mc146818_epoch(bus_find_dev(o->bus, RTC_ID));
+}

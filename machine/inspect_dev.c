@@ -33,6 +33,16 @@ void orrery_print_pic(const struct orrery *o, FILE *out)
     }
 }
 
+void orrery_print_lapic(const struct orrery *o, FILE *out)
+{
+    const struct dev *d = orrery_has_apic(o) ? bus_find_dev(o->bus, "lapic") : NULL;
+
+    if (d)
+        d->type->describe(d, out);
+    else
+        fputs("No local APIC found\n", out);
+}
+
 void orrery_print_irq(const struct orrery *o, FILE *out)
 {
     fputs("IRQ statistics:\n", out);

@@ -318,6 +318,9 @@ size_t orrery_chardev_room(const struct orrery *o, unsigned n);
 /* Sets the date of the guest's clock, in seconds since 1970; through the journal, too. Before the
  * first orrery_run() it is the date at power-on; otherwise that is a constant. */
 void orrery_set_date(struct orrery *o, int64_t seconds);
+/* The date that the guest's clock would have had at the guest's time 0. It changes when somebody
+ * sets the clock. */
+int64_t orrery_epoch(const struct orrery *o);
 
 /* Drives with removable media, by name. Enters through the journal, between two instructions: call
  * it while the machine does not run. What the guest has locked comes out by force only: otherwise
@@ -467,6 +470,7 @@ unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail
 void orrery_print_tlb(struct orrery *o, FILE *out);
 void orrery_print_mem(struct orrery *o, FILE *out);
 void orrery_print_pic(const struct orrery *o, FILE *out);
+void orrery_print_lapic(const struct orrery *o, FILE *out);
 void orrery_print_irq(const struct orrery *o, FILE *out);
 void orrery_print_mtree(struct orrery *o, FILE *out);
 void orrery_print_qtree(const struct orrery *o, FILE *out);

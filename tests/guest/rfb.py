@@ -1,4 +1,5 @@
-"""A small VNC client (RFC 6143): raw, hextile and zlib rectangles in 32 bits, password, keys, pointer."""
+"""A small VNC client (RFC 6143): raw, hextile and zlib rectangles in 32 bits, raw in other formats, password, keys,
+pointer."""
 import socket
 import struct
 import time
@@ -71,7 +72,10 @@ class Refused(Exception):
 class Client:
     """Connects, and keeps a picture: width, height, rows of pixels 0x00RRGGBB as bytes."""
 
-    def __init__(self, address, encoding, password=None, timeout=20):
+    def __init__(self, address, encoding, password=None, timeout=20, version=b"003.008",
+                 layout=(32, 24, 255, 255, 255, 16, 8, 0)):
+        """layout: bits, depth, largest red, green and blue, their shifts."""
+        self.version, self.layout = version, layout
         self.socket = (socket.create_connection(address, timeout) if isinstance(address, tuple)
                        else socket.socket(socket.AF_UNIX))
         if not isinstance(address, tuple):
@@ -86,23 +90,27 @@ class Client:
 
     def shake_hands(self, encoding, password):
         assert self.read(12) == b"RFB 003.008\n"
-        self.socket.sendall(b"RFB 003.008\n")
-        kinds = self.read(self.read(1)[0])
+        self.socket.sendall(b"RFB " + self.version + b"\n")
         kind = 1 if password is None else 2
+        if self.version == b"003.003":
+            kinds = self.read(4)[3:]
+        else:
+            kinds = self.read(self.read(1)[0])
         if kind not in kinds:
             raise Refused(f"security types {kinds}")
-        self.socket.sendall(bytes([kind]))
+        if self.version != b"003.003":
+            self.socket.sendall(bytes([kind]))
         if kind == 2:
             self.socket.sendall(answer(password, self.read(16)))
-        if struct.unpack(">I", self.read(4))[0]:
+        if (kind == 2 or self.version == b"003.008") and struct.unpack(">I", self.read(4))[0]:
             raise Refused(self.read(struct.unpack(">I", self.read(4))[0]).decode())
         self.socket.sendall(b"\1")  # shared
         width, height = struct.unpack(">HH", self.read(20)[:4])
         self.name = self.read(struct.unpack(">I", self.read(4))[0]).decode()
         self.resize(width, height)
-        self.socket.sendall(struct.pack(">BxxxBBBBHHHBBBxxx", 0, 32, 24, 0, 1, 255, 255, 255, 16, 8, 0))
-        wanted = [encoding, DESKTOP_SIZE, EXTENDED_KEYS]
-        self.socket.sendall(struct.pack(">BxH3i", 2, 3, *wanted))
+        self.socket.sendall(struct.pack(">BxxxBBBBHHHBBBxxx", 0, *self.layout[:2], 0, 1, *self.layout[2:]))
+        wanted = [encoding, DESKTOP_SIZE, EXTENDED_KEYS] if self.layout[0] == 32 and self.layout[5] == 16 else [encoding]
+        self.socket.sendall(struct.pack(f">BxH{len(wanted)}i", 2, len(wanted), *wanted))
         self.request(False)
 
     def close(self):
@@ -139,6 +147,15 @@ class Client:
         for n in range(len(data) // (4 * width)):
             self.pixels[y + n][4 * x:4 * (x + width)] = data[4 * width * n:4 * width * (n + 1)]
 
+    def widened(self, data):
+        """Pixels as they come, as blue, green, red, 0."""
+        bits, _, *most = self.layout[:5]
+        shifts = self.layout[5:]
+        pixels = struct.unpack("<%d%s" % (len(data) * 8 // bits, {8: "B", 16: "H", 32: "I"}[bits]), data)
+        table = {p: bytes([*(((p >> s & m) * 255 + m // 2) // m for m, s in zip(reversed(most), reversed(shifts))), 0])
+                 for p in set(pixels)}
+        return b"".join(table[p] for p in pixels)
+
     def hextile(self, x, y, width, height):
         back = front = bytes(4)
         for ty in range(y, y + height, 16):
@@ -161,7 +178,7 @@ class Client:
         x, y, width, height, encoding = struct.unpack(">HHHHi", self.read(12))
         self.encodings.add(encoding)
         if encoding == RAW:
-            self.put(x, y, width, self.read(4 * width * height))
+            self.put(x, y, width, self.widened(self.read(self.layout[0] // 8 * width * height)))
         elif encoding == HEXTILE:
             self.hextile(x, y, width, height)
         elif encoding == ZLIB:

@@ -96,6 +96,22 @@ class Chardevs(common.GuestTest):
         self.talk(process, self.connect(self.path("s")))
 
     def test_clients(self):
+        mine, its = socket.socketpair()
+        its.set_inheritable(True)
+        process = subprocess.Popen([common.ORRERY, *self.arguments("-chardev", f"socket,id=c,fd={its.fileno()}", "-serial",
+                                                                   "chardev:c")], cwd=self.dir, pass_fds=[its.fileno()],
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        its.close()
+        mine.settimeout(20)
+        self.receive(mine, b"ready")
+        mine.sendall(b"Q")
+        self.assertEqual(process.wait(20), 0x45)
+        mine.close()
+        bad = self.orrery(*self.arguments("-chardev", "socket,id=c,fd=0", "-serial", "chardev:c"))
+        self.assertEqual(bad.status, 1)
+        self.assertIn(b"fd '0' is no socket", bad.err)
         for family, address in ((socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_UNIX, self.path("l"))):
             with socket.socket(family) as listener:
                 listener.bind(address)

@@ -14,6 +14,7 @@ import unittest
 
 import common
 import mini
+import qmpclient
 import rfb
 from test_vga import ppm
 
@@ -101,9 +102,9 @@ def same(test, seen, dumped, what):
 @unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
 @library("vnc")
 class Vnc(common.GuestTest):
-    def machine(self, *options, **more):
+    def machine(self, *options, extra=(), **more):
         port = free_port()
-        m = Machine(self, "-vnc", ",".join((f"localhost:{port - 5900}", *options)), **more).start()
+        m = Machine(self, "-vnc", ",".join((f"127.0.0.1:{port - 5900}", *options)), *extra, **more).start()
         m.address = ("127.0.0.1", port)
         m.wait_for("ready")
         return m
@@ -184,6 +185,97 @@ class Vnc(common.GuestTest):
             client.extended_key(number, 1)
             client.extended_key(number, 0)
             m.wait_for(codes)
+
+    def test_layout(self):
+        """Symbols with -k: where they are on the guest's keyboard, with AltGr, dead ones too."""
+        m = self.machine(extra=["-k", "de"])
+        client = self.client(m)
+        at = m.wait_for("ready")
+        for symbol, codes in ((ord("z"), "k15 k95"), (ord("Y"), "k2c kac"), (0xf6, "k27 ka7"), (ord("/"), "k2a k08 kaa k88"),
+                              (ord("@"), "ke0 k38 k10 ke0 kb8 k90"), (0x10020ac, "ke0 k38 k12 ke0 kb8 k92"),
+                              (0x20ac, "ke0 k38 k12 ke0 kb8 k92"), (0xfe52, "k29 ka9"), (0xfe50, "k2a k0d kaa k8d"),
+                              (0xff0d, "k1c k9c")):
+            client.key(symbol)
+            at = m.wait_for(codes, after=at)
+        client.key(0xfe03, True)  # held as on the client's own keyboard
+        client.key(ord("{"))
+        client.key(0xfe03, False)
+        at = m.wait_for("ke0 k38 k08 k88 ke0 kb8", after=at)
+        client.key(0xfe03, True)  # AltGr on the client's, Shift on the guest's
+        client.key(ord("'"))
+        client.key(0xfe03, False)
+        m.wait_for("ke0 k38 k2a ke0 kb8 k2b kaa ke0 k38 kab ke0 kb8", after=at)
+        m = self.machine()  # a US keyboard has two plain Alt keys
+        client = self.client(m)
+        at = m.wait_for("ready")
+        client.key(0xffea, True)
+        client.key(ord("1"))
+        client.key(0xffea, False)
+        m.wait_for("ke0 k38 k02 k82 ke0 kb8", after=at)
+
+    def test_monitors(self):
+        """Passwords come and go by the monitors, and who comes is told."""
+        m = self.machine("password=on", extra=["-qmp", "unix:q,server=on,wait=off"])
+        q = qmpclient.QMP(self, self.path("q"))
+        self.addCleanup(q.close)
+        port = str(m.address[1])
+        for line, good in (("set_password vnc abc", "abc"), ("change vnc password d", "d"),
+                           ("expire_password vnc now", None), ("expire_password vnc +600", "d")):
+            self.assertEqual(q.hmp(line), "")
+            if good:
+                self.client(m, password=good).close()
+            with self.assertRaises((rfb.Refused, EOFError)):
+                self.client(m, password=good and "other" or "d")
+        q.command("expire_password", protocol="vnc", time="never")
+        q.command("change-vnc-password", password="new")
+        self.assertIn("does not accept", q.refused("set_password", protocol="x", password="y")["desc"])
+        q.refused("expire_password", protocol="vnc", time="soon")
+        q.events.clear()
+        client = self.client(m, password="new")
+        client.until(lambda c: any(c.pixels[399]))
+        its = {"family": "ipv4", "host": "127.0.0.1", "service": str(client.socket.getsockname()[1]), "websocket": False}
+        mine = {"family": "ipv4", "host": "127.0.0.1", "service": port, "auth": "vnc"}
+        self.assertEqual(q.command("query-vnc"), {"enabled": True, "clients": [its], **mine})
+        self.assertEqual(q.command("query-vnc-servers")[0]["clients"], [its])
+        self.assertIn(f"Client: 127.0.0.1:{its['service']} (ipv4)", q.hmp("info vnc"))
+        client.close()
+        for name in ("VNC_CONNECTED", "VNC_INITIALIZED", "VNC_DISCONNECTED"):
+            while True:
+                data = q.wait_event(name)["data"]
+                if data["client"] == its:
+                    break
+            self.assertEqual(data["server"], {**mine, "websocket": False})
+
+    def test_first_picture(self):
+        """Who comes late, and cannot do anything but take one picture, gets all of the present one."""
+        m = self.machine()
+        first = self.client(m)
+        first.key(F1)
+        first.until(lambda c: c.width == 640 and any(c.pixels[479]))
+        first.close()
+        for version, layout in ((b"003.003", (32, 24, 255, 255, 255, 16, 8, 0)), (b"003.007", (16, 16, 31, 63, 31, 11, 5, 0)),
+                                (b"003.008", (8, 8, 7, 7, 3, 0, 3, 6)), (b"003.008", (16, 15, 31, 31, 31, 10, 5, 0)),
+                                (b"003.008", (32, 24, 255, 255, 255, 0, 8, 16))):
+            with self.subTest(version=version, layout=layout):
+                client = rfb.Client(m.address, rfb.RAW, version=version, layout=layout)
+                self.addCleanup(client.close)
+                self.assertEqual((client.width, client.height), (640, 480))
+                self.assertEqual(client.update(), 1)
+                same(self, client.picture(), self.dumped(m, layout), str(layout))
+                client.close()
+
+    def dumped(self, m, layout):
+        """What this machine shows, in the client's colours: the picture that a full client gets."""
+        client = self.client(m)
+        client.update()
+        width, height, data = client.picture()
+        client.close()
+        reds, greens, blues = layout[2:5]
+        table = [bytes(((i * most + 127) // 255 * 255 + most // 2) // most for i in range(256)) for most in (reds, greens, blues)]
+        out = bytearray(data)
+        for i in range(3):
+            out[i::3] = data[i::3].translate(table[i])
+        return width, height, bytes(out)
 
     def packets(self, m, after):
         """Mouse packets as (buttons, dx, dy)."""

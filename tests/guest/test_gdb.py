@@ -4,6 +4,7 @@ points and -stop-on. On both back ends."""
 import functools
 import os
 import re
+import socket
 import time
 import unittest
 
@@ -294,6 +295,31 @@ class Packets(DebugTest):
         self.assertEqual(m.ask("QStartNoAckMode"), "OK")
         m.raw(b"$qC#00$qC#b4")
         self.assertEqual(m.byte(), b"$")
+
+    def test_gdbserver(self):
+        """The monitor opens, moves and closes the place for GDB."""
+        m = qmpclient.Machine(self, *self.kernel("debuggee"))
+        q = m.qmp
+        for path in ("g1", "g2", "g2"):  # a move ends the connection
+            self.assertIn(f"Waiting for gdb connection on device 'unix:{path}'", q.hmp("gdbserver unix:" + path))
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(self.path(path))
+            s.settimeout(20)
+            s.sendall(b"$qAttached#8f")
+            seen = b""
+            while not seen.endswith(b"#31"):
+                seen += s.recv(100)
+            self.assertEqual(seen, b"+$1#31")
+            self.assertEqual(q.command("query-status")["status"], "paused")
+            other = s
+        self.assertIn("Could not open", q.hmp("gdbserver unix:/nowhere/x"))
+        self.assertEqual(other.recv(1), b"")
+        s = socket.socket(socket.AF_UNIX)
+        q.hmp("gdbserver unix:g3")
+        s.connect(self.path("g3"))
+        self.assertEqual(q.hmp("gdbserver none"), "Disabled gdbserver\n")
+        self.assertEqual(s.recv(1), b"")
+        self.assertFalse(os.path.exists(self.path("g3")))
 
     @both
     def test_packets(self, accel):

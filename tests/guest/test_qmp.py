@@ -22,6 +22,8 @@ class Qmp(common.GuestTest):
         q = m.qmp
         version = q.greeting["QMP"]["version"]
         self.assertEqual(version["qemu"]["major"], 7)
+        self.assertEqual(q.greeting["QMP"]["capabilities"], ["oob"])
+        self.assertIn("'what'", q.refused("qmp_capabilities", enable=["what"])["desc"])
         self.assertEqual(q.refused("query-status")["class"], "CommandNotFound")
         q.command("qmp_capabilities")
         self.assertEqual(q.refused("qmp_capabilities")["class"], "CommandNotFound")
@@ -49,6 +51,61 @@ class Qmp(common.GuestTest):
         q.command("quit")
         self.assertEqual(q.wait_event("SHUTDOWN")["data"], {"guest": False, "reason": "host-qmp-quit"})
         self.assertEqual(m.finish(), 0)
+
+    def test_out_of_band(self):
+        """As capable of it as QEMU is: no command here needs it."""
+        for enable in ([], ["oob"]):
+            q = self.machine(negotiate=False).qmp
+            q.command("qmp_capabilities", enable=enable)
+            error = q.raw('{"exec-oob": "query-status", "id": 1}')["error"]["desc"]
+            self.assertIn("does not support OOB" if enable else "'exec-oob' is unexpected", error)
+            self.assertIn("clashes", q.raw('{"exec-oob": "stop", "execute": "stop"}')["error"]["desc"])
+            q.close()
+
+    def test_schema(self):
+        """What the schema says is there, and takes such arguments; every type that is named is described."""
+        q = self.machine().qmp
+        schema = {e["name"]: e for e in q.command("query-qmp-schema")}
+        for entry in schema.values():
+            for used in ("arg-type", "ret-type", "element-type"):
+                self.assertIn(entry.get(used, "any"), schema)
+            for m in entry.get("members", ()):
+                self.assertIn(m["type"], schema)
+        commands = {n for n, e in schema.items() if e["meta-type"] == "command"}
+        self.assertEqual(commands, {c["name"] for c in q.command("query-commands")})
+        self.assertEqual(schema[schema["memsave"]["arg-type"]]["members"][3],
+                         {"name": "cpu-index", "type": "int", "default": None})
+        self.assertLessEqual({"STOP", "RTC_CHANGE", "SHUTDOWN"},
+                             {n for n, e in schema.items() if e["meta-type"] == "event"})
+
+    def test_clock(self):
+        """Setting the guest's clock is told, with by how much."""
+        m = self.machine()
+        q = m.qmp
+        m.wait_for("out", "start\n")
+        q.hmp("o/1b 0x70 9")  # the year, from 26 to 55
+        q.hmp("o/1b 0x71 0x55")
+        self.assertEqual(q.wait_event("RTC_CHANGE")["data"]["offset"], 915148800)
+        q.hmp("o/1b 0x71 0x26")
+        self.assertEqual(q.wait_event("RTC_CHANGE")["data"]["offset"], 0)
+
+    def test_errors_inside(self):
+        """An error in the inside of an argument says where; the words are QEMU's."""
+        q = self.machine().qmp
+        for keys, words in (([{"type": "qcode"}], "Parameter 'keys[0].data' is missing"),
+                            ([{"type": "foo", "data": "a"}], "Parameter 'type' does not accept value 'foo'"),
+                            ([{"type": "qcode", "data": "zz"}], "Parameter 'data' does not accept value 'zz'"),
+                            ([5], "Invalid parameter type for 'keys[0]', expected: object"),
+                            (5, "Invalid parameter type for 'keys', expected: array")):
+            self.assertEqual(q.refused("send-key", keys=keys)["desc"], words)
+        for event, words in (({"type": "btn", "data": {"button": "left"}}, "Parameter 'events[0].data.down' is missing"),
+                             ({"type": "btn", "data": {"button": "left", "down": 5}},
+                              "Invalid parameter type for 'events[0].data.down', expected: boolean"),
+                             ({"type": "btn", "data": {"button": "zz", "down": True}},
+                              "Parameter 'button' does not accept value 'zz'"),
+                             ({"type": "rel", "data": {"axis": "z", "value": 1}},
+                              "Parameter 'axis' does not accept value 'z'")):
+            self.assertEqual(q.refused("input-send-event", events=[event])["desc"], words)
 
     def test_queries(self):
         m = self.machine("-name", "a machine,process=x")
