@@ -315,16 +315,19 @@ static void finish(struct regs *r, u8 status)
 
 /* ---- services ---- */
 
-/* Sectors of a track: what INT 1Eh says, if a program has changed it, else what the medium usually
- * has. */
+/* Sectors of a track: what INT 1Eh says, if a program has changed it to what fits on a track, else
+ * what the medium usually has. MS-DOS writes the last sector of its whole request there, up to 255.
+ */
 static u8 sectors_per_track(u8 drive)
 {
-    static const u8 by_rate[] = {18, 9, 9, 36};
+    static const struct {
+        u8 usual, most;
+    } by_rate[] = {{18, 24}, {9, 12}, {9, 12}, {36, 48}};
     u8 told = table(4), rate = BDA->fd_media[drive] >> RATE_SHIFT, type = drive_type(drive);
 
-    if (told != DEFAULT_SPT)
+    if (told && told != DEFAULT_SPT && told <= by_rate[rate].most)
         return told;
-    return type == 2 && rate == 0 ? types[2].spt : by_rate[rate];
+    return type == 2 && rate == 0 ? types[2].spt : by_rate[rate].usual;
 }
 
 /* A part of a transfer: one cylinder's sectors, where the controller goes from head 0 to head 1. */
@@ -349,9 +352,11 @@ static u8 transfer(struct regs *r, u8 drive, u8 what)
     u32 at = linear(r->es, r->bx);
 
     while (!status && left) {
-        u8 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
-        u8 room = (u8)(last - sector + 1 + (head ? 0 : last)), some = left < room ? left : room;
-        status = transfer_some(drive, what, cylinder, head, sector, some, last, at);
+        u16 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
+        u16 room = last - sector + 1 + (head ? 0 : last);
+        u8 some = left < room ? left : (u8)room;
+        status = transfer_some(drive, what, cylinder, head, sector, some,
+                               last > 255 ? 255 : (u8)last, at);
         at += some * 512u;
         left -= some;
         cylinder++;
