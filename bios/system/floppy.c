@@ -66,10 +66,8 @@ static bool wait_interrupt(void)
     u32 start = ticks_now();
 
     while (ticks_now() - start < LATEST_TICKS) {
-        irq_disable();
         if (BDA->fd_calibrated & IRQ_SEEN) {
             BDA->fd_calibrated &= (u8)~IRQ_SEEN;
-            irq_enable();
             return true;
         }
         wait_irq();
@@ -83,6 +81,7 @@ static bool ready_for(u8 direction)
         if ((inb(MSR) & (RQM | TO_CPU)) == (RQM | direction))
             return true;
         delay_us(10);
+        let_irqs_in();
     }
     return false;
 }
@@ -116,7 +115,6 @@ static void reset(void)
     static const u8 sense[] = {SENSE}, specify[] = {SPECIFY, 0xaf, 0x02};
     u8 dor = (u8)((BDA->fd_motor & 3) << 4 | 0x08);
 
-    irq_enable();
     BDA->fd_calibrated &= (u8)~IRQ_SEEN;
     outb(DOR, dor);
     delay_us(10);
@@ -132,11 +130,9 @@ static void reset(void)
 
 static void motor_on(u8 drive)
 {
-    irq_disable();
     BDA->fd_timeout = 0xff; /* not while it is used */
     BDA->fd_motor = (u8)((BDA->fd_motor & 0x0f) | 1 << drive);
     outb(DOR, (u8)((BDA->fd_motor & 3) << 4 | 0x0c | drive));
-    irq_enable();
 }
 
 /* INT 08: switches motors off after a while. */
@@ -197,7 +193,6 @@ static bool dma_setup(u32 at, u32 bytes, bool to_memory)
 
     if (at >> 16 != last >> 16)
         return false;
-    irq_disable();
     outb(0x0a, 6);
     outb(0x0c, 0);
     outb(0x0b, to_memory ? 0x46 : 0x4a);
@@ -207,7 +202,6 @@ static bool dma_setup(u32 at, u32 bytes, bool to_memory)
     outb(0x05, (u8)(bytes - 1));
     outb(0x05, (u8)((bytes - 1) >> 8));
     outb(0x0a, 2);
-    irq_enable();
     return true;
 }
 
@@ -494,7 +488,7 @@ void floppy_service(struct regs *r)
 
 void int40(struct regs *r)
 {
-    irq_enable();
+    let_irqs_in();
     floppy_service(r);
 }
 
