@@ -39,7 +39,6 @@ static void connect(struct regs *r)
 static void set_state(struct regs *r)
 {
     if (r->bx == 1 && r->cx == 3) {
-        irq_disable();
         outw(PM_CONTROL, SOFT_OFF);
         for (;;)
             asm volatile("hlt");
@@ -80,7 +79,6 @@ void apm_service(struct regs *r)
     case 0x02:
     case 0x03: connect(r); break;
     case 0x05:
-        irq_disable();
         wait_irq();
         succeed(r);
         break;

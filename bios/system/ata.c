@@ -20,6 +20,7 @@ static u8 wait_for(const struct drive *d, u8 mask, u8 value)
 
     for (u32 us = 0; us < LONGEST_US; us += step) {
         u8 status = inb(d->control);
+        let_irqs_in();
         if (!(status & BSY) && ((status & mask) == value || status & (ERR | DF)))
             return status;
         delay_us(step);
@@ -202,6 +203,7 @@ bool atapi_ready(const struct drive *d)
         if (status == DISK_NOT_READY || status == DISK_TIMEOUT)
             return false; /* no disc */
         delay_us(1000);
+        let_irqs_in();
     }
     return false;
 }

@@ -224,7 +224,7 @@ static void __attribute__((noreturn)) boot(void)
 void int19(struct regs *r)
 {
     (void)r;
-    irq_enable();
+    let_irqs_in();
     next_try = 0;
     boot();
 }
@@ -233,6 +233,6 @@ void int19(struct regs *r)
 void int18(struct regs *r)
 {
     (void)r;
-    irq_enable();
+    let_irqs_in();
     boot();
 }

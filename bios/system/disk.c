@@ -298,7 +298,7 @@ void int13(struct regs *r)
 {
     struct drive *d;
 
-    irq_enable();
+    let_irqs_in();
     if (cdrom_service(r))
         return;
     if (r->dl < 0x80) {

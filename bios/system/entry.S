@@ -140,6 +140,7 @@ call_handler:
         .endif
         retf
 1:      pushf
+        cli
         push ds
         push es
         push ebx
@@ -435,7 +436,6 @@ wait_irq:
         mov ax, DATA_SEG
         mov ss, ax
         mov esp, ebx
-        sti
         pop ebx
         ret32
 
@@ -541,15 +541,15 @@ call_mouse:
         push eax
         sti
         retf
-1:      add sp, 8
+1:      cli
+        cld
+        add sp, 8
+        movzx esp, sp
         mov ax, DATA_SEG
         mov ds, ax
         mov es, ax
-        movzx esp, sp
         mov ax, 0x40
         mov fs, ax
-        cli
-        cld
         pop ebp
         pop edi
         pop esi

@@ -66,10 +66,8 @@ static bool wait_interrupt(void)
     u32 start = ticks_now();
 
     while (ticks_now() - start < LATEST_TICKS) {
-        irq_disable();
         if (BDA->fd_calibrated & IRQ_SEEN) {
             BDA->fd_calibrated &= (u8)~IRQ_SEEN;
-            irq_enable();
             return true;
         }
         wait_irq();
@@ -83,6 +81,7 @@ static bool ready_for(u8 direction)
         if ((inb(MSR) & (RQM | TO_CPU)) == (RQM | direction))
             return true;
         delay_us(10);
+        let_irqs_in();
     }
     return false;
 }
@@ -116,7 +115,6 @@ static void reset(void)
     static const u8 sense[] = {SENSE}, specify[] = {SPECIFY, 0xaf, 0x02};
     u8 dor = (u8)((BDA->fd_motor & 3) << 4 | 0x08);
 
-    irq_enable();
     BDA->fd_calibrated &= (u8)~IRQ_SEEN;
     outb(DOR, dor);
     delay_us(10);
@@ -132,11 +130,9 @@ static void reset(void)
 
 static void motor_on(u8 drive)
 {
-    irq_disable();
     BDA->fd_timeout = 0xff; /* not while it is used */
     BDA->fd_motor = (u8)((BDA->fd_motor & 0x0f) | 1 << drive);
     outb(DOR, (u8)((BDA->fd_motor & 3) << 4 | 0x0c | drive));
-    irq_enable();
 }
 
 /* INT 08: switches motors off after a while. */
@@ -197,7 +193,6 @@ static bool dma_setup(u32 at, u32 bytes, bool to_memory)
 
     if (at >> 16 != last >> 16)
         return false;
-    irq_disable();
     outb(0x0a, 6);
     outb(0x0c, 0);
     outb(0x0b, to_memory ? 0x46 : 0x4a);
@@ -207,7 +202,6 @@ static bool dma_setup(u32 at, u32 bytes, bool to_memory)
     outb(0x05, (u8)(bytes - 1));
     outb(0x05, (u8)((bytes - 1) >> 8));
     outb(0x0a, 2);
-    irq_enable();
     return true;
 }
 
@@ -315,16 +309,19 @@ static void finish(struct regs *r, u8 status)
 
 /* ---- services ---- */
 
-/* Sectors of a track: what INT 1Eh says, if a program has changed it, else what the medium usually
- * has. */
+/* Sectors of a track: what INT 1Eh says, if a program has changed it to what fits on a track, else
+ * what the medium usually has. MS-DOS writes the last sector of its whole request there, up to 255.
+ */
 static u8 sectors_per_track(u8 drive)
 {
-    static const u8 by_rate[] = {18, 9, 9, 36};
+    static const struct {
+        u8 usual, most;
+    } by_rate[] = {{18, 24}, {9, 12}, {9, 12}, {36, 48}};
     u8 told = table(4), rate = BDA->fd_media[drive] >> RATE_SHIFT, type = drive_type(drive);
 
-    if (told != DEFAULT_SPT)
+    if (told && told != DEFAULT_SPT && told <= by_rate[rate].most)
         return told;
-    return type == 2 && rate == 0 ? types[2].spt : by_rate[rate];
+    return type == 2 && rate == 0 ? types[2].spt : by_rate[rate].usual;
 }
 
 /* A part of a transfer: one cylinder's sectors, where the controller goes from head 0 to head 1. */
@@ -349,9 +346,11 @@ static u8 transfer(struct regs *r, u8 drive, u8 what)
     u32 at = linear(r->es, r->bx);
 
     while (!status && left) {
-        u8 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
-        u8 room = (u8)(last - sector + 1 + (head ? 0 : last)), some = left < room ? left : room;
-        status = transfer_some(drive, what, cylinder, head, sector, some, last, at);
+        u16 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
+        u16 room = last - sector + 1 + (head ? 0 : last);
+        u8 some = left < room ? left : (u8)room;
+        status = transfer_some(drive, what, cylinder, head, sector, some,
+                               last > 255 ? 255 : (u8)last, at);
         at += some * 512u;
         left -= some;
         cylinder++;
@@ -489,7 +488,7 @@ void floppy_service(struct regs *r)
 
 void int40(struct regs *r)
 {
-    irq_enable();
+    let_irqs_in();
     floppy_service(r);
 }
 

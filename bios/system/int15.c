@@ -93,9 +93,7 @@ static void block_move(struct regs *r)
     gdt[4] = 0x00009b0f0000ffffull; /* our code */
     gdt[5] = 0x0000930e0000ffffull; /* our stack */
     copy_out(r->es, r->si, gdt, sizeof(gdt));
-    irq_disable();
     move_words(at, r->cx);
-    irq_enable();
     a20_set(a20);
     succeed(r);
 }
@@ -117,7 +115,6 @@ static void enter_protected(struct regs *r)
     const u8 init[][2] = {{0x20, 0x11},  {0x21, r->bh}, {0x21, 4}, {0x21, 1},    {0xa0, 0x11},
                           {0xa1, r->bl}, {0xa1, 2},     {0xa1, 1}, {0x21, 0xff}, {0xa1, 0xff}};
 
-    irq_disable();
     for (unsigned i = 0; i < ARRAY_LEN(init); i++)
         outb(init[i][0], init[i][1]);
     a20_set(true);
@@ -174,11 +171,8 @@ static void wait(struct regs *r)
         refuse(r, 0x83);
         return;
     }
-    while (!(BDA->wait_active & 0x80)) {
-        irq_disable();
-        if (!(BDA->wait_active & 0x80))
-            wait_irq();
-    }
+    while (!(BDA->wait_active & 0x80))
+        wait_irq();
     BDA->wait_active = 0;
     succeed(r);
 }
@@ -205,7 +199,6 @@ static void joystick(struct regs *r)
         set_flag(r, FLAG_CF, false);
         return;
     }
-    irq_disable();
     outb(0x201, 0);
     for (u16 n = 0; n < 0x1000 && left; n++) {
         u8 still = inb(0x201) & left;
@@ -214,7 +207,6 @@ static void joystick(struct regs *r)
                 count[i] = n;
         left = still;
     }
-    irq_enable();
     r->ax = count[0];
     r->bx = count[1];
     r->cx = count[2];

@@ -173,11 +173,10 @@ bool keyboard_hit(u16 *key)
 {
     bool hit;
 
-    irq_disable();
     hit = peek_key(key);
     if (hit)
         drop_key();
-    irq_enable();
+    let_irqs_in();
     return hit;
 }
 
@@ -294,7 +293,7 @@ static void sysreq(bool down)
         BDA->kbd_shift2 |= SYSREQ;
     else
         BDA->kbd_shift2 &= (u8)~SYSREQ;
-    irq_enable();
+    let_irqs_in();
     call_int(0x15, &r);
 }
 
@@ -451,7 +450,6 @@ static void wait_key(struct regs *r, bool enhanced)
     do {
         while (!peek_key(&key)) {
             wait_irq();
-            irq_disable();
         }
         drop_key();
     } while (!enhanced && !old_key(&key));

@@ -30,6 +30,7 @@ static bool wait_for(u16 reg, u8 bits, u8 seconds)
         if ((inb(reg) & bits) == bits)
             return true;
         delay_us(1000);
+        let_irqs_in();
     }
     return false;
 }
@@ -53,7 +54,7 @@ void int14(struct regs *r)
 
     if (!port)
         return;
-    irq_enable();
+    let_irqs_in();
     switch (r->ah) {
     case 0: serial_init(r, port); break;
     case 1:
@@ -95,7 +96,7 @@ void int17(struct regs *r)
             r->ah = 0x29; /* not selected, I/O error, timed out */
         return;
     }
-    irq_enable();
+    let_irqs_in();
     if (r->ah == 0) {
         late = !wait_for(port + 1, PRINTER_READY, BDA->lpt_timeout[r->dx]);
         outb(port, r->al);

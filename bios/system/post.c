@@ -115,7 +115,7 @@ void power_on_self_test(void)
     time_init();
     video_rom();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
-    irq_enable();
+    let_irqs_in();
     mouse_init();
     keyboard_init();
     ports_init();
@@ -125,7 +125,7 @@ void power_on_self_test(void)
     option_roms();
     boot_init();
     call32(post_lock, 0);
-    irq_enable();
+    let_irqs_in();
     a20_init();
     asm volatile("int $0x19");
     __builtin_unreachable();

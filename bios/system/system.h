@@ -91,17 +91,14 @@ void call_int(u8 vector, struct regs *r);
 /* A far call likewise. */
 void call_far(u32 to, struct regs *r);
 
-static inline void irq_enable(void)
+/* C code runs with interrupts off but in POST: handlers of DOS extenders may come back with another
+ * upper half of ESP, which it needs. This lets those in that have come. */
+static inline void let_irqs_in(void)
 {
-    asm volatile("sti" : : : "memory");
+    asm volatile("sti\n nop\n cli\n movzwl %%sp, %%esp" : : : "memory", "cc");
 }
 
-static inline void irq_disable(void)
-{
-    asm volatile("cli" : : : "memory");
-}
-
-/* Lets interrupts in, and the CPU rest until one comes: on the stack of the service's caller. */
+/* The same, and lets the CPU rest until one comes: on the stack of the service's caller. */
 void wait_irq(void);
 extern u32 service_level;
 

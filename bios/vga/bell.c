@@ -1,5 +1,6 @@
 /* The beep of character 7: the timer's channel 2 on the speaker for a quarter of a second, which is
- * counted by the periods of the tone itself, so that it needs no interrupts. */
+ * counted by the periods of the tone itself, so that it needs no interrupts. It lets them in: all
+ * other code runs without, as handlers may come back with another upper half of ESP. */
 #include "bios/vga/bell.h"
 
 #include "bios/vga/rom.h"
@@ -12,6 +13,7 @@
 /* A look at the tone every few microseconds is enough. */
 static void pause(void)
 {
+    __asm__ volatile("sti\n nop\n cli\n movzwl %%sp, %%esp" : : : "memory", "cc");
     for (u32 n = 200; n; n--)
         __asm__ volatile("");
 }

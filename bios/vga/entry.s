@@ -60,14 +60,19 @@ init:
 
     .globl int10
 int10:
-    sti
+    sti                 /* lets in what has come; the C code runs without interrupts: see bell.c */
+    nop
+    cli
     enter_c int10_main
     iret
 
 /* VBE's window function, by a far call: as 4F05h. */
     .globl window_call
 window_call:
+    pushfw
+    cli
     enter_c vbe_window
+    popfw
     lret
 
 /* Print screen, after AH=12h BL=20h. */

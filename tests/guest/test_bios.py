@@ -75,6 +75,14 @@ places: 00fc 00ea 00cf 322f 00cf + + + + + +
 
 # firmware's messages, beside what guests print
 MESSAGES = ["-device", "isa-debugcon,iobase=0x402,chardev=debugcon"]
+FLOPPY_TABLE = """\
+usual: - 000e 02d4 000e
+raised: - 000e 02d4 000e
+to 255: - 0012 02e2 0012
+across: - 0028 02d4 0028
+raised across: - 0028 02d4 0028
+lowered: - 0005 02d4 0005
+"""
 
 SEABIOS = "/usr/share/seabios/bios.bin"
 BOCHS = "/usr/share/bochs/BIOS-bochs-latest"
@@ -175,6 +183,25 @@ class Bios(common.GuestTest):
         for sectors, geometry in ((2880, "0004 4f12 0101"), (5760, "0005 4f24 0101"), (1440, "0003 4f09 0101")):
             self.write("floppy", image(boot_program(), sectors))
             self.boots("-fda", "floppy", drive=0, geometry=geometry)
+
+    def test_floppy_table(self):
+        """The last sector of INT 1Eh's table, which MS-DOS raises up to 255, does not decide what is read."""
+        code = program("bios_floppy")
+        numbered = b"".join(struct.pack("<H", i).ljust(SECTOR, b"\0") for i in range(2880))
+        self.write("floppy", code + numbered[len(code):])
+        out = self.check("-fda", "floppy")
+        self.assertEqual(out[out.index("usual"):], FLOPPY_TABLE)
+
+    def test_stack(self):
+        """Services do not depend on what interrupt handlers leave in the upper half of ESP."""
+        code = program("bios_esp")
+        self.write("disk", image(code))
+        self.write("floppy", image(b"", 2880))
+        self.write("cd", disc(b"", 0, 1))
+        args = ["-hda", "disk", "-fda", "floppy", "-cdrom", "cd", "-parallel", "null"]
+        out = self.check(*args)
+        for service in ("disk", "floppy", "cd", "wait", "keys", "video", "bell", "printer", "move"):
+            self.assertRegex(out, f"\n{service}:( 1e61)? - 7c00\n")
 
     def test_discs(self):
         code = boot_program()
