@@ -12,7 +12,7 @@ SECTOR = 512
 
 
 SERVICES = """\
-int11: 0226
+int11: 4226
 int12: 027f
 88: - 7b80
 e801: - 3c00 00fe 3c00 00fe
@@ -42,7 +42,7 @@ pci: - 0001 0210 1200 4350 - 0009 C 8602 - 0010 - 1234 C 8709 fd00 0008
 pirq: C 890e 0060 - 0c00 0800
 keys: 0500 1e61 1e61
 empty: 48e0 4800
-no f11: 0930
+no f11: 0935
 typematic:
 key: 1e61
 key: 1e41
@@ -63,8 +63,8 @@ break: 0180 0000
 hook: 3062
 mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
 serial: 60b0 6058 0300
-printer: 2900
-disk: - 0000 133f 0f01 - 0300
+printer: 9000
+disk: - 0000 123f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
 tick: 0000
@@ -151,8 +151,8 @@ class Bios(common.GuestTest):
 
     def test_disk(self):
         self.write("disk", hard_disk(boot_program()))
-        self.boots("-hda", "disk", drive=0x80, geometry="0000 133f 0f01")
-        self.boots("-hdd", "disk", drive=0x80, geometry="0000 133f 0f01")
+        self.boots("-hda", "disk", drive=0x80, geometry="0000 123f 0f01")
+        self.boots("-hdd", "disk", drive=0x80, geometry="0000 123f 0f01")
 
     def test_disk_tables(self):
         """Vectors 41h and 46h: geometry as INT 13h has it, the drive's own beside it; zero without a disk."""
@@ -175,11 +175,11 @@ class Bios(common.GuestTest):
     def test_discs(self):
         code = boot_program()
         self.write("cd", disc(code, 0, 16))
-        self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 00e0 0002 0000 07c0 0010")
+        self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 01e0 0000 0000 07c0 0010")
         self.write("cd", disc(image(code, 2880), 2, 1))
-        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0000 0002 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0100 0000 0000 07c0 0001")
         self.write("cd", disc(hard_disk(code), 4, 1))
-        self.boots("-cdrom", "cd", drive=0x80, geometry="0000 133f 0f01", torito="- 0413 0080 0002 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x80, geometry="0000 123f 0f01", torito="- 0413 0180 0000 0000 07c0 0001")
 
     def test_order(self):
         """What comes first, and what comes when that gives up."""
