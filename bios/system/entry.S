@@ -567,14 +567,14 @@ call_mouse:
         .section .text.pnp, "ax"
         .balign 16
         .globl pnp_header
-pnp_header:                             /* its checksum is right, its functions are all refused */
+pnp_header:                             /* POST puts in the checksum; all functions are refused */
         .ascii "$PnP"
         .byte 0x10, 33
         .word 0
         .byte 0
         .long 0
         .word pnp_real, 0xf000
-        .word 0
+        .word pnp_real
         .long 0xf0000
         .long 0
         .word 0xf000

@@ -103,6 +103,7 @@ void power_on_self_test(void)
     interrupts_init();
     dma_init();
     time_init();
+    pnp_init();
     video_rom();
     print_screen_init();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
