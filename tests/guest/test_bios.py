@@ -3,6 +3,7 @@
 import os
 import re
 import struct
+import time
 import unittest
 
 import common
@@ -192,6 +193,44 @@ class Bios(common.GuestTest):
             out = self.run_on("jit", *all_three, *args)[0]
             self.assertEqual(re.findall(r"drive: 00(..)", out), drives.split(), out)
             self.assertEqual("F12" in out, "menu=on" in "".join(args))
+
+    def test_resets(self):
+        """Where software asked to go on after a reset, by all shutdown statuses; warm boots, resets, Ctrl-Alt-Del."""
+        self.write("disk", image(program("bios_resets")))
+        out = self.check("-hda", "disk").replace("\r", "")
+        seen = re.findall(r"(stage|entered|end): ([0-9a-f ]*)|(Orrery BIOS|Booting)", out)
+        steps = [" ".join(filter(None, s)) for s in seen]
+        start, boot, want = "Orrery BIOS", "Booting", []
+        for stage in range(5):
+            want += [f"stage {stage:04x}", "entered 0000 0000 5aa5 0001"]
+        want += ["stage 0005", boot, "stage 0006"]
+        for stage in range(7, 12):
+            want += [start, boot, f"stage {stage:04x}"]
+        self.assertEqual(steps, [start, boot, *want, start, boot, "end 5aa5"])
+
+    def wait_out(self, text, count=1):
+        """Until the debug port has shown the text so often."""
+        end = time.monotonic() + 60
+        while self.read("out").decode(errors="replace").count(text) < count:
+            self.assertLess(time.monotonic(), end, f"no {text!r}: {self.read('out')}")
+            time.sleep(0.05)
+
+    def test_menu(self):
+        """F12, and a device by its number; Esc leaves the order as it was."""
+        self.write("cd", disc(boot_program(), 0, 16))
+        self.write("floppy", image(boot_program(), 2880))
+        self.write("disk", image(boot_program()))
+        for key, drive in (("1", 0), ("2", 0x80), ("3", 0xe0), ("esc", 0x80)):
+            self.write("out", b"")
+            t = self.terminal("-m", "32", "-display", "none", "-fda", "floppy", "-hda", "disk", "-cdrom", "cd", "-boot",
+                              "menu=on,splash-time=60000", "-debugcon", "file:out", "-monitor", "stdio", *mini.EXIT)
+            self.wait_out("Press F12 for boot menu.")
+            t.type("sendkey f12\n")
+            self.wait_out("3. CD/DVD ORRERY CD-ROM")
+            t.type("sendkey x\n")  # nothing of that name
+            t.type(f"sendkey {key}\n")
+            self.wait_out(f"drive: {drive:04x}")
+            self.assertEqual(t.finish().status, 33)
 
     def test_nothing(self):
         """A clear message, with what was tried, and another try at a key."""
