@@ -33,6 +33,7 @@ struct shared {
     u16 boot_menu;    /* ask for F12 */
     u16 menu_wait;    /* ms */
     u16 apm16, apm32; /* entries, offsets in segment E000 */
+    u32 pci32;        /* entry of the PCI BIOS, linear */
     u16 routing;      /* the $PIR table, an offset in segment F000; 0: none */
     u8 last_bus;
     bool firmware_config;

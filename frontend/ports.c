@@ -123,14 +123,16 @@ static bool plug_in_devices(struct session *s)
     return true;
 }
 
-/* What QEMU puts on the terminal by default under -nographic: whichever of the first serial port
- * and the monitor nothing was said of. */
+/* What QEMU has by default: a printer port; and on the terminal under -nographic whichever of the
+ * first serial port and the monitor nothing was said of. */
 static void add_defaults(struct options *o)
 {
     bool serial = !o->nserial, monitor = !o->said_monitor && !o->nodefaults;
 
     for (unsigned i = 0; i < o->nserial; i++)
         monitor &= strncmp(o->serial[i], "mon:", 4) != 0;
+    if (!o->parallel && !o->nodefaults)
+        o->parallel = "null";
     if (serial)
         o->serial[o->nserial++] = !o->nographic ? "null" : monitor ? "mon:stdio" : "stdio";
     else if (o->nographic && monitor)

@@ -2,7 +2,7 @@
  * where the real-mode code finds the APM's 32-bit and 16-bit entries. */
 #include "bios/post/post.h"
 
-extern const u8 bios32_directory[], apm32_entry[], apm16_entry[];
+extern const u8 bios32_directory[], pci_entry[], apm32_entry[], apm16_entry[];
 extern u8 bios32_last_bus;
 
 void directory_setup(void)
@@ -12,6 +12,7 @@ void directory_setup(void)
 
     bios32_last_bus = SHARED->last_bus;
     SHARED->apm32 = (u16)((u32)apm32_entry - 0xe0000);
+    SHARED->pci32 = (u32)pci_entry;
     SHARED->apm16 = (u16)((u32)apm16_entry - 0xe0000);
     if (!h)
         return;

@@ -50,6 +50,8 @@ void memory_finish(void);
 
 /* tables.c */
 void tables_setup(void);
+/* mtrr.c: types of memory, where the CPU has such registers */
+void mtrr_setup(void);
 /* mptable.c, pirq.c */
 void mptable_setup(void);
 void pirq_setup(void);

@@ -10,6 +10,7 @@ u32 post_setup(u32 unused)
 {
     (void)unused;
     memory_setup();
+    mtrr_setup();
     if (fwcfg_present()) {
         fwcfg_item(KEY_BOOT_MENU, &SHARED->boot_menu, 2);
         SHARED->menu_wait = (u16)fwcfg_number("etc/boot-menu-wait", DEFAULT_WAIT_MS);

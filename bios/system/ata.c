@@ -243,6 +243,8 @@ static bool guess_geometry(struct drive *d)
     return false;
 }
 
+/* "LBA-assisted" translation, as usual: the least number of 16, 32, 64, 128, 255 heads that leaves
+ * 1024 cylinders. */
 static void set_geometry(struct drive *d)
 {
     u32 cylinders;
@@ -250,13 +252,14 @@ static void set_geometry(struct drive *d)
     if (!guess_geometry(d)) {
         d->heads = d->pheads;
         d->spt = d->pspt;
-        cylinders = d->pcylinders;
-        if (cylinders * d->heads > 1024u * 128) { /* more than doubling heads can help */
-            d->heads = 255;
+        if (d->pcylinders > 1024) {
             d->spt = 63;
+            cylinders = d->sectors / 63 / 1024; /* of one head */
+            for (d->heads = 16; d->heads < cylinders && d->heads < 128;)
+                d->heads *= 2;
+            if (cylinders > 128)
+                d->heads = 255;
         }
-        for (; cylinders > 1024 && d->heads < 128; cylinders /= 2)
-            d->heads *= 2;
     }
     cylinders = d->sectors / ((u32)d->heads * d->spt);
     d->cylinders = (u16)(cylinders > 1024 ? 1024 : cylinders ? cylinders : 1);

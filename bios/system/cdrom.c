@@ -37,6 +37,19 @@ bool cdrom_hides_floppy(void)
     return emulating && booted.number == 0;
 }
 
+/* The drive of the image comes before the others, and is counted. */
+static void emulate(bool on)
+{
+    u8 floppies = floppy_count();
+
+    emulating = on;
+    BDA->hd_count = (u8)(disk_count + cdrom_hides_disk());
+    floppies += cdrom_hides_floppy();
+    BDA->equipment &= 0xff3e;
+    if (floppies)
+        BDA->equipment |= (u16)(1 | (floppies - 1) << 6);
+}
+
 static void finish(struct regs *r, u8 status)
 {
     if (r->dl < 0x80)
@@ -83,6 +96,7 @@ static const u8 *boot_entry(void)
 static void set_geometry(const u8 *mbr)
 {
     static const u8 floppy_spt[] = {0, 15, 18, 36};
+    u32 last;
 
     if (booted.media < HARD_DISK) {
         geometry.cylinders = 80;
@@ -94,8 +108,11 @@ static void set_geometry(const u8 *mbr)
         geometry.spt = p[6] & 63 ? p[6] & 63 : 1;
         geometry.cylinders = (u16)((p[7] | (p[6] & 0xc0) << 2) + 1);
     }
-    booted.cylinders = LOW8(geometry.cylinders - 1u);
-    booted.spt = (u8)(geometry.spt | (geometry.cylinders - 1u) >> 8 << 6);
+    last = geometry.cylinders - 1u;
+    if (booted.media == HARD_DISK && last) /* as disk.c has it */
+        last--;
+    booted.cylinders = LOW8(last);
+    booted.spt = (u8)(geometry.spt | last >> 8 << 6);
     booted.heads = (u8)(geometry.heads - 1u);
 }
 
@@ -124,7 +141,7 @@ const char *cdrom_load(unsigned n, struct far *entry, u8 *drive)
     const u8 *e;
     u16 seg, count;
 
-    emulating = false;
+    emulate(false);
     booted.size = 0;
     if (!atapi_ready(d))
         return "no disc in the drive";
@@ -142,11 +159,11 @@ const char *cdrom_load(unsigned n, struct far *entry, u8 *drive)
     count = (u16)(e[6] | e[7] << 8);
     booted = (struct booted){.size = 0x13,
                              .media = e[1] & 15,
-                             .controller = (u8)n,
+                             .controller = d->base == 0x170,
                              .load_seg = seg ? seg : 0x7c0,
                              .count = count ? count : 4};
     memcpy(&booted.lba, e + 8, 4);
-    booted.device = (u16)(d->slave | (d->base == 0x170 ? 2 : 0));
+    booted.device = d->slave;
     booted.number = booted.media == NO_EMULATION ? FIRST_CD + n
                     : booted.media == HARD_DISK  ? 0x80
                                                  : 0;
@@ -158,7 +175,7 @@ const char *cdrom_load(unsigned n, struct far *entry, u8 *drive)
         if (image_read(0, 1, block_address()))
             return "its boot image cannot be read";
         set_geometry(block);
-        emulating = true;
+        emulate(true);
     }
     *entry = booted.load_seg == 0x7c0 ? (struct far){0x7c00, 0} : (struct far){0, booted.load_seg};
     *drive = booted.number;
@@ -176,7 +193,7 @@ static void emulation_status(struct regs *r)
     }
     copy_out(r->ds, r->si, &booted, sizeof(booted));
     if (r->al == 0)
-        emulating = false;
+        emulate(false);
     r->ah = 0;
     set_flag(r, FLAG_CF, false);
 }
@@ -204,7 +221,8 @@ static void emulated_parameters(struct regs *r)
     static const u8 types[] = {0, 2, 4, 6};
 
     r->al = 0;
-    r->bl = booted.media < HARD_DISK ? types[booted.media] : 0;
+    if (booted.media < HARD_DISK)
+        r->bx = types[booted.media];
     r->ch = booted.cylinders;
     r->cl = booted.spt;
     r->dh = booted.heads;
@@ -229,7 +247,7 @@ static void emulated(struct regs *r)
     case 0x05: finish(r, DISK_WRITE_PROTECTED); break;
     case 0x08: emulated_parameters(r); break;
     case 0x15: {
-        u32 sectors = (u32)geometry.cylinders * geometry.heads * geometry.spt;
+        u32 sectors = (geometry.cylinders - 1u) * geometry.heads * geometry.spt;
         finish(r, DISK_OK);
         r->ah = r->dl < 0x80 ? 1 : 3;
         if (r->dl >= 0x80) {
@@ -252,20 +270,18 @@ static void emulated(struct regs *r)
 
 static void edd_read(struct regs *r, const struct drive *d)
 {
-    struct {
-        u8 size, reserved;
-        u16 count;
-        struct far buffer;
-        u32 lba, lba_high;
-    } __attribute__((packed)) p;
+    struct packet p;
     u8 status;
 
     copy_in(&p, r->ds, r->si, sizeof(p));
-    if (p.size < sizeof(p) || p.count > 32 || p.lba_high) {
+    if (p.size < sizeof(p) || p.lba_high) {
         finish(r, DISK_BAD_COMMAND);
         return;
     }
-    status = atapi_read(d, p.lba, p.count, linear(p.buffer.seg, p.buffer.off));
+    if (reachable(&p.buffer, p.count, BLOCK))
+        status = atapi_read(d, p.lba, p.count, linear(p.buffer.seg, p.buffer.off));
+    else
+        status = DISK_DMA_BOUNDARY;
     if (status)
         poke16(r->ds, r->si + 2u, 0);
     finish(r, status);

@@ -1,5 +1,6 @@
 /* INT 13h: disks by cylinder, head and sector, and by the extensions of EDD 3.0; what has another
  * number goes to the floppy or CD-ROM code. */
+#include "bios/pcibios.h"
 #include "bios/system/cdrom.h"
 #include "bios/system/drive.h"
 #include "bios/system/services.h"
@@ -113,12 +114,17 @@ static void chs_transfer(struct regs *r, const struct drive *d, enum disk_action
     finish(r, status);
 }
 
+/* The last cylinder is for diagnostics: it can be used, but is not told of. */
+static u16 told_cylinders(const struct drive *d)
+{
+    return d->cylinders > 1 ? d->cylinders - 1 : 1;
+}
+
 static void parameters(struct regs *r, const struct drive *d)
 {
-    u16 last = (u16)(d->cylinders - 1);
+    u16 last = (u16)(told_cylinders(d) - 1);
 
     r->al = 0;
-    r->bl = 0;
     r->ch = LOW8(last);
     r->cl = (u8)((last >> 8) << 6 | d->spt);
     r->dh = (u8)(d->heads - 1);
@@ -128,7 +134,7 @@ static void parameters(struct regs *r, const struct drive *d)
 
 static void drive_type(struct regs *r, const struct drive *d)
 {
-    u32 sectors = (u32)d->cylinders * d->heads * d->spt;
+    u32 sectors = (u32)told_cylinders(d) * d->heads * d->spt;
 
     r->cx = (u16)(sectors >> 16);
     r->dx = (u16)sectors;
@@ -138,13 +144,10 @@ static void drive_type(struct regs *r, const struct drive *d)
 
 /* ---- extensions ---- */
 
-/* The device address packet at DS:SI. */
-struct packet {
-    u8 size, reserved;
-    u16 count;
-    struct far buffer;
-    u32 lba, lba_high;
-} __attribute__((packed));
+bool reachable(const struct far *buffer, u16 count, u16 size)
+{
+    return linear(buffer->seg, buffer->off) + (u32)count * size <= 0x10fff0;
+}
 
 static void edd_transfer(struct regs *r, const struct drive *d, enum disk_action action)
 {
@@ -152,16 +155,30 @@ static void edd_transfer(struct regs *r, const struct drive *d, enum disk_action
     u8 status;
 
     copy_in(&p, r->ds, r->si, sizeof(p));
-    if (p.size < sizeof(p) || p.count > 0x7f + 1 || (p.buffer.off & p.buffer.seg) == 0xffff) {
+    if (p.size < sizeof(p) || (p.buffer.off & p.buffer.seg) == 0xffff) {
         finish(r, DISK_BAD_COMMAND);
         return;
     }
-    status = p.lba_high
-                 ? DISK_NO_SECTOR
-                 : ata_transfer(d, action, p.lba, p.count, linear(p.buffer.seg, p.buffer.off));
+    if (p.lba_high)
+        status = DISK_NO_SECTOR;
+    else if (action != DISK_VERIFY && !reachable(&p.buffer, p.count, SECTOR))
+        status = DISK_DMA_BOUNDARY;
+    else
+        status = ata_transfer(d, action, p.lba, p.count, linear(p.buffer.seg, p.buffer.off));
     if (status)
         poke16(r->ds, r->si + 2u, 0);
     finish(r, status);
+}
+
+static void edd_seek(struct regs *r, const struct drive *d)
+{
+    struct packet p;
+
+    copy_in(&p, r->ds, r->si, sizeof(p));
+    if (p.size < sizeof(p))
+        finish(r, DISK_BAD_COMMAND);
+    else
+        finish(r, p.lba_high || p.lba >= d->sectors ? DISK_SEEK : DISK_OK);
 }
 
 /* The device parameter table extension of EDD, for struct edd_result. */
@@ -183,9 +200,33 @@ struct edd_result {
     u16 key;
     u8 path_size, reserved[3];
     char bus[4], interface[8];
-    u8 interface_path[8], device_path[8];
+    u8 interface_path[8], device_path[16];
     u8 zero, checksum;
 } __attribute__((packed));
+
+/* How much of it there is: up to the end of EDD 1.0's, of the pointer, of a device path of 8 bytes,
+ * and of one of 16 (EDD 3.0, 4.12). */
+enum { EDD_10 = 26, EDD_20 = 30, EDD_11_PATH = 66, EDD_30_PATH = 74 };
+_Static_assert(sizeof(struct edd_result) == EDD_30_PATH, "EDD 3.0");
+
+/* The drives are the PCI bus's if there is an IDE controller where the PIIX3 has it. */
+static void fill_path(struct edd_result *e, const struct drive *d, bool atapi)
+{
+    const u16 piix_ide = 1 << 3 | 1;
+
+    e->key = 0xbedd;
+    memcpy(e->interface, atapi ? "ATAPI   " : "ATA     ", 8);
+    e->device_path[0] = d->slave;
+    if (pci_config_dword(piix_ide, 8) >> 16 == 0x0101) {
+        memcpy(e->bus, "PCI ", 4);
+        e->interface_path[1] = piix_ide >> 3;
+        e->interface_path[2] = piix_ide & 7;
+        e->interface_path[3] = d->base != 0x1f0; /* channel */
+    } else {
+        memcpy(e->bus, "ISA ", 4);
+        memcpy(e->interface_path, &d->base, 2);
+    }
+}
 
 static void fill_dpte(const struct drive *d)
 {
@@ -200,38 +241,39 @@ static void fill_dpte(const struct drive *d)
     dpte.checksum = checksum(&dpte, 15);
 }
 
-/* The answer is cut to the version of EDD that the caller knows: 26, 30 or 74 bytes. */
+/* The answer is cut to the version of EDD that the caller knows. */
 void edd_parameters(struct regs *r, const struct drive *d, bool atapi)
 {
-    struct edd_result e = {.flags = 2}; /* geometry is valid */
+    struct edd_result e = {0};
     u16 size = peek16(r->ds, r->si);
 
-    if (size < 26) {
+    if (size < EDD_10) {
         finish(r, DISK_BAD_COMMAND);
         return;
     }
     fill_dpte(d);
-    size = size >= sizeof(e) ? sizeof(e) : size >= 30 ? 30 : 26;
+    size = size >= EDD_30_PATH   ? EDD_30_PATH
+           : size >= EDD_11_PATH ? EDD_11_PATH
+           : size >= EDD_20      ? EDD_20
+                                 : EDD_10;
     e.size = size;
     e.cylinders = d->pcylinders;
     e.heads = d->pheads;
     e.spt = d->pspt;
     e.sectors = d->sectors;
+    if ((u32)d->pcylinders * d->pheads * d->pspt >= d->sectors)
+        e.flags = 2; /* geometry is valid */
     e.sector_size = SECTOR;
     e.dpte = (struct far){(u16)(u32)&dpte, DATA_SEG};
-    e.key = 0xbedd;
-    e.path_size = 44;
-    memcpy(e.bus, "ISA ", 4);
-    memcpy(e.interface, atapi ? "ATAPI   " : "ATA     ", 8);
-    memcpy(e.interface_path, &d->base, 2);
-    e.device_path[0] = d->slave;
+    fill_path(&e, d, atapi);
+    e.path_size = size == EDD_11_PATH ? 36 : 44;
     if (atapi) {
         e.flags = 0x74; /* removable, change line, lockable, no geometry */
         e.cylinders = e.heads = e.spt = 0xffffffff;
         e.sectors = e.sectors_high = 0xffffffff;
         e.sector_size = 2048;
     }
-    e.checksum = checksum((u8 *)&e + 30, sizeof(e) - 31);
+    ((u8 *)&e)[EDD_20 + e.path_size - 1] = checksum(&e.key, e.path_size - 1u);
     copy_out(r->ds, r->si, &e, size);
     finish(r, DISK_OK);
 }
@@ -252,7 +294,7 @@ static void extended(struct regs *r, const struct drive *d)
     case 0x42: edd_transfer(r, d, DISK_READ); break;
     case 0x43: edd_transfer(r, d, DISK_WRITE); break;
     case 0x44: edd_transfer(r, d, DISK_VERIFY); break;
-    case 0x47: finish(r, DISK_OK); break;
+    case 0x47: edd_seek(r, d); break;
     case 0x48: edd_parameters(r, d, false); break;
     case 0x4e: /* hardware configuration: prefetch, PIO mode as they are */
         finish(r,

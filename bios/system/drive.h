@@ -46,6 +46,17 @@ extern u8 disk_count, cd_count;
 enum disk_action { DISK_READ, DISK_WRITE, DISK_VERIFY };
 u8 ata_transfer(const struct drive *d, enum disk_action action, u32 lba, u16 count, u32 at);
 
+/* The device address packet of EDD at DS:SI. */
+struct packet {
+    u8 size, reserved;
+    u16 count;
+    struct far buffer;
+    u32 lba, lba_high;
+} __attribute__((packed));
+
+/* Whether real mode can reach all of a buffer of count sectors. */
+bool reachable(const struct far *buffer, u16 count, u16 size);
+
 /* A packet command that reads up to len bytes (even) to a linear address; skip bytes before them
  * are thrown away, what is beyond, too. sense: the key of an error. */
 u8 atapi_packet(const struct drive *d, const u8 packet[12], u32 at, u16 skip, u32 len, u8 *sense);

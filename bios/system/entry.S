@@ -281,9 +281,10 @@ power_on:
         cmp bl, 0x05
         je resume
         cmp bl, 0x09
-        je resume
-        cmp bl, 0x0a
-        je resume
+        jb 1f
+        cmp bl, 0x0c
+        jbe resume
+1:
         in al, 0x92                     /* A20 */
         or al, 2
         and al, 0xfe
@@ -327,15 +328,21 @@ resume: write_config 0x58, 0x11111000 /* the same as at the end of POST: see loc
         write_config 0x5c, 0x11131111
         mov ax, 0x40
         mov ds, ax
+        cmp bl, 0x0a
+        je 3f
+        ja 1f
         cmp bl, 0x09
-        je 1f
-        cmp bl, 0x05
-        jne 2f
+        je 2f
         mov al, 0x20
         out 0xa0, al
         out 0x20, al
-2:      jmp dword ptr [0x67]
-1:      lss sp, [0x67]
+3:      jmp dword ptr [0x67]            /* 05, 0A: a jump */
+1:      lss sp, [0x67]                  /* 0B: IRET, 0C: RETF */
+        cmp bl, 0x0c
+        je 4f
+        iret
+4:      retf
+2:      lss sp, [0x67]                  /* 09: a block move's end */
         pop ds
         pop es
         popa
@@ -352,6 +359,7 @@ resume: write_config 0x58, 0x11111000 /* the same as at the end of POST: see loc
 
         service int11
         service int12
+        service int13
         service int15
         service int17
         service int18
@@ -559,14 +567,14 @@ call_mouse:
         .section .text.pnp, "ax"
         .balign 16
         .globl pnp_header
-pnp_header:                             /* its checksum is right, its functions are all refused */
+pnp_header:                             /* POST puts in the checksum; all functions are refused */
         .ascii "$PnP"
         .byte 0x10, 33
         .word 0
         .byte 0
         .long 0
         .word pnp_real, 0xf000
-        .word 0
+        .word pnp_real
         .long 0xf0000
         .long 0
         .word 0xf000
@@ -643,10 +651,7 @@ config_table:
         at 0xe987
         service irq1
         at 0xec59
-int13_entry:
-        push offset int13
-        jmp enter
-        .globl int13_entry
+        jmp int40_entry
         at 0xef57
         service irq6
         .globl diskette_table
@@ -683,7 +688,7 @@ irq0_entry:
 iret_entry:
         iret
         at 0xff54
-        jmp eoi1_entry                  /* INT 5, print screen: no function */
+        iret                            /* INT 5; the video BIOS prints the screen */
         at 0xfff0
         .globl reset_entry
 reset_entry:

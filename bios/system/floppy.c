@@ -187,15 +187,17 @@ static u8 seek(u8 drive, u8 head, u8 cylinder)
 /* ---- media ---- */
 
 /* Sets the address of a transfer; a DMA page is 64 KiB. */
-static bool dma_setup(u32 at, u32 bytes, bool to_memory)
+enum dma { DMA_VERIFY = 0x42, DMA_TO_MEMORY = 0x46, DMA_FROM_MEMORY = 0x4a };
+
+static bool dma_setup(u32 at, u32 bytes, enum dma mode)
 {
     u32 last = at + bytes - 1;
 
-    if (at >> 16 != last >> 16)
+    if (at >> 16 != last >> 16 && mode != DMA_VERIFY)
         return false;
     outb(0x0a, 6);
     outb(0x0c, 0);
-    outb(0x0b, to_memory ? 0x46 : 0x4a);
+    outb(0x0b, mode);
     outb(0x04, (u8)at);
     outb(0x04, (u8)(at >> 8));
     outb(0x81, (u8)(at >> 16));
@@ -325,14 +327,15 @@ static u8 sectors_per_track(u8 drive)
 }
 
 /* A part of a transfer: one cylinder's sectors, where the controller goes from head 0 to head 1. */
-static u8 transfer_some(u8 drive, u8 what, u8 cylinder, u8 head, u8 sector, u8 count, u8 last,
+static u8 transfer_some(u8 drive, enum dma mode, u8 cylinder, u8 head, u8 sector, u8 count, u8 last,
                         u32 at)
 {
+    const u8 what = mode == DMA_FROM_MEMORY ? WRITE : READ;
     const u8 bytes[] = {what, (u8)(head << 2 | drive), cylinder, head, sector, 2, last, table(5),
                         0xff};
     u8 status;
 
-    if (!dma_setup(at, count * 512u, what == READ))
+    if (!dma_setup(at, count * 512u, mode))
         return DISK_DMA_BOUNDARY;
     status = seek(drive, head, cylinder);
     return status ? status : command(bytes, sizeof(bytes));
@@ -340,7 +343,7 @@ static u8 transfer_some(u8 drive, u8 what, u8 cylinder, u8 head, u8 sector, u8 c
 
 /* Transfers may go on at the next cylinder, which old BIOSes refuse and programs for emulators do.
  */
-static u8 transfer(struct regs *r, u8 drive, u8 what)
+static u8 transfer(struct regs *r, u8 drive, enum dma mode)
 {
     u8 status = prepare(drive), cylinder = r->ch, head = r->dh, sector = r->cl & 0x3f, left = r->al;
     u32 at = linear(r->es, r->bx);
@@ -349,7 +352,7 @@ static u8 transfer(struct regs *r, u8 drive, u8 what)
         u16 spt = sectors_per_track(drive), last = sector > spt ? sector + left - 1 : spt;
         u16 room = last - sector + 1 + (head ? 0 : last);
         u8 some = left < room ? left : (u8)room;
-        status = transfer_some(drive, what, cylinder, head, sector, some,
+        status = transfer_some(drive, mode, cylinder, head, sector, some,
                                last > 255 ? 255 : (u8)last, at);
         at += some * 512u;
         left -= some;
@@ -362,6 +365,7 @@ static u8 transfer(struct regs *r, u8 drive, u8 what)
 
 static void read_write(struct regs *r, u8 drive)
 {
+    static const u8 modes[] = {DMA_TO_MEMORY, DMA_FROM_MEMORY, DMA_VERIFY};
     u8 status;
 
     if (!r->al || !(r->cl & 0x3f) || r->dh > 1) {
@@ -369,11 +373,7 @@ static void read_write(struct regs *r, u8 drive)
         finish(r, DISK_BAD_COMMAND);
         return;
     }
-    if (r->ah == 4)
-        status =
-            prepare(drive); /* to verify is to find the medium readable: data have no other copy */
-    else
-        status = transfer(r, drive, r->ah == 2 ? READ : WRITE);
+    status = transfer(r, drive, modes[r->ah - 2]);
     if (status)
         r->al = 0;
     finish(r, status);
@@ -394,7 +394,7 @@ static void format(struct regs *r, u8 drive)
         BDA->fd_media[drive] =
             (u8)(types[drive_type(drive)].rates[0] << RATE_SHIFT | ESTABLISHED | 7);
     set_rate(BDA->fd_media[drive] >> RATE_SHIFT);
-    if (!dma_setup(linear(r->es, r->bx), r->al * 4u, false)) {
+    if (!dma_setup(linear(r->es, r->bx), r->al * 4u, DMA_FROM_MEMORY)) {
         finish(r, DISK_DMA_BOUNDARY);
         return;
     }
@@ -421,6 +421,16 @@ static void parameters(struct regs *r, u8 drive)
     finish(r, DISK_OK);
 }
 
+static bool can_do(u8 drive, u8 rate)
+{
+    const struct type *t = &types[drive_type(drive)];
+
+    for (u8 i = 0; i < t->tries; i++)
+        if (t->rates[i] == rate)
+            return true;
+    return false;
+}
+
 static void media_type(struct regs *r, u8 drive)
 {
     static const struct {
@@ -428,7 +438,8 @@ static void media_type(struct regs *r, u8 drive)
     } media[] = {{79, 18, 0}, {79, 15, 0}, {79, 9, 2}, {39, 9, 1}, {79, 36, 3}};
 
     for (unsigned i = 0; i < ARRAY_LEN(media); i++)
-        if (r->ch == media[i].cylinders && (r->cl & 0x3f) == media[i].spt) {
+        if (r->ch == media[i].cylinders && (r->cl & 0x3f) == media[i].spt &&
+            can_do(drive, media[i].rate)) {
             BDA->fd_media[drive] = (u8)(media[i].rate << RATE_SHIFT | ESTABLISHED |
                                         (media[i].rate == 1 ? DOUBLE_STEP | 4 : 7));
             r->es = CODE_SEG;
@@ -499,6 +510,6 @@ void floppy_init(void)
     if (!n)
         return;
     BDA->equipment |= (u16)(1 | (n - 1) << 6);
-    BDA->fd_info = 0x77;
+    BDA->fd_info = n > 1 ? 0x77 : 0x07;
     reset();
 }

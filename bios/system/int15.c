@@ -157,6 +157,8 @@ static void event_wait(struct regs *r)
     if (r->al == 1) {
         wait_cancel();
         succeed(r);
+    } else if (r->al) {
+        refuse(r, UNSUPPORTED);
     } else if (!wait_start((struct far){r->bx, r->es}, micros(r))) {
         refuse(r, 0x80);
     } else {

@@ -437,9 +437,17 @@ static bool old_key(u16 *key)
         *key = (u16)((ascii == '/' ? 0x3500 : 0x1c00) | ascii);
         return true;
     }
+    if (ascii == 0xf0 && scan)
+        return false;
     if (ascii == 0xe0 && scan)
         *key = (u16)(scan << 8);
     return scan <= 0x84;
+}
+
+/* For the enhanced ones: F0h marks keys that the old ones must not see. */
+static u16 new_key(u16 key)
+{
+    return LOW8(key) == 0xf0 && HIGH8(key) ? key & 0xff00 : key;
 }
 
 /* Interrupts are off but while waiting. */
@@ -453,7 +461,7 @@ static void wait_key(struct regs *r, bool enhanced)
         }
         drop_key();
     } while (!enhanced && !old_key(&key));
-    r->ax = key;
+    r->ax = enhanced ? new_key(key) : key;
 }
 
 /* Programs ask for keys all the time, so this is short. Keys that the old functions do not know are
@@ -464,7 +472,7 @@ static void look_key(struct regs *r, bool enhanced)
 
     while (peek_key(&key)) {
         if (enhanced || old_key(&key)) {
-            r->ax = key;
+            r->ax = enhanced ? new_key(key) : key;
             set_flag(r, FLAG_ZF, false);
             return;
         }
@@ -475,12 +483,12 @@ static void look_key(struct regs *r, bool enhanced)
 
 static void typematic(struct regs *r)
 {
-    if (r->al == 0)
-        r->bx = 0x010b; /* the default of 10.9 a second after 500 ms */
-    else if (r->al != 5)
+    u16 rate = r->al == 0 ? 0x010b : r->bx; /* the default: 10.9 a second after 500 ms */
+
+    if (r->al != 0 && r->al != 5)
         return;
     if (ps2_keyboard(0xf3))
-        ps2_keyboard((u8)((r->bh & 3) << 5 | (r->bl & 0x1f)));
+        ps2_keyboard((u8)((rate >> 8 & 3) << 5 | (rate & 0x1f)));
 }
 
 static u8 extended_shifts(void)
@@ -499,7 +507,7 @@ void int16(struct regs *r)
     case 0x02: r->al = BDA->kbd_shift; break;
     case 0x03: typematic(r); break;
     case 0x05: r->al = !put_key(r->cx); break;
-    case 0x09: r->al = 0x30; break; /* functions 0Ah, 10h-12h */
+    case 0x09: r->al = 0x35; break; /* functions 0300h, 0305h, 0Ah, 10h-12h */
     case 0x0a: r->bx = 0x41ab; break;
     case 0x10: wait_key(r, true); break;
     case 0x11: look_key(r, true); break;
@@ -507,5 +515,6 @@ void int16(struct regs *r)
         r->al = BDA->kbd_shift;
         r->ah = extended_shifts();
         break;
+    case 0x92: r->ah = 0x80; break; /* asks, by the number that comes back, for 10h-12h */
     }
 }

@@ -38,6 +38,16 @@ static void note_boot_entry(u16 seg)
     boot_add_rom(seg, peek16(seg, at + 0x1au), text);
 }
 
+void pnp_init(void)
+{
+    u16 at = (u16)(u32)pnp_header;
+    u8 total = 0;
+
+    for (u8 i = 0; i < peek8(CODE_SEG, at + 5u); i++)
+        total += peek8(CODE_SEG, at + i);
+    poke8(CODE_SEG, at + 8u, peek8(CODE_SEG, at + 8u) - total);
+}
+
 static u16 run(u16 seg)
 {
     u16 size = rom_size(seg);

@@ -47,6 +47,8 @@ void pci_service(struct regs *r)
         status = set_line(r);
     else
         status = pci_function((struct general *)r, shared.last_bus);
+    if (r->al == 0x01)
+        r->edi = shared.pci32;
     r->ah = status;
     set_flag(r, FLAG_CF, status);
 }

@@ -18,18 +18,13 @@ ENTRY(irq12);
 ENTRY(irq13);
 ENTRY(irq14);
 ENTRY(int10);
-ENTRY(int11);
-ENTRY(int12);
-ENTRY(int13);
 ENTRY(int14);
-ENTRY(int15);
 ENTRY(int16);
-ENTRY(int17);
 ENTRY(int18);
-ENTRY(int19);
-ENTRY(int1a);
-ENTRY(int40);
 extern const u8 font8x8[];
+
+/* Where old programs know an entry to be (IBM AT Technical Reference, BIOS). */
+#define AT(offset) ((const u8 *)(offset))
 
 /* All vectors but those of the table lead to an IRET, so that an INT that nobody serves does
  * nothing. 60h-66h are the user's, and zero if free; so is 79h, by which a disk protection looks
@@ -41,14 +36,14 @@ static void vectors_init(void)
         u8 vector;
         const u8 *entry;
     } table[] = {
-        {0x08, irq0_entry},  {0x09, irq1_entry},  {0x0a, eoi1_entry},    {0x0b, eoi1_entry},
-        {0x0c, eoi1_entry},  {0x0d, eoi1_entry},  {0x0e, irq6_entry},    {0x0f, eoi1_entry},
-        {0x10, int10_entry}, {0x11, int11_entry}, {0x12, int12_entry},   {0x13, int13_entry},
-        {0x14, int14_entry}, {0x15, int15_entry}, {0x16, int16_entry},   {0x17, int17_entry},
-        {0x18, int18_entry}, {0x19, int19_entry}, {0x1a, int1a_entry},   {0x1e, diskette_table},
-        {0x1f, font8x8},     {0x40, int40_entry}, {0x70, rtc_irq_entry}, {0x71, irq9_entry},
-        {0x72, eoi2_entry},  {0x73, eoi2_entry},  {0x74, irq12_entry},   {0x75, irq13_entry},
-        {0x76, irq14_entry}, {0x77, irq14_entry},
+        {0x02, AT(0xe2c3)},    {0x05, AT(0xff54)},  {0x08, irq0_entry},  {0x09, irq1_entry},
+        {0x0a, eoi1_entry},    {0x0b, eoi1_entry},  {0x0c, eoi1_entry},  {0x0d, eoi1_entry},
+        {0x0e, irq6_entry},    {0x0f, eoi1_entry},  {0x10, int10_entry}, {0x11, AT(0xf84d)},
+        {0x12, AT(0xf841)},    {0x13, AT(0xe3fe)},  {0x14, int14_entry}, {0x15, AT(0xf859)},
+        {0x16, int16_entry},   {0x17, AT(0xefd2)},  {0x18, int18_entry}, {0x19, AT(0xe6f2)},
+        {0x1a, AT(0xfe6e)},    {0x1e, AT(0xefc7)},  {0x1f, font8x8},     {0x40, AT(0xec59)},
+        {0x70, rtc_irq_entry}, {0x71, irq9_entry},  {0x72, eoi2_entry},  {0x73, eoi2_entry},
+        {0x74, irq12_entry},   {0x75, irq13_entry}, {0x76, irq14_entry}, {0x77, irq14_entry},
     };
 
     for (unsigned n = 0; n < 0x100; n++)
@@ -104,6 +99,14 @@ static void dma_init(void)
     outb(0xd4, 0);
 }
 
+/* The video BIOS takes over INT 05h: it knows what is on the screen. */
+static void print_screen_init(void)
+{
+    struct regs r = {.ax = 0x1200, .bx = 0x20};
+
+    call_int(0x10, &r);
+}
+
 void power_on_self_test(void)
 {
     cpu_init();
@@ -113,7 +116,9 @@ void power_on_self_test(void)
     interrupts_init();
     dma_init();
     time_init();
+    pnp_init();
     video_rom();
+    print_screen_init();
     print("Orrery BIOS   %u KiB\n", 640 + ((shared.ram_end - 0x100000) >> 10));
     let_irqs_in();
     mouse_init();

@@ -77,6 +77,7 @@ void boot_enter(u32 entry, u8 drive) __attribute__((noreturn));
 extern const u8 pnp_header[];
 
 /* optrom.c */
+void pnp_init(void); /* the installation check, which ROMs are told of */
 void option_roms(void);
 void video_rom(void);
 

@@ -16,7 +16,10 @@ static void int10_mode(struct frame *f)
 {
     u8 mode = f->al & 0x7f;
 
-    set_mode(f->al);
+    if (mode == MODE_6A)
+        set_vbe_mode(0x102 | (f->al & 0x80 ? VBE_NO_CLEAR : 0));
+    else
+        set_mode(f->al);
     f->al = mode > 7 ? 0x20 : mode == 6 ? 0x3f : 0x30;
 }
 

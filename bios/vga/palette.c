@@ -101,6 +101,8 @@ void load_palette(u8 palette)
     }
     if (palette == PALETTE_VGA)
         load_vga();
+    for (u8 i = palette == PALETTE_VGA ? 0 : 64; i; i++)
+        write_dac(i, 0, 0, 0);
     if (bda8(BDA_FLAGS) & FLAG_GRAY)
         gray_colours(0, palette == PALETTE_VGA ? 256 : 64);
 }

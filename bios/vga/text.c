@@ -67,15 +67,17 @@ void set_cursor(u8 page, u8 column, u8 row)
         set_address(0x0e, bda16(BDA_PAGE_START) / 2 + row * bda16(BDA_COLUMNS) + column);
 }
 
+/* Programs that do not set BH expect that nothing comes of a page that is not there. */
 void int10_set_cursor(struct frame *f)
 {
-    set_cursor(f->bh, f->dl, f->dh);
+    if (f->bh < 8)
+        set_cursor(f->bh, f->dl, f->dh);
 }
 
 void int10_get_cursor(struct frame *f)
 {
     f->cx = bda16(BDA_CURSOR_SHAPE);
-    f->dx = get_cursor(f->bh);
+    f->dx = f->bh < 8 ? get_cursor(f->bh) : 0;
 }
 
 void int10_light_pen(struct frame *f)
@@ -268,8 +270,6 @@ void int10_write_string(struct frame *f)
     u8 attr = f->bl;
     struct view v;
 
-    if (f->al > 3)
-        return;
     get_view(&v, f->bh);
     if (f->dh != 0xff) /* else: from the cursor on */
         set_cursor(f->bh, f->dl, f->dh);

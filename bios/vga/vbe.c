@@ -12,7 +12,6 @@ extern const u8 ROM vbe_pm[], vbe_pm_end[]; /* vbe_pm.s */
 
 #define RETRACE      0x08
 #define WITH_RETRACE 0x80 /* of a subfunction */
-#define MODE_6A      0x6a /* VESA's first: 800 by 600 in 16 colours */
 #define CHAR_HEIGHT  16
 
 static bool linear(void)

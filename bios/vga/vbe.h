@@ -11,6 +11,8 @@ struct vbe_mode {
 
 enum { VBE_NO_CLEAR = 0x8000, VBE_LINEAR = 0x4000, VBE_NUMBER = 0x01ff };
 
+#define MODE_6A 0x6a /* VESA's first: 102h by another number */
+
 /* Answers in AX: 4Fh and what became of it. */
 enum { VBE_DONE = 0x004f, VBE_FAILED = 0x014f, VBE_UNSUPPORTED = 0x024f, VBE_INVALID = 0x034f };
 

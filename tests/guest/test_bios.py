@@ -3,6 +3,7 @@
 import os
 import re
 import struct
+import time
 import unittest
 
 import common
@@ -12,7 +13,7 @@ SECTOR = 512
 
 
 SERVICES = """\
-int11: 0226
+int11: 4226
 int12: 027f
 left: 8efa 037f 03ff
 88: - 7b80
@@ -43,7 +44,7 @@ pci: - 0001 0210 1200 4350 - 0009 C 8602 - 0010 - 1234 C 8709 fd00 0008
 pirq: C 890e 0060 - 0c00 0800
 keys: 0500 1e61 1e61
 empty: 48e0 4800
-no f11: 0930
+no f11: 0935
 typematic:
 key: 1e61
 key: 1e41
@@ -64,8 +65,8 @@ break: 0180 0000
 hook: 3062
 mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
 serial: 60b0 6058 0300
-printer: 2900
-disk: - 0000 133f 0f01 - 0300
+printer: 9000
+disk: - 0000 123f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
 tick: 0000
@@ -163,8 +164,8 @@ class Bios(common.GuestTest):
 
     def test_disk(self):
         self.write("disk", hard_disk(boot_program()))
-        self.boots("-hda", "disk", drive=0x80, geometry="0000 133f 0f01")
-        self.boots("-hdd", "disk", drive=0x80, geometry="0000 133f 0f01")
+        self.boots("-hda", "disk", drive=0x80, geometry="0000 123f 0f01")
+        self.boots("-hdd", "disk", drive=0x80, geometry="0000 123f 0f01")
 
     def test_disk_tables(self):
         """Vectors 41h and 46h: geometry as INT 13h has it, the drive's own beside it; zero without a disk."""
@@ -206,11 +207,11 @@ class Bios(common.GuestTest):
     def test_discs(self):
         code = boot_program()
         self.write("cd", disc(code, 0, 16))
-        self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 00e0 0002 0000 07c0 0010")
+        self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 01e0 0000 0000 07c0 0010")
         self.write("cd", disc(image(code, 2880), 2, 1))
-        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0000 0002 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0100 0000 0000 07c0 0001")
         self.write("cd", disc(hard_disk(code), 4, 1))
-        self.boots("-cdrom", "cd", drive=0x80, geometry="0000 133f 0f01", torito="- 0413 0080 0002 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x80, geometry="0000 123f 0f01", torito="- 0413 0180 0000 0000 07c0 0001")
 
     def test_order(self):
         """What comes first, and what comes when that gives up."""
@@ -223,6 +224,44 @@ class Bios(common.GuestTest):
             out = self.run_on("jit", *all_three, *args, *MESSAGES)[0]
             self.assertEqual(re.findall(r"drive: 00(..)", out), drives.split(), out)
             self.assertEqual("F12" in out, "menu=on" in "".join(args))
+
+    def test_resets(self):
+        """Where software asked to go on after a reset, by all shutdown statuses; warm boots, resets, Ctrl-Alt-Del."""
+        self.write("disk", image(program("bios_resets")))
+        out = self.check("-hda", "disk").replace("\r", "")
+        seen = re.findall(r"(stage|entered|end): ([0-9a-f ]*)|(Orrery BIOS|Booting)", out)
+        steps = [" ".join(filter(None, s)) for s in seen]
+        start, boot, want = "Orrery BIOS", "Booting", []
+        for stage in range(5):
+            want += [f"stage {stage:04x}", "entered 0000 0000 5aa5 0001"]
+        want += ["stage 0005", boot, "stage 0006"]
+        for stage in range(7, 12):
+            want += [start, boot, f"stage {stage:04x}"]
+        self.assertEqual(steps, [start, boot, *want, start, boot, "end 5aa5"])
+
+    def wait_out(self, text, count=1):
+        """Until the debug port has shown the text so often."""
+        end = time.monotonic() + 60
+        while self.read("out").decode(errors="replace").count(text) < count:
+            self.assertLess(time.monotonic(), end, f"no {text!r}: {self.read('out')}")
+            time.sleep(0.05)
+
+    def test_menu(self):
+        """F12, and a device by its number; Esc leaves the order as it was."""
+        self.write("cd", disc(boot_program(), 0, 16))
+        self.write("floppy", image(boot_program(), 2880))
+        self.write("disk", image(boot_program()))
+        for key, drive in (("1", 0), ("2", 0x80), ("3", 0xe0), ("esc", 0x80)):
+            self.write("out", b"")
+            t = self.terminal("-m", "32", "-display", "none", "-fda", "floppy", "-hda", "disk", "-cdrom", "cd", "-boot",
+                              "menu=on,splash-time=60000", "-debugcon", "file:out", "-monitor", "stdio", *mini.EXIT)
+            self.wait_out("Press F12 for boot menu.")
+            t.type("sendkey f12\n")
+            self.wait_out("3. CD/DVD ORRERY CD-ROM")
+            t.type("sendkey x\n")  # nothing of that name
+            t.type(f"sendkey {key}\n")
+            self.wait_out(f"drive: {drive:04x}")
+            self.assertEqual(t.finish().status, 33)
 
     def test_nothing(self):
         """A clear message, with what was tried, and another try at a key."""

@@ -12,7 +12,7 @@ import common
 import mini
 
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/manual.md")
-PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "21"}
+PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "31"}
 
 # What is said, and what the guest sees of it beside PLAIN; a last word that is no pair is in the warning.
 LINES = [
@@ -52,8 +52,9 @@ LINES = [
     ("-kernel k -rtc base=2000-02-29", {"date": "2000-02-29 00:00"}),
     ("-kernel k -startdate 2006-06-17T16:01:21", {"date": "2006-06-17 16:01"}),
     ("-kernel k -serial none -parallel null", {"ports": "30"}),
-    ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "2b"}),
-    ("-kernel k -vga none", {"ports": "01"}),
+    ("-kernel k -parallel none", {"ports": "21"}),
+    ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "3b"}),
+    ("-kernel k -vga none", {"ports": "11"}),
     ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -"}),
     ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -"}),
     ("-kernel k -vga cirrus", {}, "cirrus"),

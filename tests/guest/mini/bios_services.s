@@ -427,6 +427,7 @@ main:
         call_ax 0x17, 0x0200
         show ax
         line "disk"
+        xor bx, bx
         mov ah, 8
         mov dl, [drive]
         int 0x13
