@@ -181,7 +181,7 @@ static struct side dest_side(struct chunk *c)
     len = (u64)c->n * c->size;
     if (c->step < 0)
         pa -= len - c->size;
-    if (phys_code_lines(cpu->mmu.phys, pa) & phys_lines_mask(pa, (unsigned)len)) {
+    if (phys_holds_code(cpu->mmu.phys, pa, len)) {
         if (cpu->in_block)
             cpu->hooks->restart_single(cpu);
         phys_code_written(cpu->mmu.phys, pa, len);

@@ -59,7 +59,7 @@ static void map_part(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
     out->host = w.host;
     out->pa = w.pa;
     if (acc == ACCESS_WRITE && w.host)
-        out->code = phys_code_lines(cpu->mmu.phys, w.pa) & phys_lines_mask(w.pa, len);
+        out->code = phys_holds_code(cpu->mmu.phys, w.pa, len);
     out->loud = !w.host && !phys_is_quiet(cpu->mmu.phys, w.pa);
 }
 

@@ -1,9 +1,9 @@
 /* The block index: finds blocks by physical address and mode word, and by page for invalidation.
  *
- * Code is tracked by 64-byte lines (phys_mark_code): a write to an unmarked line of a code page
- * costs a slow store and nothing else. A line that keeps being rewritten grows hot and is then
- * stepped instead of translated, until it has cooled. Dead blocks are freed only between runs: one
- * of them may be running. */
+ * Code is tracked by 64-byte lines (phys_mark_code), in those by bytes: a write to other bytes of a
+ * code page costs a slow store and nothing else. A line that keeps being rewritten grows hot and is
+ * then stepped instead of translated, until it has cooled. Dead blocks are freed only between runs:
+ * one of them may be running. */
 #include "jit/jit_internal.h"
 
 #include "base/check.h"
@@ -119,6 +119,31 @@ static void bytes_in_page(const struct block *b, paddr page, u32 *off, u32 *len)
     }
 }
 
+/* Of line n of a page, the bits of those of the bytes first to last that lie in it. */
+static u64 line_bits(u32 n, u32 first, u32 last)
+{
+    u32 from = first / 64 == n ? first % 64 : 0, to = last / 64 == n ? last % 64 : 63;
+    return (~0ull << from) & (~0ull >> (63 - to));
+}
+
+static void mark_bytes(struct code_page *p, struct phys *phys, u32 off, u32 len)
+{
+    for (u32 n = off / 64; n * 64 < off + len; n++)
+        p->code[n] |= line_bits(n, off, off + len - 1);
+    phys_mark_code(phys, p->page + off, len);
+}
+
+bool block_covers(struct jit *jit, paddr pa, u64 len)
+{
+    const struct code_page *p = page_get(jit, pa & ~(paddr)PAGE_MASK, false);
+    u32 first = (u32)pa & PAGE_MASK, last = first + (u32)len - 1;
+    u64 any = 0;
+
+    for (u32 n = first / 64; p && n <= last / 64; n++)
+        any |= p->code[n] & line_bits(n, first, last);
+    return any;
+}
+
 static void link_page(struct jit *jit, struct block *b, paddr page)
 {
     struct phys *phys = jit->cpu->mmu.phys;
@@ -129,7 +154,7 @@ static void link_page(struct jit *jit, struct block *b, paddr page)
     p->blocks = b;
     bytes_in_page(b, page, &off, &len);
     bool first = phys_code_lines(phys, page) == 0;
-    phys_mark_code(phys, page + off, len);
+    mark_bytes(p, phys, off, len);
     if (first)
         mmu_protect_code(&jit->cpu->mmu, page);
 }
@@ -220,15 +245,16 @@ static void kill_block(struct jit *jit, struct block *b)
     jit->index.dead = b;
 }
 
-/* The page's line mask, made anew from the blocks that are left. */
+/* The page's marks, made anew from the blocks that are left. */
 static void refresh_lines(struct jit *jit, struct code_page *p)
 {
     struct phys *phys = jit->cpu->mmu.phys;
     phys_set_code_lines(phys, p->page, 0);
+    memset(p->code, 0, sizeof(p->code));
     for (struct block *b = p->blocks; b; b = b->page_next[link_of(b, p->page)]) {
         u32 off, len;
         bytes_in_page(b, p->page, &off, &len);
-        phys_mark_code(phys, p->page + off, len);
+        mark_bytes(p, phys, off, len);
     }
 }
 
@@ -242,7 +268,7 @@ static void invalidate_in_page(struct jit *jit, paddr page, u32 first, u32 last)
         u32 off, len;
         next = b->page_next[link_of(b, page)];
         bytes_in_page(b, page, &off, &len);
-        if (off / 64 <= last / 64 && (off + len - 1) / 64 >= first / 64) {
+        if (off <= last && off + len - 1 >= first) {
             u8 *heat = heat_of(jit, b->pa);
             if (*heat < 255)
                 ++*heat;

@@ -522,6 +522,11 @@ static void on_code_write(void *opaque, paddr pa, u64 len)
     block_invalidate(opaque, pa, len);
 }
 
+static bool holds_code(void *opaque, paddr pa, u64 len)
+{
+    return block_covers(opaque, pa, len);
+}
+
 static void sync_fpu(struct cpu *cpu)
 {
     struct jit *jit = cpu->jit;
@@ -555,7 +560,7 @@ struct jit *jit_new(struct cpu *cpu, const struct jit_config *config, const char
     cpu->hooks = &hooks;
     decoder_set_isa(cpu->decoder, cpu->model->isa);
     jump_cache_mode(jit);
-    struct code_listener listener = {.write = on_code_write, .opaque = jit};
+    struct code_listener listener = {.write = on_code_write, .holds = holds_code, .opaque = jit};
     phys_set_code_listener(cpu->mmu.phys, &listener);
     return jit;
 }

@@ -17,6 +17,7 @@ struct code_page {
     paddr page;
     struct block *blocks;
     struct code_page *next;
+    u64 code[PAGE_SIZE / 64]; /* a bit for each byte that a block was made of, by line */
 };
 
 struct block_slab {
@@ -72,8 +73,9 @@ struct block *block_find(struct jit *jit, paddr pa, u32 mode);
 struct block *block_new(struct jit *jit); /* all zero */
 /* Enters a compiled block into the index and marks its code lines. */
 void block_insert(struct jit *jit, struct block *b);
-/* Invalidates the blocks that hold code in [pa, pa + len), to 64-byte lines. */
+/* Invalidates the blocks that are made of any byte in [pa, pa + len). */
 void block_invalidate(struct jit *jit, paddr pa, u64 len);
+bool block_covers(struct jit *jit, paddr pa, u64 len);     /* is there one? In one page, len > 0 */
 void block_unchain(struct jit *jit, struct block_exit *e); /* e is chained */
 void block_reap(struct jit *jit); /* frees dead blocks; nothing may be running */
 void block_drop_all(struct jit *jit);

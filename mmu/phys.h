@@ -104,10 +104,12 @@ bool phys_dma_write(struct phys *p, paddr pa, const void *buf, u64 len);
 
 /* Code tracking, by 64-byte lines of RAM and ROM pages. The translator marks lines; a write (by
  * phys_write, DMA, or the TLB's slow path) that touches a marked line calls the listener before it
- * happens. */
+ * happens, unless the listener knows that none of the bytes is code: old programs have data and
+ * stacks between their code. */
 struct code_listener {
     void (*write)(void *opaque, paddr pa, u64 len); /* must unmark what it invalidates */
     void *opaque;
+    bool (*holds)(void *opaque, paddr pa, u64 len); /* in one page; NULL: every marked line */
 };
 void phys_set_code_listener(struct phys *p, const struct code_listener *l); /* NULL: none */
 void phys_mark_code(struct phys *p, paddr pa, unsigned len);
@@ -115,6 +117,9 @@ void phys_set_code_lines(struct phys *p, paddr page, u64 lines); /* replaces the
 u64 phys_code_lines(const struct phys *p, paddr pa); /* mask of the page, bit n: line n */
 u64 phys_lines_mask(paddr pa,
                     u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
+/* Whether a write of len (> 0) bytes at pa, of which those in pa's page count, would change code.
+ */
+bool phys_holds_code(const struct phys *p, paddr pa, u64 len);
 void phys_code_written(struct phys *p, paddr pa, u64 len); /* call before a direct host write */
 
 /* Whoever wants to know of accesses that do not come by a linear address: DMA, and the CPU's own of

@@ -50,12 +50,20 @@ u64 phys_code_lines(const struct phys *p, paddr pa)
     return r->lines ? *lines_at(r, pa) : 0;
 }
 
+bool phys_holds_code(const struct phys *p, paddr pa, u64 len)
+{
+    const struct code_listener *l = &p->listener;
+
+    return (phys_code_lines(p, pa) & phys_lines_mask(pa, len)) &&
+           (!l->holds || l->holds(l->opaque, pa, to_page_end(pa, len)));
+}
+
 void phys_code_written(struct phys *p, paddr pa, u64 len)
 {
     while (len) {
         u64 n = to_page_end(pa, len);
 
-        if ((phys_code_lines(p, pa) & phys_lines_mask(pa, n)) && p->listener.write)
+        if (p->listener.write && phys_holds_code(p, pa, n))
             p->listener.write(p->listener.opaque, pa, n);
         pa += n;
         len -= n;

@@ -174,7 +174,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
 
         if (v != w->value[i]) {
             w->value[i] = v;
-            if (phys_code_lines(m->phys, w->entry[i]) & phys_lines_mask(w->entry[i], 4))
+            if (phys_holds_code(m->phys, w->entry[i], 4))
                 m->code_written = true;
             phys_write_as(m->phys, PHYS_WALK, w->entry[i], 4, (u32)v);
         }

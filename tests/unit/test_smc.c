@@ -152,11 +152,38 @@ static void check_rom_and_device(struct sys *s, struct jit *jit)
     phys_remove(s->phys, 0x200000);
 }
 
+/* Data right before and right after the code that changes them, in one line of 64 bytes: nothing is
+ * translated again, nothing stepped; a byte further it is. */
+static void check_neighbours(struct sys *s, struct jit *jit)
+{
+    struct jit_stats before, after;
+
+    PUT(s, CODE + 4,
+        "\xb9\xe8\x03\x00\x00"     /* MOV ECX, 1000 */
+        "\xff\x05\x00\x50\x00\x00" /* loop: INC dword [CODE] */
+        "\xff\x05\x18\x50\x00\x00" /* INC dword [CODE + 18h] */
+        "\xe2\xf2\xf4");           /* LOOP loop; HLT */
+    PUT(s, CODE, "\0\0\0\0");
+    PUT(s, CODE + 0x18, "\0\0\0\0");
+    run(s, jit, CODE + 4); /* translates */
+    jit_get_stats(jit, &before);
+    run(s, jit, CODE + 4);
+    jit_get_stats(jit, &after);
+    assert_int_equal(phys_read(s->phys, CODE, 4), 2000);
+    assert_int_equal(phys_read(s->phys, CODE + 0x18, 4), 2000);
+    assert_int_equal(after.invalidated, before.invalidated);
+    assert_int_equal(after.blocks, before.blocks);
+    assert_true(after.steps - before.steps < 100);
+    phys_write(s->phys, CODE + 5, 1, 7); /* one byte of code: 0307h times */
+    run(s, jit, CODE + 4);
+    assert_int_equal(phys_read(s->phys, CODE, 4), 2000 + 0x307);
+}
+
 static void test_all(void **state)
 {
     static const char *const names[] = {"jit", "interp"};
     static void (*const checks[])(struct sys * s, struct jit * jit) = {
-        check_dma, check_dma_at_once, check_walker, check_rom_and_device};
+        check_dma, check_dma_at_once, check_walker, check_rom_and_device, check_neighbours};
     struct sys *s = *state;
 
     for (unsigned i = 0; i < ARRAY_LEN(names); i++)
