@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "frontend/monitor.h"
+#include "frontend/session.h"
 
 static const struct hmp_command *const tables[] = {
     hmp_commands,     hmp_memory_commands, hmp_snapshot_commands, hmp_time_commands,
@@ -264,6 +265,7 @@ void hmp_run(struct session *s, const char *line, FILE *out, const struct line *
     char *copy = strdup(line);
 
     CHECK(copy, "out of memory");
+    s->asked = true;
     run_line(s, copy, out, history);
     free(copy);
 }
