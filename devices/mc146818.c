@@ -73,7 +73,7 @@ static const struct field mc146818_fields[] = {
 
 static const struct prop mc146818_props[] = {
     PROP_U32(struct mc146818, ram, "640K"),
-    PROP_STR(struct mc146818, base, "2026-01-01T00:00:00"),
+    PROP_STR(struct mc146818, base, "2026-01-01T12:00:00"),
     PROP_END,
 };
 

@@ -1,8 +1,9 @@
 /* Our own font in code page 437's order, as text, for cells of 8 by 16, 14 and 8 dots. Letters are
  * drawn on a grid of 5 by 7 and two rows for descenders, a digit of base 32 for each row (leftmost
- * column 16), and stretched to 7 by 13, 11 or 8 dots. Symbols are eight rows in hexadecimal, each
- * used once or twice. Accented letters are composed, line drawing characters computed from their
- * arms. */
+ * column 16), and stretched to the proportions of a PC's: upright strokes of two dots, capitals of
+ * 10, 9 or 7 lines; programs that draw text in graphics modes count on it. Symbols are eight rows
+ * in hexadecimal, each used once or twice. Accented letters are composed, line drawing characters
+ * computed from their arms. */
 #include "devices/vga.h"
 
 #include <string.h>
@@ -21,8 +22,8 @@ struct size {
 };
 
 static const struct size sizes[] = {
-    {16, 2, 7, 13, 2, {1, 2, 2, 1, 2, 2, 1}, {1, 2, 2, 1, 2, 2, 1, 1, 1}, {1, 2, 2, 1, 2, 2, 1}},
-    {14, 2, 6, 11, 2, {1, 1, 2, 1, 2, 1, 1}, {1, 1, 2, 1, 2, 1, 1, 1, 1}, {1, 1, 2, 1, 2, 1, 1}},
+    {16, 2, 7, 12, 2, {1, 2, 1, 1, 2, 2, 1}, {1, 2, 1, 1, 2, 2, 1, 2, 1}, {1, 2, 1, 1, 2, 2, 1}},
+    {14, 2, 6, 11, 2, {1, 2, 1, 1, 1, 2, 1}, {1, 2, 1, 1, 1, 2, 1, 2, 1}, {1, 2, 1, 1, 1, 2, 1}},
     {8, 0, 3, 7, 1, {1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1, 1, 1}, {1, 0, 1, 1, 1, 1, 1}},
 };
 
@@ -112,23 +113,46 @@ static unsigned digit(char c)
     return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
-/* Five columns on seven dots: 1, 2, 1, 2, 1. */
-static u8 stretch(unsigned row)
+/* Dots of the grid's columns, from the right: seven dots wide, and six, which eight lines look
+ * better with. */
+static const u8 wide[5] = {0x06, 0x0c, 0x18, 0x60, 0xc0};
+static const u8 narrow[5] = {0x0c, 0x18, 0x30, 0x60, 0xc0};
+
+static u8 stretch(unsigned row, const u8 *dots)
 {
-    static const u8 dots[5] = {0x02, 0x0c, 0x10, 0x60, 0x80};
     u8 out = 0;
 
+    if (dots == wide && (row & 0x1b) == 0x11) /* two strokes, and perhaps a thin one between them */
+        return (u8)(0xc6 | (row & 4 ? 0x10 : 0));
     for (unsigned i = 0; i < 5; i++)
         out |= row >> i & 1 ? dots[i] : 0;
     return out;
 }
 
+static unsigned strokes(unsigned row)
+{
+    return (unsigned)__builtin_popcount(row & ~(row << 1));
+}
+
+/* Narrow if that keeps apart what is apart. */
+static const u8 *columns(const struct size *size, const char *rows)
+{
+    for (; *rows && size->rows == 8; rows++) {
+        unsigned row = digit(*rows);
+        if (strokes(stretch(row, narrow)) != strokes(row))
+            return wide;
+    }
+    return size->rows == 8 ? narrow : wide;
+}
+
 static void draw_rows(const struct size *size, u8 *g, unsigned y, const char *rows,
                       const u8 *height)
 {
+    const u8 *dots = columns(size, rows);
+
     for (unsigned i = 0; rows[i]; i++) {
         for (unsigned n = height[i]; n && y < size->rows; n--)
-            g[y++] |= stretch(digit(rows[i]));
+            g[y++] |= stretch(digit(rows[i]), dots);
     }
 }
 

@@ -291,6 +291,7 @@ void hmp_run(struct session *s, const char *line, FILE *out, const struct line *
     char *copy = strdup(line);
 
     CHECK(copy, "out of memory");
+    s->asked = true;
     run_line(s, copy, out, history);
     free(copy);
 }

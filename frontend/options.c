@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
     {"M", "TYPE,...", opt_machine, 0, 0, "the same"},
     {"smp", "N,...", opt_smp, 0, 0, "there is one CPU; more are warned of"},
     {"rtc", "base=DATE,...", opt_rtc, 0, 0,
-     "date at power-on: utc or localtime of the host, or 2026-01-01T00:00:00 (default)"},
+     "date at power-on: utc or localtime of the host, or 2026-01-01T12:00:00 (default)"},
     {"localtime", NULL, opt_localtime, 0, 0, "-rtc base=localtime"},
     {"startdate", "DATE", opt_startdate, 0, 0, "-rtc base=DATE"},
     {"bios", "FILE", NULL, CONFIG(bios), 0,

@@ -311,6 +311,7 @@ static void message(struct qmp *q, const char *text, size_t n)
     const char *name = NULL;
     bool ok = false;
 
+    q->session->asked = true;
     if (m)
         name = open_message(&c, m);
     else

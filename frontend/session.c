@@ -6,15 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
-#define SLICE_INSNS  2000000u /* a few milliseconds */
-#define NS_PER_MS    1000000
-#define MAX_LAG_NS   (100 * NS_PER_MS) /* a guest that is later than this does not catch up */
-#define MAX_LEAD_NS  (2 * NS_PER_MS)   /* a busy guest may be this much ahead */
-#define MAX_SLEEP_NS (1000ull * NS_PER_MS)
-#define FAR_NS       (1ull << 56) /* more time than matters */
-#define PACED_NS     (3 * NS_PER_MS)
-#define TRIAL_INSNS  1000u
-#define PACE_NS      (50 * NS_PER_MS)
+#define SLICE_INSNS   2000000u /* a few milliseconds */
+#define NS_PER_MS     1000000
+#define MAX_LAG_NS    (100 * NS_PER_MS) /* a guest that is later than this does not catch up */
+#define MAX_LEAD_NS   (2 * NS_PER_MS)   /* a busy guest may be this much ahead */
+#define MAX_SLEEP_NS  (1000ull * NS_PER_MS)
+#define FAR_NS        (1ull << 56) /* more time than matters */
+#define PACED_NS      (3 * NS_PER_MS)
+#define TRIAL_INSNS   1000u
+#define PACE_NS       (50 * NS_PER_MS)
+#define MAX_QUESTIONS 64
 
 FILE *session_output(struct session *s, const char *option, const char *path)
 {
@@ -95,12 +96,25 @@ static bool idle(struct session *s)
     return true;
 }
 
+/* Scripts ask in several commands what belongs together, as a register by its index: the next one,
+ * if it comes at once, finds the guest where it was. But who never stops asking shall not hold it.
+ */
+static void hear_out(struct session *s)
+{
+    for (unsigned n = 0; s->asked && n < MAX_QUESTIONS; n++) {
+        s->asked = false;
+        loop_poll(&s->loop, 1);
+    }
+    s->asked = false;
+}
+
 /* The guest has used up its slice. */
 static void busy(struct session *s)
 {
     int64_t ahead = s->paced && !s->options.config.replay ? lead(s) : 0;
 
     loop_poll(&s->loop, ahead > MAX_LEAD_NS ? to_ms((uint64_t)ahead) : 0);
+    hear_out(s);
 }
 
 /* ---- news ---- */

@@ -83,6 +83,7 @@ struct session {
     FILE *screendump;
     struct displays displays;
     bool quit;             /* somebody wants the program to end */
+    bool asked;            /* a monitor has had a command since the guest ran last */
     bool paused;           /* the guest stands, the loop goes on: for monitors and debuggers */
     bool fresh;            /* paused, and has not yet run since it was switched on or reset */
     enum orrery_stop down; /* ORRERY_RUNNING, or why it has stopped for good under -no-shutdown */

@@ -25,8 +25,14 @@ bios32_directory:
         .globl pci_entry
 pci_entry:
         cld
+        push ds
+        push es
         pushad
         mov eax, esp
+        push ss                         /* DS is good for this code, not for the caller's stack */
+        pop ds
+        push ss
+        pop es
         call 1f
 1:      pop edx
         movzx edx, byte ptr cs:[edx + bios32_last_bus - 1b]
@@ -35,6 +41,8 @@ pci_entry:
         cmp al, 1                       /* carry if it is not 0 */
         cmc
         popad
+        pop es
+        pop ds
         retf
 
         .globl bios32_last_bus

@@ -64,11 +64,21 @@ static void memory_init(void)
     BDA->memory_kib = EBDA_SEG / 64;
     BDA->ebda = EBDA_SEG;
     poke8(EBDA_SEG, 0, 1); /* its size in KiB */
-    BDA->equipment = 0x26; /* FPU, mouse, text in colours */
+    BDA->equipment = 0x24; /* mouse, text in colours */
 }
 
-/* The interrupt table of real mode, and an FPU without exceptions: power-on leaves them unmasked.
- */
+/* Reset leaves the FPU with single precision and no exception masked (SDM 1 8.1.5), and programs
+ * that are booted count on a BIOS that has looked for it this way. */
+static void fpu_init(void)
+{
+    u16 status = 0xffff;
+
+    asm volatile("fninit\n\tfnstsw %0" : "+m"(status));
+    if (!status)
+        BDA->equipment |= 2;
+}
+
+/* The interrupt table of real mode. */
 static void cpu_init(void)
 {
     static const struct {
@@ -76,7 +86,7 @@ static void cpu_init(void)
         u32 base;
     } __attribute__((packed)) table = {0x3ff, 0};
 
-    asm volatile("lidtl %0; fninit" : : "m"(table));
+    asm volatile("lidtl %0" : : "m"(table));
 }
 
 /* Vectors 08h and 70h on; timer, keyboard, cascade, diskette drive and clock may interrupt. */
@@ -113,6 +123,7 @@ void power_on_self_test(void)
     call32(post_setup, 0);
     vectors_init();
     memory_init();
+    fpu_init();
     interrupts_init();
     dma_init();
     time_init();

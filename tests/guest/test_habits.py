@@ -12,7 +12,7 @@ import common
 import mini
 
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/manual.md")
-PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "31"}
+PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 12:00", "ports": "31"}
 
 # What is said, and what the guest sees of it beside PLAIN; a last word that is no pair is in the warning.
 LINES = [

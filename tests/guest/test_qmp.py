@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import time
 import unittest
 
 import common
@@ -124,6 +125,20 @@ class Qmp(common.GuestTest):
         self.assertIn((0x8086, 0x1237), {(d["id"]["vendor"], d["id"]["device"]) for d in devices})
         self.assertIn("VGA controller", {d["class_info"]["desc"] for d in devices})
         self.assertEqual(q.command("qom-get", path="/machine", property="type"), "pc-machine")
+
+    def test_together(self):
+        """Commands that follow at once find the guest where it was, though it runs and changes what they are about."""
+        m = self.machine(name="index")
+        right = 0
+        time.sleep(0.3)  # until the guest is at it
+        for _ in range(100):
+            m.qmp.hmp("o /1b 0x70 0x32")
+            time.sleep(0.0002)  # a script is not that quick
+            right += "= 0x20" in m.qmp.hmp("i /1b 0x71")
+        self.assertGreater(right, 10)  # all, but for a host with no time
+        self.assertEqual(m.qmp.command("query-status")["status"], "running")
+        m.qmp.command("quit")
+        self.assertEqual(m.finish(), 0)
 
     def test_run_states(self):
         m = self.machine("-S")

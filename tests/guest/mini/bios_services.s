@@ -509,6 +509,63 @@ main:
         mov dx, 0x177
         in al, dx
 
+# ---- the BIOS32 directory and the PCI BIOS, from a segment of only the firmware ----
+        line "bios32"
+        mov ax, 0xf000
+        mov fs, ax
+        xor di, di
+1:      add di, 16
+        cmp dword ptr fs:[di], 0x5f32335f       # "_32_"
+        jne 1b
+        mov eax, fs:[di + 4]
+        sub eax, 0xe0000
+        mov [service], eax
+        cli
+        lgdt [narrow]
+        mov eax, cr0
+        or al, 1
+        mov cr0, eax
+        jmp 0x08:1f
+        .code32
+1:      mov eax, 0x10
+        mov ss, ax
+        movzx esp, sp
+        mov eax, 0x20
+        mov ds, ax
+        mov es, ax
+        mov eax, 0x49435024             # "$PCI"
+        xor ebx, ebx
+        call far ptr ss:[service]
+        mov ss:[service], edx
+        mov ss:[found], ebx
+        mov ss:[found + 4], al
+        mov eax, 0xb101
+        call far ptr ss:[service]
+        setc al
+        mov ss:[found + 6], ax
+        mov ss:[found + 8], bx
+        mov ss:[found + 10], edx
+        mov eax, 0x30
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        jmp 0x28:1f
+        .code16
+1:      mov eax, cr0
+        and al, 0xfe
+        mov cr0, eax
+        jmp 0:1f
+1:      xor ax, ax
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        sti
+        mov si, offset found
+        mov cx, 7
+1:      lodsw
+        show ax
+        loop 1b
+
         line "places"
         mov ax, 0xf000
         mov es, ax
@@ -636,6 +693,15 @@ moves:  .fill 16, 1, 0
 packet: .byte 16, 0
         .word 1, offset buffer, 0
         .quad 0
+        .balign 8                       # code and data: all, 32 bits; the firmware's; 16 bits
+gdt:    .quad 0, 0x00cf9a000000ffff, 0x00cf92000000ffff
+        .quad 0x00419a0e0000ffff, 0x0041900e0000ffff
+        .quad 0x00009a000000ffff, 0x000092000000ffff
+narrow: .word 7 * 8 - 1
+        .long gdt
+service: .long 0
+        .word 0x18
+found:  .fill 7, 2, 0
 old:    .word 0, 0
 moved:  .word -1, -1, -1, -1
 ticked: .word 0
