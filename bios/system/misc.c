@@ -17,7 +17,7 @@ enum { THR, IER, LCR = 3, MCR, LSR, MSR };
 enum {
     DATA_READY = 1,
     THR_EMPTY = 0x20,
-    DTR_RTS = 3,
+    DTR_RTS = 3, OUT2 = 8,
     DSR_CTS = 0x30,
     DSR = 0x20,
     TIMED_OUT = 0x80
@@ -122,6 +122,8 @@ void ports_init(void)
         if (inb(com[i] + IER) != 2 || inb(com[i] + 2) == 0xff)
             continue;
         outb(com[i] + IER, 0);
+        outb(com[i] + LCR, 3); /* 8 bits: not everybody says so before sending */
+        outb(com[i] + MCR, OUT2);
         BDA->com[coms] = com[i];
         BDA->com_timeout[coms++] = 10;
     }

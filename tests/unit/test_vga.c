@@ -361,6 +361,8 @@ static void test_edid(void **state)
         sum = (u8)(sum + edid[i]);
     }
     assert_int_equal(sum, 0);
+    assert_int_equal(edid[54 + 2] | (edid[54 + 4] & 0xf0) << 4, 1280); /* the mode of its own */
+    assert_int_equal(edid[54 + 5] | (edid[54 + 7] & 0xf0) << 4, 800);
     assert_int_equal(phys_read(t->bus->phys, REGS, 4), 0xffffff00);
     assert_int_equal(phys_read(t->bus->phys, REGS + 0x80, 2), 0xffff);
 }

@@ -19,6 +19,9 @@ main:
         mov ah, al
         in al, 0x60
         show ax
+        mov dx, 0x3fb                   # COM1's LCR, MCR
+        in ax, dx
+        show ax
         fnstcw [buffer]
         show [buffer]
         sidt [buffer]
