@@ -446,17 +446,22 @@ static struct orrery_drive placed(const struct options *o, unsigned n)
     return drives_result(o, d, o->drives.name[n] ? o->drives.name[n] : d->id);
 }
 
-/* A PC has a CD-ROM drive, as QEMU's has, unless the user has said what is there. */
+/* A PC has a CD-ROM drive and a floppy drive, as QEMU's has, unless the user has said what is at
+ * their places, or places drives by -device. */
 static void add_usual(struct options *o)
 {
-    const unsigned place = 2;
+    const struct drives *all = &o->drives;
+    const unsigned cdrom = 2;
+    bool placed_ide = false, placed_floppy = all->global[0] || all->global[1];
 
-    if (o->nodefaults || o->drives.slot[place])
+    for (unsigned i = 0; i < all->devices; i++)
+        *(strncmp(all->device[i], "ide-", 4) ? &placed_floppy : &placed_ide) = true;
+    if (o->nodefaults)
         return;
-    for (unsigned n = 0; n < PLACES; n++)
-        if (o->drives.slot[n] && o->drives.slot[n]->media == MEDIA_CDROM)
-            return;
-    o->config.ide[place].cdrom = true;
+    if (!all->slot[cdrom] && !placed_ide)
+        o->config.ide[cdrom].cdrom = true;
+    if (!all->slot[floppy->first] && !placed_floppy)
+        o->config.floppy[0].floppy = true;
 }
 
 bool drives_finish(struct options *o)

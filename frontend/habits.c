@@ -38,7 +38,6 @@ static const struct habit habits[] = {
     {"usbdevice", true, false, NO_USB},
     {"no-acpi", false, false, BOARD},
     {"no-hpet", false, false, BOARD},
-    {"no-fd-bootchk", false, false, "signatures of boot sectors are checked as ever"},
     {"win2k-hack", false, false, "disks need it not"},
     {"smbios", true, false, "there are no SMBIOS tables"},
     {"uuid", true, false, "nothing shows it to the guest"},

@@ -12,7 +12,7 @@ import common
 import mini
 
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/manual.md")
-PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "21"}
+PLAIN = {"memory": "0700 ffff", "floppy": "50", "ide": "- - cd -", "date": "2026-01-01 00:00", "ports": "31"}
 
 # What is said, and what the guest sees of it beside PLAIN; a last word that is no pair is in the warning.
 LINES = [
@@ -40,7 +40,7 @@ LINES = [
      {"ide": "cimg dimg osbi -"}),
     ("-cdrom os.iso -m 512M -kernel k", {"ide": "- - cd -", "memory": "1f00 ffff"}),
     ("-hda c.img -cdrom os.iso -boot d -kernel k", {"ide": "cimg - cd -"}),
-    ("-boot order=dc,menu=on -drive file=os.iso,media=cdrom -kernel k", {"ide": "cd - - -"}),
+    ("-boot order=dc,menu=on -drive file=os.iso,media=cdrom -kernel k", {"ide": "cd - cd -"}),
     ("-drive id=disk,file=c.img,if=none,format=raw -device ide-hd,drive=disk,bus=ide.1 -kernel k", {"ide": "- - cimg -"}),
     ("-drive file=c.img,if=virtio,format=raw -drive id=disk,file=d.img,if=none -device virtio-blk-pci,drive=disk -kernel k", {}),
     ("-kernel k -soundhw pcspk -nic none", {}),
@@ -51,11 +51,11 @@ LINES = [
     ("-kernel k -rtc base=1999-12-31T23:59:10", {"date": "1999-12-31 23:59"}),
     ("-kernel k -rtc base=2000-02-29", {"date": "2000-02-29 00:00"}),
     ("-kernel k -startdate 2006-06-17T16:01:21", {"date": "2006-06-17 16:01"}),
-    ("-kernel k -serial none -parallel null", {"ports": "30"}),
-    ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "2b"}),
-    ("-kernel k -vga none", {"ports": "01"}),
-    ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -"}),
-    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -"}),
+    ("-kernel k -serial none -parallel none", {"ports": "20"}),
+    ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "3b"}),
+    ("-kernel k -vga none", {"ports": "11"}),
+    ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -", "floppy": "00"}),
+    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -", "floppy": "00"}),
     ("-kernel k -vga cirrus", {}, "cirrus"),
     ("-kernel k -vga vmware -usb -usbdevice tablet", {}, "vmware"),
     ("-kernel k -device usb-ehci,id=e -device usb-storage,bus=e.0,drive=x", {}, "USB"),
@@ -70,7 +70,7 @@ LINES = [
     ("-kernel k -smp cpus=1,cores=1,threads=1", {}),
     ("-kernel k -smp 4,sockets=2,cores=2", {}, "one CPU"),
     ("-kernel k -icount shift=0", {}, "icount"),
-    ("-kernel k -no-acpi -no-hpet -no-fd-bootchk -win2k-hack", {}, "-no-acpi"),
+    ("-kernel k -no-acpi -no-hpet -no-fd-bootchk -win2k-hack -boot b", {}, "-no-acpi"),
     ("-kernel k -global kvm-pit.lost_tick_policy=discard", {}, "kvm-pit"),
     ("-kernel k -d guest_errors,cpu_reset -D log", {}, "guest_errors"),
     ("-kernel k -d int,cpu_reset -D log -no-reboot", {}),

@@ -225,7 +225,7 @@ static void test_refusals(void **state)
     refused(fdc, "/nonexistent", "No such file");
     fill_image(image_b, 1200);
     refused(fdc, image_b, "does not fit");
-    fill_image(image_b, 2880);
+    fill_image(image_b, 720);
     refused(fdc, image_b, "does not fit");
     close_fdc(t);
 }
