@@ -16,7 +16,7 @@
 #include "devices/smbios.h"
 #include "devices/vga.h"
 
-#define IDE_ID "ide"
+#define IDE_ID        "ide"
 #define HEADS         16u
 #define SECTORS       63u
 #define MAX_CYLINDERS 16383u

@@ -395,6 +395,12 @@ static bool legacy_nic(struct options *o, char *rest)
     return true;
 }
 
+/* What told one of several networks from another; here there is one. */
+static bool is_label(const char *key)
+{
+    return !strcmp(key, "vlan") || !strcmp(key, "id") || !strcmp(key, "name");
+}
+
 static bool legacy_user(struct options *o, char *rest)
 {
     struct net_legacy *l = &o->nets.legacy;
@@ -409,7 +415,7 @@ static bool legacy_user(struct options *o, char *rest)
     l->user = d->has_card = true;
     l->netdev = d->id;
     while (next_property(&rest, &key, &value))
-        if (!user_property(d, "net", key, value, &known))
+        if (!is_label(key) && !user_property(d, "net", key, value, &known))
             return known ? false : complain("-net: no property '%s'", key);
     return true;
 }
@@ -463,7 +469,7 @@ static bool finish_legacy(struct options *o)
     if (!l->nic)
         return !l->user || warn_user("-net: there is a network, but no card: -net nic");
     while (next_property(&rest, &key, &value)) {
-        if (!card_property(&card, key, value, &known) || !known)
+        if (!is_label(key) && (!card_property(&card, key, value, &known) || !known))
             return complain("-net: nic: no property '%s', or it has no value", key);
     }
     return add_card(o, "net", &card, l->netdev);
@@ -537,7 +543,7 @@ bool nets_finish(struct options *o)
     for (unsigned i = 0; i < all->count; i++) {
         struct netdev *d = &all->dev[i];
         if (!d->has_card && !has_card(o, d))
-            return complain("-netdev: no -device uses the network '%s'", d->id);
+            warn_user("-netdev: no -device uses the network '%s'", d->id);
         if (!finish_addresses(d))
             return false;
         all->config[i].id = d->id;

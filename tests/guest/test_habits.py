@@ -79,6 +79,22 @@ LINES = [
     ("-kernel k -smbios type=0,vendor=x", {}, "-smbios"),
     ("-kernel k -name guest=os,debug-threads=on", {}),
     ("-kernel k -pidfile pid", {}),
+    ("-kernel k -net nic", {}),
+    ("-kernel k -net user", {}, "no card"),
+    ("-kernel k -net nic,vlan=0,model=ne2k_pci -net user,vlan=0,id=x", {}),
+    ("-kernel k -netdev user,id=x", {}, "'x'"),
+    ("-kernel k -fdb b.img", {"floppy": "52"}),
+    ("-kernel k -device floppy,unit=1", {"floppy": "05"}),
+    ("-kernel k -drive file=c.img,if=none,id=d -device ide-hd,drive=d", {"ide": "cimg - - -"}),
+    ("-kernel k -drive file=c.img,format=raw,readonly,werror=report,rerror=stop", {"ide": "cimg - cd -"}),
+    ("-kernel k -drive file=c.img,if=none,id=d", {}, "'d'"),
+    ("-kernel k -device virtio-serial -device virtio-rng", {}),
+    ("-kernel k -nodefaults -device VGA", {"ports": "20", "ide": "- - - -", "floppy": "00"}),
+    ("-kernel k -device cirrus-vga,id=v", {}, "cirrus-vga"),
+    ("-kernel k -std-vga -parallel file:lp", {}, "-std-vga"),
+    ("-kernel k -d trace:ide_*,int -D log", {}, "ide_*"),
+    ("-kernel k -accel tcg,tb-size=2048", {}, "2048"),
+    ("-kernel k -monitor null -serial mon:stdio -parallel none", {"ports": "21"}),
 ]
 
 # Images that start by themselves: a boot sector alone, and with a kernel behind it that ends within a sector.
@@ -115,6 +131,9 @@ REFUSED = [
     ("-trace e,what=none", "none"), ("-vga what", "what"), ("-m slots=2", "-m"), ("-m 64,what=1", "what"), ("-m 4G", "memory"),
     ("-global what", "what"), ("-drive if=pflash,file=c.img", "pflash"), ("-device nvme,drive=x", "nvme"), ("-hda missing", "missing"),
     ("missing.img", "missing.img"), ("-pidfile none/pid", "none/pid"), ("-startdate x", "x"), ("-usbdevice", "argument"),
+    ("-hda fat:rw:.", "fat:"), ("-drive file=http://localhost/x", "http:"), ("-blockdev x", "-drive"), ("-tftp x", "-nic"),
+    ("-redir tcp:1::2", "hostfwd"), ("-boot e", "'e'"), ("-device AC97", "AC97"), ("-soundhw hda", "hda"),
+    ("-netdev tap,id=t", "tap"), ("-hda c.img -hda d.img", "taken"),
 ]
 
 

@@ -173,8 +173,7 @@ static void test_smbios_files(void **state)
 
 static void test_boot_order(void **state)
 {
-    const struct board_pc config = {
-        .ram_bytes = RAM, .boot_menu = true, .boot_menu_ms = 700};
+    const struct board_pc config = {.ram_bytes = RAM, .boot_menu = true, .boot_menu_ms = 700};
     struct devtest *t = open_board(&config);
     struct file *f = &script;
 
