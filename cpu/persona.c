@@ -1,5 +1,5 @@
-/* Which model a CPU older than the 80386 is at the moment: the guest's, or firmware's. A function of
- * CS and CR0.PE alone, so that it needs no state of its own. */
+/* Which model a CPU older than the 80386 is at the moment: the guest's, or firmware's. A function
+ * of CS and CR0.PE alone, so that it needs no state of its own. */
 #include "cpu/persona.h"
 
 #include "cpu/crs.h"

@@ -9,8 +9,8 @@
 
 #include "cpu/cpuid.h"
 
-/* From now on firmware runs as this model, with a decoder of its own (the CPU's does not own it). To
- * be called once, before cpu_reset(), which is firmware's. */
+/* From now on firmware runs as this model, with a decoder of its own (the CPU's does not own it).
+ * To be called once, before cpu_reset(), which is firmware's. */
 void cpu_set_rom_model(struct cpu *cpu, const struct cpu_model *model, struct decoder *decoder);
 
 /* After a change of CS or CR0: makes the CPU the model that it is there. For cpu_update_mode(). */

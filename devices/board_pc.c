@@ -16,7 +16,10 @@
 #include "devices/smbios.h"
 #include "devices/vga.h"
 
-#define IDE_ID "ide"
+#define IDE_ID        "ide"
+#define HEADS         16u
+#define SECTORS       63u
+#define MAX_CYLINDERS 16383u
 
 struct part {
     const struct dev_type *type;
@@ -133,6 +136,29 @@ static bool add_drives(struct bus *bus, const struct board_pc *config, char *err
     return true;
 }
 
+/* What CMOS RAM tells of the first two disks to systems that look there themselves: type 47, at 1Bh
+ * and 24h cylinders, heads, no precompensation, control byte, landing zone, sectors a track. */
+static void add_disk_types(struct bus *bus, const struct board_pc *config)
+{
+    struct dev *rtc = bus_find_dev(bus, RTC_ID);
+    u8 types = 0;
+
+    for (unsigned n = 0; n < 2; n++) {
+        struct blk *blk = config->ide[n].cdrom ? NULL : board_pc_disk(bus, n);
+        u64 all = blk ? blk_sectors(blk) / (HEADS * SECTORS) : 0;
+        u16 cylinders = (u16)(all > MAX_CYLINDERS ? MAX_CYLINDERS : all);
+        u8 at = (u8)(n ? 0x24 : 0x1b), low = (u8)cylinders, high = (u8)(cylinders >> 8);
+        const u8 table[] = {low, high, HEADS, 0xff, 0xff, 0xc8, low, high, SECTORS};
+        if (!blk)
+            continue;
+        for (u8 i = 0; i < sizeof(table); i++)
+            mc146818_set_cmos(rtc, (u8)(at + i), table[i]);
+        mc146818_set_cmos(rtc, (u8)(0x19 + n), 47);
+        types |= n ? 0x0f : 0xf0;
+    }
+    mc146818_set_cmos(rtc, 0x12, types);
+}
+
 /* And what the firmware is told of them: their kinds in CMOS RAM at 10h, their number in the
  * equipment byte beside FPU and mouse. */
 static bool add_floppies(struct bus *bus, const struct board_pc *config, char *err, size_t err_size)
@@ -200,16 +226,16 @@ void board_pc_finish(struct bus *bus, const struct board_pc *config)
 
 /* CMOS 3Dh and 38h hold what to boot from, a digit each: floppy, disk, CD-ROM, network. Bit 0 of
  * 38h lets diskettes without a signature boot. */
-void board_pc_set_boot_order(struct bus *bus, const char *order)
+void board_pc_set_boot_order(struct bus *bus, const char *order, bool any_floppy)
 {
     static const char letters[] = "acdn";
     struct dev *rtc = bus_find_dev(bus, RTC_ID);
     u8 digit[3] = {0};
 
     for (size_t i = 0; i < ARRAY_LEN(digit) && order[i]; i++)
-        digit[i] = (u8)(strchr(letters, order[i]) - letters + 1);
+        digit[i] = order[i] == 'b' ? 1 : (u8)(strchr(letters, order[i]) - letters + 1);
     mc146818_set_cmos(rtc, 0x3d, (u8)(digit[0] | digit[1] << 4));
-    mc146818_set_cmos(rtc, 0x38, (u8)(digit[2] << 4));
+    mc146818_set_cmos(rtc, 0x38, (u8)(digit[2] << 4 | any_floppy));
 }
 
 static void add_boot(struct bus *bus, const struct board_pc *config)
@@ -238,6 +264,7 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
         return false;
     if (!add_drives(bus, config, err, err_size) || !add_floppies(bus, config, err, err_size))
         return false;
+    add_disk_types(bus, config);
     add_items(bus, config);
     add_boot(bus, config);
     return true;

@@ -34,9 +34,9 @@ bool board_pc_build(struct bus *bus, const struct board_pc *config, char *err, s
 /* After the last device was added: offers the tables that describe the board to firmware. */
 void board_pc_finish(struct bus *bus, const struct board_pc *config);
 
-/* What firmware boots from, up to three of the letters a (floppy), c (disk), d (CD-ROM), n
- * (network). */
-void board_pc_set_boot_order(struct bus *bus, const char *order);
+/* What firmware boots from, up to three of the letters a and b (floppy), c (disk), d (CD-ROM), n
+ * (network); any_floppy: also diskettes without a boot signature. */
+void board_pc_set_boot_order(struct bus *bus, const char *order, bool any_floppy);
 
 /* The disk or disc in IDE drive n, and the medium in floppy drive n; NULL if there is none. */
 struct blk *board_pc_disk(struct bus *bus, unsigned n);

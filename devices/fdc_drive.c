@@ -213,7 +213,7 @@ bool floppy_add_drive(struct dev *fdc, unsigned n, const char *path, const char 
         }
     }
     medium_init(&d->slot, fdc->bus, name, mode, &ops, d);
-    d->type = FLOPPY_1440;
+    d->type = FLOPPY_2880;
     if (blk) {
         d->type = find_format(blk)->type;
         put_in(d, blk);

@@ -29,6 +29,7 @@ enum {
     REG_C,
     REG_D,
     REG_CENTURY = 0x32,
+    REG_CENTURY_PS2 = 0x37,
 };
 
 enum { B_SET = 0x80, B_BINARY = 0x04, B_24H = 0x02, ENABLES = 0x70 };
@@ -197,6 +198,7 @@ static void date_to_regs(struct mc146818 *s, s64 second)
     s->reg[REG_MONTH] = encode(s, d.month);
     s->reg[REG_YEAR] = encode(s, d.year % 100);
     s->reg[REG_CENTURY] = encode(s, d.year / 100 % 100);
+    s->reg[REG_CENTURY_PS2] = s->reg[REG_CENTURY];
 }
 
 /* The guest may have put anything into the registers: impossible dates carry over. */

@@ -12,10 +12,10 @@
 static bool letters(const char *what, const char *text, size_t len, char order[4])
 {
     if (!len || len > 3)
-        return complain("-boot: %s takes one to three of the letters a, c, d, n", what);
+        return complain("-boot: %s takes one to three of the letters a, b, c, d, n", what);
     for (size_t i = 0; i < len; i++) {
-        if (!strchr("acdn", text[i]) || memchr(text, text[i], i))
-            return complain("-boot: %s: '%c' is unknown or there twice (a, c, d, n)", what,
+        if (!strchr("abcdn", text[i]) || memchr(text, text[i], i))
+            return complain("-boot: %s: '%c' is unknown or there twice (a, b, c, d, n)", what,
                             text[i]);
         order[i] = text[i];
     }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "frontend/options.h"
@@ -72,6 +73,19 @@ static struct drive *new_drive(struct drives *all, const char *option)
     return d;
 }
 
+/* QEMU's names of what is no file of the host. One that is there is a file all the same. */
+static bool check_protocol(const struct drive *d)
+{
+    static const char *const protocols[] = {"fat:", "http:",  "https:", "ftp:", "ftps:", "nbd:",
+                                            "ssh:", "iscsi:", "rbd:",   "nfs:", "json:", "vvfat:"};
+
+    for (size_t i = 0; d->file && i < sizeof(protocols) / sizeof(protocols[0]); i++)
+        if (!strncmp(d->file, protocols[i], strlen(protocols[i])) && access(d->file, F_OK))
+            return complain("-%s: '%s' is not supported: images are files of the host", d->option,
+                            d->file);
+    return true;
+}
+
 static bool plain_drive(struct options *o, const char *name, const char *file,
                         const struct interface *at, int n, enum drive_media media)
 {
@@ -82,7 +96,7 @@ static bool plain_drive(struct options *o, const char *name, const char *file,
         return false;
     d->file = file;
     d->media = media;
-    return take_slot(&o->drives, d, at, n / 2, n % 2, &slot);
+    return check_protocol(d) && take_slot(&o->drives, d, at, n / 2, n % 2, &slot);
 }
 
 bool drives_hd(struct options *o, const char *name, const char *arg)
@@ -225,11 +239,14 @@ static bool drive_property(struct drive_line *l, const char *name, const char *v
         {"format", set_format},     {"readonly", set_readonly}, {"read-only", set_readonly},
         {"snapshot", set_snapshot}, {"cache", set_cache},       {"id", set_id},
         {"aio", set_nothing},       {"discard", set_nothing},   {"detect-zeroes", set_nothing},
+        {"werror", set_nothing},    {"rerror", set_nothing},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (strcmp(table[i].name, name))
             continue;
+        if (!value && (table[i].set == set_readonly || table[i].set == set_snapshot))
+            value = "on";
         return value ? table[i].set(l, name, value)
                      : complain("-drive: property '%s' needs a value", name);
     }
@@ -247,6 +264,8 @@ static struct drive *find_drive(struct drives *all, const char *id)
 /* What the properties of a drive must agree on. */
 static bool check_drive(const struct drive *d)
 {
+    if (!check_protocol(d))
+        return false;
     if (d->media == MEDIA_CDROM && d->readonly == OFF)
         return complain("-%s: a CD-ROM drive only reads", d->option);
     if (d->media == MEDIA_DISK && !d->file)
@@ -446,17 +465,22 @@ static struct orrery_drive placed(const struct options *o, unsigned n)
     return drives_result(o, d, o->drives.name[n] ? o->drives.name[n] : d->id);
 }
 
-/* A PC has a CD-ROM drive, as QEMU's has, unless the user has said what is there. */
+/* A PC has a CD-ROM drive and a floppy drive, as QEMU's has, unless the user has said what is at
+ * their places, or places drives by -device. */
 static void add_usual(struct options *o)
 {
-    const unsigned place = 2;
+    const struct drives *all = &o->drives;
+    const unsigned cdrom = 2;
+    bool placed_ide = false, placed_floppy = all->global[0] || all->global[1];
 
-    if (o->nodefaults || o->drives.slot[place])
+    for (unsigned i = 0; i < all->devices; i++)
+        *(strncmp(all->device[i], "ide-", 4) ? &placed_floppy : &placed_ide) = true;
+    if (o->nodefaults)
         return;
-    for (unsigned n = 0; n < PLACES; n++)
-        if (o->drives.slot[n] && o->drives.slot[n]->media == MEDIA_CDROM)
-            return;
-    o->config.ide[place].cdrom = true;
+    if (!all->slot[cdrom] && !placed_ide)
+        o->config.ide[cdrom].cdrom = true;
+    if (!all->slot[floppy->first] && !placed_floppy)
+        o->config.floppy[0].floppy = true;
 }
 
 bool drives_finish(struct options *o)
@@ -476,7 +500,7 @@ bool drives_finish(struct options *o)
         return false;
     for (unsigned i = 0; i < all->count; i++)
         if (!all->drive[i].placed)
-            return complain("-drive: no -device uses the drive '%s'", all->drive[i].id);
+            warn_user("-drive: no -device uses the drive '%s'", all->drive[i].id);
     for (unsigned n = 0; n < PLACES; n++)
         if (all->slot[n])
             *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =

@@ -212,7 +212,9 @@ static void put_feature(FILE *out, const struct feature *f)
 
 char *gdb_description(const struct gdb_target *t)
 {
-    const char *arch = orrery_code32(t->session->machine) ? "i386" : "i8086";
+    const struct session *s = t->session;
+    bool kernel = s->options.config.kernel; /* what is debugged, not what starts it */
+    const char *arch = kernel || orrery_code32(s->machine) ? "i386" : "i8086";
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);

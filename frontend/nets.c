@@ -11,6 +11,11 @@
 #include "frontend/props.h"
 
 #define DEFAULT_MODEL "e1000"
+#ifdef HAVE_SLIRP
+#define USER_NETWORK true
+#else
+#define USER_NETWORK false
+#endif
 
 static bool bad_value(const char *option, const char *name, const char *value)
 {
@@ -239,10 +244,8 @@ static bool set_id(struct nets *all, struct netdev *d, const char *option, const
 /* The kinds of networks that there are. */
 static bool check_kind(const char *option, const char *kind)
 {
-#ifndef HAVE_SLIRP
-    if (!strcmp(kind, "user"))
+    if (!USER_NETWORK && !strcmp(kind, "user"))
         return complain("-%s: built without libslirp, there is no user network", option);
-#endif
     return !strcmp(kind, "user") || complain("-%s: network '%s' is not supported (user%s)", option,
                                              kind, strcmp(option, "netdev") ? ", none" : "");
 }
@@ -332,6 +335,7 @@ bool nets_nic(struct options *o, const char *name, const char *arg)
     struct netdev *d;
     bool known;
 
+    o->nets.said = true;
     if (!strncmp(arg, "model=", 6)) { /* as in -nic model=help */
         card.model = arg + 6;
         return !strcmp(card.model, "help") ? find_model(o, name, card.model) != NULL
@@ -365,6 +369,7 @@ bool nets_netdev(struct options *o, const char *name, const char *arg)
     struct netdev *d;
     bool known;
 
+    o->nets.said = true;
     if (!take_kind(&rest, name, &kind) || !check_kind(name, kind) ||
         !(d = new_netdev(&o->nets, name)))
         return false;
@@ -390,6 +395,12 @@ static bool legacy_nic(struct options *o, char *rest)
     return true;
 }
 
+/* What told one of several networks from another; here there is one. */
+static bool is_label(const char *key)
+{
+    return !strcmp(key, "vlan") || !strcmp(key, "id") || !strcmp(key, "name");
+}
+
 static bool legacy_user(struct options *o, char *rest)
 {
     struct net_legacy *l = &o->nets.legacy;
@@ -404,7 +415,7 @@ static bool legacy_user(struct options *o, char *rest)
     l->user = d->has_card = true;
     l->netdev = d->id;
     while (next_property(&rest, &key, &value))
-        if (!user_property(d, "net", key, value, &known))
+        if (!is_label(key) && !user_property(d, "net", key, value, &known))
             return known ? false : complain("-net: no property '%s'", key);
     return true;
 }
@@ -413,6 +424,7 @@ bool nets_net(struct options *o, const char *name, const char *arg)
 {
     char *rest = (char *)arg, *kind;
 
+    o->nets.said = true;
     if (!take_kind(&rest, name, &kind))
         return false;
     if (!strcmp(kind, "none"))
@@ -455,9 +467,9 @@ static bool finish_legacy(struct options *o)
     bool known;
 
     if (!l->nic)
-        return !l->user || complain("-net: there is a network, but no card: -net nic");
+        return !l->user || warn_user("-net: there is a network, but no card: -net nic");
     while (next_property(&rest, &key, &value)) {
-        if (!card_property(&card, key, value, &known) || !known)
+        if (!is_label(key) && (!card_property(&card, key, value, &known) || !known))
             return complain("-net: nic: no property '%s', or it has no value", key);
     }
     return add_card(o, "net", &card, l->netdev);
@@ -504,16 +516,34 @@ static bool has_card(const struct options *o, const struct netdev *d)
     return false;
 }
 
+/* A PC has a network card, as QEMU's has, unless something was said of networks. */
+static bool add_usual(struct options *o)
+{
+    struct nets *all = &o->nets;
+    struct card_line card = {0};
+    struct netdev *d;
+
+    if (o->nodefaults || all->said)
+        return true;
+    if (!USER_NETWORK)
+        return add_card(o, "nic", &card, NULL);
+    d = new_netdev(all, "nic");
+    if (!d)
+        return false;
+    d->has_card = true;
+    return add_card(o, "nic", &card, d->id);
+}
+
 bool nets_finish(struct options *o)
 {
     struct nets *all = &o->nets;
 
-    if (!finish_legacy(o))
+    if (!finish_legacy(o) || !add_usual(o))
         return false;
     for (unsigned i = 0; i < all->count; i++) {
         struct netdev *d = &all->dev[i];
         if (!d->has_card && !has_card(o, d))
-            return complain("-netdev: no -device uses the network '%s'", d->id);
+            warn_user("-netdev: no -device uses the network '%s'", d->id);
         if (!finish_addresses(d))
             return false;
         all->config[i].id = d->id;

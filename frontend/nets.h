@@ -57,6 +57,7 @@ struct nets {
     unsigned dumps;
     char card[ORRERY_NETS][CARD_TEXT];
     unsigned cards;
+    bool said; /* something was said of networks */
     struct orrery_net config[ORRERY_NETS + 1];
 };
 

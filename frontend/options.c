@@ -68,6 +68,8 @@ static const struct option_row rows[] = {
      "start in this ROM image instead of Orrery's own firmware"},
     {"boot", "ORDER,...", boot_option, 0, 0,
      "letters a, c, d, n: floppy, disk, CD-ROM, network; order=, once=, menu=on|off, splash-time="},
+    {"no-fd-bootchk", NULL, NULL, 0, CONFIG(boot.any_floppy),
+     "boot diskettes without a boot signature"},
     {"kernel", "FILE", NULL, CONFIG(kernel), 0, "boot this Linux bzImage or Multiboot kernel"},
     {"initrd", "FILE", NULL, CONFIG(initrd), 0, "initial RAM disk for -kernel, or modules"},
     {"append", "TEXT", NULL, CONFIG(append), 0, "kernel command line for -kernel"},
@@ -138,14 +140,15 @@ static const struct option_row rows[] = {
     {"k", "LAYOUT", display_opt_layout, 0, 0, "keyboard layout: en-us"},
     {"speed", "N%", display_opt_speed, 0, 0,
      "of the guest: N% of real time, realtime (with a display the default), max"},
-    {"nodefaults", NULL, NULL, 0, OPTION(nodefaults), "no VGA or serial port but those asked for"},
+    {"nodefaults", NULL, NULL, 0, OPTION(nodefaults),
+     "no VGA, ports, drives or network card but those asked for"},
     {"pidfile", "FILE", NULL, OPTION(pidfile), 0, "write the process number there"},
     {"daemonize", NULL, NULL, 0, OPTION(daemonize), "run in the background"},
     {"vga", "TYPE", opt_vga, 0, 0, "std (default) or none"},
     {"screendump", "FILE", opt_screendump, 0, 0,
      "picture of the screen at the end: PNG if FILE ends so, else PPM"},
     {"nic", "KIND,...", nets_nic, 0, 0,
-     "network and card: user,model=,mac=,hostfwd=tcp::PORT-:PORT ..., or none (default)"},
+     "network and card: user,model=,mac=,hostfwd=tcp::PORT-:PORT ..., or none"},
     {"netdev", "KIND,id=,...", nets_netdev, 0, 0, "network for a -device with netdev=ID"},
     {"net", "KIND,...", nets_net, 0, 0, "older form: nic,model= and user,hostfwd=, or none"},
     {"object", "TYPE,...", nets_object, 0, 0,
@@ -197,8 +200,6 @@ static bool check(struct options *o)
     const struct orrery_config *c = &o->config;
     if (!c->kernel && (c->initrd || c->append))
         return complain("-initrd and -append need -kernel");
-    if (c->bios && c->kernel)
-        return complain("-bios and -kernel exclude each other");
     if (!o->profile_path && (o->profile_names || c->profile_every))
         return complain("-profile-symbols and -profile-every need -profile");
     if (o->screendump && c->no_vga)
@@ -231,9 +232,11 @@ static bool parse_option(struct options *o, char **argv, int *at)
     return row ? apply(o, row, arg) : habit_apply(habit);
 }
 
-/* What is not asked for is not there. */
+/* A PC has a printer port, but what is not asked for is not there under -nodefaults. */
 static bool apply_nodefaults(struct options *o)
 {
+    if (!o->nodefaults && !o->parallel)
+        o->parallel = "null";
     if (o->nodefaults && !o->said_vga)
         o->config.no_vga = true;
     if (o->nodefaults && !o->nserial && !o->nographic)

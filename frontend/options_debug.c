@@ -55,6 +55,11 @@ bool opt_log(struct options *o, const char *name, const char *arg)
         size_t len = strcspn(arg, ","), i = 0;
         while (i < ITEMS && (strlen(items[i].name) != len || strncmp(arg, items[i].name, len)))
             i++;
+        if (i == ITEMS && !strncmp(arg, "trace:", 6)) {
+            warn_user("-d: there are no trace events: '%.*s'", (int)len, arg);
+            arg += len + (arg[len] == ',');
+            continue;
+        }
         if (i == ITEMS)
             return complain("-d: unknown item '%.*s' (see -d help)", (int)len, arg);
         if (!items[i].mask)

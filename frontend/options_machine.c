@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "devices/core/dev.h"
 #include "frontend/numbers.h"
 #include "frontend/props.h"
 
@@ -29,12 +30,18 @@ bool opt_memory(struct options *o, const char *name, const char *arg)
 
 /* ---- -accel ---- */
 
+#define MAX_CACHE (1024ull << 20)
+
 static bool accel_property(struct options *o, const char *key, const char *value)
 {
     if (value && (!strcmp(key, "cache-size") || !strcmp(key, "tb-size"))) {
         if (!parse_size(value, 1ull << 20, &o->config.cache_bytes) ||
-            o->config.cache_bytes < (1ull << 20) || o->config.cache_bytes > (1024ull << 20))
+            o->config.cache_bytes < (1ull << 20))
             return complain("-accel: %s must be 1 to 1024 MiB", key);
+        if (o->config.cache_bytes > MAX_CACHE) {
+            o->config.cache_bytes = MAX_CACHE;
+            warn_user("-accel: %s is 1024 MiB, not %s", key, value);
+        }
         return true;
     }
     if (value && (!strcmp(key, "thread") || !strcmp(key, "split-wx")))
@@ -202,12 +209,48 @@ static bool begins(const char *text, const char *with)
     return !strncmp(text, with, strlen(with));
 }
 
+/* Types that a user may add. */
+static bool list_devices(struct options *o)
+{
+    for (const struct dev_type *const *type = dev_types; *type; type++)
+        if (!(*type)->on_board)
+            puts((*type)->name);
+    puts("ide-hd\nide-cd\nfloppy");
+    return o->done = true;
+}
+
+/* The display adapters of QEMU: the board has the one that there is. */
+static bool is_display(const char *arg)
+{
+    static const char *const types[] = {"VGA",          "isa-vga", "cirrus-vga", "isa-cirrus-vga",
+                                        "vmware-svga",  "qxl-vga", "virtio-vga", "bochs-display",
+                                        "secondary-vga"};
+    size_t len = strcspn(arg, ",");
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strlen(types[i]) == len && !strncmp(types[i], arg, len))
+            return true;
+    return false;
+}
+
+static bool add_display(struct options *o, const char *arg)
+{
+    o->said_vga = true;
+    o->config.no_vga = false;
+    return !strcmp(arg, "VGA") ||
+           warn_user("-device: '%s': the guest gets the VGA of '-vga std'", arg);
+}
+
 bool opt_device(struct options *o, const char *name, const char *arg)
 {
     static const char *const usb[] = {"usb-",      "piix3-usb", "piix4-usb", "nec-usb",
                                       "qemu-xhci", "ich9-usb",  "pci-ohci",  "ich9-ehci"};
 
     (void)name;
+    if (!strcmp(arg, "help") || !strcmp(arg, "?"))
+        return list_devices(o);
+    if (is_display(arg))
+        return add_display(o, arg);
     if (drives_is_device(arg))
         return drives_device(o, arg);
     for (size_t i = 0; i < sizeof(usb) / sizeof(usb[0]); i++)

@@ -59,8 +59,8 @@ bool describe(struct orrery *o, const struct orrery_config *c)
     fprintf(f, "debugcon=%d\n", c->debugcon_present);
     fprintf(f, "vga=%s\n", c->no_vga ? "none" : "std");
     fprintf(f, "no-reboot=%d\n", c->no_reboot);
-    fprintf(f, "boot=%s once=%s menu=%d wait=%u\n", o->boot_order, o->boot_once, c->boot.menu,
-            c->boot.menu_ms);
+    fprintf(f, "boot=%s once=%s menu=%d wait=%u%s\n", o->boot_order, o->boot_once, c->boot.menu,
+            c->boot.menu_ms, c->boot.any_floppy ? " any floppy" : "");
     chardevs_describe(o, f);
     disks_describe(o, c, f);
     for (unsigned i = 0; i < ORRERY_NETS && o->net_name[i]; i++)

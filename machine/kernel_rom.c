@@ -1,5 +1,5 @@
-/* How a kernel gets into the machine: as in QEMU firmware finds an option ROM among the files of the
- * configuration device, which is the first boot device, and which lets the same device copy all
+/* How a kernel gets into the machine: as in QEMU firmware finds an option ROM among the files of
+ * the configuration device, which is the first boot device, and which lets the same device copy all
  * pieces into memory. The ROM's code is bios/kernel/start.s; behind it stand parameters and a list
  * of the device's descriptors (QEMU, docs/specs/fw_cfg.rst), made here. */
 #include "machine/kernel_rom.h"

@@ -224,7 +224,7 @@ static void machine_reset(struct orrery *o)
     bus_reset(o->bus);
     jit_flush(o->jit);
     if (o->boot_wanted) {
-        board_pc_set_boot_order(o->bus, o->boot_wanted);
+        board_pc_set_boot_order(o->bus, o->boot_wanted, o->boot_any_floppy);
         o->boot_wanted = o->boot_wanted == o->boot_once ? o->boot_order : NULL;
     }
     cpu_update_mode(o->cpu);
@@ -251,6 +251,7 @@ static void set_boot_order(struct orrery *o, const struct orrery_config *c)
 {
     snprintf(o->boot_order, sizeof(o->boot_order), "%s", c->boot.order[0] ? c->boot.order : "cad");
     snprintf(o->boot_once, sizeof(o->boot_once), "%s", c->boot.once);
+    o->boot_any_floppy = c->boot.any_floppy;
     o->boot_wanted = o->boot_once[0] ? o->boot_once : o->boot_order;
 }
 

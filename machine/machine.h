@@ -79,6 +79,7 @@ struct orrery {
     bool no_reboot, keep_triple;
     FILE *log_resets; /* or NULL */
     char boot_order[4], boot_once[4];
+    bool boot_any_floppy;
     const char *boot_wanted; /* the one to set at the next reset, NULL: it is set */
     bool reset_wanted, poweroff_wanted, exit_wanted, init_wanted;
     bool reset_from_outside; /* with reset_wanted: orrery_reset() */

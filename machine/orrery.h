@@ -102,7 +102,7 @@ struct orrery_config {
                            NULL: the default model */
     uint64_t cache_bytes;          /* bound of the code cache; 0: 256 MiB */
     const char *bios;              /* ROM image to start in; NULL: Orrery's own firmware */
-    const char *kernel;            /* Linux bzImage or Multiboot kernel, without firmware */
+    const char *kernel;            /* Linux or Multiboot kernel that firmware starts */
     const char *initrd;            /* initial RAM disk; Multiboot: modules "FILE ARGS,FILE ARGS" */
     const char *append;            /* kernel command line */
     struct orrery_drive ide[4];    /* primary master, slave, secondary master, slave */
@@ -128,10 +128,11 @@ struct orrery_config {
     const char *record, *replay; /* journal files */
     uint64_t record_check;       /* ticks between state hashes in the journal; 0: 250 million */
     struct {
-        char order[4];    /* what firmware boots from: letters a, c, d, n; empty: cad */
+        char order[4];    /* what firmware boots from: letters a, b, c, d, n; empty: cad */
         char once[4];     /* likewise, until the first reset */
         bool menu;        /* firmware asks */
         uint16_t menu_ms; /* for so long; 0: 2.5 s */
+        bool any_floppy;  /* diskettes boot without the signature, too */
     } boot;
     bool no_reboot; /* a reset request stops the machine */
     FILE *log;      /* translation log, with log_mask of ORRERY_LOG_* */

@@ -244,7 +244,7 @@ class Linux(DebugTest):
 
     @both
     def test_start(self, accel):
-        out = self.debug(["x/i $pc", "p/x $cs", "stepi", "p $esi != 0", "info registers cr0"], accel)
+        out = self.debug(["tbreak *0x100000", "continue", "x/i $pc", "p/x $cs", "stepi", "p $esi != 0", "info registers cr0"], accel)
         self.assertRegex(out["x/i $pc"], r"=> 0x100000:\tcld")
         self.assertIn("= 0x10", out["p/x $cs"])
         self.assertIn("0x00100001", out["stepi"])
@@ -365,6 +365,8 @@ class Packets(DebugTest):
         """QEMU's switch to physical addresses; a watchpoint on a page that is mapped elsewhere."""
         m = self.machine("-S", "-accel", accel)
         at = self.symbol("watched_phys")
+        for packet in ("Z0,%x,1", "c", "z0,%x,1"):  # firmware has loaded the kernel
+            m.ask(packet % mini.ENTRY if "%" in packet else packet)
         self.assertEqual(m.ask("qqemu.PhyMemMode"), "0")
         self.assertEqual(m.ask("Qqemu.PhyMemMode:1"), "OK")
         self.assertEqual(m.ask("M%x,1:07" % at), "OK")
@@ -394,7 +396,7 @@ class Packets(DebugTest):
         self.kernel("debuggee")
         base = ["-kernel", "kernel", *mini.EXIT, *QUIET, "-accel", accel]
         for event, label, words in (("magic", "after_magic", "xchg bx,bx"),
-                                    ("port=0x61,r", "after_in", "input from port 0x61"),
+                                    ("port=0x68,r", "after_in", "input from port 0x68"),
                                     ("port 0x80-0x8f", "after_out", "access to port 0x80-0x8f, by 0x80;"),
                                     ("vector=0x30", None, "vector 0x30, by 0x30;"),
                                     ("cr3", "after_cr3", "load of cr3"),
@@ -408,6 +410,10 @@ class Packets(DebugTest):
                 self.assertIn(words, m.stderr().decode())
                 self.assertEqual(m.qmp.command("query-status")["status"], "debug")
                 eip = int(re.search("EIP=([0-9a-f]+)", m.qmp.hmp("info registers")).group(1), 16)
+                if event.startswith("mmio") and eip < mini.ENTRY:  # the kernel is loaded
+                    m.qmp.command("cont")
+                    m.qmp.wait_event("STOP")
+                    eip = int(re.search("EIP=([0-9a-f]+)", m.qmp.hmp("info registers")).group(1), 16)
                 if label:
                     self.assertEqual(eip, self.symbol(label))
                 m.qmp.command("quit")

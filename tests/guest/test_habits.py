@@ -12,7 +12,7 @@ import common
 import mini
 
 MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../docs/manual.md")
-PLAIN = {"memory": "0700 ffff", "floppy": "00", "ide": "- - cd -", "date": "2026-01-01 12:00", "ports": "31"}
+PLAIN = {"memory": "0700 ffff", "floppy": "50", "ide": "- - cd -", "date": "2026-01-01 12:00", "ports": "31"}
 
 # What is said, and what the guest sees of it beside PLAIN; a last word that is no pair is in the warning.
 LINES = [
@@ -40,7 +40,7 @@ LINES = [
      {"ide": "cimg dimg osbi -"}),
     ("-cdrom os.iso -m 512M -kernel k", {"ide": "- - cd -", "memory": "1f00 ffff"}),
     ("-hda c.img -cdrom os.iso -boot d -kernel k", {"ide": "cimg - cd -"}),
-    ("-boot order=dc,menu=on -drive file=os.iso,media=cdrom -kernel k", {"ide": "cd - - -"}),
+    ("-boot order=dc,menu=on -drive file=os.iso,media=cdrom -kernel k", {"ide": "cd - cd -"}),
     ("-drive id=disk,file=c.img,if=none,format=raw -device ide-hd,drive=disk,bus=ide.1 -kernel k", {"ide": "- - cimg -"}),
     ("-drive file=c.img,if=virtio,format=raw -drive id=disk,file=d.img,if=none -device virtio-blk-pci,drive=disk -kernel k", {}),
     ("-kernel k -soundhw pcspk -nic none", {}),
@@ -51,12 +51,12 @@ LINES = [
     ("-kernel k -rtc base=1999-12-31T23:59:10", {"date": "1999-12-31 23:59"}),
     ("-kernel k -rtc base=2000-02-29", {"date": "2000-02-29 00:00"}),
     ("-kernel k -startdate 2006-06-17T16:01:21", {"date": "2006-06-17 16:01"}),
-    ("-kernel k -serial none -parallel null", {"ports": "30"}),
+    ("-kernel k -serial none -parallel none", {"ports": "20"}),
     ("-kernel k -parallel none", {"ports": "21"}),
     ("-kernel k -serial stdio -serial null -serial none -serial file:com4 -vga std", {"ports": "3b"}),
     ("-kernel k -vga none", {"ports": "11"}),
-    ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -"}),
-    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -"}),
+    ("-kernel k -nodefaults", {"ports": "00", "ide": "- - - -", "floppy": "00"}),
+    ("-kernel k -nodefaults -vga std -serial stdio", {"ports": "21", "ide": "- - - -", "floppy": "00"}),
     ("-kernel k -vga cirrus", {}, "cirrus"),
     ("-kernel k -vga vmware -usb -usbdevice tablet", {}, "vmware"),
     ("-kernel k -device usb-ehci,id=e -device usb-storage,bus=e.0,drive=x", {}, "USB"),
@@ -71,7 +71,7 @@ LINES = [
     ("-kernel k -smp cpus=1,cores=1,threads=1", {}),
     ("-kernel k -smp 4,sockets=2,cores=2", {}, "one CPU"),
     ("-kernel k -icount shift=0", {}, "icount"),
-    ("-kernel k -no-acpi -no-hpet -no-fd-bootchk -win2k-hack", {}, "-no-acpi"),
+    ("-kernel k -no-acpi -no-hpet -no-fd-bootchk -win2k-hack -boot b", {}, "-no-acpi"),
     ("-kernel k -global kvm-pit.lost_tick_policy=discard", {}, "kvm-pit"),
     ("-kernel k -d guest_errors,cpu_reset -D log", {}, "guest_errors"),
     ("-kernel k -d int,cpu_reset -D log -no-reboot", {}),
@@ -80,6 +80,22 @@ LINES = [
     ("-kernel k -smbios type=0,vendor=x", {}, "-smbios"),
     ("-kernel k -name guest=os,debug-threads=on", {}),
     ("-kernel k -pidfile pid", {}),
+    ("-kernel k -net nic", {}),
+    ("-kernel k -net user", {}, "no card"),
+    ("-kernel k -net nic,vlan=0,model=ne2k_pci -net user,vlan=0,id=x", {}),
+    ("-kernel k -netdev user,id=x", {}, "'x'"),
+    ("-kernel k -fdb b.img", {"floppy": "52"}),
+    ("-kernel k -device floppy,unit=1", {"floppy": "05"}),
+    ("-kernel k -drive file=c.img,if=none,id=d -device ide-hd,drive=d", {"ide": "cimg - - -"}),
+    ("-kernel k -drive file=c.img,format=raw,readonly,werror=report,rerror=stop", {"ide": "cimg - cd -"}),
+    ("-kernel k -drive file=c.img,if=none,id=d", {}, "'d'"),
+    ("-kernel k -device virtio-serial -device virtio-rng", {}),
+    ("-kernel k -nodefaults -device VGA", {"ports": "20", "ide": "- - - -", "floppy": "00"}),
+    ("-kernel k -device cirrus-vga,id=v", {}, "cirrus-vga"),
+    ("-kernel k -std-vga -parallel file:lp", {}, "-std-vga"),
+    ("-kernel k -d trace:ide_*,int -D log", {}, "ide_*"),
+    ("-kernel k -accel tcg,tb-size=2048", {}, "2048"),
+    ("-kernel k -monitor null -serial mon:stdio -parallel none", {"ports": "21"}),
 ]
 
 # Images that start by themselves: a boot sector alone, and with a kernel behind it that ends within a sector.
@@ -116,6 +132,9 @@ REFUSED = [
     ("-trace e,what=none", "none"), ("-vga what", "what"), ("-m slots=2", "-m"), ("-m 64,what=1", "what"), ("-m 4G", "memory"),
     ("-global what", "what"), ("-drive if=pflash,file=c.img", "pflash"), ("-device nvme,drive=x", "nvme"), ("-hda missing", "missing"),
     ("missing.img", "missing.img"), ("-pidfile none/pid", "none/pid"), ("-startdate x", "x"), ("-usbdevice", "argument"),
+    ("-hda fat:rw:.", "fat:"), ("-drive file=http://localhost/x", "http:"), ("-blockdev x", "-drive"), ("-tftp x", "-nic"),
+    ("-redir tcp:1::2", "hostfwd"), ("-boot e", "'e'"), ("-device AC97", "AC97"), ("-soundhw hda", "hda"),
+    ("-netdev tap,id=t", "tap"), ("-hda c.img -hda d.img", "taken"),
 ]
 
 

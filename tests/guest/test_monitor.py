@@ -183,6 +183,7 @@ class Typing(common.GuestTest):
         """Over a Unix socket; while nobody is connected the machine runs."""
         t = qmpclient.Machine(self, *self.arguments("-serial", "null", "-monitor",
                                                     "unix:" + self.path("mon") + ",server,nowait"))
+        t.wait_for("out", "start\n")
         for _ in range(2):
             s = socket.socket(socket.AF_UNIX)
             s.connect(self.path("mon"))

@@ -146,7 +146,7 @@ class Profile(common.GuestTest):
             size, cold = map(int, re.search(r"^OUT: (\d+) bytes, (\d+) out of line$", block, re.M).groups())
             host = int(re.search(r"^OUT: .*\n(0x[0-9a-f]+): ", block, re.M)[1], 16)
             self.assertEqual(entries[host][0], size)
-            self.assertRegex(entries[host][1], rf"^guest_{guest[2:]}_pm32_r[03]$")
+            self.assertRegex(entries[host][1], rf"^guest_({guest[2:]}_pm32_r[03]|[0-9a-f]{{8}}_(real16|pm16_r0))$")
             self.assertIn((cold, entries[host][1] + "_cold"), entries.values())
         self.assertEqual(len(entries), 2 * len(blocks))
         self.assertTrue(any(name.endswith("_pm32_r3") for _, name in entries.values()))

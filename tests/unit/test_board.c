@@ -90,12 +90,12 @@ static void test_floppy_drives(void **state)
     assert_true(board_pc_build(t->bus, &config, err, sizeof(err)));
     board_pc_finish(t->bus, &config);
     dt_dev(t, &dev_pc_setup, NULL);
-    dt_script(t, "out 70 10; in 71 4; out 70 14; in 71 7; in 3f2 0; out 3f2 c; step 1000000");
+    dt_script(t, "out 70 10; in 71 5; out 70 14; in 71 7; in 3f2 0; out 3f2 c; step 1000000");
     dt_script(t, "in 3f4 80; in de fe; in 379 df; out 378 21; out 37a d; step 10000"); /* cascade */
     assert_memory_equal(t->out, "!", 1);
     close_board(t);
     t = open_board(&both, NULL);
-    dt_script(t, "out 70 10; in 71 44; out 70 14; in 71 47; in 379 ff");
+    dt_script(t, "out 70 10; in 71 55; out 70 14; in 71 47; in 379 ff");
     close_board(t);
     t = open_board(&none, NULL);
     dt_script(t, "out 70 10; in 71 0; out 70 14; in 71 6; in 3f7 7f");

@@ -225,6 +225,10 @@ static void test_refusals(void **state)
     refused(fdc, "/nonexistent", "No such file");
     fill_image(image_b, 1200);
     refused(fdc, image_b, "does not fit");
+    close_fdc(t);
+    t = open_bare(&fdc);
+    fill_image(image_b, 1440);
+    assert_true(floppy_add_drive(fdc, 0, image_b, "a", BLK_SNAPSHOT, err, sizeof(err)));
     fill_image(image_b, 2880);
     refused(fdc, image_b, "does not fit");
     close_fdc(t);

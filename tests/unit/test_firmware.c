@@ -173,15 +173,14 @@ static void test_smbios_files(void **state)
 
 static void test_boot_order(void **state)
 {
-    const struct board_pc config = {
-        .ram_bytes = RAM, .boot_menu = true, .boot_menu_ms = 700};
+    const struct board_pc config = {.ram_bytes = RAM, .boot_menu = true, .boot_menu_ms = 700};
     struct devtest *t = open_board(&config);
     struct file *f = &script;
 
     (void)state;
-    board_pc_set_boot_order(t->bus, "cad");
+    board_pc_set_boot_order(t->bus, "cad", false);
     dt_script(t, "out 70 3d; in 71 12; out 70 38; in 71 30");
-    board_pc_set_boot_order(t->bus, "n");
+    board_pc_set_boot_order(t->bus, "n", false);
     dt_script(t, "out 70 3d; in 71 4; out 70 38; in 71 0");
     dt_script(t, "outw 510 e; in 511 1; in 511 0");
     assert_true(read_file(t, "etc/boot-menu-wait", f));

@@ -13,7 +13,7 @@ main:
     mov eax, [other]
     xchg bx, bx                         # magic
 after_magic:
-    in al, 0x61
+    in al, 0x68
 after_in:
     out 0x80, al
 after_out:

@@ -94,9 +94,11 @@ reset_ide:
     out dx, al
     mov al, 2
     out dx, al
+    mov ecx, 200000                     # some of it without BSY, if the selected drive is not there
 1:  in al, dx
     test al, 0x80
     jnz 1b
+    loop 1b
     ret
 
 # EBP: drive 0 to 3
