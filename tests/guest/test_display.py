@@ -2,6 +2,7 @@
 """Displays: a window on an X server without a screen, a VNC client, a terminal. What each shows is compared with
 -screendump (or the text that the guest wrote), and what is typed and moved there with what arrives in the guest."""
 import os
+import random
 import re
 import select
 import shutil
@@ -339,6 +340,30 @@ class Vnc(common.GuestTest):
         half.socket.sendall(b"\4\1")
         client.key(ord("y"))
         m.wait_for("k15 k95", after=at)
+
+    def test_garbage(self):
+        """Whatever clients send, the next one is served."""
+        m = self.machine()
+        rng = random.Random(1)
+        begin = (b"", b"RFB 003.008\n", b"RFB 003.008\n\1\1")
+        parts = (b"\0" * 20, b"\2\0\xff\xff", b"\3\0" + b"\xff" * 8, b"\4\1\0\0\xff\xff\xff\xff", b"\5\xff" + b"\xff" * 4,
+                 b"\6\0\0\0\xff\xff\xff\xff", b"\xff" * 12, b"\xff\0\0\1" + b"\xff" * 8, b"GET / HTTP/1.0\r\n\r\n")
+        for _ in range(24):
+            with socket.create_connection(m.address, 20) as s:
+                s.sendall(rng.choice(begin) + b"".join(rng.choice((rng.choice(parts), rng.randbytes(9)))
+                                                       for _ in range(rng.randrange(12))))
+                s.shutdown(socket.SHUT_WR)
+                s.settimeout(0.05)
+                try:
+                    while s.recv(65536):
+                        pass
+                except OSError:
+                    pass
+        client = self.client(m)
+        client.until(lambda c: any(c.pixels[399]))
+        at = len(m.said())
+        client.key(0xff0d)
+        m.wait_for("k1c k9c", after=at)
 
     def test_address(self):
         """All interfaces, IPv6, a Unix socket; a port in use is one line."""
