@@ -178,13 +178,17 @@ static bool run_change(struct hmp *h)
     char drive[64], file[1024], format[32], err[1200];
     bool force = hmp_flag(h, 'f');
 
-    if (!need_drive(h, drive, sizeof(drive)) ||
-        !hmp_need_word(h, file, sizeof(file), "filename"))
+    if (!need_drive(h, drive, sizeof(drive)))
+        return false;
+    force |= hmp_flag(h, 'f');
+    if (!hmp_need_word(h, file, sizeof(file), "filename"))
         return false;
     if (!strcmp(drive, "vnc") && (!strcmp(file, "password") || !strcmp(file, "passwd")))
         return hmp_set_password(h);
     if (hmp_word(h, format, sizeof(format)) && strcmp(format, "raw") != 0)
         return hmp_fail(h, "Error: unknown format '%s' (raw)", format);
+    if (hmp_word(h, format, sizeof(format)) && strcmp(format, "retain") != 0)
+        return hmp_fail(h, "Error: read-only-mode '%s' is not supported (retain)", format);
     return orrery_change(h->session->machine, drive, file, force, err, sizeof(err)) ||
            hmp_fail(h, "Error: %s", err);
 }
@@ -266,7 +270,7 @@ const struct hmp_command hmp_commands[] = {
     {"mouse_button", NULL, "state", "change mouse button state (1=L, 2=M, 4=R)", run_mouse_button},
     {"screendump", NULL, "[-f png|ppm] file", "save screen into image 'file'", run_screendump},
     {"eject", NULL, "[-f] device", "eject a removable medium (use -f to force it)", run_eject},
-    {"change", NULL, "[-f] device file [raw]", "change a removable medium", run_change},
+    {"change", NULL, "device [-f] file [raw [retain]]", "change a removable medium", run_change},
     {"ringbuf_read", NULL, "device size", "read from a ringbuf character device", run_ringbuf_read},
     {"cpu", NULL, "index", "set the default CPU (there is one)", run_only_zero},
     {"mouse_set", NULL, "index", "set which mouse device receives events (there is one)",

@@ -365,6 +365,7 @@ static bool run_remove(struct qmp_call *c)
 static bool run_change(struct qmp_call *c)
 {
     const char *format = qmp_text(c, "format"), *file = qmp_text(c, "filename");
+    const char *mode = qmp_text(c, "read-only-mode");
     struct orrery_drive_state d = {.name = ""};
     unsigned n = 0;
 
@@ -372,6 +373,8 @@ static bool run_change(struct qmp_call *c)
         file = qmp_text(c, "target");
     if (format && strcmp(format, "raw") != 0)
         return qmp_fail(c, NULL, "Unknown driver '%s'", format);
+    if (mode && strcmp(mode, "retain") != 0)
+        return qmp_fail(c, NULL, "Parameter 'read-only-mode' does not accept value '%s'", mode);
     return find_drive(c, &n, &d) && insert(c, n, d.name, file);
 }
 

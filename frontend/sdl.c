@@ -150,6 +150,7 @@ static void capture(struct sdl *w, bool on)
         return;
     w->captured = on;
     SDL_SetRelativeMouseMode(on ? SDL_TRUE : SDL_FALSE);
+    SDL_SetWindowKeyboardGrab(w->window, on ? SDL_TRUE : SDL_FALSE);
     if (!on && w->buttons)
         session_mouse(w->session, 0, 0, 0, w->buttons = 0);
     set_title(w);

@@ -73,8 +73,8 @@ class Client:
     """Connects, and keeps a picture: width, height, rows of pixels 0x00RRGGBB as bytes."""
 
     def __init__(self, address, encoding, password=None, timeout=20, version=b"003.008",
-                 layout=(32, 24, 255, 255, 255, 16, 8, 0)):
-        """layout: bits, depth, largest red, green and blue, their shifts."""
+                 layout=(32, 24, 255, 255, 255, 16, 8, 0), simple=False):
+        """layout: bits, depth, largest red, green and blue, their shifts. simple: without extensions."""
         self.version, self.layout = version, layout
         self.socket = (socket.create_connection(address, timeout) if isinstance(address, tuple)
                        else socket.socket(socket.AF_UNIX))
@@ -83,12 +83,12 @@ class Client:
             self.socket.connect(address)
         self.encodings, self.inflate, self.extended = set(), zlib.decompressobj(), False
         try:
-            self.shake_hands(encoding, password)
+            self.shake_hands(encoding, password, simple)
         except (Refused, OSError, EOFError):
             self.close()
             raise
 
-    def shake_hands(self, encoding, password):
+    def shake_hands(self, encoding, password, simple):
         assert self.read(12) == b"RFB 003.008\n"
         self.socket.sendall(b"RFB " + self.version + b"\n")
         kind = 1 if password is None else 2
@@ -109,7 +109,7 @@ class Client:
         self.name = self.read(struct.unpack(">I", self.read(4))[0]).decode()
         self.resize(width, height)
         self.socket.sendall(struct.pack(">BxxxBBBBHHHBBBxxx", 0, *self.layout[:2], 0, 1, *self.layout[2:]))
-        wanted = [encoding, DESKTOP_SIZE, EXTENDED_KEYS] if self.layout[0] == 32 and self.layout[5] == 16 else [encoding]
+        wanted = [encoding] if simple else [encoding, DESKTOP_SIZE, EXTENDED_KEYS]
         self.socket.sendall(struct.pack(f">BxH{len(wanted)}i", 2, len(wanted), *wanted))
         self.request(False)
 

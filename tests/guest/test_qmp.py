@@ -274,6 +274,10 @@ class Qmp(common.GuestTest):
         self.assertEqual(drive()["inserted"]["file"], "b.iso")
         self.assertEqual(q.refused("eject", device="none")["class"], "DeviceNotFound")
         q.refused("blockdev-change-medium", device="ide1-cd0", filename="missing.iso")
+        q.refused("blockdev-change-medium", device="ide1-cd0", filename="b.iso", read_only_mode="read-write")
+        for line in ("change ide1-cd0 a.iso raw retain", "change -f ide1-cd0 b.iso", "change ide1-cd0 -f a.iso"):
+            self.assertEqual(q.hmp(line), "")
+        self.assertEqual(drive()["inserted"]["file"], "a.iso")
 
     def test_replay(self):
         """Whatever an operator has done happens again, on either back end."""

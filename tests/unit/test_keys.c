@@ -1,5 +1,6 @@
 /* The table of keys: complete, without doubles, and every key known to the PS/2 keyboard. */
 #include "frontend/keys.h"
+#include "frontend/layouts.h"
 
 #include "devices/i8042.h"
 #include "devtest.h"
@@ -90,11 +91,110 @@ static void test_105_keys(void **state)
     assert_int_equal(count, 105);
 }
 
+/* ---- layouts ---- */
+
+static const struct texts {
+    const char *name, *text[3];
+} texts[] = {
+#define LAYOUT(name, plain, shift, altgr, dead, dead_altgr) {name, {plain, shift, altgr}},
+#include "frontend/layouts.def"
+#undef LAYOUT
+};
+
+static unsigned count(const char *text)
+{
+    unsigned n = 0;
+
+    while (layout_next_char(&text))
+        n++;
+    return n;
+}
+
+static void test_layouts_are_whole(void **state)
+{
+    const struct layout *l;
+    struct layout_key key;
+    const char *text;
+    u32 c;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        assert_true(layout_find(texts[i].name, &l));
+        for (unsigned level = 0; level < 3; level++) {
+            assert_int_equal(count(texts[i].text[level]), 48);
+            text = texts[i].text[level];
+            while ((c = layout_next_char(&text))) {
+                if (c == ' ')
+                    continue;
+                key = layout_key(l, c);
+                assert_int_not_equal(key.number, 0);
+                assert_true(key.modifiers <= level || !key.dead); /* or with less */
+            }
+        }
+        for (c = 'a'; c <= 'z'; c++)
+            assert_int_equal(layout_key(l, c).number, layout_key(l, c - 32).number);
+        assert_int_equal(layout_key(l, 0xff0d).number, 0x1c);
+        assert_int_equal(layout_key(l, ' ').number, 0x39);
+        assert_int_equal(layout_key(l, 0xfe03).number, KEY_ALT_R);
+    }
+}
+
+static void test_places(void **state)
+{
+    static const struct {
+        const char *layout;
+        u32 symbol;
+        u8 number;
+        unsigned modifiers;
+        bool dead;
+    } cases[] = {
+        {"de", 'z', 0x15, 0, false},
+        {"de", '@', 0x10, LAYOUT_ALT_GR, false},
+        {"de", '?', 0x0c, LAYOUT_SHIFT, false},
+        {"de", 0x20ac, 0x12, LAYOUT_ALT_GR, false},
+        {"de", 0x10000e4, 0x28, 0, false},
+        {"de", '^', 0x29, 0, true},
+        {"fr", '1', 0x02, LAYOUT_SHIFT, false},
+        {"fr", '^', 0x0a, LAYOUT_ALT_GR, false},
+        {"fr", 0xfe52, 0x1a, 0, true},
+        {"it", '~', 0, 0, false},
+        {"en-gb", '"', 0x03, LAYOUT_SHIFT, false},
+        {"en-us", '"', 0x28, LAYOUT_SHIFT, false},
+        {"en-us", 0xe4, 0, 0, false},
+    };
+    const struct layout *l;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct layout_key key;
+        assert_true(layout_find(cases[i].layout, &l));
+        key = layout_key(l, cases[i].symbol);
+        assert_int_equal(key.number, cases[i].number);
+        assert_int_equal(key.modifiers, cases[i].modifiers);
+        assert_int_equal(key.dead, cases[i].dead);
+    }
+    assert_false(layout_find("xx", &l));
+    assert_null(l);
+}
+
+static void test_utf8(void **state)
+{
+    const char *text = "a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\xff\xc3z\xe2\x82";
+    static const u32 wanted[] = {'a', 0xe4, 0x20ac, 0x1f600, 0xff, 0xc3, 'z', 0xe2, 0x82, 0, 0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
+        assert_int_equal(layout_next_char(&text), wanted[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_doubles),
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_layouts_are_whole),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_characters),
         cmocka_unit_test(test_105_keys),
     };
