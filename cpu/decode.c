@@ -109,26 +109,28 @@ static bool row_has_kind(const struct insn_row *row, enum opnd kind)
     return row->op[0] == kind || row->op[1] == kind || row->op[2] == kind;
 }
 
+/* By counting: first[n] becomes the end of opcode n's rows, then, filled from there, their begin.
+ */
 static void index_rows(struct decoder *d)
 {
-    unsigned used = 0;
-
-    for (unsigned n = 0; n < MAP_COUNT * 256; n++) {
-        d->first[n] = used;
-        for (unsigned r = 0; r < insn_table_len; r++) {
-            const struct insn_row *row = &insn_table[r];
-            unsigned opcode = row->map * 256u + row->opcode;
-
-            if (n < opcode || n >= opcode + row_span(row))
-                continue;
-            d->rows[used++] = r;
+    for (unsigned r = 0; r < insn_table_len; r++) {
+        const struct insn_row *row = &insn_table[r];
+        for (unsigned i = 0; i < row_span(row); i++) {
+            u8 *flags = &d->flags[row->map][row->opcode + i];
+            d->first[row->map * 256u + row->opcode + i]++;
             if (insn_row_has_modrm(row))
-                d->flags[n >> 8][n & 255] |= OF_MODRM;
+                *flags |= OF_MODRM;
             if (row_has_kind(row, OP_Rd))
-                d->flags[n >> 8][n & 255] |= OF_RM_IS_REG;
+                *flags |= OF_RM_IS_REG;
         }
     }
-    d->first[MAP_COUNT * 256] = used;
+    for (unsigned n = 1; n <= MAP_COUNT * 256; n++)
+        d->first[n] = (u16)(d->first[n] + d->first[n - 1]);
+    for (unsigned r = insn_table_len; r-- > 0;) {
+        const struct insn_row *row = &insn_table[r];
+        for (unsigned i = 0; i < row_span(row); i++)
+            d->rows[--d->first[row->map * 256u + row->opcode + i]] = (u16)r;
+    }
 }
 
 static bool scan_is_reg(const struct decoder *d, const struct scan *s)
