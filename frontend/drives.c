@@ -469,6 +469,7 @@ static void add_demo(struct options *o)
     for (unsigned i = 0; i < o->drives.count; i++)
         if (o->drives.drive[i].file)
             return;
+    o->demo = true;
     c->floppy[0] = (struct orrery_drive){.file = ORRERY_DEMO, .floppy = true, .readonly = true};
 }
 

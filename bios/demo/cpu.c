@@ -64,6 +64,17 @@ static void draw_names(void)
     }
 }
 
+/* CR4 came with what it switches on: VME, DE, PSE, TSC, PAE, MCE. */
+static bool has_cr4(void)
+{
+    u32 r[4];
+
+    if (!can_flip(EFLAGS_ID))
+        return false;
+    cpuid(1, r);
+    return r[3] & 0xde;
+}
+
 static void draw_cpu(void)
 {
     bool has_cpuid = can_flip(EFLAGS_ID);
@@ -77,7 +88,7 @@ static void draw_cpu(void)
             can_flip(EFLAGS_AC) ? "An 80486" : "An 80386");
     put(17, 4, ON(GOLD, PANEL), "CR0 %08x   CR2 %08x   CR3 %08x", read_cr0(), read_cr2(),
         read_cr3());
-    if (has_cpuid)
+    if (has_cr4())
         put(17, 52, ON(GOLD, PANEL), "CR4 %08x", read_cr4());
     put(18, 4, ON(TEXT, PANEL), "EFLAGS %08x, IOPL %u, CPL %u, TR %04x", read_eflags(),
         read_eflags() >> 12 & 3, SEL_CODE & 3, read_tr());

@@ -148,6 +148,7 @@ struct date {
 
 void time_init(void);
 struct date clock_read(void);
+void wait_ticks(u32 count);
 u16 timer_count(void); /* of the 8254's counter 0, as it stands */
 void speaker(u32 hz);  /* 0: quiet */
 

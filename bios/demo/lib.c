@@ -169,9 +169,11 @@ int cosine(u32 angle)
 /* Bit by bit, from the highest. */
 u32 square_root(u32 v)
 {
-    u32 root = 0;
+    u32 root = 0, bit = 1u << 30;
 
-    for (u32 bit = 1u << 30; bit; bit >>= 2) {
+    while (bit > v)
+        bit >>= 2;
+    for (; bit; bit >>= 2) {
         u32 trial = root + bit;
         root >>= 1;
         if (v >= trial) {

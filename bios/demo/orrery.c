@@ -25,7 +25,12 @@ static struct frame_buffer fb;
 static u32 tile_dots[TILE_DOTS];
 static struct sphere spheres[BODIES];
 static u8 order[BODIES]; /* from far to near */
-static struct area before[BODIES], pointer_before;
+static struct look {
+    struct area area;
+    struct sphere sphere;
+    bool named;
+} before[BODIES];
+static struct area pointer_before;
 static u32 day16; /* sixteenths of days since the epoch */
 static unsigned speed;
 static bool ready, moving, names_shown;
@@ -39,29 +44,54 @@ static struct tile whole(void)
     return (struct tile){0, 0, WIDTH, HEIGHT, WIDTH, BACKDROP};
 }
 
+/* Of 256, at a place from the sun's middle. */
+static u32 glow(int x, int y)
+{
+    int flat = y * 3 / 2, square = x * x + flat * flat, rest = GLOW;
+
+    if (square >= GLOW * GLOW)
+        return 0;
+    rest -= (int)square_root((u32)square);
+    return (u32)(rest * rest * 150 / (GLOW * GLOW));
+}
+
+/* Shown row by row: on a slow CPU it takes a while. */
 static void draw_sky(struct tile *t)
 {
-    for (int y = 0; y < HEIGHT; y++)
+    for (int y = 0; y < HEIGHT; y++) {
+        struct tile row = {0, y, WIDTH, 1, WIDTH, t->dots + y * WIDTH};
+        u32 sky = (u32)(4 + y / 60) | 0x000200;
         for (int x = 0; x < WIDTH; x++) {
-            int dx = x - CENTRE_X, dy = (y - CENTRE_Y) * 3 / 2;
-            int at = (int)square_root((u32)(dx * dx + dy * dy));
-            u32 glow = at < GLOW ? (u32)((GLOW - at) * (GLOW - at) * 150 / (GLOW * GLOW)) : 0;
-            t->dots[y * WIDTH + x] = mix((u32)(4 + y / 60) | 0x000200, 0xff9632, glow);
+            bool near = x > CENTRE_X - GLOW && x < CENTRE_X + GLOW;
+            row.dots[x] = near ? mix(sky, 0xff9632, glow(x - CENTRE_X, y - CENTRE_Y)) : sky;
         }
+        tile_show(&row, &fb);
+    }
     for (unsigned i = 0; i < 420; i++) {
         u32 r = random_number(), x = r % WIDTH, y = (r >> 10) % HEIGHT, light = r >> 20 & 0xff;
         blend(t, (int)x, (int)y, r >> 28 & 1 ? 0xfff0d8 : 0xd8e4ff, light * light / 256);
     }
 }
 
+/* angle: in sixteenths of a 1024th of a circle. */
+static int fine_sine(u32 angle)
+{
+    int part = (int)(angle % 16);
+    return (sine(angle / 16) * (16 - part) + sine(angle / 16 + 1) * part) / 16;
+}
+
+#define CIRCLE (SINE_STEPS * 16)
+
+/* In steps of about half a dot. */
 static void draw_orbit(struct tile *t, int radius)
 {
-    for (u32 a = 0; a < SINE_STEPS * 4; a++) {
-        int c = (cosine(a / 4) * (int)(4 - a % 4) + cosine(a / 4 + 1) * (int)(a % 4)) / 4;
-        int s = (sine(a / 4) * (int)(4 - a % 4) + sine(a / 4 + 1) * (int)(a % 4)) / 4;
+    u32 step = radius < 100 ? 16 : radius < 200 ? 8 : 4;
+
+    for (u32 a = 0; a < CIRCLE; a += step) {
+        int c = fine_sine(a + CIRCLE / 4), s = fine_sine(a);
         int x = CENTRE_X * SINE_ONE + radius * c,
             y = CENTRE_Y * SINE_ONE + radius * s / (SINE_ONE / 64) * (TILT / 64);
-        blend(t, (x + SINE_ONE / 2) / SINE_ONE, (y + SINE_ONE / 2) / SINE_ONE, 0x7896d2, 60);
+        blend(t, (x + SINE_ONE / 2) / SINE_ONE, (y + SINE_ONE / 2) / SINE_ONE, 0x7896d2, 70);
     }
 }
 
@@ -88,13 +118,7 @@ static u32 angle16(const struct body *b)
 
     if (!b->period)
         return 0;
-    return b->start * 16u + ((day16 % b->period) >> lost) * (SINE_STEPS * 16) / (b->period >> lost);
-}
-
-static int fine_sine(u32 a16)
-{
-    int part = (int)(a16 % 16);
-    return (sine(a16 / 16) * (16 - part) + sine(a16 / 16 + 1) * part) / 16;
+    return b->start * 16u + ((day16 % b->period) >> lost) * CIRCLE / (b->period >> lost);
 }
 
 /* Orbits go against the clock, seen from above. */
@@ -102,13 +126,16 @@ static void place(unsigned i)
 {
     const struct body *b = &bodies[i];
     struct sphere *s = &spheres[i];
-    u32 a = SINE_STEPS * 16 - angle16(b) % (SINE_STEPS * 16);
-    int c = fine_sine(a + SINE_STEPS * 4), n = fine_sine(a);
+    u32 a = CIRCLE - angle16(b) % CIRCLE;
+    int c = fine_sine(a + CIRCLE / 4), n = fine_sine(a);
     int x = c * SUB / 16 * b->orbit / (SINE_ONE / 16),
         y = n * SUB / 16 * b->orbit / (SINE_ONE / 16);
 
-    *s = (struct sphere){
-        .body = b, .turn = day16 * 8, .shines = i == SUN, .picked = (int)i == picked};
+    memset(s, 0, sizeof(*s));
+    s->body = b;
+    s->turn = b->radius > 10 ? 0 : day16 * 2; /* bands look the same all around */
+    s->shines = i == SUN;
+    s->picked = (int)i == picked;
     s->x = x + (b->parent < 0 ? CENTRE_X * SUB : spheres[b->parent].x);
     s->y =
         y * (TILT / 64) / (SINE_ONE / 64) + (b->parent < 0 ? CENTRE_Y * SUB : spheres[b->parent].y);
@@ -177,6 +204,36 @@ static struct area area_of(const struct sphere *s)
     return (struct area){s->x / SUB - half, s->y / SUB - reach, 2 * half + 1, reach + below + 1};
 }
 
+/* Where something was and where it is now: together, if they overlap. */
+static void recompose(struct area a, struct area b)
+{
+    int x = a.x < b.x ? a.x : b.x, y = a.y < b.y ? a.y : b.y;
+    int right = a.x + a.width > b.x + b.width ? a.x + a.width : b.x + b.width;
+    int bottom = a.y + a.height > b.y + b.height ? a.y + a.height : b.y + b.height;
+
+    if (right - x < a.width + b.width && bottom - y < a.height + b.height) {
+        compose((struct area){x, y, right - x, bottom - y});
+        return;
+    }
+    compose(a);
+    compose(b);
+}
+
+/* Bodies that look as before, where they were, are left alone. */
+static void show_body(unsigned i)
+{
+    struct look now;
+
+    memset(&now, 0, sizeof(now)); /* the gaps between fields, too: they are compared */
+    now.area = area_of(&spheres[i]);
+    now.sphere = spheres[i];
+    now.named = names_shown;
+    if (!memcmp(&now, &before[i], sizeof(now)))
+        return;
+    recompose(before[i].area, now.area);
+    before[i] = now;
+}
+
 static void show_text(int x, int y, int width, u32 colour, const char *text)
 {
     struct tile t = {x, y, width, 16, width, tile_dots};
@@ -241,11 +298,26 @@ static void show_facts(void)
 
 /* ---- the page ---- */
 
+static bool has_memory(void)
+{
+    u32 start = (u32)BACKDROP, size = WIDTH * HEIGHT * 4;
+
+    for (unsigned i = 0; i < memory_ranges; i++) {
+        const struct memory_range *r = &memory_map[i];
+        if (r->type == 1 && r->base <= start && r->base + r->len >= start + size)
+            return true;
+    }
+    return false;
+}
+
 static void open_orrery(void)
 {
-    ready = vbe_open(&fb, WIDTH, HEIGHT);
+    ready = has_memory() && vbe_open(&fb, WIDTH, HEIGHT);
     if (!ready) {
+        put(17, 8, ON(YELLOW, DARK), "%s",
+            has_memory() ? "This video BIOS has no such mode." : "That takes 4 MiB of memory.");
         screen_text_mode();
+        screen_show();
         return;
     }
     mouse_area(WIDTH, HEIGHT);
@@ -259,6 +331,7 @@ static void open_orrery(void)
     struct tile t = whole();
     tile_show(&t, &fb);
     memset(before, 0, sizeof(before));
+    memset(&pointer_before, 0, sizeof(pointer_before));
 }
 
 /* The nearest to us that the pointer is on; a click there keeps it. */
@@ -294,15 +367,10 @@ static void draw_orrery(void)
     for (unsigned i = 0; i < BODIES; i++)
         place(i);
     sort_by_depth();
-    for (unsigned i = 0; i < BODIES; i++) {
-        struct area now = area_of(&spheres[i]);
-        compose(before[i]);
-        compose(now);
-        before[i] = now;
-    }
-    if (mouse.packets) {
-        compose(pointer_before);
-        compose(pointer);
+    for (unsigned i = 0; i < BODIES; i++)
+        show_body(i);
+    if (mouse.packets && memcmp(&pointer, &pointer_before, sizeof(pointer))) {
+        recompose(pointer_before, pointer);
         pointer_before = pointer;
     }
     show_date();

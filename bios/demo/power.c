@@ -90,8 +90,7 @@ static void apm_off(void)
 
 static void pause(void)
 {
-    for (u32 start = ticks; ticks - start < TICKS_PER_SECOND / 4;)
-        wait_for_interrupt();
+    wait_ticks(TICKS_PER_SECOND / 4);
 }
 
 static void switch_off(void)

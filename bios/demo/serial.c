@@ -17,6 +17,7 @@
 static char ring[4096];
 static volatile u32 ring_in, ring_out;
 static bool there;
+static volatile bool sending; /* the chip interrupts when it has room */
 static enum { PLAIN, AFTER_ESC, AFTER_BRACKET, IN_NUMBER } state;
 static u32 esc_tick;
 static char number;
@@ -95,8 +96,10 @@ static void serial_interrupt(void)
         receive((char)inb(DATA));
     if (status & 0x20)
         send_some();
-    if (ring_in == ring_out)
+    if (sending && ring_in == ring_out) {
+        sending = false;
         outb(ENABLE, 1); /* no more interrupts for being empty */
+    }
 }
 
 void serial_poll(void)
@@ -126,7 +129,10 @@ void serial_send(const char *data, size_t len)
     for (size_t i = 0; i < len; i++)
         ring[(ring_in + i) % sizeof(ring)] = data[i];
     ring_in += len;
-    outb(ENABLE, 3);
+    if (!sending) {
+        sending = true;
+        outb(ENABLE, 3);
+    }
 }
 
 /* A port that is not there reads as ones. Divisor 1 is 115200; 8 bits, no parity; FIFOs on; OUT2

@@ -58,8 +58,7 @@ static bool find_opl(void)
     u8 before = inb(OPL) & 0xe0;
     opl_write(2, 0xff);
     opl_write(4, 0x21);
-    for (int i = 0; i < 200; i++)
-        inb(OPL);
+    wait_ticks(2);
     u8 after = inb(OPL) & 0xe0;
     opl_write(4, 0x60);
     opl_write(4, 0x80);

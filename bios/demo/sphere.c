@@ -4,7 +4,7 @@
 #include "bios/demo/sphere.h"
 #include "bios/demo/demo.h"
 
-#define AMBIENT   60  /* of 256: what the night side has */
+#define AMBIENT   84  /* of 256: what the night side has */
 #define RING_FLAT 3   /* the ring's ellipse is so many times wider than high */
 #define RING_GAP  195 /* Cassini's, in hundredths of the radius */
 
@@ -63,16 +63,26 @@ static void halo_dot(struct tile *t, const struct sphere *s, int px, int py, int
         blend(t, px, py, 0xffffff, 150);
 }
 
+static int min(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static int max(int a, int b)
+{
+    return a > b ? a : b;
+}
+
 /* The far half of the ring is behind the ball, the near one before it. */
 void sphere_draw(struct tile *t, const struct sphere *s)
 {
     int reach = sphere_reach(s->body), cx = s->x / SUB, cy = s->y / SUB;
+    int top = max(cy - reach, t->y), bottom = min(cy + reach + 1, t->y + t->height);
+    int left = max(cx - reach, t->x), right = min(cx + reach + 1, t->x + t->width);
 
-    for (int py = cy - reach; py <= cy + reach; py++)
-        for (int px = cx - reach; px <= cx + reach; px++) {
+    for (int py = top; py < bottom; py++)
+        for (int px = left; px < right; px++) {
             int x = px * SUB + SUB / 2 - s->x, y = py * SUB + SUB / 2 - s->y;
-            if (!in_tile(t, px, py))
-                continue;
             if (s->body->ring && y < 0)
                 ring_dot(t, s, px, py, x, y);
             ball_dot(t, s, px, py, x, y);

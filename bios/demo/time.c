@@ -22,6 +22,12 @@ void time_init(void)
     irq_connect(IRQ_TIMER, timer_interrupt);
 }
 
+void wait_ticks(u32 count)
+{
+    for (u32 start = ticks; ticks - start < count;)
+        wait_for_interrupt();
+}
+
 /* A latch command keeps the count still while its two bytes are read. */
 u16 timer_count(void)
 {
