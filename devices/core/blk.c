@@ -622,7 +622,7 @@ bool blk_checksum(struct blk *b, u64 *sum)
         if (!find_cluster(b, c)) { /* the next stored one */
             u64 at = next_data(b, sector * BLK_SECTOR);
             if (at >= (sector + n) * BLK_SECTOR) {
-                c = at / CLUSTER - 1;
+                c = at / CLUSTER > c ? at / CLUSTER - 1 : c; /* the last may be short */
                 continue;
             }
         }

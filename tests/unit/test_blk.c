@@ -231,6 +231,24 @@ static void test_snapshot(void **state)
     blk_close(b);
 }
 
+/* A file that ends with a hole, within a cluster. */
+static void test_hole_at_the_end(void **state)
+{
+    u64 sum, full;
+
+    (void)state;
+    make(512, 0, "", 0);
+    assert_int_equal(truncate(path, 1440 * 1024), 0);
+    struct blk *b = blk_open(path, BLK_WRITABLE, err, sizeof(err));
+    assert_non_null(b);
+    assert_true(blk_checksum(b, &sum));
+    u8 zeros[512] = {0};
+    assert_true(blk_write(b, 2879, zeros, 1));
+    assert_true(blk_checksum(b, &full));
+    assert_true(sum == full);
+    blk_close(b);
+}
+
 /* What is built in: a boot diskette, of which everybody writes to his own. */
 static void test_demo(void **state)
 {
@@ -258,10 +276,10 @@ static void test_demo(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_files),      cmocka_unit_test(test_short_sector),
-        cmocka_unit_test(test_other_formats),  cmocka_unit_test(test_writes_reach_file),
-        cmocka_unit_test(test_file_cut_short), cmocka_unit_test(test_snapshot),
-        cmocka_unit_test(test_demo),
+        cmocka_unit_test(test_bad_files),       cmocka_unit_test(test_short_sector),
+        cmocka_unit_test(test_other_formats),   cmocka_unit_test(test_writes_reach_file),
+        cmocka_unit_test(test_file_cut_short),  cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_hole_at_the_end), cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
