@@ -167,11 +167,14 @@ static void draw_pointer(struct tile *t)
         }
 }
 
+/* Below it, and not beyond the screen's edge. */
 static void draw_name(struct tile *t, const struct sphere *s)
 {
-    int width = (int)strlen(s->body->name) * 8;
-    tile_text(t, s->x / SUB - width / 2, s->y / SUB + s->body->radius + 4, 1, 0xb4c3e6,
-              s->body->name);
+    int width = (int)strlen(s->body->name) * 8, x = s->x / SUB - width / 2;
+
+    if (x + width > WIDTH - 2)
+        x = WIDTH - 2 - width;
+    tile_text(t, x, s->y / SUB + s->body->radius + 4, 1, 0xb4c3e6, s->body->name);
 }
 
 static void compose(struct area a)

@@ -190,8 +190,8 @@ class Outside(common.GuestTest):
         wait(r"vector 14 +error code 0002 +CR2 deadbeef")
         terminal.type("\x1b")
         wait("This machine, now")
-        terminal.type("\x1b[B\r")  # down, open
-        wait("How an address is looked up")
+        terminal.type("\x1b[B\r")  # down, open: tasks
+        wait("By software")
         terminal.type("\x1b")
         wait("This machine, now")
         terminal.type("d")
@@ -247,11 +247,10 @@ class Outside(common.GuestTest):
         self.wait_text(machine, re.escape(MENU))
         machine.qmp.hmp("sendkey d")
         self.assertTrue(self.picture(machine, lambda pixel: pixel(400, 308)[0] > 240))
-        machine.qmp.hmp("mouse_move 250 92")  # to 550, 308 or near
-        machine.qmp.hmp("mouse_move -200 0")
-        machine.qmp.hmp("mouse_move 200 40")
-        self.assertTrue(self.picture(machine, lambda pixel: any(
-            pixel(x, y) == (255, 255, 255) for x in range(380, 800) for y in range(100, 560))))
+        machine.qmp.hmp("mouse_move 250 132")  # 200, 144 of 640, 400 was 250, 216 of 800, 600
+        self.assertTrue(self.picture(machine, lambda pixel: pixel(502, 356) == (255, 255, 255)))
+        machine.qmp.hmp("mouse_move -100 -40")  # onto the sun, which is then named in gold at the bottom
+        self.assertTrue(self.picture(machine, lambda pixel: any(pixel(x, 560) == (255, 215, 94) for x in range(18, 100))))
 
     def picture(self, machine, seen):
         for _ in range(50):
