@@ -118,7 +118,7 @@ static void draw_menu(void)
                           ticks,      scan_code_count, mouse.packets};
     static const char *const units[] = {"", "", "", "of the timer", "bytes", "packets"};
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
-        put(15 + (int)i, SIDE_COL + 2, ON(DIM + 0, PANEL), "%s", names[i]);
+        put(15 + (int)i, SIDE_COL + 2, ON(DIM, PANEL), "%s", names[i]);
         put(15 + (int)i, SIDE_COL + 12, ON(BRIGHT_CYAN, PANEL), i < 3 ? "%08x" : "%u", values[i]);
         put(15 + (int)i, SIDE_COL + 22, ON(TEXT, PANEL), "%s", units[i]);
     }

@@ -143,9 +143,17 @@ static void read_byte(void)
     *(volatile u8 *)address;
 }
 
+/* Only where it cannot hurt us is it another value. */
+static bool in_playground(void)
+{
+    return address - PLAYGROUND < PLAYGROUND_PAGES * PAGE_SIZE;
+}
+
 static void write_byte(void)
 {
-    ++*(volatile u8 *)address;
+    volatile u8 *byte = (volatile u8 *)address;
+
+    *byte = (u8)(*byte + in_playground());
 }
 
 static void say(u8 colour, const char *fmt, u32 a, u32 b)
@@ -161,12 +169,6 @@ static void access(void (*how)(void), const char *done)
         say(BRIGHT_GREEN, done, address, 0);
     else
         say(BRIGHT_RED, "Page fault: error code %u, CR2 %08x", last_exception.error, last_cr2);
-}
-
-/* Only where it cannot hurt us. */
-static bool in_playground(void)
-{
-    return address - PLAYGROUND < PLAYGROUND_PAGES * PAGE_SIZE;
 }
 
 static void toggle_present(void)
