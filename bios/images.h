@@ -16,4 +16,8 @@ extern const unsigned system_rom_size;
 extern const u8 kernel_rom[];
 extern const unsigned kernel_rom_size;
 
+/* The demonstration: the beginning of a boot diskette, a multiple of 512 bytes. */
+extern const u8 demo_image[];
+extern const unsigned demo_image_size;
+
 #endif

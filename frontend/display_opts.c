@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frontend/layouts.h"
 #include "frontend/options.h"
@@ -129,5 +130,9 @@ bool display_finish(struct options *o)
     if (display_sdl && has_screen())
         return want(o, "display", display_sdl, NULL, "");
     d->unseen = !o->nserial && !o->debugcon && !o->screendump && !o->config.replay;
+    if (o->demo && d->unseen && !o->nmonitors && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+        d->unseen = false; /* the demonstration shows itself on the serial port, too */
+        o->nographic = true;
+    }
     return true;
 }

@@ -483,6 +483,20 @@ static void add_usual(struct options *o)
         o->config.floppy[0].floppy = true;
 }
 
+/* Who gives nothing to boot gets the demonstration in drive A. */
+static void add_demo(struct options *o)
+{
+    struct orrery_config *c = &o->config;
+
+    if (o->nodefaults || c->kernel || c->bios || c->floppy[0].floppy)
+        return;
+    for (unsigned i = 0; i < o->drives.count; i++)
+        if (o->drives.drive[i].file)
+            return;
+    o->demo = true;
+    c->floppy[0] = (struct orrery_drive){.file = ORRERY_DEMO, .floppy = true, .readonly = true};
+}
+
 bool drives_finish(struct options *o)
 {
     struct drives *all = &o->drives;
@@ -506,5 +520,6 @@ bool drives_finish(struct options *o)
             *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =
                 placed(o, n);
     add_usual(o);
+    add_demo(o);
     return true;
 }

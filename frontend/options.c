@@ -165,7 +165,8 @@ static bool opt_help(struct options *o, const char *name, const char *arg)
 {
     (void)name;
     (void)arg;
-    puts("usage: orrery [options] [disk image]");
+    puts("usage: orrery [options] [disk image]\n"
+         "without an image, -kernel or -bios: the demonstration that is built in");
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         char left[40];
         snprintf(left, sizeof(left), "-%s %s", rows[i].name,

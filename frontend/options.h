@@ -47,6 +47,7 @@ struct options {
     const char *loadvm;     /* snapshot file to go on from */
     const char *screendump; /* picture of the last screen: .png or PPM */
     const char *log_path;
+    bool demo; /* nothing to boot was given: the demonstration is in drive A */
     bool nodefaults, said_vga, daemonize;
     const char *pidfile;
     char cpu[256]; /* -cpu, as the library takes it */

@@ -43,6 +43,10 @@ struct orrery_symbols {
     uint64_t offset; /* added to its addresses */
 };
 
+/* As the file of a drive: the demonstration that the library has built in, a diskette of 1440 KiB.
+ */
+#define ORRERY_DEMO "orrery:demo"
+
 /* A drive: a disk if it has a file, or a CD-ROM or floppy drive, empty without one; otherwise none.
  */
 struct orrery_drive {

@@ -10,15 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash.h"
+#include "bios/images.h"
 
 #define CLUSTER         BLK_CLUSTER
 #define CLUSTER_SECTORS (CLUSTER / BLK_SECTOR)
+#define DISKETTE        (1440 * 1024)
 #define GROUP           4096u /* clusters in a group of the overlay, 256 MiB */
 
 struct blk {
@@ -128,11 +131,32 @@ static int reopen_for_writing(int fd, const char *path)
     return rw;
 }
 
+static bool is_demo(const char *path)
+{
+    return !strcmp(path, BLK_DEMO);
+}
+
+/* The demonstration as a file of the size of a diskette, in memory: each who opens it has his own.
+ * -1 with errno. */
+static int open_demo(void)
+{
+    int fd = memfd_create("orrery-demo", MFD_CLOEXEC);
+
+    if (fd >= 0 && (ftruncate(fd, DISKETTE) ||
+                    pwrite(fd, demo_image, demo_image_size, 0) != (ssize_t)demo_image_size)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 /* A descriptor for the checked and locked file, or -1 and err. */
 static int open_image(const char *path, unsigned mode, u64 *size, char *err, size_t err_size)
 {
     bool shared = mode & (BLK_SNAPSHOT | BLK_READONLY);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not stop us */
+    int fd = is_demo(path)
+                 ? open_demo()
+                 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not stop us */
 
     if (fd < 0) {
         refuse(path, strerror(errno), err, err_size);
@@ -142,7 +166,7 @@ static int open_image(const char *path, unsigned mode, u64 *size, char *err, siz
         close(fd);
         return -1;
     }
-    if (!shared) {
+    if (!shared && !is_demo(path)) {
         fd = reopen_for_writing(fd, path);
         if (fd < 0) {
             snprintf(err, err_size, "disk image '%s': cannot be opened for writing: %s", path,
@@ -598,7 +622,7 @@ bool blk_checksum(struct blk *b, u64 *sum)
         if (!find_cluster(b, c)) { /* the next stored one */
             u64 at = next_data(b, sector * BLK_SECTOR);
             if (at >= (sector + n) * BLK_SECTOR) {
-                c = at / CLUSTER - 1;
+                c = at / CLUSTER > c ? at / CLUSTER - 1 : c; /* the last may be short */
                 continue;
             }
         }

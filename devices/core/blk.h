@@ -12,6 +12,8 @@
 #define BLK_KIND   "drive" /* of disks that -device options name, on the board's bus */
 #define BLK_SECTOR 512u
 
+#define BLK_DEMO "orrery:demo" /* stands for a file: the demonstration that is built in */
+
 struct blk;
 
 /* What of a disk belongs to the machine's state: a running hash over all that the guest wrote. With

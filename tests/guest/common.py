@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 import unittest
 
@@ -115,6 +116,28 @@ class GuestTest(unittest.TestCase):
         t = Terminal(self, [ORRERY, *args])
         self.addCleanup(t.close)
         return t
+
+
+class ScreenTest(GuestTest):
+    """Guests before whose screen somebody sits: in guest-screen, which is next to the build's tests."""
+
+    LIMIT = TIMEOUT
+    SCREEN = os.path.join(os.path.dirname(os.path.dirname(ORRERY)), "tests", "guest-screen")
+
+    def at_screen(self, machine, steps, limit=None, accel="jit"):
+        """Runs the steps; what the shown screens said."""
+        command = [self.SCREEN, f"accel={accel}", *machine]
+        began = time.monotonic()
+        with subprocess.Popen(command, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, preexec_fn=no_core) as process:
+            late = threading.Timer(limit or self.LIMIT, process.terminate)
+            late.start()
+            out, err = process.communicate("".join(s + "\n" for s in steps).encode())
+            late.cancel()
+        result = Result(process.returncode, out, err)
+        self.assertEqual(result.status, 0, str(result))
+        print(f"{time.monotonic() - began:.1f} s, {err.decode().strip()} ... ", end="", flush=True)
+        return out.decode()
 
 
 class Terminal:

@@ -9,13 +9,11 @@ import os
 import shutil
 import subprocess
 import threading
-import time
 import unittest
 
 import common
 import mini
 
-SCREEN = os.path.join(os.path.dirname(os.path.dirname(common.ORRERY)), "tests", "guest-screen")
 GRUB = "/usr/lib/grub-rescue"
 MEMTEST = "/boot/memtest86+ia32.bin"
 INSTALLER = "/usr/lib/debian-installer/images/12/i386"
@@ -58,23 +56,8 @@ def tools(*names):
     return unittest.skipIf(missing, f"not installed: {', '.join(missing)}")
 
 
-class Guest(common.GuestTest):
-    """A guest before whose screen somebody sits."""
-
-    def at_screen(self, machine, steps, limit=LIMIT, accel="jit"):
-        """Runs the steps; what the shown screens said."""
-        command = [SCREEN, f"accel={accel}", *machine]
-        began = time.monotonic()
-        with subprocess.Popen(command, cwd=self.dir, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, preexec_fn=common.no_core) as process:
-            late = threading.Timer(limit, process.terminate)
-            late.start()
-            out, err = process.communicate("".join(s + "\n" for s in steps).encode())
-            late.cancel()
-        result = common.Result(process.returncode, out, err)
-        self.assertEqual(result.status, 0, str(result))
-        print(f"{time.monotonic() - began:.1f} s, {err.decode().strip()} ... ", end="", flush=True)
-        return out.decode()
+class Guest(common.ScreenTest):
+    LIMIT = LIMIT
 
 
 class Grub(Guest):

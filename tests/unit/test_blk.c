@@ -231,12 +231,55 @@ static void test_snapshot(void **state)
     blk_close(b);
 }
 
+/* A file that ends with a hole, within a cluster. */
+static void test_hole_at_the_end(void **state)
+{
+    u64 sum, full;
+
+    (void)state;
+    make(512, 0, "", 0);
+    assert_int_equal(truncate(path, 1440 * 1024), 0);
+    struct blk *b = blk_open(path, BLK_WRITABLE, err, sizeof(err));
+    assert_non_null(b);
+    assert_true(blk_checksum(b, &sum));
+    u8 zeros[512] = {0};
+    assert_true(blk_write(b, 2879, zeros, 1));
+    assert_true(blk_checksum(b, &full));
+    assert_true(sum == full);
+    blk_close(b);
+}
+
+/* What is built in: a boot diskette, of which everybody writes to his own. */
+static void test_demo(void **state)
+{
+    u8 sector[512], changed[512];
+    struct blk *readonly = blk_open(BLK_DEMO, BLK_READONLY, err, sizeof(err));
+    struct blk *own = blk_open(BLK_DEMO, BLK_WRITABLE, err, sizeof(err));
+
+    (void)state;
+    assert_non_null(readonly);
+    assert_non_null(own);
+    assert_int_equal(blk_sectors(readonly), 2880);
+    assert_true(blk_read(readonly, 0, sector, 1));
+    assert_int_equal(sector[510] | sector[511] << 8, 0xaa55);
+    assert_false(blk_write(readonly, 0, sector, 1));
+    memset(changed, 0x5a, sizeof(changed));
+    assert_true(blk_write(own, 0, changed, 1));
+    assert_true(blk_read(readonly, 0, changed, 1));
+    assert_memory_equal(changed, sector, sizeof(sector));
+    assert_true(blk_read(readonly, 2879, changed, 1));
+    assert_int_equal(changed[0], 0);
+    blk_close(readonly);
+    blk_close(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bad_files),      cmocka_unit_test(test_short_sector),
-        cmocka_unit_test(test_other_formats),  cmocka_unit_test(test_writes_reach_file),
-        cmocka_unit_test(test_file_cut_short), cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_bad_files),       cmocka_unit_test(test_short_sector),
+        cmocka_unit_test(test_other_formats),   cmocka_unit_test(test_writes_reach_file),
+        cmocka_unit_test(test_file_cut_short),  cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_hole_at_the_end), cmocka_unit_test(test_demo),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
