@@ -519,7 +519,7 @@ bool drives_finish(struct options *o)
         if (all->slot[n])
             *(n < floppy->first ? &o->config.ide[n] : &o->config.floppy[n - floppy->first]) =
                 placed(o, n);
-    add_usual(o);
     add_demo(o);
+    add_usual(o);
     return true;
 }
