@@ -12,7 +12,7 @@ SECTOR = 512
 
 
 SERVICES = """\
-int11: 0226
+int11: 4227
 int12: 027f
 left: 8efa 037f 03ff
 88: - 7b80
@@ -64,7 +64,7 @@ break: 0180 0000
 hook: 3062
 mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
 serial: 60b0 6058 0300
-printer: 2900
+printer: 9000
 disk: - 0000 133f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
