@@ -208,7 +208,7 @@ class Bios(common.GuestTest):
         self.write("cd", disc(code, 0, 16))
         self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 00e0 0002 0000 07c0 0010")
         self.write("cd", disc(image(code, 2880), 2, 1))
-        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0000 0002 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0102", torito="- 0213 0000 0002 0000 07c0 0001")
         self.write("cd", disc(hard_disk(code), 4, 1))
         self.boots("-cdrom", "cd", drive=0x80, geometry="0000 133f 0f01", torito="- 0413 0080 0002 0000 07c0 0001")
 
