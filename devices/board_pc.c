@@ -151,7 +151,7 @@ static void add_disk_types(struct bus *bus, const struct board_pc *config)
         const u8 table[] = {low, high, HEADS, 0xff, 0xff, 0xc8, low, high, SECTORS};
         if (!blk)
             continue;
-        for (u8 i = 0; i < sizeof(table); i++)
+        for (unsigned i = 0; i < sizeof(table); i++)
             mc146818_set_cmos(rtc, (u8)(at + i), table[i]);
         mc146818_set_cmos(rtc, (u8)(0x19 + n), 47);
         types |= n ? 0x0f : 0xf0;

@@ -11,11 +11,6 @@
 #include "frontend/props.h"
 
 #define DEFAULT_MODEL "e1000"
-#ifdef HAVE_SLIRP
-#define USER_NETWORK true
-#else
-#define USER_NETWORK false
-#endif
 
 static bool bad_value(const char *option, const char *name, const char *value)
 {
@@ -244,8 +239,10 @@ static bool set_id(struct nets *all, struct netdev *d, const char *option, const
 /* The kinds of networks that there are. */
 static bool check_kind(const char *option, const char *kind)
 {
-    if (!USER_NETWORK && !strcmp(kind, "user"))
+#ifndef HAVE_SLIRP
+    if (!strcmp(kind, "user"))
         return complain("-%s: built without libslirp, there is no user network", option);
+#endif
     return !strcmp(kind, "user") || complain("-%s: network '%s' is not supported (user%s)", option,
                                              kind, strcmp(option, "netdev") ? ", none" : "");
 }
@@ -516,22 +513,13 @@ static bool has_card(const struct options *o, const struct netdev *d)
     return false;
 }
 
-/* A PC has a network card, as QEMU's has, unless something was said of networks. */
+/* A PC has a network card, as QEMU's has, unless something was said of networks; but no cable: what
+ * comes in from outside somebody has to ask for. */
 static bool add_usual(struct options *o)
 {
-    struct nets *all = &o->nets;
-    struct card_line card = {0};
-    struct netdev *d;
+    const struct card_line card = {0};
 
-    if (o->nodefaults || all->said)
-        return true;
-    if (!USER_NETWORK)
-        return add_card(o, "nic", &card, NULL);
-    d = new_netdev(all, "nic");
-    if (!d)
-        return false;
-    d->has_card = true;
-    return add_card(o, "nic", &card, d->id);
+    return o->nodefaults || o->nets.said || add_card(o, "nic", &card, NULL);
 }
 
 bool nets_finish(struct options *o)

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "devices/core/dev.h"
 #include "frontend/numbers.h"
 #include "frontend/props.h"
 
@@ -37,6 +36,8 @@ static bool accel_property(struct options *o, const char *key, const char *value
     if (value && (!strcmp(key, "cache-size") || !strcmp(key, "tb-size"))) {
         if (!parse_size(value, 1ull << 20, &o->config.cache_bytes) ||
             o->config.cache_bytes < (1ull << 20))
+            return complain("-accel: %s must be 1 to 1024 MiB", key);
+        if (o->config.cache_bytes > MAX_CACHE && !strcmp(key, "cache-size"))
             return complain("-accel: %s must be 1 to 1024 MiB", key);
         if (o->config.cache_bytes > MAX_CACHE) {
             o->config.cache_bytes = MAX_CACHE;
@@ -212,9 +213,10 @@ static bool begins(const char *text, const char *with)
 /* Types that a user may add. */
 static bool list_devices(struct options *o)
 {
-    for (const struct dev_type *const *type = dev_types; *type; type++)
-        if (!(*type)->on_board)
-            puts((*type)->name);
+    const char *name;
+
+    for (unsigned n = 0; (name = orrery_device_type(n)); n++)
+        puts(name);
     puts("ide-hd\nide-cd\nfloppy");
     return o->done = true;
 }

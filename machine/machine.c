@@ -327,6 +327,14 @@ const char *orrery_cpu_model(unsigned n)
     return model ? model->name : NULL;
 }
 
+const char *orrery_device_type(unsigned n)
+{
+    for (const struct dev_type *const *type = dev_types; *type; type++)
+        if (!(*type)->on_board && !n--)
+            return (*type)->name;
+    return NULL;
+}
+
 struct orrery *orrery_create(const struct orrery_config *config, char *err, size_t err_size)
 {
     struct orrery *o = calloc(1, sizeof(*o));

@@ -173,6 +173,9 @@ const char *orrery_cpu_model(unsigned n);
 /* Name of the n-th feature that CPUID reports, likewise. */
 const char *orrery_cpu_feature(unsigned n);
 
+/* The n-th device type that orrery_config.devices may name, NULL past the end. */
+const char *orrery_device_type(unsigned n);
+
 /* Device type of the n-th network card, NULL past the end. */
 const char *orrery_net_model(unsigned n);
 

@@ -13,7 +13,7 @@ SECTOR = 512
 
 
 SERVICES = """\
-int11: 4226
+int11: 4227
 int12: 027f
 left: 8efa 0803 037f 03ff
 88: - 7b80
@@ -66,7 +66,7 @@ hook: 3062
 mouse: - 00aa - 00aa C 0500 - - - - 0020 0003 0064 0000 00fd 0005 0009
 serial: 60b0 6058 0300
 printer: 9000
-disk: - 0000 123f 0f01 - 0300
+disk: - 0000 133f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
 tick: 0000
@@ -210,7 +210,7 @@ class Bios(common.GuestTest):
         self.write("cd", disc(code, 0, 16))
         self.boots("-cdrom", "cd", drive=0xe0, torito="- 0013 01e0 0000 0000 07c0 0010")
         self.write("cd", disc(image(code, 2880), 2, 1))
-        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0101", torito="- 0213 0100 0000 0000 07c0 0001")
+        self.boots("-cdrom", "cd", drive=0x00, geometry="0004 4f12 0102", torito="- 0213 0100 0000 0000 07c0 0001")
         self.write("cd", disc(hard_disk(code), 4, 1))
         self.boots("-cdrom", "cd", drive=0x80, geometry="0000 123f 0f01", torito="- 0413 0180 0000 0000 07c0 0001")
 

@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""What -kernel and -bios start besides Linux, on every back end: a Multiboot kernel with modules, a ROM."""
+"""What -kernel and -bios start besides Linux, on every back end: a Multiboot kernel with modules, a ROM, a kernel by somebody
+else's firmware."""
+import os
 import unittest
 
 import common
 import mini
+
+SEABIOS = "/usr/share/seabios/bios.bin"
 
 
 @unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
@@ -31,6 +35,14 @@ class Boot(common.GuestTest):
     def test_rom(self):
         self.write("rom", mini.assemble("rom", 0))
         self.check(["-m", "2", "-bios", "rom"], "upin ROM i\n", 0x43)
+
+    @unittest.skipUnless(os.path.exists(SEABIOS), "seabios is not installed")
+    def test_other_firmware(self):
+        self.write("k", mini.assemble("multiboot"))
+        self.write("h", mini.kernel("hello"))
+        self.write("one", b"first")
+        self.check(["-m", "5", "-bios", SEABIOS, "-kernel", "k", "-initrd", "one"], "k\none: first\nF\n", 0x41)
+        self.check(["-m", "32", "-bios", SEABIOS, "-kernel", "h"], "hello e9\n", 0x23)
 
     def test_journal_knows_them(self):
         """A replay with another module or ROM is refused."""

@@ -182,9 +182,9 @@ class ProtectedMode(DebugTest):
         m = gdbclient.Packets(self, *args)
         m.socket.close()
         sock = self.path("g")
-        out = self.gdb(["file elf", "ctrl-c 0.5 continue", "x/i $pc", "monitor info status", "monitor nonsense", "detach"],
+        out = self.gdb(["file elf", "ctrl-c 2 continue", "x/i $pc", "monitor info status", "monitor nonsense", "detach"],
                        remote=sock)
-        self.assertIn("SIGINT", out["ctrl-c 0.5 continue"])
+        self.assertIn("SIGINT", out["ctrl-c 2 continue"])
         self.assertRegex(out["x/i $pc"], r"<spin(\+\d+)?>")
         self.assertIn("VM status: paused", out["monitor info status"])
         self.assertIn("unknown command: 'nonsense'", out["monitor nonsense"])

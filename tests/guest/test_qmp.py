@@ -120,7 +120,7 @@ class Qmp(common.GuestTest):
         for name in names:
             if name.startswith("query-"):
                 q.command(name)
-        self.assertEqual({c["label"] for c in q.command("query-chardev")}, {"serial0", "debugcon", "compat_monitor0"})
+        self.assertEqual({c["label"] for c in q.command("query-chardev")}, {"serial0", "parallel0", "debugcon", "compat_monitor0"})
         devices = q.command("query-pci")[0]["devices"]
         self.assertIn((0x8086, 0x1237), {(d["id"]["vendor"], d["id"]["device"]) for d in devices})
         self.assertIn("VGA controller", {d["class_info"]["desc"] for d in devices})
