@@ -13,7 +13,7 @@ SECTOR = 512
 
 
 SERVICES = """\
-int11: 4226
+int11: 4227
 int12: 027f
 left: 8efa 0803 0080 037f 03ff
 88: - 7b80
