@@ -507,9 +507,10 @@ void floppy_init(void)
 {
     u8 n = floppy_count();
 
-    if (!n)
-        return;
-    BDA->equipment |= (u16)(1 | (n - 1) << 6);
-    BDA->fd_info = n > 1 ? 0x77 : 0x07;
-    reset();
+    if (n) {
+        BDA->equipment |= (u16)(1 | (n - 1) << 6);
+        BDA->fd_info = n > 1 ? 0x77 : 0x07;
+    }
+    if (inb(MSR) != 0xff) /* drivers may expect it to answer even if there is no drive */
+        reset();
 }

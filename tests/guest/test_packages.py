@@ -190,12 +190,12 @@ class Installer(Guest):
         self.at_screen(["ram=1024", f"kernel={folder}/linux", f"initrd={folder}/initrd.gz"], [
             "pass 60", "picture a.ppm", "keys down", "pass 3", "picture b.ppm"])
         pictures = [self.read(name) for name in ("a.ppm", "b.ppm")]
-        head, size = b"P6\n1024 768\n255\n", 3 * 1024
+        head, size = b"P6\n1280 800\n255\n", 3 * 1280
         self.assertTrue(all(p.startswith(head) for p in pictures))
         banner, below = (pictures[0][len(head):][row * size:(row + 1) * size] for row in (40, 110))
         self.assertGreater(len({banner[i:i + 3] for i in range(0, size, 3)}), 100)
         self.assertEqual(len(set(below)), 3, "one colour")
-        changed = [row for row in range(768) if len({p[len(head):][row * size:(row + 1) * size] for p in pictures}) > 1]
+        changed = [row for row in range(800) if len({p[len(head):][row * size:(row + 1) * size] for p in pictures}) > 1]
         self.assertTrue(20 < len(changed) < 100, changed)
 
 

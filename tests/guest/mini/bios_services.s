@@ -22,6 +22,10 @@ main:
         mov dx, 0x3fb                   # COM1's LCR, MCR
         in ax, dx
         show ax
+        mov dx, 0x3f4                   # the floppy controller waits for a command
+        in al, dx
+        mov ah, 0
+        show ax
         fnstcw [buffer]
         show [buffer]
         sidt [buffer]
