@@ -273,7 +273,8 @@ class Bios(common.GuestTest):
                               "ide-cd,bus=ide.1,unit=0", *MESSAGES)
         guest.wait_for("not bootable: its first sector has no boot signature")
         guest.wait_for("no disc in the drive")
-        guest.wait_for("No bootable device. Tried:")
+        guest.wait_for("No bootable device.")
+        guest.wait_for("Tried:")
         guest.wait_for("Press a key")
 
     def test_options(self):
