@@ -189,9 +189,9 @@ static void nothing_left(void)
     u16 key;
 
     if (!device_count)
-        print("No bootable device: there is no drive.\n");
+        print("No bootable device.\nThere is no drive.\n");
     else
-        print("No bootable device. Tried:\n");
+        print("No bootable device.\nTried:\n");
     for (u8 i = 0; i < order_count; i++)
         print("  %s %s\n", kind_name(devices[order[i]].kind), devices[order[i]].name);
     print("Press a key to try again.\n");

@@ -71,12 +71,12 @@ void set_font_vectors(u8 height)
 
 /* ---- the number of rows follows the height ---- */
 
+/* Of the mode, whatever an earlier font has left of them: monitors are told by the polarity of the
+ * synchronization. */
 static u16 scan_lines(void)
 {
-    u16 crtc = crtc_port();
-    u8 overflow = get_reg(crtc, 7);
-
-    return (get_reg(crtc, 0x12) | (overflow & 2) << 7 | (overflow & 0x40) << 3) + 1;
+    static const u16 ROM lines[4] = {400, 400, 350, 480};
+    return lines[inb(PORT_MISC_READ) >> 6];
 }
 
 /* As many whole rows as the picture has room for; the rest is no more displayed. */

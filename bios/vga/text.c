@@ -48,9 +48,10 @@ void int10_cursor_shape(struct frame *f)
     apply_cursor_shape();
 }
 
+/* Eight pages have one; programs that leave something else in BH do not mean the first. */
 static u16 get_cursor(u8 page)
 {
-    return bda16(BDA_CURSOR + (page & 7) * 2);
+    return page < 8 ? bda16(BDA_CURSOR + page * 2) : 0;
 }
 
 static void set_address(u8 reg, u16 address)
@@ -61,7 +62,8 @@ static void set_address(u8 reg, u16 address)
 
 void set_cursor(u8 page, u8 column, u8 row)
 {
-    page &= 7;
+    if (page >= 8)
+        return;
     set_bda16(BDA_CURSOR + page * 2, (u16)(row << 8 | column));
     if (page == bda8(BDA_PAGE))
         set_address(0x0e, bda16(BDA_PAGE_START) / 2 + row * bda16(BDA_COLUMNS) + column);

@@ -242,6 +242,12 @@ attributes:
         self.assert_char(screen, "B", 2, 1, 16, cell=9)
         self.assertEqual(screen.dot(3, 3), 0)
 
+    def test_no_pages(self):
+        """Page numbers that are none: neither a cursor is moved nor another page's read."""
+        source = interrupt(0x0200, 0, 0, 0x0305) + interrupt(0x0200, 0xb800, 0, 0x0102) + interrupt(0x0300, 0xb800)
+        source += show("dx") + interrupt(0x0300) + show("dx")
+        self.assertEqual(self.words(source), [0, 0x0305])
+
     def test_cursor_shape(self):
         """Shapes for a CGA's eight lines are moved to the height there is, unless that is switched off."""
         get = "movw $0x0e0a, %ax\nmovw $0x3d4, %dx\noutb %al, %dx\nincw %dx\ninb %dx, %al\nmovb %al, %ah\n" \
@@ -280,6 +286,11 @@ shape:  .byte 0x81, 0x42, 0x24, 0x18, 0x18, 0x24, 0x42, 0x81
         self.assertEqual([int(w, 16) for w in out.decode().split()][1] & 0xff, 49)
         lit = [[bool(screen.dot(x, 49 * 8 + y)) for x in range(8)] for y in range(8)]
         self.assertEqual(lit, [[x in (y, 7 - y) for x in range(8)] for y in range(8)])
+
+    def test_font_again(self):
+        """The number of rows is the mode's whatever fonts came before: 50, 28, 25, and 25 again."""
+        source = "".join(interrupt(0x1100 | n) + interrupt(0x1130, 0x0100) + show("dx") for n in (0x12, 0x11, 0x14, 0x14))
+        self.assertEqual([word & 0xff for word in self.words(source)], [49, 27, 24, 24])
 
     def test_two_fonts(self):
         source = interrupt(0x1104, 0) + interrupt(0x1101, 1) + interrupt(0x1103, 4) + interrupt(0x0900 | ord("M"), 7, 1)

@@ -49,7 +49,13 @@ main:
         je 4f
         show ax
 4:      loop 2b
-3:      line "screen"                   # what the video BIOS has
+3:      line "2880"                     # whether the drive takes diskettes of so many KiB
+        mov ax, 0x1800
+        mov cx, 0x4f24
+        mov dl, [drive]
+        int 0x13
+        carry
+        line "screen"                   # what the video BIOS has
         mov ah, 0x0f
         int 0x10
         show ax
