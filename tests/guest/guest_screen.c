@@ -3,17 +3,14 @@
  *
  *   guest-screen NAME=VALUE... <STEPS
  *
- * Names: accel, append, boot, cdrom, cpu, device, fda, hda, initrd, kernel, pace (how many times as
- * long an instruction lasts, for guests that wait without halting), ram (MiB). Steps, one a line;
- * seconds are virtual ones:
- *   wait SECONDS TEXT          until a text screen shows it
- *   pass SECONDS               no matter what happens
- *   keys NAME-NAME NAME ...    held together with -, one after the other
- *   type TEXT                  on a US keyboard
- *   show                       the text screen, to standard output
- *   picture FILE               as PPM
- *   hash                       the state's
- * A step that fails, or SIGTERM, ends the run with status 1, with the screen on standard error. */
+ * Names: accel, append, bios, boot, cdrom, cpu, device, fda, hda, initrd, kernel, pace (how many
+ * times as long an instruction lasts, for guests that wait without halting), ram (MiB). Steps, one
+ * a line; seconds are virtual ones: wait SECONDS TEXT          until a text screen shows it pass
+ * SECONDS               no matter what happens keys NAME-NAME NAME ...    held together with -, one
+ * after the other type TEXT                  on a US keyboard show                       the text
+ * screen, to standard output picture FILE               as PPM hash                       the
+ * state's A step that fails, or SIGTERM, ends the run with status 1, with the screen on standard
+ * error. */
 #include "frontend/keys.h"
 #include "machine/orrery.h"
 
@@ -84,6 +81,7 @@ static const struct setting {
 } settings[] = {
     {"accel", offsetof(struct orrery_config, accel), NULL},
     {"append", offsetof(struct orrery_config, append), NULL},
+    {"bios", offsetof(struct orrery_config, bios), NULL},
     {"boot", 0, set_order},
     {"cdrom", offsetof(struct orrery_config, ide[2].file), NULL},
     {"cpu", offsetof(struct orrery_config, cpu), NULL},

@@ -26,6 +26,8 @@ LIMIT = 240  # seconds of the host's
 PAGE = b"A page of the host's.\n" * 5000
 
 
+SEABIOS = "/usr/share/seabios/bios-256k.bin"
+BOCHS = "/usr/share/bochs/BIOS-bochs-latest"
 # A boot sector that says where it comes from.
 DISK_PROGRAM = """
 .intel_syntax noprefix
@@ -77,6 +79,28 @@ class Grub(Guest):
     @needs(f"{GRUB}/grub-rescue-cdrom.iso", "grub-rescue-pc")
     def test_cdrom(self):
         self.rescue(f"cdrom={GRUB}/grub-rescue-cdrom.iso", device="cd")
+
+
+class Firmware(Guest):
+    """GRUB's rescue media under other firmware, to the command line, which finds them. Bochs' BIOS does not read diskettes."""
+
+    def rescue_under(self, bios, medium, device):
+        if not os.path.exists(bios):
+            self.skipTest(f"{bios} is not installed")
+        self.at_screen(["cpu=pentium", f"bios={bios}", medium], [
+            "wait 60 GNU GRUB  version 2", "wait 10 command-line", "keys c", "wait 10 grub>", "type ls", "keys ret",
+            f"wait 30 ({device}"])
+
+    @needs(f"{GRUB}/grub-rescue-cdrom.iso", "grub-rescue-pc")
+    def test_seabios(self):
+        self.rescue_under(SEABIOS, f"fda={GRUB}/grub-rescue-floppy.img", "fd0")
+        self.rescue_under(SEABIOS, f"cdrom={GRUB}/grub-rescue-cdrom.iso", "cd")
+        self.rescue_under(SEABIOS, f"hda={GRUB}/grub-rescue-usb.img", "hd0")
+
+    @needs(f"{GRUB}/grub-rescue-cdrom.iso", "grub-rescue-pc")
+    def test_bochs(self):
+        self.rescue_under(BOCHS, f"cdrom={GRUB}/grub-rescue-cdrom.iso", "cd")
+        self.rescue_under(BOCHS, f"hda={GRUB}/grub-rescue-usb.img", "hd0")
 
 
 class Memtest(Guest):

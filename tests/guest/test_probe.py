@@ -19,9 +19,11 @@ class Probe(common.GuestTest):
         script = probe.Script(os.path.join(probe.FOLDER, name))
         if script.directive("boot") and not shutil.which("xorriso"):
             self.skipTest("no xorriso")
+        images = probe.write_images(self.dir, script)
         hashes = []
         for accel in common.BACKENDS:
-            command = [common.ORRERY, "-display", "none", "-nic", "none", "-no-reboot", "-statehash", "-accel", accel]
+            command = [common.ORRERY, "-display", "none", "-nic", "none", "-no-reboot", "-statehash", "-accel", accel,
+                       *images]
             done, (asked, got) = probe.run(command, self.dir, script)
             result = common.Result(done.returncode, done.stdout, done.stderr)
             self.assertEqual(result.status, 33, str(result))
