@@ -110,8 +110,7 @@ static void set_title(struct sdl *w)
 
     length = length < MAX_NAME ? length : MAX_NAME;
     snprintf(title, sizeof(title), "Orrery %s%.*s%s%u%%%s%s", length ? "(" : "", length, name,
-             length ? ") " : "", d->speed,
-             w->session->paused ? " (paused)" : "",
+             length ? ") " : "", d->speed, w->session->paused ? " (paused)" : "",
              w->captured ? " - Ctrl-Alt-G releases the mouse" : "");
     if (!strcmp(title, w->title))
         return;
