@@ -10,7 +10,7 @@ enum { SVR_ENABLED = 1 << 8, SVR_FOCUS_OFF = 1 << 9 };
 
 static void describe_lvt(const char *name, u32 lvt, const char *timer, FILE *out)
 {
-    static const char *const modes[8] = {"Fixed", "...", "SMI",  "...",
+    static const char *const modes[8] = {"Fixed", "...",  "SMI", "...",
                                          "NMI",   "INIT", "...", "ExtINT"};
     unsigned mode = lvt >> LVT_MODE_SHIFT & 7;
 
@@ -77,8 +77,7 @@ void lapic_describe(const struct dev *dev, FILE *out)
                                         : "one-shot",
                  out);
     fprintf(out, "Timer\t DCR=0x%x (divide by %u) initial_count = %u current_count = %u\n", divide,
-            shift == 8 ? 1 : 1u << shift, s->timer.initial,
-            lapic_timer_current(&looked_at));
+            shift == 8 ? 1 : 1u << shift, s->timer.initial, lapic_timer_current(&looked_at));
     fprintf(out, "SPIV\t 0x%08x APIC %s, focus=%s, spurious vec %u\n", s->svr,
             s->svr & SVR_ENABLED ? "enabled" : "disabled", s->svr & SVR_FOCUS_OFF ? "off" : "on",
             s->svr & 0xff);

@@ -16,15 +16,23 @@ static const struct prop {
     size_t at;
 } props[] = {
 #define AT(f) offsetof(struct chr_spec, f)
-    {"id", TEXT, AT(id)},           {"path", TEXT, AT(path)},
-    {"host", TEXT, AT(host)},       {"port", TEXT, AT(port)},
+    {"id", TEXT, AT(id)},
+    {"path", TEXT, AT(path)},
+    {"host", TEXT, AT(host)},
+    {"port", TEXT, AT(port)},
     {"fd", TEXT, AT(fd)},
-    {"logfile", TEXT, AT(logfile)}, {"logappend", BOOL, AT(logappend)},
-    {"mux", BOOL, AT(mux)},         {"server", BOOL, AT(server)},
-    {"wait", BOOL, AT(wait)},       {"nowait", NOT_BOOL, AT(wait)},
-    {"nodelay", BOOL, AT(nodelay)}, {"delay", NOT_BOOL, AT(nodelay)},
-    {"telnet", BOOL, AT(telnet)},   {"append", BOOL, AT(append)},
-    {"signal", BOOL, AT(signal)},   {"size", NUMBER, AT(size)},
+    {"logfile", TEXT, AT(logfile)},
+    {"logappend", BOOL, AT(logappend)},
+    {"mux", BOOL, AT(mux)},
+    {"server", BOOL, AT(server)},
+    {"wait", BOOL, AT(wait)},
+    {"nowait", NOT_BOOL, AT(wait)},
+    {"nodelay", BOOL, AT(nodelay)},
+    {"delay", NOT_BOOL, AT(nodelay)},
+    {"telnet", BOOL, AT(telnet)},
+    {"append", BOOL, AT(append)},
+    {"signal", BOOL, AT(signal)},
+    {"size", NUMBER, AT(size)},
     {"ipv4", NOTHING, 0}, /* whichever of them the host's name has */
     {"ipv6", NOTHING, 0},
 };

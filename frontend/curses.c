@@ -11,6 +11,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -365,7 +366,7 @@ static bool curses_open(struct display *d)
         return complain("-display curses: out of memory");
     c->session = d->session;
     c->stale = true;
-    if (*d->arg)
+    if (*d->arg && strcasecmp(d->arg, ",charset=CP437") != 0) /* QEMU's name of what is always so */
         return complain("-display curses: unknown property '%s'", d->arg + 1);
     if (chr_stdio_of(d->session))
         return complain("-display curses: standard input and output are taken already");

@@ -42,8 +42,8 @@ struct display_options {
     bool unseen; /* nothing at all would be seen of the guest */
     bool full_screen;
     const struct layout *layout; /* of the guest's keyboard; NULL: US */
-    bool free_running; /* -speed max */
-    unsigned speed;    /* percent of real time; 0: not said */
+    bool free_running;           /* -speed max */
+    unsigned speed;              /* percent of real time; 0: not said */
 };
 
 struct display {

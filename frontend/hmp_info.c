@@ -1,4 +1,5 @@
 /* The subcommands of the text monitor's "info". */
+#include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,10 +160,14 @@ static bool info_memory(struct hmp *h)
 
 static bool info_network(struct hmp *h)
 {
-    const struct orrery_net *n = h->session->options.config.nets;
+    const struct nets *nets = &h->session->options.nets;
 
-    for (; n && n->id; n++)
-        fprintf(h->out, "%s\n", n->id);
+    for (unsigned n = 0; n < nets->count; n++) {
+        const struct netdev *d = &nets->dev[n];
+        char net[INET_ADDRSTRLEN];
+        fprintf(h->out, "%s: index=0,type=user,net=%s,restrict=%s\n", d->id,
+                inet_ntop(AF_INET, &d->net, net, sizeof(net)), d->restricted ? "on" : "off");
+    }
     return true;
 }
 

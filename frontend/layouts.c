@@ -31,8 +31,8 @@ static const uint8_t order[] = {
 static const struct {
     uint32_t symbol, character;
     bool dead;
-} symbols[] = {{0x20ac, 0x20ac, false}, {0xfe50, '`', true},  {0xfe51, 0xb4, true},
-               {0xfe52, '^', true},     {0xfe53, '~', true},  {0xfe57, 0xa8, true},
+} symbols[] = {{0x20ac, 0x20ac, false}, {0xfe50, '`', true}, {0xfe51, 0xb4, true},
+               {0xfe52, '^', true},     {0xfe53, '~', true}, {0xfe57, 0xa8, true},
                {0xfe58, 0xb0, true},    {0xfe5b, 0xb8, true}};
 
 bool layout_find(const char *name, const struct layout **layout)

@@ -1,5 +1,6 @@
-/* Layouts of the guest's keyboard: which key, with which modifiers, gives a character. For those who
- * are told characters and not keys: VNC clients without extended key events, terminals, pasting. */
+/* Layouts of the guest's keyboard: which key, with which modifiers, gives a character. For those
+ * who are told characters and not keys: VNC clients without extended key events, terminals,
+ * pasting. */
 #ifndef FRONTEND_LAYOUTS_H
 #define FRONTEND_LAYOUTS_H
 
@@ -14,7 +15,7 @@ struct layout_key {
     uint8_t number;     /* of orrery_key(); 0: there is none */
     unsigned modifiers; /* LAYOUT_..., that have to be down */
     bool dead;          /* it waits for the next character */
-    bool fixed;         /* modifiers matter: Caps Lock does not change it, nor is it Return's like */
+    bool fixed; /* modifiers matter: Caps Lock does not change it, nor is it Return's like */
 };
 
 /* By QEMU's name. False: it is not known. */

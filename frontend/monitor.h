@@ -34,7 +34,7 @@ struct hmp {
     const char *name;           /* of the command */
     const char *typed;          /* as it was given */
     size_t ntyped;
-    bool misused;               /* its arguments are not what it takes */
+    bool misused; /* its arguments are not what it takes */
 };
 
 /* What a command is: `args` is for people; those whose ends in "[--json]" take that. run is false

@@ -203,9 +203,9 @@ static void tell(void *opaque, const struct news *news)
     if (!q->negotiated)
         return;
     clock_gettime(CLOCK_REALTIME, &t);
-    message = json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec,
-                        "microseconds", (json_int_t)(t.tv_nsec / 1000), "event",
-                        event_names[news->kind]);
+    message =
+        json_pack("{s:{s:I,s:I},s:s}", "timestamp", "seconds", (json_int_t)t.tv_sec, "microseconds",
+                  (json_int_t)(t.tv_nsec / 1000), "event", event_names[news->kind]);
     data = event_data(q->session, news);
     if (data)
         json_object_set_new(message, "data", data);
@@ -287,8 +287,9 @@ static const char *open_message(struct qmp_call *c, json_t *message)
         }
     }
     if (now && (execute || !json_is_string(now)))
-        qmp_fail(c, NULL, execute ? "QMP input member 'exec-oob' clashes with 'execute'"
-                                  : "QMP input member 'exec-oob' must be a string");
+        qmp_fail(c, NULL,
+                 execute ? "QMP input member 'exec-oob' clashes with 'execute'"
+                         : "QMP input member 'exec-oob' must be a string");
     else if (now)
         c->oob = true;
     else if (!execute)
@@ -362,7 +363,8 @@ static void event(void *opaque, enum chr_event what)
     q->negotiated = q->oob = false;
     q->open = what == CHR_OPENED;
     if (what == CHR_OPENED)
-        transmit(q, json_pack("{s:{s:o,s:[s]}}", "QMP", "version", qmp_version(), "capabilities", "oob"));
+        transmit(q, json_pack("{s:{s:o,s:[s]}}", "QMP", "version", qmp_version(), "capabilities",
+                              "oob"));
 }
 
 struct qmp *qmp_new(struct session *s, struct chr_user *user, bool pretty)

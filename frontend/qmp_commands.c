@@ -237,7 +237,8 @@ static bool one_event(struct qmp_call *c, struct hands_mouse *m, const json_t *e
     snprintf(where, sizeof(where), "events[%zu].data", n);
     if (!strcmp(kind, "rel") || !strcmp(kind, "abs"))
         return member(c, data, where, "axis", JSON_STRING) &&
-               member(c, data, where, "value", JSON_INTEGER) && move_event(c, m, data, *kind == 'a');
+               member(c, data, where, "value", JSON_INTEGER) &&
+               move_event(c, m, data, *kind == 'a');
     if (strcmp(kind, "key") != 0 && strcmp(kind, "btn") != 0)
         return qmp_fail(c, NULL, "Parameter 'type' does not accept value '%s'", kind);
     what = *kind == 'k' ? member(c, data, where, "key", JSON_OBJECT)

@@ -53,11 +53,10 @@ static bool query_vnc_servers(struct qmp_call *c)
 {
     json_t *server = qmp_vnc_server(c->session);
 
-    c->result = !server
-                    ? json_array()
-                    : json_pack("[{s:s,s:O,s:[o],s:o}]", "id", "default", "auth",
-                                json_object_get(server, "auth"), "server", server, "clients",
-                                clients(c->session));
+    c->result = !server ? json_array()
+                        : json_pack("[{s:s,s:O,s:[o],s:o}]", "id", "default", "auth",
+                                    json_object_get(server, "auth"), "server", server, "clients",
+                                    clients(c->session));
     return true;
 }
 

@@ -208,9 +208,9 @@ static bool query_backends(struct qmp_call *c)
 static bool query_memdev(struct qmp_call *c)
 {
     return answer(c, json_pack("[{s:s,s:I,s:b,s:b,s:b,s:b,s:b,s:[],s:s}]", "id", "pc.ram", "size",
-                               (json_int_t)orrery_ram_bytes(c->session->machine), "merge", 0, "dump",
-                               1, "prealloc", 0, "share", 0, "reserve", 0, "host-nodes", "policy",
-                               "default"));
+                               (json_int_t)orrery_ram_bytes(c->session->machine), "merge", 0,
+                               "dump", 1, "prealloc", 0, "share", 0, "reserve", 0, "host-nodes",
+                               "policy", "default"));
 }
 
 static bool query_memory(struct qmp_call *c)

@@ -19,8 +19,8 @@ static void add_builtins(json_t *list)
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         add(list, json_pack("{s:s,s:s,s:s}", "name", types[i][0], "meta-type", "builtin",
                             "json-type", types[i][1]));
-    add(list, json_pack("{s:s,s:s,s:s}", "name", "[any]", "meta-type", "array", "element-type",
-                        "any"));
+    add(list,
+        json_pack("{s:s,s:s,s:s}", "name", "[any]", "meta-type", "array", "element-type", "any"));
     add(list, json_pack("{s:s,s:s,s:[]}", "name", "q_empty", "meta-type", "object", "members"));
 }
 
@@ -61,8 +61,8 @@ static void add_command(json_t *list, const char *name, const char *args)
         add(list, json_pack("{s:s,s:s,s:o}", "name", type, "meta-type", "object", "members",
                             members(args)));
     }
-    add(list, json_pack("{s:s,s:s,s:s,s:s}", "name", name, "meta-type", "command", "arg-type",
-                        type, "ret-type", "any"));
+    add(list, json_pack("{s:s,s:s,s:s,s:s}", "name", name, "meta-type", "command", "arg-type", type,
+                        "ret-type", "any"));
 }
 
 static bool query_schema(struct qmp_call *c)
@@ -76,8 +76,8 @@ static bool query_schema(struct qmp_call *c)
         for (const struct qmp_command *q = *table; q->name; q++)
             add_command(list, q->name, q->args);
     for (unsigned i = 0; (name = qmp_event_name(i)); i++)
-        add(list, json_pack("{s:s,s:s,s:s}", "name", name, "meta-type", "event", "arg-type",
-                            "any"));
+        add(list,
+            json_pack("{s:s,s:s,s:s}", "name", name, "meta-type", "event", "arg-type", "any"));
     c->result = list;
     return true;
 }

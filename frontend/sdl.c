@@ -19,6 +19,18 @@
 
 enum scale { FIT, INTEGER, FOUR_TO_THREE };
 
+/* What is held for a command: grab-mod. Each of the masks has to have one down. */
+static const struct grab {
+    const char *name, *title;
+    uint16_t masks[3];
+} grabs[] = {
+    {"lctrl-lalt", "Ctrl-Alt-G", {KMOD_CTRL, KMOD_ALT, 0}},
+    {"lshift-lctrl-lalt", "Ctrl-Alt-Shift-G", {KMOD_CTRL, KMOD_ALT, KMOD_SHIFT}},
+    {"rctrl", "Right-Ctrl-G", {KMOD_RCTRL, 0, 0}},
+};
+
+#define GRABS (sizeof(grabs) / sizeof(grabs[0]))
+
 struct sdl {
     struct session *session;
     struct loop_source source;
@@ -27,6 +39,7 @@ struct sdl {
     SDL_Texture *texture;
     int width, height; /* of the texture */
     enum scale scale;
+    const struct grab *grab;
     int zoom;
     bool captured, hidden, started;
     unsigned buttons;
@@ -109,10 +122,10 @@ static void set_title(struct sdl *w)
     char title[MAX_TITLE];
 
     length = length < MAX_NAME ? length : MAX_NAME;
-    snprintf(title, sizeof(title), "Orrery %s%.*s%s%u%%%s%s", length ? "(" : "", length, name,
-             length ? ") " : "", d->speed,
-             w->session->paused ? " (paused)" : "",
-             w->captured ? " - Ctrl-Alt-G releases the mouse" : "");
+    snprintf(title, sizeof(title), "Orrery %s%.*s%s%u%%%s%s%s%s", length ? "(" : "", length, name,
+             length ? ") " : "", d->speed, w->session->paused ? " (paused)" : "",
+             w->captured ? " - " : "", w->captured ? w->grab->title : "",
+             w->captured ? " releases the mouse" : "");
     if (!strcmp(title, w->title))
         return;
     memcpy(w->title, title, sizeof(title));
@@ -216,13 +229,14 @@ static const struct {
     {SDL_SCANCODE_Q, do_quit},
 };
 
-/* The guest has seen Ctrl and Alt go down; it sees them come up before anything happens here. */
+/* The guest has seen the modifiers go down; it sees them come up before anything happens here. */
 static bool command(struct sdl *w, const SDL_Keysym *pressed)
 {
     SDL_Scancode key = pressed->scancode;
 
-    if (!(pressed->mod & KMOD_CTRL) || !(pressed->mod & KMOD_ALT))
-        return false;
+    for (int i = 0; i < 3; i++)
+        if (w->grab->masks[i] && !(pressed->mod & w->grab->masks[i]))
+            return false;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (commands[i].key == key) {
             keys_release(&w->held, w->session->machine);
@@ -327,6 +341,18 @@ static void dispatch(void *opaque, struct loop *loop)
 
 /* ---- life ---- */
 
+static bool set_grab(struct sdl *w, const char *name)
+{
+    for (size_t i = 0; i < GRABS; i++) {
+        if (strcmp(grabs[i].name, name) != 0)
+            continue;
+        w->grab = &grabs[i];
+        return true;
+    }
+    return complain("-display sdl: grab-mod is lctrl-lalt, lshift-lctrl-lalt or rctrl, not '%s'",
+                    name);
+}
+
 static bool options(struct sdl *w, char *arg)
 {
     static const char *const scales[] = {"fit", "integer", "4:3"};
@@ -341,6 +367,9 @@ static bool options(struct sdl *w, char *arg)
             w->session->options.display.full_screen = !strcmp(v, "on");
         } else if (!strcmp(name, "zoom") && v[0] >= '1' && v[0] <= '8' && !v[1]) {
             w->zoom = v[0] - '0';
+        } else if (!strcmp(name, "grab-mod")) {
+            if (!set_grab(w, v))
+                return false;
         } else if (!strcmp(name, "scale")) {
             size_t i = 0;
             while (i < 3 && strcmp(scales[i], v))
@@ -350,7 +379,7 @@ static bool options(struct sdl *w, char *arg)
             w->scale = (enum scale)i;
         } else {
             return complain("-display sdl: unknown or malformed property '%s' (full-screen=on, "
-                            "scale=fit|integer|4:3, zoom=1..8)",
+                            "scale=fit|integer|4:3, zoom=1..8, grab-mod=...)",
                             name);
         }
     }
@@ -400,6 +429,7 @@ static bool sdl_open(struct display *d)
         return complain("-display sdl: out of memory");
     w->session = d->session;
     w->zoom = 1;
+    w->grab = &grabs[0];
     if (!options(w, d->arg))
         return false;
     if (!open_window(w))

@@ -138,8 +138,7 @@ static void look_at_clock(struct session *s)
     if (!s->epoch[0])
         s->epoch[0] = s->epoch[1] = epoch;
     if (epoch != s->epoch[1])
-        session_tell(s,
-                     (struct news){.kind = NEWS_RTC_CHANGE, .offset = epoch - s->epoch[0]});
+        session_tell(s, (struct news){.kind = NEWS_RTC_CHANGE, .offset = epoch - s->epoch[0]});
     s->epoch[1] = epoch;
 }
 
@@ -153,16 +152,17 @@ static void look(struct session *s)
     look_at_clock(s);
     for (; s->resets < orrery_resets(s->machine); s->resets++) {
         session_tell(s, (struct news){.kind = NEWS_RESET,
-                              .guest = !s->resetter,
-                              .reason = s->resetter ? s->resetter : "guest-reset"});
+                                      .guest = !s->resetter,
+                                      .reason = s->resetter ? s->resetter : "guest-reset"});
         s->resetter = NULL;
     }
     for (unsigned n = 0; orrery_drive_state(s->machine, n, &drive); n++) {
         if (drive.tray_open == (s->trays >> n & 1))
             continue;
         s->trays ^= 1u << n;
-        session_tell(s,
-             (struct news){.kind = NEWS_TRAY_MOVED, .device = drive.name, .open = drive.tray_open});
+        session_tell(
+            s,
+            (struct news){.kind = NEWS_TRAY_MOVED, .device = drive.name, .open = drive.tray_open});
     }
 }
 
@@ -301,8 +301,8 @@ static bool ended(struct session *s, enum orrery_stop stop)
     }
     if (reset && s->resetter)
         reason = s->resetter;
-    session_tell(s,
-         (struct news){.kind = NEWS_SHUTDOWN, .guest = !reset || !s->resetter, .reason = reason});
+    session_tell(
+        s, (struct news){.kind = NEWS_SHUTDOWN, .guest = !reset || !s->resetter, .reason = reason});
     s->resetter = NULL;
     if (!stay)
         return true;

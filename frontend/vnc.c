@@ -18,9 +18,9 @@
 
 #define FIRST_PORT    5900
 #define POLL_MS       10
-#define MAX_MESSAGES  16        /* of each client between two slices of the guest */
-#define PARTIAL_MS    1000      /* for the rest of a message that has begun */
-#define MAX_PASSWORD  8         /* the protocol's */
+#define MAX_MESSAGES  16   /* of each client between two slices of the guest */
+#define PARTIAL_MS    1000 /* for the rest of a message that has begun */
+#define MAX_PASSWORD  8    /* the protocol's */
 #define EXTENDED_KEYS (-258)
 #define QEMU_MESSAGE  255
 
@@ -33,8 +33,8 @@ struct vnc {
     unsigned clients;
     bool asks; /* for a password */
     char password[MAX_PASSWORD + 1];
-    char *passwords[2]; /* the library's list of them */
-    time_t expires;     /* the password is none from then on; 0: never */
+    char *passwords[2];    /* the library's list of them */
+    time_t expires;        /* the password is none from then on; 0: never */
     struct pump *arriving; /* of the client that is just coming in */
     struct display_peer arriving_from;
     struct vnc_input input;

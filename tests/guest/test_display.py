@@ -539,6 +539,20 @@ class Window(common.GuestTest):
         self.key(m, "ctrl+alt+q")
         self.assertEqual(m.process.wait(20), 0)
 
+    def test_grab_modifiers(self):
+        """Other keys than Ctrl-Alt are for the window; those are then the guest's."""
+        for mod, key in (("rctrl", "Control_R+s"), ("lshift-lctrl-lalt", "shift+ctrl+alt+s")):
+            m = self.machine("-display", f"sdl,grab-mod={mod}")
+            at = m.wait_for("ready")
+            self.key(m, "ctrl+alt+g")
+            m.wait_for("k1d k38 k22", after=at)
+            self.key(m, key)
+            self.eventually(lambda: os.path.exists(self.path("orrery-1.png")) or os.path.exists(self.path("orrery-1.ppm")))
+            for name in os.listdir(self.dir):
+                if name.startswith("orrery-"):
+                    os.remove(self.path(name))
+            m.end()
+
     def test_scaling(self):
         """A larger window shows whole multiples, in the middle."""
         m = self.machine("-display", "sdl,scale=integer")
