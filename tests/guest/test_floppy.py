@@ -83,7 +83,7 @@ class Floppy(common.GuestTest):
         self.run_guest("jit", "-fda", a, "-fdb", b, says={**WRITTEN, "types": "42"})
         for second in (["-drive", "if=floppy,index=1"], ["-device", "floppy,unit=1"]):
             self.write("disk", image())
-            self.run_guest("jit", "-fda", a, *second, says={**WRITTEN, "types": "44"})
+            self.run_guest("jit", "-fda", a, *second, says={**WRITTEN, "types": "45"})
 
     def test_ways_to_name_a_drive(self):
         """Each of them makes drive A, and with write protection where it says so."""

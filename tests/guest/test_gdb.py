@@ -262,6 +262,14 @@ class Linux(DebugTest):
         self.assertIn("PG", out["p $cr0"][2])
 
 
+def hung_up(s):
+    """The other end has closed the connection, perhaps with something unread."""
+    try:
+        return s.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
 @ASSEMBLER
 class Packets(DebugTest):
     """What GDB seldom sends, and what it never should."""
@@ -313,12 +321,12 @@ class Packets(DebugTest):
             self.assertEqual(q.command("query-status")["status"], "paused")
             other = s
         self.assertIn("Could not open", q.hmp("gdbserver unix:/nowhere/x"))
-        self.assertEqual(other.recv(1), b"")
+        self.assertTrue(hung_up(other))
         s = socket.socket(socket.AF_UNIX)
         q.hmp("gdbserver unix:g3")
         s.connect(self.path("g3"))
         self.assertEqual(q.hmp("gdbserver none"), "Disabled gdbserver\n")
-        self.assertEqual(s.recv(1), b"")
+        self.assertTrue(hung_up(s))
         self.assertFalse(os.path.exists(self.path("g3")))
 
     @both
