@@ -373,10 +373,13 @@ resume: write_config 0x58, 0x11111000 /* the same as at the end of POST: see loc
         service tick
 
 /* The timer. Whoever has hooked INT 1Ch may switch stacks and never come back, so it is called on
- * the stack that was interrupted, as the AT does it (Technical Reference, BIOS listing, TIME). */
+ * the stack that was interrupted, as the AT does it (Technical Reference, BIOS listing, TIME). The AT
+ * keeps AX, DX and DS for it; later BIOSes all registers, and handlers count on it. */
 timer:  push ds
-        push eax
-        push edx
+        push es
+        push fs
+        push gs
+        pushad
         pushf
         push cs
         call tick_entry
@@ -386,8 +389,10 @@ timer:  push ds
         cli
         mov al, 0x20
         out 0x20, al
-        pop edx
-        pop eax
+        popad
+        pop gs
+        pop fs
+        pop es
         pop ds
         iret
 

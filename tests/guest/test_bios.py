@@ -69,7 +69,7 @@ printer: 9000
 disk: - 0000 123f 0f01 - 0300
 error: C 0400 C 0400
 edd: - aa55 0007 - aa55 - 5000 0200
-tick: 0000
+tick: 0000 001f 001f 0000
 drive: 0080
 bios32: 0000 000e 0000 0000 0210 4350 2049
 places: 00fc 00ea 00cf 322f 00cf + + + + + +

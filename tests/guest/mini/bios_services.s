@@ -493,10 +493,23 @@ main:
         cli
         mov dword ptr [0x1c * 4], offset on_tick
         mov word ptr [ticked], 0xffff
+        mov ebx, 0x10001                # that the handler leaves others in does not matter
+        mov ecx, 0x20002
+        mov esi, 0x40004
+        mov edi, 0x80008
+        mov ebp, 0x100010
         sti
 1:      cmp word ptr [ticked], 0xffff
         je 1b
         show [ticked]
+        add ebx, ecx
+        add esi, edi
+        add ebx, esi
+        add ebx, ebp
+        show bx
+        shr ebx, 16
+        show bx
+        show es
         line "drive"
         mov dx, 0x176
         mov al, 0xa0
@@ -648,6 +661,12 @@ on_alarm:
         iret
 on_tick:
         mov cs:[ticked], ss
+        mov ebx, 0xffffffff
+        mov ecx, ebx
+        mov esi, ebx
+        mov edi, ebx
+        mov ebp, ebx
+        mov es, bx
         iret
 on_mouse:
         push bp
