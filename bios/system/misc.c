@@ -17,7 +17,8 @@ enum { THR, IER, LCR = 3, MCR, LSR, MSR };
 enum {
     DATA_READY = 1,
     THR_EMPTY = 0x20,
-    DTR_RTS = 3, OUT2 = 8,
+    DTR_RTS = 3,
+    OUT2 = 8,
     DSR_CTS = 0x30,
     DSR = 0x20,
     TIMED_OUT = 0x80
