@@ -14,29 +14,14 @@
 #define FILE_NAME  "genroms/kernel.bin"
 #define UNIT       512u
 #define DMA_COPY   (8u | 2u) /* select, and read into memory */
-#define PARAMETERS 20u
+#define PARAMETERS 16u
 #define DESCRIPTOR 16u
 #define ROM_MAX    4096u
 
 /* The ROM's head tells where the parameters go. */
 enum { ROM_UNITS = 2, ROM_PARAMETERS = 8 };
 /* bios/kernel/start.s has the same. */
-enum {
-    P_ENTRY = 0,
-    P_INFO = 4,
-    P_GDT_LIMIT = 8,
-    P_GDT = 10,
-    P_REAL_SP = 14,
-    P_REAL_SEG = 16,
-    P_LENGTH = 18
-};
-
-void kernel_store_gdt(u8 gdt[KERNEL_GDT_SIZE])
-{
-    store_le(gdt, 8, 0);
-    store_le(gdt + 8, 8, 0x00cf9b000000ffffull);
-    store_le(gdt + 16, 8, 0x00cf93000000ffffull);
-}
+enum { P_ENTRY = 0, P_INFO = 4, P_REAL_SP = 8, P_REAL_SEG = 10, P_LENGTH = 12 };
 
 static void store_descriptor(u8 *at, const struct kernel_piece *p)
 {
@@ -57,8 +42,6 @@ void kernel_rom_add(struct dev *fw_cfg, const struct kernel_start *start,
     CHECK(count <= KERNEL_PIECES_MAX && size < sizeof(rom), "a kernel of %u pieces", count);
     store_le(p + P_ENTRY, 4, start->entry);
     store_le(p + P_INFO, 4, start->info);
-    store_le(p + P_GDT_LIMIT, 2, KERNEL_GDT_SIZE - 1);
-    store_le(p + P_GDT, 4, start->gdt);
     store_le(p + P_REAL_SP, 2, start->real_sp);
     store_le(p + P_REAL_SEG, 2, start->real_seg);
     store_le(p + P_LENGTH, 2, length);

@@ -17,18 +17,14 @@ struct kernel_piece {
 
 /* What comes then: in real mode the far jump to real_seg + 20h:0 with all segments at real_seg and
  * SP at real_sp; or, if entry is not 0, a Multiboot kernel's start there, with its information at
- * info and a GDT at gdt: flat code at 08h, flat data at 10h. */
+ * info and the ROM's GDT: flat code at 08h, flat data at 10h. */
 struct kernel_start {
     u16 real_seg, real_sp;
-    u32 entry, info, gdt;
+    u32 entry, info;
 };
 
 /* Where a Multiboot kernel may not be: the ROM keeps things there, and above it is the BIOS's. */
 #define KERNEL_LOW_END 0x9d000u
-
-/* Flat code and data for struct kernel_start. */
-#define KERNEL_GDT_SIZE 24
-void kernel_store_gdt(u8 gdt[KERNEL_GDT_SIZE]);
 
 /* Offers the pieces, and the ROM as a file that firmware boots before anything else. At most
  * KERNEL_PIECES_MAX pieces, which are loaded in their order. */

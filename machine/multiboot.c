@@ -72,7 +72,7 @@ struct multiboot_image {
     u64 file_size;
     u64 ram_bytes;
     u32 header; /* its offset in the file */
-    u32 entry, info_addr, gdt_addr;
+    u32 entry, info_addr;
     u8 *info;
     struct kernel_piece piece[KERNEL_PIECES_MAX];
     unsigned pieces;
@@ -296,12 +296,10 @@ static u32 put_string(struct multiboot_image *img, u8 **at, const char *s)
 /* The ROM fills in where the memory map is. */
 static void fill_info(struct multiboot_image *img, const char *cmdline)
 {
-    u8 *gdt = img->info + MBI_SIZE, *mods = gdt + KERNEL_GDT_SIZE;
+    u8 *mods = img->info + MBI_SIZE;
     u8 *strings = mods + img->modules * MODULE_ENTRY;
-    u32 mods_addr = img->info_addr + MBI_SIZE + KERNEL_GDT_SIZE;
+    u32 mods_addr = img->info_addr + MBI_SIZE;
 
-    img->gdt_addr = img->info_addr + MBI_SIZE;
-    kernel_store_gdt(gdt);
     for (unsigned i = 0; i < img->modules; i++) {
         const struct module *m = &img->module[i];
         put(mods + i * MODULE_ENTRY, m->addr);
@@ -321,7 +319,7 @@ static void fill_info(struct multiboot_image *img, const char *cmdline)
 static bool make_info(struct multiboot_image *img, const char *append, char *err, size_t size)
 {
     char *cmdline = malloc(strlen(img->path) + strlen(append) + 2);
-    u64 room = MBI_SIZE + KERNEL_GDT_SIZE + sizeof(LOADER_NAME);
+    u64 room = MBI_SIZE + sizeof(LOADER_NAME);
 
     room += strlen(img->path) + strlen(append) + 2;
     for (unsigned i = 0; i < img->modules; i++)
@@ -395,8 +393,7 @@ u64 multiboot_hash(const struct multiboot_image *img)
 
 void multiboot_add_items(const struct multiboot_image *img, struct dev *fw_cfg)
 {
-    const struct kernel_start start = {
-        .entry = img->entry, .info = img->info_addr, .gdt = img->gdt_addr};
+    const struct kernel_start start = {.entry = img->entry, .info = img->info_addr};
 
     kernel_rom_add(fw_cfg, &start, img->piece, img->pieces);
 }

@@ -16,15 +16,15 @@
         .equ MAP, 0                     # offsets there
         .equ MAP_END, 0x3c0
         .equ MAP_LENGTH, 0x3c0
-        .equ FAR_ENTRY, 0x3c4          # far pointer
+        .equ FAR_ENTRY, 0x3c4           # far pointer
+        .equ GDTR, 0x3cc
         .equ COPY, 0x400                # of the parameters
         .equ START, COPY                # entry point in flat protected mode; 0: real mode
         .equ INFO, COPY + 4             # Multiboot information
-        .equ GDTR, COPY + 8
-        .equ REAL_SP, COPY + 14
-        .equ REAL_SEG, COPY + 16
-        .equ LENGTH, 18                 # of parameters and list
-        .equ LIST, COPY + 20
+        .equ REAL_SP, COPY + 8
+        .equ REAL_SEG, COPY + 10
+        .equ LENGTH, 12                 # of parameters and list
+        .equ LIST, COPY + 16
         .equ DMA_HIGH, 0x514
         .equ DMA_LOW, 0x518
         .equ INFO_MMAP_LENGTH, 44
@@ -150,6 +150,10 @@ protected:
         add eax, offset in_flat
         mov [FAR_ENTRY], eax
         mov word ptr [FAR_ENTRY + 4], 8
+        sub eax, offset in_flat
+        add eax, offset gdt
+        mov word ptr [GDTR], 3 * 8 - 1
+        mov [GDTR + 2], eax
         xor ebp, ebp
         mov bp, ds
         shl ebp, 4
@@ -194,5 +198,6 @@ failed: push cs
 2:      sti
         int 0x18
 
-        .balign 4
+        .balign 8                       # kernels without one of their own go on with it
+gdt:    .quad 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
 parameters:

@@ -150,6 +150,10 @@ static void test_flat(void **state)
     for (unsigned i = 1000; i < 1600; i++)
         assert_int_equal(is[i], 0);
 
+    uint8_t gdtr[4]; /* where no kernel writes: some have none of their own */
+    orrery_read_register(o, orrery_find_register("gdtr"), gdtr);
+    assert_in_range(load_le(gdtr, 4), 0xc0000, 0xfffff);
+
     uint32_t info = orrery_reg(o, 3);
     char cmdline[128];
     snprintf(cmdline, sizeof(cmdline), "%s a=1 b", kernel);
