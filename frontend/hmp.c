@@ -9,8 +9,9 @@
 #include "frontend/session.h"
 
 static const struct hmp_command *const tables[] = {
-    hmp_commands,     hmp_memory_commands, hmp_snapshot_commands, hmp_time_commands,
-    hmp_who_commands, hmp_break_commands,  hmp_why_commands,      hmp_display_commands};
+    hmp_commands,      hmp_memory_commands,  hmp_snapshot_commands,
+    hmp_time_commands, hmp_who_commands,     hmp_break_commands,
+    hmp_why_commands,  hmp_display_commands, hmp_net_commands};
 
 bool hmp_fail(struct hmp *h, const char *fmt, ...)
 {

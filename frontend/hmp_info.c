@@ -1,5 +1,4 @@
 /* The subcommands of the text monitor's "info". */
-#include <arpa/inet.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -158,19 +157,6 @@ static bool info_memory(struct hmp *h)
     return true;
 }
 
-static bool info_network(struct hmp *h)
-{
-    const struct nets *nets = &h->session->options.nets;
-
-    for (unsigned n = 0; n < nets->count; n++) {
-        const struct netdev *d = &nets->dev[n];
-        char net[INET_ADDRSTRLEN];
-        fprintf(h->out, "%s: index=0,type=user,net=%s,restrict=%s\n", d->id,
-                inet_ntop(AF_INET, &d->net, net, sizeof(net)), d->restricted ? "on" : "off");
-    }
-    return true;
-}
-
 static bool info_breakpoints(struct hmp *h)
 {
     breaks_print(h->session, h->out);
@@ -238,7 +224,7 @@ const struct hmp_command hmp_info_commands[] = {
     {"mice", NULL, "", "show which guest mouse is receiving events", info_mice},
     {"mtree", NULL, "", "show memory and port regions", info_mtree},
     {"name", NULL, "", "show the machine's name", info_name},
-    {"network", NULL, "", "show the networks", info_network},
+    {"network", NULL, "", "show the networks", hmp_info_network},
     {"pages", NULL, "[--json]", "show what the page tables map, decoded", info_pages},
     {"pci", NULL, "", "show PCI info", info_pci},
     {"pic", NULL, "", "show PIC state", info_pic},
@@ -253,6 +239,7 @@ const struct hmp_command hmp_info_commands[] = {
      "show virtual to physical memory mappings; as JSON what the TLB holds", info_tlb},
     {"tss", NULL, "[--json]", "show the task state segment, decoded", info_tss},
     {"usb", NULL, "", "show guest USB devices", info_usb},
+    {"usernet", NULL, "", "show the connections of user networks", hmp_info_usernet},
     {"uuid", NULL, "", "show the machine's UUID", info_uuid},
     {"version", NULL, "", "show the version", info_version},
     {"vnc", NULL, "", "show who is connected to the VNC server", hmp_info_vnc},

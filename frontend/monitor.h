@@ -75,9 +75,12 @@ bool hmp_own_format(struct hmp *h, struct hmp_format *f);
 extern const struct hmp_command hmp_commands[], hmp_info_commands[], hmp_memory_commands[];
 extern const struct hmp_command hmp_time_commands[], hmp_snapshot_commands[], hmp_who_commands[];
 extern const struct hmp_command hmp_break_commands[], hmp_why_commands[], hmp_display_commands[];
+extern const struct hmp_command hmp_net_commands[];
 bool hmp_info_replay(struct hmp *h); /* of hmp_info_commands */
 bool hmp_info_snapshots(struct hmp *h);
 bool hmp_info_vnc(struct hmp *h);
+bool hmp_info_network(struct hmp *h);
+bool hmp_info_usernet(struct hmp *h);
 /* What is left of the line is the VNC password. */
 bool hmp_set_password(struct hmp *h);
 /* "now", "never", seconds since 1970, "+" and seconds from now: as display_expire_password() wants

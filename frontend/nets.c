@@ -68,25 +68,35 @@ static bool parse_protocol(char **text, bool *udp)
     return true;
 }
 
-/* [tcp|udp]:[host address]:port-[guest address]:port */
-static bool set_hostfwd(struct netdev *d, const char *option, char *value)
+bool nets_forward(const char *value, bool whole, struct net_forward *f)
 {
-    struct net_forward *f = new_forward(d, option), v = {0};
-    char *text = value, *copy = strdup(value), *dash;
+    char *copy = strdup(value), *text = copy, *dash = NULL;
     bool ok;
 
-    if (!f || !copy) {
-        free(copy);
+    *f = (struct net_forward){.udp = false};
+    if (!copy)
         return false;
+    ok = parse_protocol(&text, &f->udp);
+    if (ok && whole) {
+        dash = strchr(text, '-');
+        ok = dash;
     }
-    text = copy;
-    ok = parse_protocol(&text, &v.udp) && (dash = strchr(text, '-'));
-    if (ok) {
+    if (dash)
         *dash = 0;
-        ok = parse_end(text, &v.host, &v.host_port) && parse_end(dash + 1, &v.guest, &v.guest_port);
-    }
+    ok = ok && parse_end(text, &f->host, &f->host_port) &&
+         (!whole || parse_end(dash + 1, &f->guest, &f->guest_port));
     free(copy);
-    *f = v;
+    return ok;
+}
+
+static bool set_hostfwd(struct netdev *d, const char *option, char *value)
+{
+    struct net_forward *f = new_forward(d, option);
+    bool ok;
+
+    if (!f)
+        return false;
+    ok = nets_forward(value, true, f);
     return ok || complain("-%s: hostfwd=%s is not [tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT", option,
                           value);
 }

@@ -67,6 +67,10 @@ bool nets_netdev(struct options *o, const char *name, const char *arg);
 bool nets_net(struct options *o, const char *name, const char *arg);
 bool nets_object(struct options *o, const char *name, const char *arg);
 
+/* [tcp|udp]:[host address]:port, and if it is to be the whole rule -[guest address]:port. False,
+ * without a complaint: it is none. */
+bool nets_forward(const char *text, bool whole, struct net_forward *f);
+
 /* After the last option: adds cards and networks to the machine's configuration. */
 bool nets_finish(struct options *o);
 

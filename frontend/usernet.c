@@ -237,6 +237,25 @@ static bool add_forwards(struct usernet *u)
     return true;
 }
 
+bool usernet_forward(struct usernet *u, const struct net_forward *f, bool add)
+{
+    struct in_addr guest = f->guest.s_addr ? f->guest : u->d->dhcp;
+
+    if (add)
+        return slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port, guest, f->guest_port) >=
+               0;
+    return slirp_remove_hostfwd(u->slirp, f->udp, f->host, f->host_port) >= 0;
+}
+
+void usernet_print(struct usernet *u, FILE *out)
+{
+    char *text = slirp_connection_info(u->slirp);
+
+    if (text)
+        fputs(text, out);
+    free(text);
+}
+
 static void configure(SlirpConfig *c, const struct netdev *d)
 {
     memset(c, 0, sizeof(*c));

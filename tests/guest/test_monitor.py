@@ -108,6 +108,25 @@ class Inspection(common.GuestTest):
         self.assertRegex(before, r"(?m)^IRR\t \(none\)$")
         self.assertEqual(q.hmp("info lapic"), before)
 
+    def test_forwarding(self):
+        """Ports of the host come and go while the guest runs."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        q = self.machine(None, "-nic", "user,id=n").qmp
+        if "n:" not in q.hmp("info network"):
+            self.skipTest("built without libslirp")
+        self.assertEqual(q.hmp(f"hostfwd_add tcp:127.0.0.1:{port}-:22"), "")
+        self.assertIn("Could not set up", q.hmp(f"hostfwd_add n tcp:127.0.0.1:{port}-:23"))
+        self.assertRegex(q.hmp("info usernet"), rf"TCP\[HOST_FORWARD\] +\d+ +127.0.0.1 +{port} +10.0.2.15 +22")
+        socket.create_connection(("127.0.0.1", port), 20).close()
+        self.assertIn("removed", q.hmp(f"hostfwd_remove n tcp:127.0.0.1:{port}"))
+        self.assertIn("not found", q.hmp(f"hostfwd_remove tcp:127.0.0.1:{port}"))
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 20)
+        self.assertEqual(q.hmp("hostfwd_add zz"), "Invalid host forwarding rule 'zz'\n")
+        self.assertEqual(q.hmp("hostfwd_add x tcp::1-:2"), "unrecognized netdev id 'x'\n")
+
     def test_lists(self):
         q = self.machine().qmp
         pic = q.hmp("info pic")
