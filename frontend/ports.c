@@ -178,6 +178,7 @@ void session_stop_chardevs(struct session *s)
     chr_stop_all(s);
     monitors_close(s);
     gdb_close(s);
+    s->observers = NULL; /* that is who they were */
     free(s->ports);
     s->ports = NULL;
     while (s->ntexts)
