@@ -3,12 +3,15 @@
 import json
 import random
 import re
+import socket
+import subprocess
 import time
 import unittest
 
 import common
 import mini
 import qmpclient
+import rfb
 
 
 @unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
@@ -89,6 +92,25 @@ class Qmp(common.GuestTest):
         self.assertEqual(q.wait_event("RTC_CHANGE")["data"]["offset"], 915148800)
         q.hmp("o/1b 0x71 0x26")
         self.assertEqual(q.wait_event("RTC_CHANGE")["data"]["offset"], 0)
+
+    def test_end(self):
+        """The end with everybody there: a VNC client, GDB, two monitors."""
+        listed = subprocess.run([common.ORRERY, "-display", "help"], capture_output=True, text=True).stdout.split()
+        if "vnc" not in listed:
+            self.skipTest("built without vnc")
+        m = self.machine("-vnc", "unix:v", "-qmp", "unix:other,server,nowait", "-gdb", "unix:g")
+        client = rfb.Client(self.path("v"), rfb.RAW)
+        client.update()
+        other = qmpclient.QMP(self, self.path("other"))
+        debugger = socket.socket(socket.AF_UNIX)
+        debugger.connect(self.path("g"))
+        m.qmp.wait_event("VNC_INITIALIZED")
+        m.qmp.wait_event("STOP")
+        m.qmp.command("quit")
+        self.assertEqual(m.finish(), 0, m.stderr())
+        self.assertNotIn(b"ERROR", m.stderr())
+        for connection in (client, other, debugger):
+            connection.close()
 
     def test_errors_inside(self):
         """An error in the inside of an argument says where; the words are QEMU's."""
