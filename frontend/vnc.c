@@ -86,6 +86,11 @@ static void on_gone(rfbClientPtr client)
     struct vnc *v = of_client(client);
 
     tell(client, NEWS_VNC_DISCONNECTED);
+    while (client->extensions) { /* the library forgets them */
+        rfbExtensionData *next = client->extensions->next;
+        free(client->extensions);
+        client->extensions = next;
+    }
     pump_stop(peer_of(client)->pump);
     free(client->clientData);
     if (!--v->clients)
