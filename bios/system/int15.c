@@ -225,7 +225,7 @@ static void config(struct regs *r)
 
 static void ebda(struct regs *r)
 {
-    r->es = EBDA_SEG;
+    r->es = BDA->ebda; /* memory managers move it */
     set_flag(r, FLAG_CF, false);
 }
 

@@ -57,7 +57,7 @@ static u8 enable(const struct regs *r)
 {
     if (r->bh > 1)
         return BAD_INPUT;
-    if (r->bh && !(peek8(EBDA_SEG, FLAGS) & 0x80))
+    if (r->bh && !(peek8(BDA->ebda, FLAGS) & 0x80))
         return NO_HANDLER;
     return command(r->bh ? ENABLE : DISABLE);
 }
@@ -115,19 +115,19 @@ static u8 initialize(struct regs *r, u8 size)
 {
     if (size < 1 || size > 8)
         return BAD_INPUT;
-    poke8(EBDA_SEG, STATE, 0);
-    poke8(EBDA_SEG, FLAGS, (u8)((peek8(EBDA_SEG, FLAGS) & 0x80) | (size - 1)));
+    poke8(BDA->ebda, STATE, 0);
+    poke8(BDA->ebda, FLAGS, (u8)((peek8(BDA->ebda, FLAGS) & 0x80) | (size - 1)));
     return reset(r);
 }
 
 static u8 set_handler(const struct regs *r)
 {
-    u8 flags = peek8(EBDA_SEG, FLAGS) & 0x7f;
+    u8 flags = peek8(BDA->ebda, FLAGS) & 0x7f;
     bool some = r->es || r->bx;
 
-    poke16(EBDA_SEG, HANDLER, r->bx);
-    poke16(EBDA_SEG, HANDLER + 2, r->es);
-    poke8(EBDA_SEG, FLAGS, flags | (some ? 0x80 : 0));
+    poke16(BDA->ebda, HANDLER, r->bx);
+    poke16(BDA->ebda, HANDLER + 2, r->es);
+    poke8(BDA->ebda, FLAGS, flags | (some ? 0x80 : 0));
     return OK;
 }
 
@@ -151,31 +151,31 @@ void mouse_service(struct regs *r)
     case 7: status = set_handler(r); break;
     default: status = BAD_FUNCTION; break;
     }
-    poke8(EBDA_SEG, STATE, 0);
-    set_irq(peek8(EBDA_SEG, FLAGS) & 0x80);
+    poke8(BDA->ebda, STATE, 0);
+    set_irq(peek8(BDA->ebda, FLAGS) & 0x80);
     finish(r, status);
 }
 
 /* INT 74 */
 static void collect(u8 byte)
 {
-    u8 have = peek8(EBDA_SEG, STATE) & 7, flags = peek8(EBDA_SEG, FLAGS);
+    u8 have = peek8(BDA->ebda, STATE) & 7, flags = peek8(BDA->ebda, FLAGS);
     struct far handler;
     u16 words[4];
 
     if (!(flags & 0x80))
         return;
-    poke8(EBDA_SEG, PACKET + have, byte);
+    poke8(BDA->ebda, PACKET + have, byte);
     if (have++ < (flags & 7)) {
-        poke8(EBDA_SEG, STATE, have);
+        poke8(BDA->ebda, STATE, have);
         return;
     }
-    poke8(EBDA_SEG, STATE, 0);
-    words[1] = peek8(EBDA_SEG, PACKET); /* pushed first: status, then X, Y, Z */
-    words[0] = peek8(EBDA_SEG, PACKET + 1);
-    words[3] = peek8(EBDA_SEG, PACKET + 2);
-    words[2] = (flags & 7) >= 3 ? peek8(EBDA_SEG, PACKET + 3) : 0;
-    handler = far_at(EBDA_SEG, HANDLER);
+    poke8(BDA->ebda, STATE, 0);
+    words[1] = peek8(BDA->ebda, PACKET); /* pushed first: status, then X, Y, Z */
+    words[0] = peek8(BDA->ebda, PACKET + 1);
+    words[3] = peek8(BDA->ebda, PACKET + 2);
+    words[2] = (flags & 7) >= 3 ? peek8(BDA->ebda, PACKET + 3) : 0;
+    handler = far_at(BDA->ebda, HANDLER);
     outb(0xa0, 0x20);
     outb(0x20, 0x20);
     call_mouse((u32)handler.seg << 16 | handler.off, words);

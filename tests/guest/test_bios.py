@@ -196,6 +196,14 @@ class Bios(common.GuestTest):
         out = self.check("-fda", "floppy")
         self.assertEqual(out[out.index("usual"):], FLOPPY_TABLE)
 
+    def test_moved_data(self):
+        """The extended BIOS data area is where 40:0E says, as memory managers move it."""
+        self.write("disk", image(program("bios_ebda")))
+        out = self.check("-hda", "disk")
+        handler = mini.assemble("bios_ebda", 0x7c00).rindex(b"\xcb") + 0x7c00
+        self.assertEqual(out[out.index("before"):], f"before: - 9fc0\nafter: - 2000\nmouse: - - - {handler:04x} 0000\n"
+                         "old: 0000\n")
+
     def test_stack(self):
         """Services do not depend on what interrupt handlers leave in the upper half of ESP."""
         code = program("bios_esp")
