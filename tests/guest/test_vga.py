@@ -99,11 +99,12 @@ class Vga(common.GuestTest):
         for args, says in ((("-vga", "ega"), b"-vga: 'ega'"),
                            (("-vga", "none", "-screendump", "x"), b"-screendump needs a VGA"),
                            (("-screendump", "no/such/place"), b"cannot write"),
-                           (("-device", "VGA"), b"part of the board")):
+                           (("-device", "piix3-ide"), b"part of the board")):
             result = self.guest(*args)
             self.assertEqual(result.status, 1)
             self.assertIn(says, result.err)
         self.assertEqual(self.guest("-vga", "std").status, 1)
+        self.assertEqual(self.guest("-vga", "none", "-device", "VGA").status, 1)  # of the guest: there is one
 
     def test_linux_without(self):
         """-vga none: a machine without a screen boots as well."""
