@@ -215,10 +215,11 @@ static bool read_table(struct virtio_request *r, struct addresses *a)
 
 static bool set_mode(struct virtio_net *s, struct virtio_request *r, u8 command)
 {
-    u8 bit = (u8)(1u << command), on;
+    u8 bit, on;
 
     if (command > 5 || virtio_get(r, &on, 1) != 1)
         return false;
+    bit = (u8)(1u << command);
     s->mode = on ? s->mode | bit : s->mode & (u8)~bit;
     return true;
 }
