@@ -23,6 +23,12 @@ enum { ROM_UNITS = 2, ROM_PARAMETERS = 8 };
 /* bios/kernel/start.s has the same. */
 enum { P_ENTRY = 0, P_INFO = 4, P_REAL_SP = 8, P_REAL_SEG = 10, P_LENGTH = 12 };
 
+/* Firmware gives away the last 128 KiB whose beginning leaves 64 KiB for its tables. */
+u64 kernel_ram_end(u64 ram_bytes)
+{
+    return (ram_bytes - 0x10000) & ~(u64)0x1ffff;
+}
+
 static void store_descriptor(u8 *at, const struct kernel_piece *p)
 {
     store_be(at, 4, (u32)p->key << 16 | DMA_COPY);

@@ -26,6 +26,9 @@ struct kernel_start {
 /* Where a Multiboot kernel may not be: the ROM keeps things there, and above it is the BIOS's. */
 #define KERNEL_LOW_END 0x9d000u
 
+/* Where memory ends for what is loaded and told: firmware has tables above. */
+u64 kernel_ram_end(u64 ram_bytes);
+
 /* Offers the pieces, and the ROM as a file that firmware boots before anything else. At most
  * KERNEL_PIECES_MAX pieces, which are loaded in their order. */
 void kernel_rom_add(struct dev *fw_cfg, const struct kernel_start *start,

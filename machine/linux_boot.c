@@ -50,17 +50,15 @@ enum {
 #define BOOT_FLAG_VALUE     0xaa55
 #define CMDLINE_MAGIC_VALUE 0xa33fu
 
-#define HIGH          0x100000u
-#define LOW_KERNEL    0x10000u
-#define LOW_SETUP     0x90000u
-#define SETUP         0x10000u
-#define CMDLINE       0x20000u /* as far above the real-mode part as one segment reaches */
-#define CMDLINE_ROOM  0x10000u
-#define OLD_CMDLINE   0x9a000u /* its end */
-#define OLD_ROOM      256u
-#define INITRD_MAX    0x37ffffffu /* before the header tells */
-#define FIRMWARE_RAM  0x10000u    /* what firmware may take for tables ... */
-#define FIRMWARE_UNIT 0x20000u    /* ... from the last of these */
+#define HIGH         0x100000u
+#define LOW_KERNEL   0x10000u
+#define LOW_SETUP    0x90000u
+#define SETUP        0x10000u
+#define CMDLINE      0x20000u /* as far above the real-mode part as one segment reaches */
+#define CMDLINE_ROOM 0x10000u
+#define OLD_CMDLINE  0x9a000u /* its end */
+#define OLD_ROOM     256u
+#define INITRD_MAX   0x37ffffffu /* before the header tells */
 
 struct linux_image {
     u8 *file;
@@ -202,10 +200,9 @@ static u64 memory_limit(const struct linux_image *img)
 static bool place_initrd(struct linux_image *img, const char *path, char *err, size_t size)
 {
     u64 max = img->version >= 0x0203 ? field(img, HDR_INITRD_ADDR_MAX, 4) : INITRD_MAX;
-    u64 top = img->ram_bytes - FIRMWARE_RAM, limit = memory_limit(img);
+    u64 top = kernel_ram_end(img->ram_bytes), limit = memory_limit(img);
     u64 low = img->high ? HIGH + (img->file_size - img->setup_size) : HIGH;
 
-    top &= ~(u64)(FIRMWARE_UNIT - 1);
     if (top > limit)
         top = limit;
     if (top > max + 1)

@@ -253,7 +253,7 @@ static bool load_module(struct multiboot_image *img, struct module *m, char *err
     if (!path)
         snprintf(err, size, "out of memory");
     if (ok) {
-        m->addr = (u32)find_room(img, m->size, HIGH_MEMORY, img->ram_bytes);
+        m->addr = (u32)find_room(img, m->size, HIGH_MEMORY, kernel_ram_end(img->ram_bytes));
         ok = m->addr && add_piece(img, m->addr, m->data, m->size, m->size);
         if (!ok)
             boot_refuse(err, size, "initrd", path, "does not fit into the guest's memory");
@@ -297,6 +297,7 @@ static u32 put_string(struct multiboot_image *img, u8 **at, const char *s)
 static void fill_info(struct multiboot_image *img, const char *cmdline)
 {
     u8 *mods = img->info + MBI_SIZE;
+    u64 end = kernel_ram_end(img->ram_bytes);
     u8 *strings = mods + img->modules * MODULE_ENTRY;
     u32 mods_addr = img->info_addr + MBI_SIZE;
 
@@ -308,7 +309,7 @@ static void fill_info(struct multiboot_image *img, const char *cmdline)
     }
     put(img->info + MBI_FLAGS, MBI_HAS);
     put(img->info + MBI_MEM_LOWER, LOWER_KIB);
-    put(img->info + MBI_MEM_UPPER, (u32)((img->ram_bytes - HIGH_MEMORY) / 1024));
+    put(img->info + MBI_MEM_UPPER, (u32)((end > HIGH_MEMORY ? end - HIGH_MEMORY : 0) / 1024));
     put(img->info + MBI_BOOT_DEVICE, FIRST_DISK);
     put(img->info + MBI_CMDLINE, put_string(img, &strings, cmdline));
     put(img->info + MBI_MODS_COUNT, img->modules);
@@ -333,7 +334,7 @@ static bool make_info(struct multiboot_image *img, const char *append, char *err
     sprintf(cmdline, "%s%s%s", img->path, *append ? " " : "", append);
     u64 at = find_room(img, room, INFO_ADDR, LOW_END);
     if (!at)
-        at = find_room(img, room, HIGH_MEMORY, img->ram_bytes);
+        at = find_room(img, room, HIGH_MEMORY, kernel_ram_end(img->ram_bytes));
     img->info_addr = (u32)at;
     bool ok = at && add_piece(img, at, img->info, room, room);
     if (ok)
