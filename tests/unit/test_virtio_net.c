@@ -40,7 +40,7 @@ static u32 room(struct vdriver *d, unsigned n, u32 len)
 /* A command of the control queue; returns its answer. */
 static u32 command(struct vdriver *d, const void *data, u32 len)
 {
-    u32 at = BUFFER + 0x100000, got;
+    u32 at = BUFFER + 0x100000, got = 0;
 
     bus_dma_write(d->t->bus, at, data, len);
     set_desc(d, desc_at(2, 0), at, len, NEXT, 1);
