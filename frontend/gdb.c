@@ -232,7 +232,7 @@ static void complete(const char *text, char *out, size_t size)
              tcp && !strstr(text, ",nodelay") ? ",nodelay=on" : "");
 }
 
-/* The stub, with nobody there yet. */
+/* What serves GDB, before one has come. */
 static struct gdb *make(struct session *s)
 {
     struct gdb *g = s->gdb;

@@ -114,9 +114,7 @@ struct code_listener {
 void phys_set_code_listener(struct phys *p, const struct code_listener *l); /* NULL: none */
 void phys_mark_code(struct phys *p, paddr pa, unsigned len);
 void phys_set_code_lines(struct phys *p, paddr page, u64 lines); /* replaces the page's mask */
-u64 phys_code_lines(const struct phys *p, paddr pa); /* mask of the page, bit n: line n */
-u64 phys_lines_mask(paddr pa,
-                    u64 len); /* the lines that len (> 0) bytes at pa touch in pa's page */
+u64 phys_code_lines(const struct phys *p, paddr pa);           /* mask of the page, bit n: line n */
 bool phys_holds_code(const struct phys *p, paddr pa, u64 len); /* translated; [pa, pa + len) is in
                                                                   one page */
 void phys_code_written(struct phys *p, paddr pa, u64 len);     /* call before a direct host write */

@@ -14,7 +14,8 @@ void phys_set_code_listener(struct phys *p, const struct code_listener *l)
     p->listener = l ? *l : (struct code_listener){0};
 }
 
-u64 phys_lines_mask(paddr pa, u64 len)
+/* The lines that len (> 0) bytes at pa touch in pa's page. */
+static u64 lines_mask(paddr pa, u64 len)
 {
     unsigned first = (unsigned)(pa & PAGE_MASK) >> LINE_BITS;
     unsigned last = (unsigned)((pa & PAGE_MASK) + to_page_end(pa, len) - 1) >> LINE_BITS;
@@ -29,7 +30,7 @@ void phys_mark_code(struct phys *p, paddr pa, unsigned len)
         const struct region *r = region_at(p, pa);
 
         if (r->lines)
-            *lines_at(r, pa) |= phys_lines_mask(pa, n);
+            *lines_at(r, pa) |= lines_mask(pa, n);
         pa += n;
         left -= n;
     }
@@ -54,7 +55,7 @@ bool phys_holds_code(const struct phys *p, paddr pa, u64 len)
 {
     const struct code_listener *l = &p->listener;
 
-    return (phys_code_lines(p, pa) & phys_lines_mask(pa, len)) &&
+    return (phys_code_lines(p, pa) & lines_mask(pa, len)) &&
            (!l->holds || l->holds(l->opaque, pa, len));
 }
 
