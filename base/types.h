@@ -15,7 +15,8 @@ typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 
-typedef u32 laddr; /* linear address: after segmentation, before paging */
+typedef u64 laddr; /* linear address: after segmentation, before paging; below 4 GiB but in 64-bit
+                      mode */
 typedef u64 paddr; /* guest physical address */
 
 #define PAGE_BITS 12

@@ -4,7 +4,6 @@
 
 #include "cpu/state.h"
 
-enum { EFER_NXE = 1 << 11 };
 
 enum cpu_feature {
 #define FEATURE(name, text, leaf, reg, bit, complete) FEAT_##name,

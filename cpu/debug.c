@@ -42,7 +42,7 @@ bool debug_on_code(const struct cpu *cpu)
 
 u32 debug_fetch(const struct cpu *cpu)
 {
-    laddr la = cpu->seg[SEG_CS].base + cpu->eip;
+    laddr la = cpu_code_linear(cpu, cpu->eip);
     u32 hits = 0;
 
     for (unsigned n = 0; n < 4; n++) {

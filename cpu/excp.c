@@ -92,7 +92,7 @@ static void describe(const struct cpu *cpu, const struct pending_fault *p, struc
     r->eflags = cpu_eflags(cpu);
     r->cr0 = cpu->cr0;
     r->cr4 = cpu->cr4;
-    r->linear = cs->base + cpu->eip;
+    r->linear = cpu_code_linear(cpu, cpu->eip);
     r->code32 = cs->attr & SA_DB;
     r->why = p->why;
     if (p->vector == VEC_PF)

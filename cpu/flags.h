@@ -54,17 +54,19 @@ enum {
     FLAG_OP_MASK = 0x3f,
     FLAG_OP_CF = 1 << 6,
     FLAG_OP_OF = 1 << 7,
-    FLAG_OP_CF_BIT = 16, /* shift of the number of that bit, 5 bits */
+    FLAG_OP_CF_BIT = 16, /* shift of the number of that bit, under FLAG_OP_BIT */
     FLAG_OP_OF_BIT = 24,
+    FLAG_OP_BIT = 63,
 };
 
 /* The lazy flags of one moment. */
 struct lazy_flags {
-    u32 op, dst, src, aux, cf, of;
+    u32 op;
+    u64 dst, src, aux, cf, of;
 };
 
 /* All six flags, at their EFLAGS places, by op's kind and size alone. */
-u32 flags_eval(u32 op, u32 dst, u32 src, u32 aux);
+u32 flags_eval(u32 op, u64 dst, u64 src, u64 aux);
 /* The same with CF and OF from elsewhere, if op says so. */
 u32 flags_eval_all(const struct lazy_flags *f);
 

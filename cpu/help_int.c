@@ -51,7 +51,7 @@ void help_div8(struct cpu *cpu, u32 divisor, u32 len)
 
 void help_div16(struct cpu *cpu, u32 divisor, u32 len)
 {
-    u32 a = (cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff), b = divisor & 0xffff;
+    u32 a = (u32)(cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff), b = divisor & 0xffff;
 
     if (!b || a / b > 0xffff)
         divide_error(cpu, b, len);
@@ -61,11 +61,11 @@ void help_div16(struct cpu *cpu, u32 divisor, u32 len)
 
 void help_div32(struct cpu *cpu, u32 divisor, u32 len)
 {
-    u64 a = (u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX];
+    u64 a = cpu->gpr[EDX] << 32 | (u32)cpu->gpr[EAX];
 
     /* The quotient fits exactly if the high half is less than the divisor; that covers a divisor of
      * 0. */
-    if (cpu->gpr[EDX] >= divisor)
+    if ((u32)cpu->gpr[EDX] >= divisor)
         divide_error(cpu, divisor, len);
     cpu->gpr[EAX] = (u32)(a / divisor);
     cpu->gpr[EDX] = (u32)(a % divisor);
@@ -109,7 +109,7 @@ void help_idiv32(struct cpu *cpu, u32 divisor, u32 len)
 {
     s64 q, r;
 
-    if (!signed_divide(cpu, (s64)((u64)cpu->gpr[EDX] << 32 | cpu->gpr[EAX]), (s32)divisor, 32, &q,
+    if (!signed_divide(cpu, (s64)(cpu->gpr[EDX] << 32 | (u32)cpu->gpr[EAX]), (s32)divisor, 32, &q,
                        &r))
         divide_error(cpu, divisor, len);
     cpu->gpr[EAX] = (u32)q;

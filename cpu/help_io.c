@@ -93,9 +93,9 @@ static struct io_string unpack(u32 a)
                               .rep = a >> 24};
 }
 
-static void add_masked(u32 *reg, u32 n, u32 mask)
+static void add_masked(u64 *reg, u32 n, u32 mask)
 {
-    *reg = (*reg & ~mask) | ((*reg + n) & mask);
+    *reg = (*reg & ~(u64)mask) | ((*reg + n) & mask);
 }
 
 static unsigned repeated(const struct io_string *s)

@@ -47,19 +47,25 @@ static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
     return c->n;
 }
 
+static void advance(const struct chunk *c, unsigned reg, u32 n)
+{
+    u64 *r = &c->cpu->gpr[reg];
+
+    *r = (*r & ~(u64)c->mask) | ((*r + n) & c->mask);
+}
+
 /* Done with the n elements: nonzero if some are left. */
 static u32 chunk_end(const struct chunk *c, bool source, bool dest)
 {
     struct cpu *cpu = c->cpu;
-    u32 *ecx = &cpu->gpr[ECX], *esi = &cpu->gpr[ESI], *edi = &cpu->gpr[EDI];
     u32 delta = c->n * (u32)c->step;
 
-    *ecx = (*ecx & ~c->mask) | ((*ecx - c->n) & c->mask);
+    advance(c, ECX, 0 - c->n);
     if (source)
-        *esi = (*esi & ~c->mask) | ((*esi + delta) & c->mask);
+        advance(c, ESI, delta);
     if (dest)
-        *edi = (*edi & ~c->mask) | ((*edi + delta) & c->mask);
-    return *ecx & c->mask;
+        advance(c, EDI, delta);
+    return cpu->gpr[ECX] & c->mask;
 }
 
 /* The end of a chunk: is there more? Between iterations RF is set: no breakpoint on the instruction
@@ -233,11 +239,11 @@ static u32 plain_run(const struct cpu *cpu, u32 info, enum seg seg, unsigned reg
                      u8 **host)
 {
     enum priv priv = cpu_priv(cpu);
-    laddr la = cpu->seg[seg].base + cpu->gpr[reg];
+    laddr la = cpu->seg[seg].base + (u32)cpu->gpr[reg];
     u32 n = cpu->gpr[ECX], len = n << (info & REP_SIZE_LOG2);
 
     if (n - 1 >= PAGE_SIZE || (la & PAGE_MASK) + len > PAGE_SIZE ||
-        cpu->gpr[reg] + (len - 1) < cpu->gpr[reg] || (info & REP_ADDR16) || cpu->df < 0 ||
+        (u32)cpu->gpr[reg] + (len - 1) < (u32)cpu->gpr[reg] || (info & REP_ADDR16) || cpu->df < 0 ||
         mode_seg_class(cpu->mode, seg) == SEGC_CHECKED || (cpu->mode & MODE_ALIGN) ||
         (cpu->eflags & FLAG_TF) || debug_armed(cpu) || !tlb_has(&cpu->tlb, la, priv, acc))
         return 0;
@@ -284,8 +290,8 @@ static bool movs_plain(struct cpu *cpu, u32 info)
     else
         memmove(to, from, len);
     cpu->gpr[ECX] = 0;
-    cpu->gpr[ESI] += len;
-    cpu->gpr[EDI] += len;
+    cpu->gpr[ESI] = (u32)(cpu->gpr[ESI] + len);
+    cpu->gpr[EDI] = (u32)(cpu->gpr[EDI] + len);
     return true;
 }
 
@@ -363,7 +369,7 @@ static bool stos_plain(struct cpu *cpu, u32 info)
     else
         fill(to, len, cpu->gpr[EAX], size);
     cpu->gpr[ECX] = 0;
-    cpu->gpr[EDI] += len;
+    cpu->gpr[EDI] = (u32)(cpu->gpr[EDI] + len);
     return true;
 }
 
@@ -496,7 +502,8 @@ void help_overrun(struct cpu *cpu, u32 what, u32 repeated)
         [OVERRUN_SCAS] = {EDI, GPR_NONE, 2, 0, {0}}, [OVERRUN_INS] = {EDI, GPR_NONE, 2, 0, {2}},
         [OVERRUN_OUTS] = {ESI, GPR_NONE, 1, 0, {1}},
     };
-    u32 *gpr = cpu->gpr, delta = (u32)(2 * cpu->df), cx = gpr[ECX] & 0xffff;
+    u64 *gpr = cpu->gpr;
+    u32 delta = (u32)(2 * cpu->df), cx = gpr[ECX] & 0xffff;
     bool first = (gpr[rows[what].first] & 0xffff) == 0xffff;
 
     if (repeated && !cx)

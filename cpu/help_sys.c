@@ -117,7 +117,7 @@ void help_rdmsr(struct cpu *cpu)
 
 void help_wrmsr(struct cpu *cpu)
 {
-    if (!msr_write(cpu, cpu->gpr[ECX], cpu->gpr[EAX] | (u64)cpu->gpr[EDX] << 32))
+    if (!msr_write(cpu, (u32)cpu->gpr[ECX], (u32)cpu->gpr[EAX] | cpu->gpr[EDX] << 32))
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_msr_write, cpu->gpr[ECX], 0));
 }
 
@@ -140,7 +140,7 @@ void help_rdtscp(struct cpu *cpu)
 /* Two counters that never count. */
 void help_rdpmc(struct cpu *cpu)
 {
-    if ((!(cpu->cr4 & CR4_PCE) && cpu->cpl != 0) || cpu->gpr[ECX] > 1)
+    if ((!(cpu->cr4 & CR4_PCE) && cpu->cpl != 0) || (u32)cpu->gpr[ECX] > 1)
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_rdpmc, cpu->gpr[ECX], 0));
     set_edx_eax(cpu, 0);
 }

@@ -5,8 +5,24 @@
 
 #include "base/types.h"
 
-enum gpr { EAX, ECX, EDX, EBX, ESP, EBP, ESI, EDI, GPR_COUNT, GPR_NONE = 0xff };
+enum gpr {
+    EAX,
+    ECX,
+    EDX,
+    EBX,
+    ESP,
+    EBP,
+    ESI,
+    EDI,
+    GPR_COUNT, /* R8 to R15 follow, in 64-bit mode */
+    GPR64_COUNT = 16,
+    GPR_RIP = 0xfe, /* as a base: the address of the next instruction */
+    GPR_NONE = 0xff
+};
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT, SEG_NONE = 0xff };
+
+/* insn.rex (SDM 2, 2.2.1); in 64-bit mode alone */
+enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8, REX = 0x40 };
 
 /* insn.prefixes */
 enum {
@@ -30,10 +46,12 @@ struct insn {
     u8 map;      /* enum insn_map */
     u8 opcode;   /* last opcode byte */
     u8 modrm;    /* 0 when the form has none */
-    u8 opsize;   /* effective operand size, 2 or 4 bytes (for operand kinds v and z) */
-    u8 addrsize; /* effective address size, 2 or 4 bytes */
+    u8 rex;      /* REX prefix, 0 when there is none: bits REX_* */
+    u8 opsize;   /* effective operand size, 2, 4 or 8 bytes (for operand kinds v and z) */
+    u8 addrsize; /* effective address size, 2, 4 or 8 bytes */
     u8 seg;      /* segment of the memory operand or string source: default or override */
-    u8 base;     /* of a ModRM memory operand: enum gpr or GPR_NONE; 16-bit forms too (BX, BP) */
+    u8 base;     /* of a ModRM memory operand: enum gpr, GPR_RIP or GPR_NONE; 16-bit forms too (BX,
+                    BP) */
     u8 index;    /* enum gpr or GPR_NONE */
     u8 scale;    /* 0..3, shift count of index */
     u16 sel;     /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
@@ -42,6 +60,8 @@ struct insn {
     u32 imm;     /* immediate, sign-extended to 32 bits where the form sign-extends, else
                     zero-extended; for relative branches the sign-extended displacement from the
                     next instruction */
+    u32 imm_high; /* bits 63:32 of an immediate of 8 bytes, or of a moffs of 8 bytes (disp has its
+                     low half); else 0: to an operand of 8 bytes imm is sign-extended */
 };
 _Static_assert(sizeof(struct insn) <= 32, "the decode memo relies on it");
 
@@ -49,13 +69,29 @@ static inline unsigned insn_mod(const struct insn *in)
 {
     return in->modrm >> 6;
 }
-static inline unsigned insn_reg(const struct insn *in)
+/* The bits of ModRM alone, where they are part of the opcode, or name what has eight (segment
+ * registers, MMX, x87). */
+static inline unsigned insn_reg3(const struct insn *in)
 {
     return (in->modrm >> 3) & 7;
 }
-static inline unsigned insn_rm(const struct insn *in)
+static inline unsigned insn_rm3(const struct insn *in)
 {
     return in->modrm & 7;
+}
+/* With those of REX: general, control, debug and XMM registers. */
+static inline unsigned insn_reg(const struct insn *in)
+{
+    return insn_reg3(in) | (in->rex & REX_R ? 8u : 0);
+}
+static inline unsigned insn_rm(const struct insn *in)
+{
+    return insn_rm3(in) | (in->rex & REX_B ? 8u : 0);
+}
+/* The register in the low opcode bits. */
+static inline unsigned insn_low(const struct insn *in)
+{
+    return (in->opcode & 7) | (in->rex & REX_B ? 8u : 0);
 }
 
 /* Operand kinds, in the notation of SDM volume 2, appendix A.2. Sizes: b 1, w 2, d 4, v opsize. */

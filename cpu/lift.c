@@ -159,7 +159,7 @@ static unsigned opnd_reg(const struct lift *l, const struct insn *in, unsigned n
     case OC_RM:
     case OC_RM_REG: return insn_rm(in);
     case OC_REG: return insn_reg(in);
-    case OC_LOW: return in->opcode & 7;
+    case OC_LOW: return insn_low(in);
     default:
         CHECK(o.class == OC_FIXED, "%s: operand %u is no register", l->row->name, n);
         return o.reg;

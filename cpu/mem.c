@@ -95,7 +95,7 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
         map_part(cpu, la, len, acc, priv, &s->part[0]);
     } else {
         map_part(cpu, la, first, acc, priv, &s->part[0]);
-        map_part(cpu, la + first, len - first, acc, priv, &s->part[1]);
+        map_part(cpu, cpu_linear_next(cpu, la, first), len - first, acc, priv, &s->part[1]);
         s->n = 2;
     }
     if (cpu->mmu.nwatch) {
@@ -227,7 +227,7 @@ static void probe(struct cpu *cpu, laddr la, unsigned len, enum access acc, enum
         if (cpu->mmu.nwatch_phys && p.pa != NO_ADDRESS && cpu->in_block && cpu->insn_left &&
             stops_watch_phys(cpu, p.pa, n, acc == ACCESS_WRITE))
             cpu->hooks->restart_single(cpu);
-        la += n;
+        la = cpu_linear_next(cpu, la, n);
         len -= n;
     }
 }
@@ -249,7 +249,7 @@ void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, enum pri
 
         map_span(cpu, la, n, ACCESS_READ, priv, &s);
         span_read(cpu, &s, out);
-        la += n;
+        la = cpu_linear_next(cpu, la, n);
         out += n;
         len -= n;
     }
@@ -267,7 +267,7 @@ void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, e
 
         map_span(cpu, la, n, ACCESS_WRITE, priv, &s);
         span_write(cpu, &s, in);
-        la += n;
+        la = cpu_linear_next(cpu, la, n);
         in += n;
         len -= n;
     }
@@ -291,31 +291,31 @@ void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned l
     span_write(cpu, &s, buf);
 }
 
-u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
+u64 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
 {
-    u8 buf[4];
+    u8 buf[8];
 
     mem_slow_read_block(cpu, la, buf, size);
-    return (u32)load_le(buf, size);
+    return load_le(buf, size);
 }
 
-void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value)
+void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u64 value)
 {
-    u8 buf[4];
+    u8 buf[8];
 
     store_le(buf, size, value);
     mem_slow_write_block(cpu, la, buf, size);
 }
 
-u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
+u64 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
 {
     struct span s;
-    u8 buf[4];
+    u8 buf[8];
 
     map_span(cpu, la, size, ACCESS_WRITE, cpu_priv(cpu), &s);
     leave_native(cpu, &s);
     span_read(cpu, &s, buf);
-    return (u32)load_le(buf, size);
+    return load_le(buf, size);
 }
 
 void mem_check_align16(struct cpu *cpu, laddr la)

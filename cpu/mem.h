@@ -57,14 +57,14 @@ static inline enum priv cpu_priv(const struct cpu *cpu)
 }
 
 /* Slow paths that translated code calls when the inline TLB test fails, at the privilege of
- * cpu->cpl. size 1, 2, 4; vectors (8, 16) go through buffers. Inside a native block (cpu->in_block)
+ * cpu->cpl. size 1, 2, 4, 8; vectors (8, 16) go through buffers. Inside a native block (cpu->in_block)
  * an access to a device that is not quiet, or a write to lines that hold translated code, restarts
  * the instruction in the interpreter before anything has happened. Outside, and in the functions
  * above, it is done, and cpu->io_done set. */
-u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size);
-void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value);
+u64 mem_slow_read(struct cpu *cpu, laddr la, unsigned size);
+void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u64 value);
 /* A read that will be followed by a write of the same bytes: faults as a write does. */
-u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size);
+u64 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size);
 void mem_slow_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len);
 void mem_slow_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len);
 

@@ -109,6 +109,7 @@ static void reset_core(struct cpu *cpu)
     memset(cpu->gpr, 0, sizeof(cpu->gpr));
     cpu->gpr[EDX] = cpu->model->signature;
     cpu->eip_page = 0;
+    cpu->eip_mask = UINT32_MAX;
     cpu->insn_off = 0;
     cpu->budget += cpu->insn_left;
     cpu->insn_left = 0;

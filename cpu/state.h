@@ -19,6 +19,7 @@ struct segment {
     u16 sel;
     u16 attr;
     u32 base;
+    u32 base_high; /* bits 63:32, which only IA-32e mode has: of FS, GS, LDTR, TR */
     u32 limit;   /* in bytes, granularity applied */
     s64 limit_r; /* highest offset of a readable byte by the plain rule offset <= limit_r; -1: none,
                     or the */
@@ -138,7 +139,9 @@ enum {
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
     MODE_CS_64K = 1 << 27,   /* an EIP of 16 bits is within the limit of CS */
     MODE_ROM = 1 << 28,      /* firmware's generation, not the guest's: cpu/persona.h */
-    MODE_BITS = 29,
+    MODE_CODE64 = 1 << 29, /* 64-bit mode (IA-32e mode and CS.L): MODE_CODE32, MODE_STACK32 and
+                              MODE_CS_FLAT are set too, and only FS and GS have a base */
+    MODE_BITS = 30,
 };
 
 enum seg_class {
@@ -208,7 +211,8 @@ struct fault_record {
     u8 vector;
     bool has_error;
     u16 cs;
-    u32 eip, error, cr2;
+    u32 error;
+    u64 eip, cr2;
     u64 icount;
     u8 cpl;
     bool nested;    /* met while `during` was being delivered: */
@@ -231,6 +235,15 @@ struct pending_fault {
     struct why why;
 };
 
+/* EFER (SDM 3A 2.2.1) */
+enum {
+    EFER_SCE = 1 << 0,
+    EFER_LME = 1 << 8,
+    EFER_LMA = 1 << 10,
+    EFER_NXE = 1 << 11,
+    EFER_FFXSR = 1 << 14,
+};
+
 /* Why run() came back, set by helpers for the loop in jit/exec.c: bits in cpu.events. */
 enum {
     EV_STOP = 1 << 1,   /* leave cpu_run(): power-off, debug exit, host request */
@@ -249,10 +262,13 @@ enum {
 
 struct cpu {
     /* -- hot: keep within 127 bytes of the start -- */
-    u32 gpr[GPR_COUNT]; /* in translated code these live in host registers */
-    u32 eip_page;       /* inside a block: EIP of the page offset 0 of the page it runs from */
-    u32 eip;            /* outside blocks: EIP. Inside: eip_page + insn_off is the truth */
-    u32 cc_op, cc_dst, cc_src, cc_aux, cc_cf, cc_of; /* lazy arithmetic flags, see flags.h */
+    u64 eip_page; /* inside a block: EIP of the page offset 0 of the page it runs from */
+    u64 eip;      /* outside blocks: EIP or RIP. Inside: eip_page + insn_off, under eip_mask, is the
+                     truth */
+    u64 eip_mask; /* the bits that EIP has: 32, in 64-bit mode all */
+    u64 cc_dst, cc_src, cc_aux, cc_cf, cc_of; /* lazy arithmetic flags, see flags.h; above the size
+                                                 of the operation they may hold anything */
+    u32 cc_op;
     u16 insn_off;  /* page offset of the current instruction; set before anything that may leave */
     u16 insn_left; /* instructions of the running block not yet retired, current one included; 0
                       outside */
@@ -271,7 +287,9 @@ struct cpu {
     u32 fpu_host; /* nonzero: the x87 state but for pointers and opcode is in the host's x87, and
                      fpu's copy is old; see cpu_sync_fpu() */
 
-    u64 icount_end; /* instruction count at which budget is 0 */
+    u64 gpr[GPR64_COUNT]; /* the first GPR_COUNT live in host registers in translated code. Outside
+                             64-bit mode bits 63:32 of those are 0 */
+    u64 icount_end;       /* instruction count at which budget is 0 */
     u32 mode;       /* mode word; refreshed by cpu_update_mode() */
     u32 scratch[8]; /* for lifted code: values that cross a helper call */
     union xmm xmm_scratch;
@@ -280,11 +298,12 @@ struct cpu {
     struct segment window_seg[SEG_COUNT]; /* as the windows show them: window.c */
     struct segment ldtr, tr;
     struct {
-        u32 base;
+        u64 base;
         u16 limit;
     } gdtr, idtr;
-    u32 cr0, cr2, cr3, cr4;
-    u32 dr[8];
+    u32 cr0, cr4, cr8;
+    u64 cr2, cr3;
+    u64 dr[8];
     u32 test_regs[8]; /* TR3 to TR7 of the 80486 */
     u32 debug_hits;   /* watchpoints met since the last #DB could have come, as bits of DR6 */
     u8 cpl;
@@ -303,7 +322,7 @@ struct cpu {
 
     struct x87 fpu;
     u32 mxcsr;
-    union xmm xmm[8];
+    union xmm xmm[16];
 
     struct { /* of MONITOR: the line's address and what it held */
         paddr pa;
@@ -318,7 +337,9 @@ struct cpu {
     } stretch;
     u32 tsc_aux;
     struct {
-        u32 sysenter_cs, sysenter_esp, sysenter_eip;
+        u32 sysenter_cs;
+        u64 sysenter_esp, sysenter_eip;
+        u64 star, lstar, cstar, sfmask, kernel_gs_base;
         u64 efer, apic_base, pat, misc_enable;
         u64 mtrr_def, mtrr_fixed[11], mtrr_var[16];
         u64 debugctl, ucode_rev;
@@ -356,6 +377,24 @@ struct cpu {
     struct jump_cache_entry jump_cache[1 << JUMP_CACHE_BITS];
     struct tlb tlb; /* last: huge */
 };
+
+/* IA-32e mode: 64-bit or compatibility mode. */
+static inline bool cpu_is_ia32e(const struct cpu *cpu)
+{
+    return cpu->msr.efer & EFER_LMA;
+}
+
+/* 64-bit mode. */
+static inline bool cpu_is_code64(const struct cpu *cpu)
+{
+    return cpu->mode & MODE_CODE64;
+}
+
+/* The base of FS, GS, LDTR or TR, of which legacy modes use the low half. */
+static inline laddr segment_base64(const struct segment *s)
+{
+    return (u64)s->base_high << 32 | s->base;
+}
 
 /* Is an interrupt, NMI or SMI waiting that the CPU would take? It also ends HLT. */
 static inline bool cpu_interrupt_pending(const struct cpu *cpu)
@@ -410,9 +449,21 @@ void cpu_set_eflags(struct cpu *cpu, u32 value);
 void cpu_set_system_flags(struct cpu *cpu, u32 value);
 
 /* Current EIP, inside or outside a block. */
-static inline u32 cpu_eip(const struct cpu *cpu)
+static inline u64 cpu_eip(const struct cpu *cpu)
 {
-    return cpu->insn_left ? cpu->eip_page + cpu->insn_off : cpu->eip;
+    return cpu->insn_left ? (cpu->eip_page + cpu->insn_off) & cpu->eip_mask : cpu->eip;
+}
+
+/* Linear address of code at eip, which may be beyond the bits that EIP has. */
+static inline laddr cpu_code_linear(const struct cpu *cpu, u64 eip)
+{
+    return (cpu->seg[SEG_CS].base + eip) & cpu->eip_mask;
+}
+
+/* The linear address n bytes on: below 4 GiB addresses wrap there, but in 64-bit mode. */
+static inline laddr cpu_linear_next(const struct cpu *cpu, laddr la, u64 n)
+{
+    return la >> 32 ? la + n : (la + n) & cpu->eip_mask;
 }
 
 /* Instructions retired, exact inside helpers too. */

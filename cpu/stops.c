@@ -48,7 +48,7 @@ static void meet(struct cpu *cpu, const struct stop *stop, u32 at)
 bool stops_fetch(struct cpu *cpu)
 {
     const struct stops *s = cpu->stops;
-    laddr la = cpu->seg[SEG_CS].base + cpu->eip;
+    laddr la = cpu_code_linear(cpu, cpu->eip);
 
     if (!stops_offset(cpu, la & PAGE_MASK) || s->off || s->passed == cpu_icount(cpu))
         return false;
@@ -135,7 +135,7 @@ static const struct stop *find_value(const struct cpu *cpu, enum stop_kind kind,
 
 void stops_magic(struct cpu *cpu)
 {
-    meet_if(cpu, find_value(cpu, STOP_MAGIC, 0), cpu->seg[SEG_CS].base + cpu_eip(cpu));
+    meet_if(cpu, find_value(cpu, STOP_MAGIC, 0), cpu_code_linear(cpu, cpu_eip(cpu)));
 }
 
 void stops_vector(struct cpu *cpu, u8 vec)

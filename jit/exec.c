@@ -33,7 +33,7 @@ struct fetch {
     const u8 *host; /* NULL: code in a device */
     u32 mode;
     const u8 *host2;
-    u32 eip_page;
+    u64 eip_page;
     u32 limit_avail; /* bytes up to the CS limit */
     struct code_source src;
     u8 buf[32];
@@ -114,7 +114,7 @@ static void fetch_crossing(struct cpu *cpu, struct fetch *f)
     if (wraps && cpu->model->isa != ISA_8086)
         cpu_raise_err(cpu, VEC_GP, 0, eip_why(cpu, have));
     CHECK(have < 16, "instruction of %u bytes does not decode", have);
-    resolve(cpu, cpu->seg[SEG_CS].base + (wraps ? 0 : cpu->eip + have), &pa2, &host2);
+    resolve(cpu, cpu_code_linear(cpu, wraps ? 0 : cpu->eip + have), &pa2, &host2);
     memmove(f->buf, f->src.bytes, have);
     for (u32 i = 0; i < 16; i++)
         f->buf[have + i] = host2 ? host2[i] : (u8)phys_read(cpu->mmu.phys, pa2 + i, 1);
@@ -152,7 +152,7 @@ static u32 fetch_translate(struct jit *jit, struct fetch *f, u32 n)
 /* -- stepping -- */
 
 /* Returns the EIP behind the first of at most n instructions. */
-static u32 step(struct jit *jit, u32 n)
+static u64 step(struct jit *jit, u32 n)
 {
     struct cpu *cpu = jit->cpu;
     struct fetch f;
@@ -164,7 +164,7 @@ static u32 step(struct jit *jit, u32 n)
         if (n == 1)
             steps_keep(jit->steps, f.pa, f.mode, &f.src, bytes, &jit->ir);
     }
-    u32 next = cpu->eip + bytes;
+    u64 next = (cpu->eip + bytes) & cpu->eip_mask;
     trace_insn(cpu, f.src.bytes, bytes);
     cpu->eip_page = f.eip_page;
     cpu_sync_fpu(cpu); /* devices are accessed from here */
@@ -215,7 +215,7 @@ static void step_one(struct jit *jit)
         return;
     }
     cpu->events &= ~(u32)(EV_SHADOW | EV_MOV_SS | EV_NO_STEP);
-    u32 next = step(jit, 1);
+    u64 next = step(jit, 1);
     if (cpu->events & (EV_MOV_SS | EV_TRIPLE))
         return;
     if (cpu->msr.debugctl & DEBUGCTL_BTF) /* taken branches only */
@@ -268,7 +268,7 @@ static bool second_page_matches(struct cpu *cpu, const struct block *b)
     u32 first = PAGE_SIZE - ((u32)b->pa & PAGE_MASK);
     if (b->pa2 == ~(paddr)0)
         return true;
-    resolve(cpu, cpu->seg[SEG_CS].base + cpu->eip + first, &pa2, &host);
+    resolve(cpu, cpu_code_linear(cpu, cpu->eip + first), &pa2, &host);
     return (pa2 & ~(paddr)PAGE_MASK) == b->pa2;
 }
 
@@ -393,7 +393,7 @@ static void leave_block(struct cpu *cpu)
         jit->backend->unwound(jit->be);
     jit->counter = 0; /* of a translation that was given up */
     if (cpu->insn_left) {
-        cpu->eip = cpu->eip_page + cpu->insn_off;
+        cpu->eip = cpu_eip(cpu);
         cpu->budget += cpu->insn_left;
         cpu->insn_left = 0;
     }

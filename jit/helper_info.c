@@ -4,7 +4,10 @@
 
 const struct helper_info helper_info[HELPER_COUNT] = {
 #define HELPER(name, ret, nargs, flags)                                                            \
-    [HELPER_##name] = {#name, (void (*)(void))help_##name, ret, nargs, flags},
+    [HELPER_##name] = {#name, (void (*)(void))help_##name, ret, nargs, flags, false},
+#define HELPER64(name, ret, nargs, flags)                                                          \
+    [HELPER_##name] = {#name, (void (*)(void))help_##name, ret, nargs, flags, true},
 #include "cpu/helper.def"
 #undef HELPER
+#undef HELPER64
 };

@@ -4,7 +4,7 @@
 #include "jit/ir.h"
 
 #include "base/check.h"
-#include "cpu/insn.h"
+#include "cpu/state.h"
 #include "jit/ir_eval.h"
 
 const struct ir_op_info ir_op_info[IR_OP_COUNT] = {
@@ -29,6 +29,7 @@ void ir_begin(struct ir *ir, u32 mode)
     ir->ninsns = 0;
     ir->nops = 0;
     ir->ntemps = 0;
+    ir->wide = false;
     ir->overflow = false;
 }
 
@@ -41,7 +42,7 @@ struct ir_insn *ir_emit(struct ir *ir, enum ir_op op)
     } else {
         i = &ir->ops[ir->nops++];
     }
-    *i = (struct ir_insn){.op = (u8)op};
+    *i = (struct ir_insn){.op = (u8)op, .wide = ir->wide};
     return i;
 }
 
@@ -52,6 +53,12 @@ struct irv ir_temp(struct ir *ir)
         return (struct irv){IR_MAX_TEMPS - 1, IRV_TEMP};
     }
     return (struct irv){ir->ntemps++, IRV_TEMP};
+}
+
+/* Are addresses of 64 bits? */
+static bool is_code64(const struct ir *ir)
+{
+    return ir->mode & MODE_CODE64;
 }
 
 /* Emits op with a fresh temporary as output. */
@@ -69,10 +76,32 @@ static struct irv value_of(struct ir *ir, struct irv x)
     return irv_is(x, IRV_REG) ? ir_copy(ir, x) : x;
 }
 
+/* The value of a constant operand of what is emitted now. */
+static u64 value(const struct ir *ir, struct irv x)
+{
+    return ir->wide ? (u64)(s64)(s32)x.v : x.v;
+}
+
+/* Is v a constant to what is emitted now? */
+static bool fits(const struct ir *ir, u64 v)
+{
+    return !ir->wide || v == (u64)(s64)(s32)v;
+}
+
+struct irv ir_const64(struct ir *ir, u64 v)
+{
+    if (fits(ir, v))
+        return ir_const((u32)v);
+    struct ir_insn *i = emit_out(ir, IR_CONST64);
+    i->imm = (u32)(v >> 32);
+    i->a = ir_const((u32)v);
+    return i->d;
+}
+
 struct irv ir_op1(struct ir *ir, enum ir_op op, struct irv a)
 {
     if (irv_is(a, IRV_CONST))
-        return ir_const(ir_eval1(op, a.v));
+        return ir_const64(ir, ir_eval1(op, ir->wide, value(ir, a)));
     struct ir_insn *i = emit_out(ir, op);
     i->a = a;
     return i->d;
@@ -81,7 +110,7 @@ struct irv ir_op1(struct ir *ir, enum ir_op op, struct irv a)
 struct irv ir_op2(struct ir *ir, enum ir_op op, struct irv a, struct irv b)
 {
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
-        return ir_const(ir_eval2(op, a.v, b.v));
+        return ir_const64(ir, ir_eval2(op, ir->wide, value(ir, a), value(ir, b)));
     struct ir_insn *i = emit_out(ir, op);
     i->a = a;
     i->b = b;
@@ -91,12 +120,19 @@ struct irv ir_op2(struct ir *ir, enum ir_op op, struct irv a, struct irv b)
 struct irv ir_lea(struct ir *ir, struct irv a, struct irv b, unsigned shift, u32 disp)
 {
     if (irv_is(b, IRV_CONST)) {
-        disp += b.v << shift;
-        b = IR_NONE;
+        u64 sum = (u64)(s64)(s32)disp + (value(ir, b) << shift);
+        if (!fits(ir, sum)) {
+            b = ir_const64(ir, sum);
+            disp = shift = 0;
+        } else {
+            disp = (u32)sum;
+            b = IR_NONE;
+        }
     }
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_NONE))
-        return ir_const(a.v + disp);
-    if (irv_is(a, IRV_CONST) && shift == 0) {
+        return ir_const64(ir, ir_cut(ir->wide, value(ir, a) + (u64)(s64)(s32)disp));
+    if (irv_is(a, IRV_CONST) && shift == 0 &&
+        fits(ir, value(ir, a) + (u64)(s64)(s32)disp)) {
         disp += a.v;
         a = b;
         b = IR_NONE;
@@ -115,9 +151,9 @@ void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct ir
              struct irv *hi)
 {
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST)) {
-        u32 h;
-        *lo = ir_const(ir_eval_mul2(op, a.v, b.v, &h));
-        *hi = ir_const(h);
+        u64 h;
+        *lo = ir_const64(ir, ir_eval_mul2(op, ir->wide, value(ir, a), value(ir, b), &h));
+        *hi = ir_const64(ir, h);
         return;
     }
     *hi = ir_temp(ir);
@@ -131,7 +167,7 @@ void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct ir
 struct irv ir_setc(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b)
 {
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
-        return ir_const(ir_eval_cond(cond, a.v, b.v));
+        return ir_const(ir_eval_cond(cond, ir->wide, value(ir, a), value(ir, b)));
     struct ir_insn *i = emit_out(ir, IR_SETC);
     i->cc = (u8)cond;
     i->a = a;
@@ -143,7 +179,7 @@ struct irv ir_sel(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, 
                   struct irv y)
 {
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_CONST))
-        return value_of(ir, ir_eval_cond(cond, a.v, b.v) ? x : y);
+        return value_of(ir, ir_eval_cond(cond, ir->wide, value(ir, a), value(ir, b)) ? x : y);
     struct ir_insn *i = emit_out(ir, IR_SEL);
     i->cc = (u8)cond;
     i->a = a;
@@ -172,6 +208,7 @@ void ir_set_reg(struct ir *ir, unsigned gpr, struct irv a)
 struct irv ir_pcrel(struct ir *ir, s32 page_off)
 {
     struct ir_insn *i = emit_out(ir, IR_PCREL);
+    i->wide = is_code64(ir);
     i->imm = (u32)page_off;
     return i->d;
 }
@@ -179,6 +216,7 @@ struct irv ir_pcrel(struct ir *ir, s32 page_off)
 struct irv ir_lds(struct ir *ir, size_t offset, unsigned size)
 {
     struct ir_insn *i = emit_out(ir, IR_LDS);
+    i->wide = size == 8;
     i->imm = (u32)offset;
     i->size = (u8)size;
     return i->d;
@@ -187,6 +225,7 @@ struct irv ir_lds(struct ir *ir, size_t offset, unsigned size)
 void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a)
 {
     struct ir_insn *i = ir_emit(ir, IR_STS);
+    i->wide = size == 8;
     i->imm = (u32)offset;
     i->size = (u8)size;
     i->a = a;
@@ -195,6 +234,7 @@ void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a)
 struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size)
 {
     struct ir_insn *i = emit_out(ir, op);
+    i->wide = is_code64(ir);
     i->a = addr;
     i->imm = disp;
     i->size = (u8)size;
@@ -204,6 +244,7 @@ struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsign
 void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v)
 {
     struct ir_insn *i = ir_emit(ir, IR_ST);
+    i->wide = is_code64(ir);
     i->a = addr;
     i->b = v;
     i->imm = disp;
@@ -220,6 +261,7 @@ void ir_in_seg(struct ir *ir, unsigned seg)
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)
 {
     struct ir_insn *i = ir_emit(ir, IR_LDV);
+    i->wide = is_code64(ir);
     i->a = addr;
     i->imm = (u32)offset;
     i->size = (u8)size;
@@ -228,6 +270,7 @@ void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size)
 {
     struct ir_insn *i = ir_emit(ir, IR_STV);
+    i->wide = is_code64(ir);
     i->a = addr;
     i->imm = (u32)offset;
     i->size = (u8)size;
@@ -245,6 +288,7 @@ void ir_aligned(struct ir *ir)
 void ir_segchk(struct ir *ir, unsigned seg, struct irv off, unsigned size, bool write)
 {
     struct ir_insn *i = ir_emit(ir, IR_SEGCHK);
+    i->wide = is_code64(ir);
     i->a = off;
     i->imm = seg;
     i->size = (u8)size;
@@ -271,22 +315,23 @@ void ir_flags(struct ir *ir, unsigned kind, unsigned size, struct irv dst, struc
     struct ir_insn *i = ir_emit(ir, IR_FLAGS);
     i->cc = (u8)kind;
     i->size = size ? (u8)size : 4; /* FK_EFLAGS has none */
+    i->wide = size == 8;
     i->a = dst;
     i->b = src;
     i->c = aux;
 }
 
 /* Does op, to be done if the count is not 0, need a test of it? Else *always is what happens. */
-static bool is_conditional(struct irv count, bool *always)
+static bool is_conditional(const struct ir *ir, struct irv count, bool *always)
 {
-    *always = irv_is(count, IRV_CONST) && (count.v & 31);
+    *always = irv_is(count, IRV_CONST) && (count.v & ir_count_mask(ir->wide));
     return !irv_is(count, IRV_CONST);
 }
 
 void ir_flags_if(struct ir *ir, struct irv count, s32 next, unsigned kind, unsigned size,
                  struct irv dst, struct irv src)
 {
-    bool always, test = is_conditional(count, &always);
+    bool always, test = is_conditional(ir, count, &always);
     if (!test && !always)
         return;
     ir_flags(ir, kind, size, dst, src, IR_NONE);
@@ -310,7 +355,7 @@ void ir_flag_bits(struct ir *ir, struct irv cf, unsigned cf_bit, struct irv of, 
 void ir_flag_bits_if(struct ir *ir, struct irv count, s32 next, struct irv cf, unsigned cf_bit,
                      struct irv of, unsigned of_bit)
 {
-    bool always, test = is_conditional(count, &always);
+    bool always, test = is_conditional(ir, count, &always);
     if (!test && !always)
         return;
     ir_flag_bits(ir, cf, cf_bit, of, of_bit);
@@ -325,6 +370,7 @@ void ir_flag_bits_if(struct ir *ir, struct irv count, s32 next, struct irv cf, u
 struct irv ir_getcc(struct ir *ir, unsigned cc)
 {
     struct ir_insn *i = emit_out(ir, IR_GETCC);
+    i->wide = false;
     i->cc = (u8)cc;
     return i->d;
 }
@@ -340,7 +386,9 @@ struct irv ir_selcc(struct ir *ir, unsigned cc, struct irv x, struct irv y)
 
 struct irv ir_getfl(struct ir *ir)
 {
-    return emit_out(ir, IR_GETFL)->d;
+    struct ir_insn *i = emit_out(ir, IR_GETFL);
+    i->wide = false;
+    return i->d;
 }
 
 struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, struct irv c,
@@ -348,6 +396,7 @@ struct irv ir_call(struct ir *ir, enum helper h, struct irv a, struct irv b, str
 {
     struct irv d = helper_info[h].returns ? ir_temp(ir) : IR_NONE;
     struct ir_insn *i = ir_emit(ir, IR_CALL);
+    i->wide = helper_info[h].wide;
     i->imm = (u32)h;
     i->d = d;
     i->a = a;
@@ -378,6 +427,7 @@ struct irv ir_x87(struct ir *ir, u32 desc, struct irv taken, bool result)
 void ir_x87_mem(struct ir *ir, u32 desc, struct irv addr, struct irv offset, unsigned size)
 {
     struct ir_insn *i = ir_emit(ir, IR_X87M);
+    i->wide = is_code64(ir);
     i->a = addr;
     i->b = offset;
     i->c = ir_const(desc);
@@ -432,6 +482,7 @@ void ir_xjmp(struct ir *ir, s32 page_off)
 void ir_xind(struct ir *ir, struct irv eip)
 {
     struct ir_insn *i = ir_emit(ir, IR_XIND);
+    i->wide = is_code64(ir);
     i->a = eip;
 }
 

@@ -13,8 +13,8 @@
 
 enum irv_kind { IRV_NONE, IRV_REG, IRV_TEMP, IRV_CONST };
 
-/* An operand. REG: v = enum gpr, the register's value at this op. TEMP: v = its number. CONST: v.
- */
+/* An operand. REG: v = enum gpr, the register's value at this op. TEMP: v = its number. CONST: v,
+ * to a wide op sign-extended. */
 struct irv {
     u32 v;
     u8 kind;
@@ -74,6 +74,7 @@ enum {
 };
 
 /* In cc of LD, LDSX, LDRMW, ST: the address is an offset in segment seg. Its number, or -1. */
+#define IR_SX64        4 /* LDSX extends to 64 bits */
 #define IR_WRAP16      8 /* of such: the offset is (a + imm) modulo 64 KiB */
 #define IR_IN_SEG(seg) (((unsigned)(seg) + 1) << 4)
 #define ir_seg_of(cc)  ((int)((cc) >> 4) - 1)
@@ -84,9 +85,22 @@ struct ir_insn {
     u8 cc;
     u8 live; /* those that write the flags: FLO_* */
     u32 imm;
+    bool wide; /* of 64 bits: see ir.def */
     struct irv d, d2;
     struct irv a, b, c, e;
 };
+
+/* What constant x is to op o. */
+static inline u64 ir_const_value(const struct ir_insn *o, struct irv x)
+{
+    return o->wide ? (u64)(s64)(s32)x.v : x.v;
+}
+
+/* The mask of a shift count. */
+static inline unsigned ir_count_mask(bool wide)
+{
+    return wide ? 63 : 31;
+}
 
 /* Is it a block's last op, which leaves it in any case? */
 static inline bool ir_ends(const struct ir_insn *o)
@@ -102,12 +116,14 @@ struct ir {
     u32 mode;   /* mode word of the block */
     u32 ninsns; /* guest instructions (INSN ops) */
     u32 nops, ntemps;
+    bool wide;     /* of ops whose own size does not tell: those emitted from now on are wide */
     bool overflow; /* ran out of room: the translator retries with fewer instructions */
     struct ir_insn ops[IR_MAX_OPS];
 };
 
 /* Helpers: C functions u32 help_NAME(struct cpu *, u32 a, u32 b, u32 c, u32 e) with nargs of those
- * arguments, declared by one row in cpu/helper.def: HELPER(name, returns (0/1), nargs, flags). */
+ * arguments, declared by one row in cpu/helper.def: HELPER(name, returns (0/1), nargs, flags); or,
+ * by a row HELPER64(...), with u64 in place of u32. */
 enum {
     HF_REGS = 1,    /* may read and write guest registers (they are in cpu.gpr during the call) */
     HF_FLAGS_R = 2, /* reads the lazy flags in memory */
@@ -118,9 +134,11 @@ enum {
 };
 
 enum helper {
-#define HELPER(name, ret, nargs, flags) HELPER_##name,
+#define HELPER(name, ret, nargs, flags)   HELPER_##name,
+#define HELPER64(name, ret, nargs, flags) HELPER_##name,
 #include "cpu/helper.def"
 #undef HELPER
+#undef HELPER64
     HELPER_COUNT
 };
 
@@ -128,6 +146,7 @@ struct helper_info {
     const char *name;
     void (*fn)(void); /* to be cast to u32 or void (*)(struct cpu *, u32...) */
     u8 returns, nargs, flags;
+    bool wide; /* u64 instead of u32 */
 };
 extern const struct helper_info helper_info[HELPER_COUNT];
 
@@ -146,6 +165,7 @@ void ir_mul2(struct ir *ir, enum ir_op op, struct irv a, struct irv b, struct ir
 struct irv ir_setc(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b);
 struct irv ir_sel(struct ir *ir, enum ir_cond cond, struct irv a, struct irv b, struct irv x,
                   struct irv y);
+struct irv ir_const64(struct ir *ir, u64 v); /* a constant if it can be, else a temporary */
 struct irv ir_copy(struct ir *ir,
                    struct irv a); /* MOV into a temp: keeps a register's value of now */
 void ir_set_reg(struct ir *ir, unsigned gpr, struct irv a); /* MOV reg, a */

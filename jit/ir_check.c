@@ -81,8 +81,11 @@ enum { S1 = 1 << 1, S2 = 1 << 2, S4 = 1 << 4, S8 = 1 << 8, S16 = 1 << 16 };
 
 static const char *check_field(u32 offset, u32 size)
 {
-    if (offset < offsetof(struct cpu, insn_off) && offset + size > offsetof(struct cpu, gpr) &&
-        !(offset >= offsetof(struct cpu, eip_page) && offset + size <= offsetof(struct cpu, cc_op)))
+    bool flags = offset < offsetof(struct cpu, insn_off) &&
+                 offset + size > offsetof(struct cpu, cc_dst);
+    bool regs = offset < offsetof(struct cpu, gpr[GPR_COUNT]) &&
+                offset + size > offsetof(struct cpu, gpr);
+    if (flags || regs)
         return "guest registers and lazy flags are not accessed as fields";
     return (u64)offset + size <= offsetof(struct cpu, tlb) ? NULL : "no such field of struct cpu";
 }
@@ -137,11 +140,14 @@ static const char *check_fields(const struct ir_insn *i)
     case IR_NEG: return i->size <= 2 ? NULL : "bad size";
     case IR_LD:
     case IR_LDRMW:
-    case IR_ST: return check_access(i, S1 | S2 | S4);
-    case IR_LDSX: return check_access(i, S1 | S2);
+    case IR_ST: return check_access(i, S1 | S2 | S4 | (i->wide ? S8 : 0));
+    case IR_LDSX:
+        if (i->cc & IR_SX64)
+            return i->wide && i->cc <= 5 && size_in(i->size, S1 | S2 | S4) ? NULL : "bad access";
+        return check_access(i, S1 | S2);
     case IR_LDS:
     case IR_STS:
-        why = check_memory(i, S1 | S2 | S4);
+        why = check_memory(i, i->wide ? S8 : S1 | S2 | S4);
         return why ? why : check_field(i->imm, i->size);
     case IR_LDV:
     case IR_STV: why = check_vector(i); return why ? why : check_field(i->imm, i->size);
@@ -150,9 +156,9 @@ static const char *check_fields(const struct ir_insn *i)
     case IR_FLAGSIF:
         if (i->cc >= FK_COUNT)
             return "bad kind of flags";
-        return size_in(i->size, S1 | S2 | S4) ? NULL : "bad flags size";
+        return size_in(i->size, i->wide ? S8 : S1 | S2 | S4) ? NULL : "bad flags size";
     case IR_FLAGBITS:
-    case IR_FLAGBITSIF: return i->cc < 32 && i->size < 32 ? NULL : "bad number of a bit";
+    case IR_FLAGBITSIF: return i->cc < 64 && i->size < 64 ? NULL : "bad number of a bit";
     case IR_SETC:
     case IR_SEL:
     case IR_ALONE:
@@ -187,6 +193,8 @@ const char *ir_verify(const struct ir *ir)
             return "no such operation";
         if (i->op == IR_CALL && i->imm >= (u32)HELPER_COUNT)
             return "no such helper";
+        if (i->wide && !(ir->mode & MODE_CODE64))
+            return "a wide operation outside 64-bit code";
         if ((why = check_operands(&c, i)) || (why = check_fields(i)))
             return why;
         if (ends_block(i) != (n == ir->nops - 1))

@@ -1,5 +1,5 @@
 /* IR as text, for logs and tests: `t3 = add eax, 0x4`, `st.4 [t3+0x8], ebx`, `flags.4 sub t3,
- * 0x4`. */
+ * 0x4`; of a wide operation the name has an asterisk. */
 #include "jit/ir.h"
 
 #include <stdarg.h>
@@ -192,7 +192,7 @@ const char *ir_text(const struct ir *ir, u32 i, char *buf, size_t size)
         }
         put(&o, " = ");
     }
-    put(&o, "%s", ir_op_info[in->op].text);
+    put(&o, "%s%s", ir_op_info[in->op].text, in->wide ? "*" : "");
     put_rest(&o, in);
     return buf;
 }

@@ -111,7 +111,7 @@ struct code_source {
 u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_insns,
               bool *needs_more);
 void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode,
-                   u32 eip_page);
+                   u64 eip_page);
 
 void translate_log_host(struct jit *jit, const struct block *b);
 

@@ -62,9 +62,9 @@ void jump_cache_mode(struct jit *jit)
 /* What an entry for EIP must say of its page; without TLB_VALID if nothing can be said. */
 static u64 where(const struct cpu *cpu)
 {
-    laddr la = cpu->seg[SEG_CS].base + cpu->eip;
+    laddr la = cpu_code_linear(cpu, cpu->eip);
     enum priv priv = cpu->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
-    return cpu->tlb.e[priv][ACCESS_EXEC][la >> PAGE_BITS].addend | cpu->jump_tag;
+    return tlb_addend(&cpu->tlb, la, priv, ACCESS_EXEC) | cpu->jump_tag;
 }
 
 void jump_cache_enter(struct jit *jit, struct block *b)
@@ -82,6 +82,7 @@ struct block *jump_cache_find(struct cpu *cpu)
     if (e->eip != cpu->eip || e->where != where(cpu) || !(e->where & TLB_VALID) ||
         e->block->serial != e->serial || !e->block->valid || e->block->pa2 != ~(paddr)0)
         return NULL;
-    cpu->eip_page = cpu->eip - ((cpu->seg[SEG_CS].base + cpu->eip) & PAGE_MASK);
+    cpu->eip_page =
+        (cpu->eip - ((cpu_code_linear(cpu, cpu->eip)) & PAGE_MASK)) & cpu->eip_mask;
     return e->block;
 }

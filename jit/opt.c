@@ -12,6 +12,7 @@
 #include "jit/opt.h"
 
 #include "cpu/flags.h"
+#include "cpu/state.h"
 
 enum { NO_REG = GPR_COUNT, ALL_REGS = (1 << GPR_COUNT) - 1 };
 
@@ -71,37 +72,87 @@ static struct irv holder_of(const struct opt *p, struct irv x)
     return x;
 }
 
-struct irv opt_resolve(const struct opt *p, struct irv x)
+/* The best operand for x at the current point. */
+static struct irv resolve(const struct opt *p, struct irv x)
 {
     if (irv_is(x, IRV_REG))
         return irv_is(p->held[x.v], IRV_CONST) ? p->held[x.v] : x;
     if (!irv_is(x, IRV_TEMP))
         return x;
     struct irv is = p->temp[x.v].is;
+    if (irv_is(is, IRV_CONST))
+        return is;
     if (irv_is(is, IRV_REG))
         return p->last_write[is.v] < p->temp[x.v].def ? is : holder_of(p, x);
     return holder_of(p, is);
+}
+
+bool opt_has_high(const struct opt *p, struct irv x)
+{
+    switch ((enum irv_kind)x.kind) {
+    case IRV_REG: return p->high[x.v];
+    case IRV_TEMP: return p->temp[x.v].high;
+    default: return false;
+    }
+}
+
+/* A negative constant is another value to a wide op than to others: x equals it to a wide op only
+ * if a wide op has made x, which has `high` set then. */
+struct irv opt_resolve(const struct opt *p, struct irv x, bool wide)
+{
+    struct irv r = resolve(p, x);
+    bool negative = irv_is(r, IRV_CONST) && !irv_is(x, IRV_CONST) && (s32)r.v < 0;
+    return negative && wide && !opt_has_high(p, x) ? x : r;
 }
 
 static void resolve_inputs(const struct opt *p, struct ir_insn *o)
 {
     unsigned n = ir_op_info[o->op].ins;
     if (n > 0)
-        o->a = opt_resolve(p, o->a);
+        o->a = opt_resolve(p, o->a, o->wide);
     if (n > 1)
-        o->b = opt_resolve(p, o->b);
+        o->b = opt_resolve(p, o->b, o->wide);
     if (n > 2) {
-        o->c = opt_resolve(p, o->c);
-        o->e = opt_resolve(p, o->e);
+        o->c = opt_resolve(p, o->c, o->wide);
+        o->e = opt_resolve(p, o->e, o->wide);
     }
 }
 
-static void define(struct opt *p, struct irv d, struct irv value, s32 at)
+/* May bits 63:32 of what o leaves be other than 0? */
+static bool makes_high(const struct opt *p, const struct ir_insn *o)
+{
+    switch ((enum ir_op)o->op) {
+    case IR_MOV:
+        if (irv_is(o->a, IRV_CONST))
+            return o->wide && (s32)o->a.v < 0;
+        return o->wide && opt_has_high(p, o->a);
+    case IR_LD:
+    case IR_LDRMW:
+    case IR_LDS: return o->size == 8;
+    case IR_LDSX: return o->cc & IR_SX64;
+    case IR_EXT8U:
+    case IR_EXT16U:
+    case IR_EXTH8:
+    case IR_CTZ:
+    case IR_BSR:
+    case IR_SETC: return false;
+    default: return o->wide;
+    }
+}
+
+/* Does o, a MOV, cut its input to 32 bits? */
+static bool is_cut(const struct opt *p, const struct ir_insn *o)
+{
+    return !o->wide && opt_has_high(p, o->a);
+}
+
+static void define(struct opt *p, struct irv d, struct irv value, s32 at, bool high)
 {
     if (irv_is(d, IRV_TEMP)) {
         p->temp[d.v] = (struct opt_temp){
             .is = irv_is(value, IRV_NONE) ? d : value,
             .def = at,
+            .high = high,
             .last_use = -1,
             .holder = NO_REG,
             .reg = NO_REG,
@@ -110,6 +161,7 @@ static void define(struct opt *p, struct irv d, struct irv value, s32 at)
         if (irv_is(value, IRV_REG))
             value = p->held[value.v];
         p->held[d.v] = value;
+        p->high[d.v] = high;
         p->last_write[d.v] = at;
         if (irv_is(value, IRV_TEMP))
             p->temp[value.v].holder = (u8)d.v;
@@ -119,7 +171,9 @@ static void define(struct opt *p, struct irv d, struct irv value, s32 at)
 /* MOV of what the register already holds */
 static bool is_idle_move(const struct opt *p, const struct ir_insn *o)
 {
-    if (o->op != IR_MOV || !irv_is(o->d, IRV_REG))
+    if (o->op != IR_MOV || !irv_is(o->d, IRV_REG) || is_cut(p, o))
+        return false;
+    if (irv_is(o->a, IRV_CONST) && (s32)o->a.v < 0 && o->wide != p->high[o->d.v])
         return false;
     return same_value(o->d, o->a) || (!irv_is(o->a, IRV_REG) && same_value(p->held[o->d.v], o->a));
 }
@@ -140,7 +194,10 @@ static void define_flags(struct opt *p, const struct ir_insn *o, s32 i)
 static void forward(struct opt *p)
 {
     bool called = false; /* the instruction at hand has called a helper that may have done I/O */
+    bool code64 = p->ir->mode & MODE_CODE64;
     p->flags_def = p->cf_def = p->of_def = -1;
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        p->high[r] = code64;
     for (u32 i = 0; i < p->ir->nops; i++) {
         struct ir_insn *o = &p->ir->ops[i];
         if (o->op == IR_INSN) {
@@ -163,10 +220,11 @@ static void forward(struct opt *p)
             define_flags(p, o, (s32)i);
         if (e.all_regs) {
             for (unsigned r = 0; r < GPR_COUNT; r++)
-                define(p, ir_reg(r), IR_NONE, (s32)i);
+                define(p, ir_reg(r), IR_NONE, (s32)i, code64);
         }
-        define(p, o->d, o->op == IR_MOV ? o->a : IR_NONE, (s32)i);
-        define(p, o->d2, IR_NONE, (s32)i);
+        bool high = makes_high(p, o), copies = o->op == IR_MOV && !is_cut(p, o);
+        define(p, o->d, copies ? o->a : IR_NONE, (s32)i, high);
+        define(p, o->d2, IR_NONE, (s32)i, high);
     }
 }
 
@@ -247,11 +305,11 @@ static void use(struct opt *p, struct irv x, s32 at, u8 need, struct liveness *l
 static u8 bytes_needed(const struct ir_insn *o, bool of_a)
 {
     switch (o->op) {
-    case IR_ST: return of_a ? 4 : o->size;
-    case IR_DEP16: return of_a ? 4 : 2;
-    case IR_DEP8: return of_a ? 4 : 1;
-    case IR_FLAGS: return o->cc == FK_EFLAGS || o->cc == FK_MUL ? 4 : o->size;
-    default: return 4;
+    case IR_ST: return of_a ? 8 : o->size;
+    case IR_DEP16: return of_a ? 8 : 2;
+    case IR_DEP8: return of_a ? 8 : 1;
+    case IR_FLAGS: return o->cc == FK_EFLAGS || o->cc == FK_MUL ? 8 : o->size;
+    default: return 8;
     }
 }
 
@@ -284,8 +342,8 @@ static void backward(struct opt *p)
         if (n > 1)
             use(p, o->b, i, bytes_needed(o, false), &l);
         if (n > 2) {
-            use(p, o->c, i, 4, &l);
-            use(p, o->e, i, 4, &l);
+            use(p, o->c, i, 8, &l);
+            use(p, o->e, i, 8, &l);
         }
         if (o->op == IR_CALL && irv_is(o->d, IRV_TEMP) && !p->temp[o->d.v].uses)
             o->d = IR_NONE;
@@ -376,7 +434,7 @@ static void coalesce_move(struct opt *p, struct progress *g, struct ir_insn *mov
     u32 r = mov->d.v, tn = mov->a.v;
     struct opt_temp *t = &p->temp[tn];
     struct ir_insn *def = &p->ir->ops[t->def];
-    if (t->reg != NO_REG)
+    if (t->reg != NO_REG || (t->high && !mov->wide))
         return;
     if (can_hoist(p, g, r, t, m)) {
         if (irv_is(def->d, IRV_TEMP) && def->d.v == tn)

@@ -10,10 +10,11 @@
 /* What is known of a temporary. */
 struct opt_temp {
     struct irv is; /* itself, or what it is a copy of; a REG: as of op def */
+    bool high;     /* bits 63:32 may not be 0 */
     s32 def;       /* index of the op that defines it */
     s32 last_use;  /* index, -1 none */
     u16 uses;
-    u8 need;   /* bytes of it that somebody looks at: 1, 2, 4 */
+    u8 need;   /* bytes of it that somebody looks at: 1, 2, 4, 8 */
     u8 holder; /* the register that it was last moved to, or GPR_COUNT */
     u8 reg;    /* the register that it was coalesced with, or GPR_COUNT */
 };
@@ -24,6 +25,7 @@ struct opt {
     s32 cf_def, of_def;         /* the same of CF and OF; may be a FLAGBITS */
     s32 last_write[GPR_COUNT];  /* index of the last write, -1 none */
     struct irv held[GPR_COUNT]; /* CONST or TEMP that the register equals, NONE unknown */
+    bool high[GPR_COUNT];       /* of the register: bits 63:32 may not be 0 */
     struct opt_temp temp[IR_MAX_TEMPS];
 };
 
@@ -34,7 +36,8 @@ enum flag_group { FG_CF, FG_OF, FG_REST, FG_COUNT };
 u8 opt_condition_needs(unsigned cc);
 
 /* The best operand for x at the current point of the forward pass. */
-struct irv opt_resolve(const struct opt *p, struct irv x);
+struct irv opt_resolve(const struct opt *p, struct irv x, bool wide); /* to a wide op? */
+bool opt_has_high(const struct opt *p, struct irv x); /* may bits 63:32 of x not be 0? */
 
 /* Simplifies o, whose inputs are resolved, in place; OPT_REMOVED when it does nothing. */
 void opt_fold(struct opt *p, struct ir_insn *o);

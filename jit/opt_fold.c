@@ -28,6 +28,13 @@ static void become(struct ir_insn *o, struct irv value)
     o->b = o->c = o->e = IR_NONE;
 }
 
+/* If it can be said. */
+static void become_const(struct ir_insn *o, u64 v)
+{
+    if (!o->wide || v == (u64)(s64)(s32)v)
+        become(o, ir_const((u32)v));
+}
+
 static bool same(struct irv x, struct irv y)
 {
     return x.kind == y.kind && x.v == y.v && !irv_is(x, IRV_NONE);
@@ -43,7 +50,7 @@ static u32 low_mask(unsigned bits)
 /* An operand with the same low bits as x, found by looking through extensions and the like. */
 static struct irv narrow(const struct opt *p, struct irv x, unsigned bits)
 {
-    for (int n = 0; n < MAX_CHAIN; n++) {
+    for (int n = 0; n < MAX_CHAIN && bits <= 32; n++) {
         const struct ir_insn *d = def_of(p, x);
         struct irv y = IR_NONE;
         if (!d)
@@ -64,12 +71,12 @@ static struct irv narrow(const struct opt *p, struct irv x, unsigned bits)
         }
         if (irv_is(y, IRV_NONE) || !still_valid(p, y, p->temp[x.v].def))
             break;
-        x = opt_resolve(p, y);
+        x = opt_resolve(p, y, false);
     }
     return x;
 }
 
-/* Bits of x above these are 0. */
+/* Bits of x above these are 0; of its low 32 if they are all that is looked at. */
 static unsigned width(const struct opt *p, struct irv x)
 {
     const struct ir_insn *d = def_of(p, x);
@@ -123,13 +130,13 @@ static void fold_narrow(const struct opt *p, struct ir_insn *o)
     case IR_FLAGS:
     case IR_FLAGSIF:
         if (o->op == IR_FLAGSIF)
-            o->e = narrow(p, o->e, 5);
+            o->e = narrow(p, o->e, 6);
         if (o->cc != FK_EFLAGS) {
             o->a = narrow_result(p, o->a, o->size * 8u);
             o->b = narrow(p, o->b, o->size * 8u);
         }
         break;
-    case IR_FLAGBITSIF: o->e = narrow(p, o->e, 5); break;
+    case IR_FLAGBITSIF: o->e = narrow(p, o->e, 6); break;
     default: break;
     }
 }
@@ -158,7 +165,7 @@ static void fold_right_const(struct ir_insn *o)
     case IR_SAR:
     case IR_ROL:
     case IR_ROR:
-        if ((b & 31) == 0)
+        if ((b & ir_count_mask(o->wide)) == 0)
             become(o, o->a);
         break;
     case IR_AND:
@@ -176,7 +183,9 @@ static void fold_right_const(struct ir_insn *o)
 static void fold_binary(struct ir_insn *o)
 {
     if (irv_is(o->a, IRV_CONST) && irv_is(o->b, IRV_CONST)) {
-        become(o, ir_const(ir_eval2((enum ir_op)o->op, o->a.v, o->b.v)));
+        u64 v = ir_eval2((enum ir_op)o->op, o->wide, ir_const_value(o, o->a),
+                         ir_const_value(o, o->b));
+        become_const(o, v);
         return;
     }
     if (irv_is(o->a, IRV_CONST) && is_commutative(o->op)) {
@@ -195,12 +204,12 @@ static void fold_binary(struct ir_insn *o)
 }
 
 /* Takes constants that were added to *base out into *disp. */
-static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp)
+static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp, bool wide)
 {
     for (int n = 0; n < MAX_CHAIN; n++) {
         const struct ir_insn *d = def_of(p, *base);
         u32 more;
-        if (!d)
+        if (!d || d->wide != wide)
             return;
         if (d->op == IR_ADD && irv_is(d->b, IRV_CONST))
             more = d->b.v;
@@ -212,8 +221,11 @@ static void fold_displacement(const struct opt *p, struct irv *base, u32 *disp)
             return;
         if (!still_valid(p, d->a, p->temp[base->v].def))
             return;
+        s64 sum = (s64)(s32)*disp + (s32)more;
+        if (wide && (sum != (s32)sum || more == 0x80000000))
+            return;
         *disp += more;
-        *base = opt_resolve(p, d->a);
+        *base = opt_resolve(p, d->a, wide);
     }
 }
 
@@ -224,23 +236,26 @@ static void fold_address(const struct opt *p, struct ir_insn *o)
 
     if (ir_seg_of(o->cc) >= 0 && !o->imm && d && d->op == IR_EXT16U &&
         still_valid(p, d->a, p->temp[o->a.v].def)) {
-        o->a = opt_resolve(p, d->a);
+        o->a = opt_resolve(p, d->a, false);
         o->cc |= IR_WRAP16;
     }
-    fold_displacement(p, &o->a, &o->imm);
+    fold_displacement(p, &o->a, &o->imm, o->wide);
 }
 
 static void fold_lea(const struct opt *p, struct ir_insn *o)
 {
-    fold_displacement(p, &o->a, &o->imm);
+    fold_displacement(p, &o->a, &o->imm, o->wide);
     if (irv_is(o->b, IRV_CONST)) {
-        o->imm += o->b.v << o->size;
+        u64 sum = (u64)(s64)(s32)o->imm + (ir_const_value(o, o->b) << o->size);
+        if (o->wide && sum != (u64)(s64)(s32)sum)
+            return;
+        o->imm = (u32)sum;
         o->b = IR_NONE;
         o->size = 0;
     }
     if (irv_is(o->b, IRV_NONE)) {
         if (irv_is(o->a, IRV_CONST))
-            become(o, ir_const(o->a.v + o->imm));
+            become_const(o, ir_const_value(o, o->a) + (u64)(s64)(s32)o->imm);
         else if (o->imm == 0)
             become(o, o->a);
     }
@@ -260,7 +275,8 @@ static void fold_condition(struct ir_insn *o)
             become(o, o->c);
         return;
     }
-    bool yes = ir_eval_cond(o->cc, o->a.v, o->b.v);
+    bool yes =
+        ir_eval_cond(o->cc, o->wide, ir_const_value(o, o->a), ir_const_value(o, o->b));
     if (o->op == IR_SETC)
         become(o, ir_const(yes));
     else if (o->op == IR_SEL)
@@ -290,7 +306,9 @@ static int known_condition(const struct ir_insn *f, u8 *cc)
     bool inverted = *cc & 1;
     if (is_known(f->a) && is_known(f->b) && is_known(f->c)) {
         u32 op = FLAG_OP(f->cc, (u32)__builtin_ctz(f->size));
-        return (int)flags_cond(flags_eval(op, f->a.v, f->b.v, f->c.v), *cc);
+        u32 fl = flags_eval(op, ir_const_value(f, f->a), ir_const_value(f, f->b),
+                            ir_const_value(f, f->c));
+        return (int)flags_cond(fl, *cc);
     }
     if (f->cc != FK_LOGIC)
         return -1;
@@ -304,11 +322,13 @@ static int known_condition(const struct ir_insn *f, u8 *cc)
     return -1;
 }
 
-/* GETCC becomes bit `bit` of v, 0 or 1, inverted if it asks for that. */
-static void become_bit(struct ir_insn *o, struct irv v, unsigned bit, bool inverted)
+/* GETCC becomes the bit of v that f, a FLAGBITS, makes CF, 0 or 1, inverted if it asks for that. */
+static void become_bit(struct ir_insn *o, const struct ir_insn *f, struct irv v, bool inverted)
 {
+    unsigned bit = f->cc;
+
     if (irv_is(v, IRV_CONST)) {
-        become(o, ir_const((v.v >> bit & 1) ^ inverted));
+        become(o, ir_const((u32)(ir_const_value(f, v) >> bit & 1) ^ inverted));
     } else if (bit == 31 && !inverted) {
         become(o, v);
         o->op = IR_SHR;
@@ -328,13 +348,13 @@ static bool fold_carry(const struct opt *p, struct ir_insn *o)
     bool inverted = o->cc & 1;
     if (f->op == IR_FLAGBITS || f->op == IR_FLAGBITSIF) {
         if (still_valid(p, f->a, p->cf_def))
-            become_bit(o, opt_resolve(p, f->a), f->cc, inverted);
+            become_bit(o, f, opt_resolve(p, f->a, f->wide), inverted);
         f->live = FLO_USE;
         return true;
     }
     if ((f->cc != FK_INC && f->cc != FK_DEC) || !still_valid(p, f->b, p->cf_def))
         return false;
-    struct irv carry = opt_resolve(p, f->b);
+    struct irv carry = opt_resolve(p, f->b, false);
     f->live = FLO_USE;
     become(o, carry);
     if (inverted && irv_is(carry, IRV_CONST)) {
@@ -370,7 +390,7 @@ static void fold_flags_use(const struct opt *p, struct ir_insn *o)
 /* Of a count that is known. With 0 the op leaves always: nothing to gain there. */
 static void fold_flags_if(struct ir_insn *o)
 {
-    if (!irv_is(o->e, IRV_CONST) || !(o->e.v & 31))
+    if (!irv_is(o->e, IRV_CONST) || !(o->e.v & ir_count_mask(o->wide)))
         return;
     o->op = o->op == IR_FLAGSIF ? IR_FLAGS : IR_FLAGBITS;
     o->e = IR_NONE;
@@ -384,6 +404,7 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_EXT8S:
     case IR_EXT16U:
     case IR_EXT16S:
+    case IR_EXT32S:
     case IR_NOT:
     case IR_NEG:
     case IR_EXTH8:
@@ -391,7 +412,7 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_CTZ:
     case IR_BSR:
         if (irv_is(o->a, IRV_CONST))
-            become(o, ir_const(ir_eval1((enum ir_op)o->op, o->a.v)));
+            become_const(o, ir_eval1((enum ir_op)o->op, o->wide, ir_const_value(o, o->a)));
         else if (o->op >= IR_EXT8U && o->op <= IR_EXT16S)
             fold_extend(p, o);
         break;
@@ -420,7 +441,7 @@ void opt_fold(struct opt *p, struct ir_insn *o)
     case IR_LD:
     case IR_LDSX:
     case IR_LDRMW: fold_address(p, o); break;
-    case IR_X87M: fold_displacement(p, &o->a, &o->imm); break;
+    case IR_X87M: fold_displacement(p, &o->a, &o->imm, o->wide); break;
     case IR_ST:
         fold_address(p, o);
         fold_narrow(p, o);

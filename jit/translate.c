@@ -98,7 +98,7 @@ u32 translate(struct jit *jit, const struct code_source *src, u32 mode, u32 max_
 }
 
 static void log_guest(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode,
-                      u32 eip_page)
+                      u64 eip_page)
 {
     FILE *f = jit->config.log;
     for (u32 pos = 0; pos < bytes;) {
@@ -122,7 +122,7 @@ static void log_guest(struct jit *jit, const struct code_source *src, u32 bytes,
 }
 
 void translate_log(struct jit *jit, const struct code_source *src, u32 bytes, u32 mode,
-                   u32 eip_page)
+                   u64 eip_page)
 {
     FILE *f = jit->config.log;
     if (!f)

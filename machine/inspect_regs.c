@@ -109,7 +109,7 @@ static const struct {
 } places[] = {
 #define GPR(n, i)                                                                                  \
     {                                                                                              \
-        n, offsetof(struct cpu, gpr) + (i)*4, 4                                                    \
+        n, offsetof(struct cpu, gpr) + (i)*8, 4                                                    \
     }
 #define PLACE(n, f, s)                                                                             \
     {                                                                                              \
@@ -158,7 +158,7 @@ bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *valu
     if (!strcmp(name, "eip"))
         *value = cpu_eip(cpu);
     else if (!strcmp(name, "pc"))
-        *value = cpu->seg[SEG_CS].base + cpu_eip(cpu);
+        *value = cpu_code_linear(cpu, cpu_eip(cpu));
     else if (!strcmp(name, "eflags"))
         *value = cpu_eflags(cpu);
     else

@@ -120,7 +120,7 @@ static void append(char *text, const char *part)
 static void sample_stack(struct profile *p)
 {
     struct cpu *cpu = p->o->cpu;
-    laddr frames[MAX_FRAMES], at = cpu->seg[SEG_CS].base + cpu_eip(cpu);
+    laddr frames[MAX_FRAMES], at = cpu_code_linear(cpu, cpu_eip(cpu));
     char text[TEXT_SIZE], number[16];
     unsigned n = walk_frames(cpu, frames);
     snprintf(text, sizeof(text), "%s", root_name(cpu));
@@ -175,7 +175,7 @@ static bool grow_blocks(struct profile *p)
 static void sample_block(struct profile *p)
 {
     struct cpu *cpu = p->o->cpu;
-    laddr la = cpu->seg[SEG_CS].base + cpu_eip(cpu);
+    laddr la = cpu_code_linear(cpu, cpu_eip(cpu));
     struct mmu_walk w;
     struct jit_block_info b;
     if (mmu_probe(&cpu->mmu, la, ACCESS_EXEC, user_mode(cpu), &w) == MMU_FAULT ||

@@ -259,7 +259,7 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
 #define AT(f) offsetof(struct cpu, f)
 #define GPR(n, i)                                                                                  \
     {                                                                                              \
-        n, 4, 0, AT(gpr) + (i)*4, NULL, set_plain                                                  \
+        n, 4, 0, AT(gpr) + (i)*8, NULL, set_plain                                                  \
     }
 #define SEL(n, i)                                                                                  \
     {                                                                                              \

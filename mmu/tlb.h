@@ -1,4 +1,6 @@
-/* The flat TLB: one entry for every page of the 4 GiB linear space, per privilege and access kind.
+/* The flat TLB: one entry for every page of the low 4 GiB of linear space, per privilege and access
+ * kind; and the wide one, which serves 64-bit code at all addresses and other code above 4 GiB: as
+ * many entries, where a page's is that of bits 31:12 of its address, and a tag has bits 63:32.
  * Translated code reads it directly (SDM 3A 4.10 allows any caching that the flush rules undo).
  *
  * An entry is 0 when nothing is cached; else (host address of the page - linear address of the
@@ -57,6 +59,7 @@ struct tlb_run {
 #define TLB_WINDOWS 12 /* for each segment register, to read and to write */
 
 struct tlb {
+    bool wide; /* the CPU is in 64-bit mode: the wide tables are used for all addresses */
     struct tlb_window window[TLB_WINDOWS];
     struct tlb_run run[2];     /* the last that windows were made of: to read, to write */
     u32 live;                  /* bit by window: end may not be 0 */
@@ -65,7 +68,24 @@ struct tlb {
                                   list of its last fill; others may be named too */
     struct tlb_entry e[PRIV_COUNT][ACCESS_COUNT]
                       [TLB_PAGES]; /* [priv][access][page]; demand-zero memory */
+    struct tlb_entry e64[PRIV_COUNT][ACCESS_COUNT][TLB_PAGES]; /* the wide ones ... */
+    u32 tag[PRIV_COUNT][ACCESS_COUNT][TLB_PAGES];              /* ... and their tags */
 };
+
+static inline u32 tlb_index(laddr la)
+{
+    return (u32)la >> PAGE_BITS;
+}
+
+/* What is cached of la's page: its entry, or 0. */
+static inline u64 tlb_addend(const struct tlb *t, laddr la, enum priv priv, enum access acc)
+{
+    u32 i = tlb_index(la);
+
+    if (!t->wide && !(la >> 32))
+        return t->e[priv][acc][i].addend;
+    return t->tag[priv][acc][i] == (u32)(la >> 32) ? t->e64[priv][acc][i].addend : 0;
+}
 
 /* Grants access acc to the page of la: host is the page's host address. */
 void tlb_fill(struct tlb *t, laddr la, enum priv priv, enum access acc, const u8 *host,
@@ -80,19 +100,19 @@ void tlb_drop_windows(struct tlb *t); /* all, and the runs */
 
 static inline bool tlb_has(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
-    return t->e[priv][acc][la >> PAGE_BITS].addend & TLB_VALID;
+    return tlb_addend(t, la, priv, acc) & TLB_VALID;
 }
 
 /* Is the translation cached, but not granted? */
 static inline bool tlb_is_kept(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
-    return t->e[priv][acc][la >> PAGE_BITS].addend & TLB_KEPT;
+    return tlb_addend(t, la, priv, acc) & TLB_KEPT;
 }
 
 /* Host address of la, if tlb_has() or tlb_is_kept(). */
 static inline u8 *tlb_host(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
-    return (u8 *)(uintptr_t)(la + (t->e[priv][acc][la >> PAGE_BITS].addend & ~(u64)PAGE_MASK));
+    return (u8 *)(uintptr_t)(la + (tlb_addend(t, la, priv, acc) & ~(u64)PAGE_MASK));
 }
 
 #endif

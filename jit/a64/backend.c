@@ -137,7 +137,7 @@ static enum run_result a64_run(void *opaque, struct cpu *cpu, struct block *b,
     struct a64 *be = opaque;
     cpu->io_done = 0;
     cpu->in_block = 1;
-    cpu->eip_page = cpu->eip - ((u32)b->pa & PAGE_MASK);
+    cpu->eip_page = (cpu->eip - ((u32)b->pa & PAGE_MASK)) & cpu->eip_mask;
     set_fpcr(FPCR_FZ); /* lower_fp.c */
     struct run_return r = be->enter(cpu, b->code, read_tlb(cpu));
     a64_unwound(be);

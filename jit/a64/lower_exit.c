@@ -92,7 +92,7 @@ static void emit_far(struct lower *l, u32 imm, s8 slot)
     a_load_literal(e, 2, 16 + (l->be->far_jumps ? EXIT_HOST : EXIT_HOST_NEAR));
     a_addsub(e, 1, A_SUBS, A_ZR, 1, 2);
     u32 elsewhere = a_jump_if(e, A_NE);
-    a_access(e, A_STR_W, 0, REG_CPU, CPU_OFF(eip_page));
+    a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip_page));
     emit_patched(l, slot, FAR_NOWHERE);
     a_bind(e, elsewhere);
     a_jump_to(e, (s64)((u8 *)l->b->cold - l->be->mem.rx) + EXIT_STUB_BYTES * slot - l->base);
@@ -202,7 +202,7 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     case IR_XNEXT:
         a_access(e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
         a_addsub_any(e, 0, A_ADD, 0, 0, o->imm, 1);
-        a_access(e, A_STR_W, 0, REG_CPU, CPU_OFF(eip));
+        a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip));
         emit_jmp_stub(l, STUB_EXIT_EVENT);
         break;
     default: emit_jmp_stub(l, STUB_EXIT_EVENT); break; /* XLOOP */

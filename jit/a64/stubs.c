@@ -102,13 +102,13 @@ static struct resume resume(struct cpu *cpu)
 static void move_gprs(struct a_enc *e, bool load)
 {
     for (unsigned g = 0; g < GPR_COUNT; g += 2)
-        a_pair(e, 0, load, host_of(g), host_of(g + 1), REG_CPU, CPU_OFF(gpr) + 4 * (s32)g);
+        a_pair(e, 1, load, host_of(g), host_of(g + 1), REG_CPU, CPU_OFF(gpr) + 8 * (s32)g);
 }
 
 static void move_flags(struct a_enc *e, bool load)
 {
-    a_pair(e, 0, load, REG_OP, REG_DST, REG_CPU, CPU_OFF(cc_op));
-    a_access(e, load ? A_LDR_W : A_STR_W, REG_SRC, REG_CPU, CPU_OFF(cc_src));
+    a_access(e, load ? A_LDR_W : A_STR_W, REG_OP, REG_CPU, CPU_OFF(cc_op));
+    a_pair(e, 1, load, REG_DST, REG_SRC, REG_CPU, CPU_OFF(cc_dst));
 }
 
 static void move_budget(struct a_enc *e, bool load)
@@ -249,7 +249,7 @@ static void make_look_up(struct a64 *be, struct a_enc *e, bool flat, bool user)
     a_jump_if_to(e, A_NE, miss);
     a_bitfield(e, 0, A_UBFM, 3, 3, 0, PAGE_BITS - 1);
     a_addsub(e, 0, A_SUB, 0, 0, 3);
-    a_access(e, A_STR_W, 0, REG_CPU, CPU_OFF(eip_page));
+    a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip_page));
     a_access(e, A_LDR_X, A_IP0, 1, offsetof(struct jump_cache_entry, code));
     a_br(e, A_IP0);
 }
@@ -322,7 +322,7 @@ static void make_exit(struct a64 *be, struct a_enc *e, enum stub stub, enum leav
         a_addsub(e, 0, A_ADD, 0, 0, 2);
     }
     if (how != EIP_SET)
-        a_access(e, A_STR_W, 0, REG_CPU, CPU_OFF(eip));
+        a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip));
     a_mov_imm(e, 2, result);
     a_jump_to(e, leave);
 }

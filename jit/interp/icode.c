@@ -16,12 +16,12 @@ static u16 operand(enum irv_kind kind, u32 index)
     return (u16)((kind - 1u) << OPERAND_BANK_SHIFT | index);
 }
 
-static u16 input(struct icode *c, struct irv x)
+static u16 input(struct icode *c, const struct ir_insn *i, struct irv x)
 {
     switch ((enum irv_kind)x.kind) {
     case IRV_REG:
     case IRV_TEMP: return operand(x.kind, x.v);
-    case IRV_CONST: c->consts[c->nconsts] = x.v; return operand(IRV_CONST, c->nconsts++);
+    case IRV_CONST: c->consts[c->nconsts] = ir_const_value(i, x); return operand(IRV_CONST, c->nconsts++);
     case IRV_NONE: break;
     }
     return NO_OPERAND;
@@ -35,17 +35,17 @@ static u16 output(struct irv x)
 static struct iop convert(struct icode *c, const struct ir_insn *i)
 {
     struct iop o = {
-        .op = i->op,
+        .op = (u8)(i->op | (i->wide ? IOP_WIDE : 0)),
         .size = i->size,
         .cc = i->cc,
         .exit = NO_EXIT,
         .imm = i->imm,
         .d = output(i->d),
         .d2 = output(i->d2),
-        .a = input(c, i->a),
-        .b = input(c, i->b),
-        .c = input(c, i->c),
-        .e = input(c, i->e),
+        .a = input(c, i, i->a),
+        .b = input(c, i, i->b),
+        .c = input(c, i, i->c),
+        .e = input(c, i, i->e),
     };
     if (i->op == IR_FLAGS)
         o.imm = FLAG_OP(i->cc, (u32)__builtin_ctz(i->size));
@@ -73,7 +73,7 @@ static u32 count_consts(const struct ir *ir)
 
 size_t icode_size(const struct ir *ir)
 {
-    return header_bytes() + ir->nops * sizeof(struct iop) + count_consts(ir) * sizeof(u32);
+    return header_bytes() + ir->nops * sizeof(struct iop) + count_consts(ir) * sizeof(u64);
 }
 
 struct icode *icode_make(void *memory, const struct ir *ir)
@@ -85,8 +85,8 @@ struct icode *icode_make(void *memory, const struct ir *ir)
     c->ninsns = ir->ninsns;
     c->nops = ir->nops;
     c->priv = (u8)mode_priv(ir->mode);
-    c->ops = (struct iop *)(void *)((u8 *)memory + header_bytes());
-    c->consts = (u32 *)(void *)(c->ops + ir->nops);
+    c->consts = (u64 *)(void *)((u8 *)memory + header_bytes());
+    c->ops = (struct iop *)(void *)(c->consts + count_consts(ir));
     c->consts[c->nconsts++] = 0;
     for (u32 i = 0; i < ir->nops; i++) {
         c->ops[i] = convert(c, &ir->ops[i]);

@@ -15,6 +15,9 @@ enum { OPERAND_BANK_SHIFT = 14, OPERAND_INDEX = (1 << OPERAND_BANK_SHIFT) - 1, O
 
 #define NO_EXIT 0xffu
 
+/* Beside the number of an operation that is wide and has a form for it */
+#define IOP_WIDE 0x80u
+
 struct iop {
     u8 op, size, cc;
     u8 exit;               /* X ops: index in the block's exits, or NO_EXIT */
@@ -30,12 +33,12 @@ struct icode {
     u32 ninsns, nops, nconsts;
     u8 priv; /* enum priv of its memory accesses */
     struct iop *ops;
-    u32 *consts;
+    u64 *consts;
 };
 
 #define ICODE_MAX_BYTES                                                                            \
     (sizeof(struct icode) + 8 + IR_MAX_OPS * sizeof(struct iop) +                                  \
-     (4 * IR_MAX_OPS + 1) * sizeof(u32))
+     (4 * IR_MAX_OPS + 1) * sizeof(u64))
 
 /* Bytes for the code of ir; and the code, made in such memory (aligned for pointers). */
 size_t icode_size(const struct ir *ir);

@@ -145,7 +145,7 @@ static enum run_result interp_run(void *opaque, struct cpu *cpu, struct block *b
     *exit = NULL;
     cpu->io_done = 0;
     cpu->in_block = 1;
-    cpu->eip_page = cpu->eip - ((u32)b->pa & PAGE_MASK);
+    cpu->eip_page = (cpu->eip - ((u32)b->pa & PAGE_MASK)) & cpu->eip_mask;
     enum run_result r = run_from(be, cpu, b, exit);
     cpu->in_block = 0;
     cpu->io_done = 0;

@@ -144,7 +144,7 @@ static enum run_result x64_run(void *opaque, struct cpu *cpu, struct block *b,
     struct x64 *be = opaque;
     cpu->io_done = 0;
     cpu->in_block = 1;
-    cpu->eip_page = cpu->eip - ((u32)b->pa & PAGE_MASK);
+    cpu->eip_page = (cpu->eip - ((u32)b->pa & PAGE_MASK)) & cpu->eip_mask;
     struct run_return r = be->enter(cpu, b->code);
     cpu->in_block = 0;
     cpu->io_done = 0;

@@ -107,7 +107,7 @@ static void emit_look_up(struct lower *l)
         x_alu_ri(e, X_AND, 4, R11, PAGE_MASK);
         x_alu_rr(e, X_SUB, 4, R8, R11);
     }
-    x_store(e, 4, cpu_at(CPU_OFF(eip_page)), R8);
+    x_store(e, 8, cpu_at(CPU_OFF(eip_page)), R8);
     x_rm(e, 0xff, 4, jump_entry(offsetof(struct jump_cache_entry, code)));
 }
 
@@ -151,7 +151,7 @@ static void emit_far(struct lower *l, u32 imm, s8 slot)
     u32 host = x_mov_r64(e, R10, FAR_NOWHERE);
     x_alu_rr(e, X_CMP, 8, R9, R10);
     q->from[0] = x_jcc(e, CC_NE);
-    x_store(e, 4, cpu_at(CPU_OFF(eip_page)), R8);
+    x_store(e, 8, cpu_at(CPU_OFF(eip_page)), R8);
     q->from[1] = x_jmp(e);
     CHECK(q->from[1] - host == FAR_HOST, "the place of a far exit's host address");
     l->b->exits[slot].patch = l->base + q->from[1];
@@ -274,7 +274,7 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     case IR_XNEXT:
         x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
         x_alu_ri(e, X_ADD, 4, R8, (s32)o->imm);
-        x_store(e, 4, cpu_at(CPU_OFF(eip)), R8);
+        x_store(e, 8, cpu_at(CPU_OFF(eip)), R8);
         emit_jmp_stub(l, STUB_EXIT_EVENT);
         break;
     default: emit_jmp_stub(l, STUB_EXIT_EVENT); break; /* XLOOP */

@@ -35,7 +35,7 @@ static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
  * than that. */
 static u8 *tlb_bytes(struct cpu *cpu, laddr la, u32 size, enum priv priv, enum access acc)
 {
-    u64 entry = cpu->tlb.e[priv][acc][la >> PAGE_BITS].addend;
+    u64 entry = tlb_addend(&cpu->tlb, la, priv, acc);
     if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
@@ -91,7 +91,7 @@ static void run_vec(struct cpu *cpu, u32 op, u32 dst, u32 src, u32 imm)
 
 static struct x_mem gpr_at(unsigned g)
 {
-    return cpu_at(CPU_OFF(gpr) + 4 * (s32)g);
+    return cpu_at(CPU_OFF(gpr) + 8 * (s32)g);
 }
 
 /* Does C keep the host register of g? */
@@ -104,7 +104,7 @@ static void store_gprs(struct enc *e, bool all)
 {
     for (unsigned g = 0; g < GPR_COUNT; g++) {
         if (all || !survives(g))
-            x_store(e, 4, gpr_at(g), host_of(g));
+            x_store(e, 8, gpr_at(g), host_of(g));
     }
 }
 
@@ -112,7 +112,7 @@ static void load_gprs(struct enc *e, bool all)
 {
     for (unsigned g = 0; g < GPR_COUNT; g++) {
         if (all || !survives(g))
-            x_load(e, 4, host_of(g), gpr_at(g));
+            x_load(e, 8, host_of(g), gpr_at(g));
     }
 }
 
@@ -508,7 +508,7 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
     if (how == EIP_PAGE_R8)
         x_alu_rm(e, X_ADD, 4, R8, cpu_at(CPU_OFF(eip_page)));
     if (how != EIP_SET)
-        x_store(e, 4, cpu_at(CPU_OFF(eip)), R8);
+        x_store(e, 8, cpu_at(CPU_OFF(eip)), R8);
     x_mov_ri(e, R9, result);
     x_jmp_to(e, leave);
 }

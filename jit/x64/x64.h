@@ -106,7 +106,7 @@ static inline struct x_mem cpu_at(s32 offset)
 
 /* A chained exit to another page compares the page's host address + TLB_VALID with a constant that
  * lies so many bytes before the jump's displacement; FAR_NOWHERE equals none. */
-enum { FAR_HOST = 8 + 3 + 6 + 4 + 1, FAR_NOWHERE = 2 };
+enum { FAR_HOST = 8 + 3 + 6 + 3 + 1, FAR_NOWHERE = 2 };
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct x64 *be);

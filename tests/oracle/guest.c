@@ -186,8 +186,9 @@ static void load(struct guest *g, const struct trial *t)
         load_segment(g, (enum seg)s, t->in.seg[s]);
     x87_fxrstor(&cpu->fpu, t->in.fx);
     memcpy(&cpu->mxcsr, t->in.fx + 24, 4);
-    memcpy(cpu->xmm, t->in.fx + 160, sizeof(cpu->xmm));
-    memcpy(cpu->gpr, t->in.gpr, sizeof(cpu->gpr));
+    memcpy(cpu->xmm, t->in.fx + 160, 8 * sizeof(cpu->xmm[0]));
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        cpu->gpr[r] = t->in.gpr[r];
     cpu->eip = t->in.eip;
     cpu->cr2 = 0;
     cpu_set_eflags(cpu, 0x202 | t->in.eflags);
@@ -221,10 +222,11 @@ static void save(struct guest *g, const struct trial *t, const struct fault_reco
                  struct trial_state *out)
 {
     struct cpu *cpu = g->cpu;
-    memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        out->gpr[r] = (u32)cpu->gpr[r];
     x87_fxsave(&cpu->fpu, out->fx);
     memcpy(out->fx + 24, &cpu->mxcsr, 4);
-    memcpy(out->fx + 160, cpu->xmm, sizeof(cpu->xmm));
+    memcpy(out->fx + 160, cpu->xmm, 8 * sizeof(cpu->xmm[0]));
     for (unsigned s = 0; s < SEG_COUNT; s++)
         out->seg[s] = cpu->seg[s].sel;
     out->eflags = cpu_eflags(cpu);

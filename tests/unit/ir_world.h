@@ -117,18 +117,20 @@ void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, e
         h = mix(h, ((const u8 *)buf)[i]);
     access_memory(cpu, 5, la, len, h);
 }
-u32 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
+u64 mem_slow_read(struct cpu *cpu, laddr la, unsigned size)
 {
-    return (u32)access_memory(cpu, 6, la, size, 0);
+    u64 v = access_memory(cpu, 6, la, size, 0);
+    return size == 8 ? v : (u32)v;
 }
-void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u32 value)
+void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u64 value)
 {
     world_writes++;
-    access_memory(cpu, 7, la, size, size == 4 ? value : value & ((1u << size * 8) - 1));
+    access_memory(cpu, 7, la, size, value & ~0ull >> (64 - size * 8));
 }
-u32 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
+u64 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
 {
-    return (u32)access_memory(cpu, 8, la, size, 0);
+    u64 v = access_memory(cpu, 8, la, size, 0);
+    return size == 8 ? v : (u32)v;
 }
 laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
 {
@@ -316,14 +318,23 @@ static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 
     {                                                                                              \
         FAKE_RETURN_##ret fake_helper(cpu, HELPER_##name, FAKE_PASS_##nargs);                      \
     }
+#define HELPER64(name, ret, nargs, flags)                                                          \
+    static HELPER64_RET_##ret fake_##name(struct cpu *cpu HELPER64_ARGS_##nargs)                   \
+    {                                                                                              \
+        FAKE_RETURN_##ret fake_helper(cpu, HELPER_##name, FAKE_PASS_##nargs);                      \
+    }
 #include "cpu/helper.def"
 #undef HELPER
+#undef HELPER64
 
 const struct helper_info helper_info[HELPER_COUNT] = {
 #define HELPER(name, ret, nargs, flags)                                                            \
-    [HELPER_##name] = {#name, (void (*)(void))fake_##name, ret, nargs, flags},
+    [HELPER_##name] = {#name, (void (*)(void))fake_##name, ret, nargs, flags, false},
+#define HELPER64(name, ret, nargs, flags)                                                          \
+    [HELPER_##name] = {#name, (void (*)(void))fake_##name, ret, nargs, flags, true},
 #include "cpu/helper.def"
 #undef HELPER
+#undef HELPER64
 };
 
 static inline struct cpu *world_cpu(void)
@@ -331,7 +342,9 @@ static inline struct cpu *world_cpu(void)
     void *p = mmap(NULL, sizeof(struct cpu), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     assert_true(p != MAP_FAILED);
-    return p;
+    struct cpu *cpu = p;
+    cpu->eip_mask = UINT32_MAX;
+    return cpu;
 }
 
 static inline void world_cpu_free(struct cpu *cpu)

@@ -31,7 +31,7 @@ struct test {
 };
 
 struct state {
-    u32 gpr[GPR_COUNT];
+    u64 gpr[GPR_COUNT];
     u32 eflags;
     u32 flags_known; /* of an expectation */
     u32 eip;         /* relative to the code; ~0: right after it */
@@ -95,7 +95,7 @@ static inline void parse_one(struct state *s, const char *name, const char *valu
 
 static inline void default_state(struct state *s)
 {
-    static const u32 gpr[] = {0x11223344, 0x55667788,    0x99aabbcc, 0xddeeff00,
+    static const u64 gpr[] = {0x11223344, 0x55667788,    0x99aabbcc, 0xddeeff00,
                               STACK,      STACK + 0x100, DATA,       DATA + 0x100};
 
     memset(s, 0, sizeof(*s));
@@ -174,7 +174,8 @@ static inline void compare(const struct test *t, const struct state *want, const
 
     for (unsigned i = 0; i < GPR_COUNT; i++)
         if (want->gpr[i] != got->gpr[i])
-            fail_msg("%s: %s is %x, not %x", t->code, reg_names[i], got->gpr[i], want->gpr[i]);
+            fail_msg("%s: %s is %x, not %x", t->code, reg_names[i], (unsigned)got->gpr[i],
+                     (unsigned)want->gpr[i]);
     if (changed)
         fail_msg("%s: flags are %x, not %x (%x differ)", t->code, got->eflags, want->eflags,
                  changed);

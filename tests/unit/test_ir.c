@@ -181,11 +181,11 @@ static void shifts_of_every_count(void **state)
     (void)state;
     for (u32 n = 0; n < 64; n++) {
         u32 x = 0x8123cdef, k = n & 31;
-        assert_int_equal(ir_eval2(IR_ROL, x, n), k ? x << k | x >> (32 - k) : x);
-        assert_int_equal(ir_eval2(IR_ROR, x, n), k ? x >> k | x << (32 - k) : x);
-        assert_int_equal(ir_eval2(IR_SAR, x, n), (u32)((s32)x >> k));
-        assert_int_equal(ir_eval2(IR_SAR, x >> 1, n), x >> 1 >> k);
-        assert_int_equal(ir_eval2(IR_SHR, x, n), x >> k);
+        assert_int_equal(ir_eval2(IR_ROL, false, x, n), k ? x << k | x >> (32 - k) : x);
+        assert_int_equal(ir_eval2(IR_ROR, false, x, n), k ? x >> k | x << (32 - k) : x);
+        assert_int_equal(ir_eval2(IR_SAR, false, x, n), (u32)((s32)x >> k));
+        assert_int_equal(ir_eval2(IR_SAR, false, x >> 1, n), x >> 1 >> k);
+        assert_int_equal(ir_eval2(IR_SHR, false, x, n), x >> k);
     }
 }
 

@@ -86,6 +86,7 @@ static int setup(void **state)
     if (cpu == MAP_FAILED)
         return -1;
     cpu->hooks = &hooks;
+    cpu->eip_mask = UINT32_MAX;
     cpu->mmu.tlb = &cpu->tlb;
     cpu->mmu.phys = phys_new(RAM_SIZE);
     cpu->mmu.a20_mask = ~0ull;

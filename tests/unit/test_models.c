@@ -137,7 +137,7 @@ static void default_state(struct world *w)
 static const char *const gprs[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
 static const char *const segs[] = {"es", "cs", "ss", "ds"};
 
-static u32 *register_named(struct cpu *cpu, const char *name)
+static u64 *register_named(struct cpu *cpu, const char *name)
 {
     for (unsigned i = 0; i < ARRAY_LEN(gprs); i++)
         if (!strcmp(name, gprs[i]))
@@ -147,7 +147,7 @@ static u32 *register_named(struct cpu *cpu, const char *name)
 
 static void set_one(struct world *w, const char *name, u32 v)
 {
-    u32 *reg = register_named(w->cpu, name);
+    u64 *reg = register_named(w->cpu, name);
 
     if (reg) {
         *reg = v;
@@ -172,7 +172,7 @@ static void set_one(struct world *w, const char *name, u32 v)
 static u32 get_one(struct world *w, const char *name)
 {
     struct cpu *cpu = w->cpu;
-    u32 *reg = register_named(cpu, name);
+    u64 *reg = register_named(cpu, name);
     bool raised = cpu->seg[SEG_CS].sel == HANDLERS;
 
     if (reg)

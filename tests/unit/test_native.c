@@ -328,7 +328,8 @@ static u8 ram[RAM_PAGES][PAGE_SIZE];
 
 struct outcome {
     u64 log, ram;
-    u32 gpr[GPR_COUNT], flags, eip, eip_page, scratch[8], mxcsr;
+    u64 gpr[GPR_COUNT];
+    u32 flags, eip, eip_page, scratch[8], mxcsr;
     union xmm xmm[8];
     u64 x87[2][8]; /* registers, the rest */
     s64 budget;
@@ -433,6 +434,7 @@ static void copy_x87(const struct x87 *f, struct outcome *o)
 static void prepare(struct cpu *cpu, u64 seed)
 {
     memset(cpu, 0, offsetof(struct cpu, dr));
+    cpu->eip_mask = UINT32_MAX;
     for (u32 i = 0; i < sizeof(ram); i += 8) {
         u64 v = i < PAGE_SIZE ? lanes(&seed) : (u64)i << 48 | (seed + i);
         memcpy(&ram[0][0] + i, &v, 8);

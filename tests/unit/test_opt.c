@@ -98,7 +98,8 @@ static void random_block(struct ir *ir, u64 seed)
 
 struct outcome {
     u64 log;
-    u32 gpr[GPR_COUNT], flags, eip, scratch[8];
+    u64 gpr[GPR_COUNT];
+    u32 flags, eip, scratch[8];
     s64 budget;
     int result;
 };
@@ -108,6 +109,7 @@ static void run_once(struct cpu *cpu, const struct ir *ir, u64 seed, struct outc
     volatile int result = -1;
     memset(o, 0, sizeof(*o));
     memset(cpu, 0, offsetof(struct cpu, seg));
+    cpu->eip_mask = UINT32_MAX;
     for (unsigned r = 0; r < GPR_COUNT; r++)
         cpu->gpr[r] = rnd(&seed) >> (rnd(&seed) & 31);
     cpu->cc_op = rnd(&seed) % (FK_COUNT * 4);

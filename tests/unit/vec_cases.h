@@ -22,7 +22,7 @@ struct test {
 
 /* What a case can name, and is compared. */
 struct state {
-    u32 gpr[GPR_COUNT];
+    u64 gpr[GPR_COUNT];
     union xmm xmm[8];
     u64 mm[8];
     u32 se[8]; /* exponents of the MMX registers */
