@@ -180,7 +180,9 @@ struct cpu_pins {
 };
 
 /* Indirect jump cache: EIP to translated code. An entry is good while the exec TLB still maps EIP's
- * page as it did, in the mode of jump_tag: so there is nothing to flush when mappings change. */
+ * page as it did, in the mode of jump_tag: so there is nothing to flush when mappings change. Of a
+ * 64-bit EIP the TLB vouches for the high half: an entry of another one would differ, since no two
+ * pages of a machine's memory are a multiple of 4 GiB apart. */
 #define JUMP_CACHE_BITS 16
 struct jump_cache_entry {
     u32 eip;
@@ -194,9 +196,9 @@ struct jump_cache_entry {
  * have free. It is never 0, so that no EIP matches an empty entry. */
 enum { JUMP_TAG_SHIFT = 3, JUMP_TAG_COUNT = 511 };
 
-static inline u32 jump_cache_index(u32 eip)
+static inline u32 jump_cache_index(u64 eip)
 {
-    return eip & ((1u << JUMP_CACHE_BITS) - 1);
+    return (u32)eip & ((1u << JUMP_CACHE_BITS) - 1);
 }
 
 union xmm {

@@ -56,12 +56,12 @@ static void resolve(struct cpu *cpu, laddr la, paddr *pa, const u8 **host)
 static void fetch_code(struct cpu *cpu, struct fetch *f)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
-    u32 eip = cpu->eip;
-    laddr la = cs->base + eip;
+    u64 eip = cpu->eip;
+    laddr la = cpu_code_linear(cpu, eip);
     u32 off = la & PAGE_MASK;
 
     f->mode = cpu->mode;
-    f->eip_page = eip - off;
+    f->eip_page = (eip - off) & cpu->eip_mask;
     f->pa2 = ~(paddr)0;
     f->host2 = NULL;
     f->limit_avail = UINT32_MAX;
@@ -75,7 +75,8 @@ static void fetch_code(struct cpu *cpu, struct fetch *f)
             fetch_code(cpu, f);
             return;
         }
-        f->limit_avail = cs->limit - eip == UINT32_MAX ? UINT32_MAX : cs->limit - eip + 1;
+        u64 avail = cs->limit - eip + 1;
+        f->limit_avail = avail > UINT32_MAX ? UINT32_MAX : (u32)avail;
         if (f->eip_page > eip || top < PAGE_MASK || f->eip_page > top - PAGE_MASK)
             f->mode |= MODE_EDGE;
     }

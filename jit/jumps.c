@@ -73,13 +73,13 @@ void jump_cache_enter(struct jit *jit, struct block *b)
     u64 page = where(cpu);
     if (page & TLB_VALID)
         cpu->jump_cache[jump_cache_index(cpu->eip)] =
-            (struct jump_cache_entry){cpu->eip, b->serial, b->code, page, b};
+            (struct jump_cache_entry){(u32)cpu->eip, b->serial, b->code, page, b};
 }
 
 struct block *jump_cache_find(struct cpu *cpu)
 {
     const struct jump_cache_entry *e = &cpu->jump_cache[jump_cache_index(cpu->eip)];
-    if (e->eip != cpu->eip || e->where != where(cpu) || !(e->where & TLB_VALID) ||
+    if (e->eip != (u32)cpu->eip || e->where != where(cpu) || !(e->where & TLB_VALID) ||
         e->block->serial != e->serial || !e->block->valid || e->block->pa2 != ~(paddr)0)
         return NULL;
     cpu->eip_page =

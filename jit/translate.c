@@ -103,14 +103,16 @@ static void log_guest(struct jit *jit, const struct code_source *src, u32 bytes,
     FILE *f = jit->config.log;
     for (u32 pos = 0; pos < bytes;) {
         char text[96];
-        u32 eip = eip_page + src->page_off + pos;
+        u64 eip = eip_page + src->page_off + pos;
+        eip &= mode & MODE_CODE64 ? ~0ull : UINT32_MAX;
         u32 len = decode_text(jit->cpu->decoder, src->bytes + pos, src->avail - pos,
                               mode & MODE_CODE32, eip, text, sizeof(text));
         if (!len) {
-            fprintf(f, "0x%08x:  %02x                     (bad)\n", eip, src->bytes[pos]);
+            fprintf(f, "0x%08llx:  %02x                     (bad)\n", (unsigned long long)eip,
+                    src->bytes[pos]);
             break;
         }
-        fprintf(f, "0x%08x:  ", eip);
+        fprintf(f, "0x%08llx:  ", (unsigned long long)eip);
         for (u32 i = 0; i < 8; i++)
             if (i < len)
                 fprintf(f, "%02x ", src->bytes[pos + i]);

@@ -36,10 +36,13 @@ def assemble_text(text, address=ENTRY, output="binary"):
     if not found:
         raise FileNotFoundError("no assembler for 32-bit x86 (binutils)")
     assembler, linker = found
+    wide = "code64" in text
+    if wide and output == "elf32-i386":
+        output = "elf64-x86-64"
     with tempfile.TemporaryDirectory() as work:
         obj, out = os.path.join(work, "o"), os.path.join(work, "bin")
-        for command in ([assembler, "--32", "-I", SOURCES, "-o", obj, "-"],
-                        [linker, "-m", "elf_i386", "-N", "-Ttext", hex(address), "-e", "_start", "--oformat", output,
+        for command in ([assembler, "--64" if wide else "--32", "-I", SOURCES, "-o", obj, "-"],
+                        [linker, "-m", "elf_x86_64" if wide else "elf_i386", "-N", "-Ttext", hex(address), "-e", "_start", "--oformat", output,
                          "-o", out, obj]):
             done = subprocess.run(command, input=text, capture_output=True, text=True)
             if done.returncode:
