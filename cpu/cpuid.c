@@ -13,7 +13,8 @@
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
 
-#define APIC_BIT (1u << 9) /* in EDX of CPUID.1, and of AMD's 80000001h */
+#define APIC_BIT    (1u << 9)  /* in EDX of CPUID.1, and of AMD's 80000001h */
+#define SYSCALL_BIT (1u << 11) /* in EDX of 80000001h */
 
 enum { CACHE_LINE = 64 }; /* bytes, of CLFLUSH */
 
@@ -245,6 +246,10 @@ static u64 find_isas(const struct cpu *cpu)
         {ISA_SHA, ISA_COUNT, FEAT_BIT(SHA)},
         {ISA_RDTSCP, ISA_COUNT, FEAT_BIT(RDTSCP)},
         {ISA_SMAP, ISA_COUNT, FEAT_BIT(SMAP)},
+        {ISA_LM, ISA_COUNT, FEAT_BIT(LM)},
+        {ISA_SYSCALL, ISA_COUNT, FEAT_BIT(SYSCALL)},
+        {ISA_CX16, ISA_COUNT, FEAT_BIT(CX16)},
+        {ISA_LAHF64, ISA_COUNT, FEAT_BIT(LAHF64)},
     };
     _Static_assert(ARRAY_LEN(rows) == ISA_COUNT - ISA_GENERATIONS, "a row for each extension");
     u64 isas = ISA_BIT(cpu->model->isa + 1) - 1, has = 0;
@@ -373,6 +378,8 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
     case 0x80000001:
         if (is_amd(m))
             amd_features(cpu, out);
+        if (!cpu_is_code64(cpu)) /* SYSCALL is for 64-bit mode alone, on Intel's */
+            out[3] &= ~SYSCALL_BIT;
         break;
     case 0x80000005:
         if (is_amd(m)) {
@@ -394,7 +401,7 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: brand_part(m, leaf - 0x80000002, out); break;
-    case 0x80000008: out[0] = cpu->mmu.phys_bits | 32 << 8; break;
+    case 0x80000008: out[0] = cpu->mmu.phys_bits | (cpu_has(cpu, FEAT_LM) ? 48 : 32) << 8; break;
     default: break;
     }
     if ((leaf == 1 || leaf == 0x80000001) && !(cpu->msr.apic_base & APIC_BASE_ENABLE))

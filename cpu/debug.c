@@ -10,24 +10,25 @@ enum kind { EXECUTE, WRITE, PORT, READ_WRITE };
 struct breakpoint {
     bool on;
     enum kind kind;
-    u32 start, last;
+    laddr start, last;
 };
 
 /* Breakpoint n: LENn is 1, 2, 8 or 4 bytes, and the address is aligned to it. */
 static struct breakpoint breakpoint(const struct cpu *cpu, unsigned n)
 {
     static const u8 lengths[4] = {1, 2, 8, 4};
-    u32 dr7 = cpu->dr[7], len = lengths[dr7 >> (18 + 4 * n) & 3];
+    u32 dr7 = (u32)cpu->dr[7], len = lengths[dr7 >> (18 + 4 * n) & 3];
     struct breakpoint b = {.on = dr7 >> 2 * n & 3, .kind = dr7 >> (16 + 4 * n) & 3};
 
-    b.start = cpu->dr[n] & ~(len - 1);
+    b.start = cpu->dr[n] & ~(u64)(len - 1);
     b.last = b.start + len - 1;
     return b;
 }
 
-static bool overlaps(const struct breakpoint *b, u32 first, unsigned len)
+/* Addresses have the bits of mask. */
+static bool overlaps(const struct breakpoint *b, laddr first, unsigned len, u64 mask)
 {
-    return first - b->start <= b->last - b->start || b->start - first < len;
+    return ((first - b->start) & mask) <= b->last - b->start || ((b->start - first) & mask) < len;
 }
 
 bool debug_on_code(const struct cpu *cpu)
@@ -55,12 +56,13 @@ u32 debug_fetch(const struct cpu *cpu)
 
 static u32 memory_hits(const struct cpu *cpu, laddr la, unsigned len, enum access acc)
 {
+    u64 mask = la >> 32 ? ~0ull : cpu->eip_mask;
     u32 hits = 0;
 
     for (unsigned n = 0; n < 4; n++) {
         struct breakpoint b = breakpoint(cpu, n);
         if (b.on && (b.kind == READ_WRITE || (b.kind == WRITE && acc == ACCESS_WRITE)) &&
-            overlaps(&b, la, len))
+            overlaps(&b, la, len, mask))
             hits |= 1u << n;
     }
     return hits;
@@ -92,7 +94,7 @@ void debug_port(struct cpu *cpu, u16 port, unsigned size, bool out)
         return;
     for (unsigned n = 0; n < 4; n++) {
         struct breakpoint b = breakpoint(cpu, n);
-        if (b.on && b.kind == PORT && overlaps(&b, port, size)) {
+        if (b.on && b.kind == PORT && overlaps(&b, port, size, ~0ull)) {
             if (cpu->in_block)
                 cpu->hooks->restart_single(cpu);
             cpu->debug_hits |= 1u << n;

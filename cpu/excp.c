@@ -73,6 +73,11 @@ _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
     unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }
 
+_Noreturn void cpu_raise_noncanonical(struct cpu *cpu, laddr la)
+{
+    unwind(cpu, VEC_GP, true, 0, why_value(RULE_noncanonical, la, la & NONCANONICAL_BITS));
+}
+
 /* Records an exception that is met now, at CS:EIP. */
 static void describe(const struct cpu *cpu, const struct pending_fault *p, struct fault_record *r)
 {

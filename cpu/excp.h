@@ -11,6 +11,9 @@ _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error, struct
 /* A page fault, straight after the translation that failed: cpu->mmu.fault tells why. */
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 
+/* An address that is not canonical (mmu.h), in 64-bit mode: #GP(0). */
+_Noreturn void cpu_raise_noncanonical(struct cpu *cpu, laddr la);
+
 /* The same, but the return address is len bytes on, in a 16-bit segment. */
 _Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct why why);
 

@@ -26,14 +26,27 @@ void help_check_iopl(struct cpu *cpu)
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_iopl, cpu_eflags(cpu), FLAG_IOPL));
 }
 
-void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
+void help_mov_to_cr64(struct cpu *cpu, u64 n, u64 value)
 {
     switch (n) {
     case 0: cr0_load(cpu, value); break;
     case 2: cpu->cr2 = value; break;
     case 3: cr3_load(cpu, value); break;
-    default: cr4_load(cpu, value); break;
+    case 4: cr4_load(cpu, value); break;
+    default:
+        cpu_alone(cpu); /* an interrupt may have waited for it */
+        cr8_load(cpu, value);
     }
+}
+
+void help_mov_to_cr(struct cpu *cpu, u32 n, u32 value)
+{
+    help_mov_to_cr64(cpu, n, value);
+}
+
+u64 help_mov_from_cr8(struct cpu *cpu)
+{
+    return cr8_read(cpu);
 }
 
 void help_lmsw(struct cpu *cpu, u32 value)
@@ -85,14 +98,31 @@ static unsigned debug_register(struct cpu *cpu, u32 n)
     return n;
 }
 
+u64 help_mov_from_dr64(struct cpu *cpu, u64 n)
+{
+    return cpu->dr[debug_register(cpu, (u32)n)];
+}
+
 u32 help_mov_from_dr(struct cpu *cpu, u32 n)
 {
-    return cpu->dr[debug_register(cpu, n)];
+    return (u32)help_mov_from_dr64(cpu, n);
+}
+
+void help_mov_to_dr64(struct cpu *cpu, u64 n, u64 value)
+{
+    dr_load(cpu, debug_register(cpu, (u32)n), value);
 }
 
 void help_mov_to_dr(struct cpu *cpu, u32 n, u32 value)
 {
-    dr_load(cpu, debug_register(cpu, n), value);
+    help_mov_to_dr64(cpu, n, value);
+}
+
+/* An address that is not canonical has nothing to invalidate (SDM 2, INVLPG). */
+void help_invlpg64(struct cpu *cpu, u64 la)
+{
+    if (laddr_is_canonical(la))
+        mmu_flush_page(&cpu->mmu, la);
 }
 
 void help_invlpg(struct cpu *cpu, u32 la)
@@ -110,7 +140,7 @@ void help_rdmsr(struct cpu *cpu)
 {
     u64 value;
 
-    if (!msr_read(cpu, cpu->gpr[ECX], &value))
+    if (!msr_read(cpu, (u32)cpu->gpr[ECX], &value))
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_msr_read, cpu->gpr[ECX], 0));
     set_edx_eax(cpu, value);
 }
@@ -151,7 +181,7 @@ void help_cpuid(struct cpu *cpu)
 
     if (!cpu->model->max_leaf)
         cpu_raise(cpu, VEC_UD, why(RULE_insn_model));
-    cpu_cpuid(cpu, cpu->gpr[EAX], cpu->gpr[ECX], out);
+    cpu_cpuid(cpu, (u32)cpu->gpr[EAX], (u32)cpu->gpr[ECX], out);
     cpu->gpr[EAX] = out[0];
     cpu->gpr[EBX] = out[1];
     cpu->gpr[ECX] = out[2];

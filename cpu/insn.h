@@ -40,26 +40,26 @@ enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A, MAP_3DNOW, MAP_COUNT };
 
 /* One decoded instruction. */
 struct insn {
-    u16 row;     /* index into insn_table */
-    u8 len;      /* whole length in bytes, prefixes included, 1..15 */
-    u8 prefixes; /* PFX_* */
-    u8 map;      /* enum insn_map */
-    u8 opcode;   /* last opcode byte */
-    u8 modrm;    /* 0 when the form has none */
-    u8 rex;      /* REX prefix, 0 when there is none: bits REX_* */
-    u8 opsize;   /* effective operand size, 2, 4 or 8 bytes (for operand kinds v and z) */
-    u8 addrsize; /* effective address size, 2, 4 or 8 bytes */
-    u8 seg;      /* segment of the memory operand or string source: default or override */
-    u8 base;     /* of a ModRM memory operand: enum gpr, GPR_RIP or GPR_NONE; 16-bit forms too (BX,
-                    BP) */
-    u8 index;    /* enum gpr or GPR_NONE */
-    u8 scale;    /* 0..3, shift count of index */
-    u16 sel;     /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
-    s32 disp;    /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
-                    a lone address (moffs, no base and no index) is zero-extended */
-    u32 imm;     /* immediate, sign-extended to 32 bits where the form sign-extends, else
-                    zero-extended; for relative branches the sign-extended displacement from the
-                    next instruction */
+    u16 row;      /* index into insn_table */
+    u8 len;       /* whole length in bytes, prefixes included, 1..15 */
+    u8 prefixes;  /* PFX_* */
+    u8 map;       /* enum insn_map */
+    u8 opcode;    /* last opcode byte */
+    u8 modrm;     /* 0 when the form has none */
+    u8 rex;       /* REX prefix, 0 when there is none: bits REX_* */
+    u8 opsize;    /* effective operand size, 2, 4 or 8 bytes (for operand kinds v and z) */
+    u8 addrsize;  /* effective address size, 2, 4 or 8 bytes */
+    u8 seg;       /* segment of the memory operand or string source: default or override */
+    u8 base;      /* of a ModRM memory operand: enum gpr, GPR_RIP or GPR_NONE; 16-bit forms too (BX,
+                     BP) */
+    u8 index;     /* enum gpr or GPR_NONE */
+    u8 scale;     /* 0..3, shift count of index */
+    u16 sel;      /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
+    s32 disp;     /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
+                     a lone address (moffs, no base and no index) is zero-extended */
+    u32 imm;      /* immediate, sign-extended to 32 bits where the form sign-extends, else
+                     zero-extended; for relative branches the sign-extended displacement from the
+                     next instruction */
     u32 imm_high; /* bits 63:32 of an immediate of 8 bytes, or of a moffs of 8 bytes (disp has its
                      low half); else 0: to an operand of 8 bytes imm is sign-extended */
 };
@@ -192,6 +192,10 @@ enum isa {
     ISA_SHA,
     ISA_RDTSCP,
     ISA_SMAP,
+    ISA_LM,
+    ISA_SYSCALL,
+    ISA_CX16,
+    ISA_LAHF64, /* LAHF and SAHF in 64-bit mode */
     ISA_COUNT
 };
 _Static_assert(ISA_COUNT <= 64, "sets of them are 64-bit masks");

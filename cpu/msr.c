@@ -1,6 +1,6 @@
-/* Model-specific registers: one table of ranges. A row is a field of struct cpu with the bits that
- * may be set, or a constant; a few have functions. What is in no row is #GP(0), as on a real part
- * (SDM 4, chapter 2).
+/* Model-specific registers: one table of ranges, of which the first counts whose feature there is.
+ * A row is a field of struct cpu with the bits that may be set, or a constant; a few have
+ * functions. What is in no row is #GP(0), as on a real part (SDM 4, chapter 2).
  *
  * Memory types (MTRRs, PAT) are kept and checked but change nothing: guest memory has no caches to
  * fool. */
@@ -15,6 +15,7 @@ enum {
     MSR_F_IGNORE = 2,   /* bits outside mask are dropped; else they are #GP */
     MSR_F_U32 = 4,      /* the field is 32 bits */
     MSR_F_MEMTYPES = 8, /* eight bytes, each a memory type */
+    MSR_F_LINEAR = 16,  /* a linear address: canonical, or #GP */
 };
 
 struct msr_row {
@@ -102,10 +103,29 @@ static bool write_apic_base(struct cpu *cpu, u32 index, u64 value)
 static bool write_efer(struct cpu *cpu, u32 index, u64 value)
 {
     (void)index;
-    if (value & ~(u64)EFER_NXE)
+    return efer_load(cpu, value);
+}
+
+/* FS.base and GS.base */
+static enum seg base_of(u32 index)
+{
+    return index & 1 ? SEG_GS : SEG_FS;
+}
+
+static u64 read_base(struct cpu *cpu, u32 index)
+{
+    return segment_base64(&cpu->seg[base_of(index)]);
+}
+
+static bool write_base(struct cpu *cpu, u32 index, u64 value)
+{
+    struct segment *s = &cpu->seg[base_of(index)];
+
+    if (!laddr_is_canonical(value))
         return false;
-    cpu->msr.efer = value;
-    efer_changed(cpu);
+    s->base = (u32)value;
+    s->base_high = (u32)(value >> 32);
+    cpu_update_mode_seg(cpu, base_of(index));
     return true;
 }
 
@@ -189,6 +209,8 @@ static const struct msr_row rows[] = {
     {0x17a, 0x17a, 0, FEAT_MCA, 0, AT(mcg_status), 7, NULL, NULL},
     {0x17b, 0x17b, 0, FEAT_MCA, 0, AT(mcg_ctl), ~0ull, NULL, NULL},
     {0x174, 0x174, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_cs), 0xffff, NULL, NULL},
+    {0x175, 0x175, MSR_F_LINEAR, FEAT_LM, 0, AT(sysenter_esp), ~0ull, NULL, NULL},
+    {0x176, 0x176, MSR_F_LINEAR, FEAT_LM, 0, AT(sysenter_eip), ~0ull, NULL, NULL},
     {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
     {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
     {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1 | MISC_ENABLE_MONITOR, NULL,
@@ -203,6 +225,12 @@ static const struct msr_row rows[] = {
     {0x6e0, 0x6e0, 0, FEAT_TSCDEADLINE, 0, 0, 0, read_deadline, write_deadline},
     {0x400, 0x400 + 4 * CPU_MC_BANKS - 1, 0, FEAT_MCA, 0, 0, 0, read_mc_bank, write_mc_bank},
     {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
+    {0xc0000081, 0xc0000081, 0, FEAT_LM, 0, AT(star), ~0ull, NULL, NULL},
+    {0xc0000082, 0xc0000082, MSR_F_LINEAR, FEAT_LM, 0, AT(lstar), ~0ull, NULL, NULL},
+    {0xc0000083, 0xc0000083, MSR_F_LINEAR, FEAT_LM, 0, AT(cstar), ~0ull, NULL, NULL},
+    {0xc0000084, 0xc0000084, 0, FEAT_LM, 0, AT(sfmask), 0xffffffff, NULL, NULL},
+    {0xc0000100, 0xc0000101, 0, FEAT_LM, 0, 0, 0, read_base, write_base},
+    {0xc0000102, 0xc0000102, MSR_F_LINEAR, FEAT_LM, 0, AT(kernel_gs_base), ~0ull, NULL, NULL},
     {0xc0000103, 0xc0000103, MSR_F_U32, FEAT_RDTSCP, 0, offsetof(struct cpu, tsc_aux), 0xffffffff,
      NULL, NULL},
 };
@@ -214,8 +242,9 @@ static const struct msr_row *find(const struct cpu *cpu, u32 index)
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         const struct msr_row *r = &rows[i];
 
-        if (index >= r->first && index <= r->last)
-            return r->feature == FEAT_COUNT || cpu_has(cpu, r->feature) ? r : NULL;
+        if (index >= r->first && index <= r->last &&
+            (r->feature == FEAT_COUNT || cpu_has(cpu, r->feature)))
+            return r;
     }
     return NULL;
 }
@@ -259,6 +288,8 @@ bool msr_write(struct cpu *cpu, u32 index, u64 value)
     if (r->write)
         return r->write(cpu, index, value);
     if ((value & ~r->mask) && !(r->flags & MSR_F_IGNORE))
+        return false;
+    if ((r->flags & MSR_F_LINEAR) && !laddr_is_canonical(value))
         return false;
     value &= r->mask;
     if ((r->flags & MSR_F_MEMTYPES) && !memtypes_valid(value, r->feature == FEAT_PAT))

@@ -2,8 +2,8 @@
  * word.
  *
  * struct cpu holds the TLB, so it is mapped rather than allocated: only pages that are touched
- * exist. cpu->mode is a pure function of seg[], cr0, cr4, cpl and eflags; cpu_update_mode()
- * recomputes it. */
+ * exist. cpu->mode is a pure function of seg[], cr0, cr4, EFER.LMA, cpl and eflags;
+ * cpu_update_mode() recomputes it. */
 #include "cpu/state.h"
 
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "cpu/cpuid.h"
+#include "cpu/crs.h"
 #include "cpu/debug.h"
 #include "cpu/monitor.h"
 #include "cpu/msr.h"
@@ -121,7 +122,7 @@ static void reset_core(struct cpu *cpu)
     cpu->rep_more = false;
     cpu->fault_depth = 0;
     cpu->cr0 &= CR0_CD | CR0_NW | CR0_ET;
-    cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
+    cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->cr8 = 0;
     cpu_set_eflags(cpu, 0);
     memset(cpu->dr, 0, sizeof(cpu->dr));
     memset(cpu->test_regs, 0, sizeof(cpu->test_regs));
@@ -131,9 +132,7 @@ static void reset_core(struct cpu *cpu)
     memset(&cpu->monitor, 0, sizeof(cpu->monitor));
     reset_segments(cpu);
     cpu->msr.efer = 0;
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->mmu.cr3 = cpu->mmu.cr4 = 0;
-    cpu->mmu.nxe = false;
+    crs_restored(cpu);
     mmu_flush(&cpu->mmu);
     cpu_update_mode(cpu);
 }
@@ -170,23 +169,38 @@ static u32 classify(const struct segment *s, bool code)
     return checked << 1 | (~checked & (s->base != 0));
 }
 
-#define CS_BITS (MODE_CODE32 | MODE_CS_FLAT | MODE_CS_64K | 3u << (MODE_SEG_SHIFT + 2 * SEG_CS))
+#define CODE64_BITS (MODE_CODE64 | MODE_CODE32 | MODE_CS_FLAT | MODE_CS_64K)
+#define CS_BITS     (CODE64_BITS | 3u << (MODE_SEG_SHIFT + 2 * SEG_CS))
 
-/* The part of the mode word that tells of CS. */
+/* The part of the mode word that tells of CS. In 64-bit mode it has no limit, and CS.D counts for
+ * nothing (SDM 3A 5.2.1). */
 static u32 cs_bits(const struct cpu *cpu)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
     u32 mode = classify(cs, true) << (MODE_SEG_SHIFT + 2 * SEG_CS);
 
+    if (cpu_is_ia32e(cpu) && (cs->attr & SA_L))
+        return CODE64_BITS;
     mode |= cs->attr & SA_DB ? MODE_CODE32 : 0;
     mode |= !cs->base && cs->limit == 0xffffffff ? MODE_CS_FLAT : 0;
     mode |= cs->limit >= 0xffff ? MODE_CS_64K : 0;
     return mode;
 }
 
+/* The class of a data segment: 64-bit mode knows the bases of FS and GS alone (SDM 3A 3.4.4). */
+static u32 data_class(const struct cpu *cpu, enum seg seg, bool code64)
+{
+    if (!code64)
+        return classify(&cpu->seg[seg], false);
+    return (seg == SEG_FS || seg == SEG_GS) && segment_base64(&cpu->seg[seg]) ? SEGC_BASED
+                                                                              : SEGC_FLAT;
+}
+
 void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
 {
-    if (seg == SEG_CS && cpu->rom.model) { /* it may become another model */
+    bool code64 = cpu_is_code64(cpu);
+
+    if (seg == SEG_CS && (cpu->rom.model || cpu_is_ia32e(cpu))) { /* more may change */
         cpu_update_mode_transfer(cpu);
         return;
     }
@@ -199,8 +213,8 @@ void cpu_update_mode_seg(struct cpu *cpu, enum seg seg)
     unsigned shift = MODE_SEG_SHIFT + 2 * seg;
     u32 mode = cpu->mode & ~(3u << shift);
 
-    mode |= classify(&cpu->seg[seg], false) << shift;
-    if (seg == SEG_SS)
+    mode |= data_class(cpu, seg, code64) << shift;
+    if (seg == SEG_SS && !code64)
         mode = (mode & ~(u32)MODE_STACK32) | (cpu->seg[seg].attr & SA_DB ? MODE_STACK32 : 0u);
     cpu->mode = mode;
     if (cpu->tlb.live)
@@ -223,9 +237,19 @@ static void check_windows(struct cpu *cpu, u32 old_mode, bool transfer)
 }
 
 /* The part of the mode word that tells the class of a data segment. */
-static u32 segment_bits(const struct cpu *cpu, enum seg seg)
+static u32 segment_bits(const struct cpu *cpu, enum seg seg, bool code64)
 {
-    return classify(&cpu->seg[seg], false) << (MODE_SEG_SHIFT + 2 * seg);
+    return data_class(cpu, seg, code64) << (MODE_SEG_SHIFT + 2 * seg);
+}
+
+/* The part that tells of all data segments. */
+static u32 segments_bits(const struct cpu *cpu, bool code64)
+{
+    u32 mode = 0;
+
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        mode |= i == SEG_CS ? 0 : segment_bits(cpu, (enum seg)i, code64);
+    return mode;
 }
 
 /* All but those of data segments. */
@@ -233,7 +257,8 @@ static u32 mode_bits(const struct cpu *cpu)
 {
     u32 mode = cs_bits(cpu);
 
-    mode |= cpu->seg[SEG_SS].attr & SA_DB ? MODE_STACK32 : 0;
+    if ((cpu->seg[SEG_SS].attr & SA_DB) || (mode & MODE_CODE64))
+        mode |= MODE_STACK32;
     if (cpu->cpl == 3)
         mode |= MODE_USER;
     if (cpu->cpl == 0)
@@ -259,6 +284,16 @@ static u32 mode_bits(const struct cpu *cpu)
     return mode;
 }
 
+/* 64-bit mode has been entered or left. Outside it the upper halves of the registers are not kept
+ * (SDM 1, 3.4.1.1). */
+static void switch_code64(struct cpu *cpu, bool on)
+{
+    cpu->eip_mask = on ? ~0ull : UINT32_MAX;
+    cpu->tlb.wide = on;
+    for (unsigned i = 0; !on && i < GPR_COUNT; i++)
+        cpu->gpr[i] = (u32)cpu->gpr[i];
+}
+
 void cpu_update_mode(struct cpu *cpu)
 {
     u32 mode, old_mode = cpu->mode;
@@ -266,9 +301,10 @@ void cpu_update_mode(struct cpu *cpu)
     if (cpu->rom.model)
         persona_update(cpu);
     mode = mode_bits(cpu);
-    for (unsigned i = 0; i < SEG_COUNT; i++)
-        mode |= i == SEG_CS ? 0 : segment_bits(cpu, (enum seg)i);
+    mode |= segments_bits(cpu, mode & MODE_CODE64);
     cpu->mode = mode;
+    if ((mode ^ old_mode) & MODE_CODE64)
+        switch_code64(cpu, mode & MODE_CODE64);
     check_windows(cpu, old_mode, false);
     if (cpu->stops)
         stops_mode(cpu);
@@ -281,7 +317,12 @@ void cpu_update_mode_transfer(struct cpu *cpu)
 
     if (cpu->rom.model)
         persona_update(cpu);
-    cpu->mode = mode_bits(cpu) | segment_bits(cpu, SEG_SS) |
+    u32 mode = mode_bits(cpu);
+    if ((mode ^ old_mode) & MODE_CODE64) { /* data segments count differently */
+        cpu_update_mode(cpu);
+        return;
+    }
+    cpu->mode = mode | segment_bits(cpu, SEG_SS, mode & MODE_CODE64) |
                 (old_mode & (all & ~changed) << MODE_SEG_SHIFT);
     check_windows(cpu, old_mode, true);
     if (cpu->stops)

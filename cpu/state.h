@@ -20,7 +20,7 @@ struct segment {
     u16 attr;
     u32 base;
     u32 base_high; /* bits 63:32, which only IA-32e mode has: of FS, GS, LDTR, TR */
-    u32 limit;   /* in bytes, granularity applied */
+    u32 limit;     /* in bytes, granularity applied */
     s64 limit_r; /* highest offset of a readable byte by the plain rule offset <= limit_r; -1: none,
                     or the */
     s64 limit_w; /* segment needs the exact check (expand-down): seg_update_cache() in seg.c sets
@@ -139,8 +139,8 @@ enum {
     MODE_X87_SOFT = 1 << 26, /* unmasked with NE clear: FERR# must be exact in time */
     MODE_CS_64K = 1 << 27,   /* an EIP of 16 bits is within the limit of CS */
     MODE_ROM = 1 << 28,      /* firmware's generation, not the guest's: cpu/persona.h */
-    MODE_CODE64 = 1 << 29, /* 64-bit mode (IA-32e mode and CS.L): MODE_CODE32, MODE_STACK32 and
-                              MODE_CS_FLAT are set too, and only FS and GS have a base */
+    MODE_CODE64 = 1 << 29,   /* 64-bit mode (IA-32e mode and CS.L): MODE_CODE32, MODE_STACK32 and
+                                MODE_CS_FLAT are set too, and only FS and GS have a base */
     MODE_BITS = 30,
 };
 
@@ -176,6 +176,8 @@ struct cpu_pins {
     void (*apic_base)(void *opaque, u64 value);
     u64 (*apic_deadline)(void *opaque);
     void (*set_apic_deadline)(void *opaque, u64 icount);
+    u8 (*apic_tpr)(void *opaque); /* the task priority register, which CR8 is a part of */
+    void (*set_apic_tpr)(void *opaque, u8 value);
     void *opaque;
 };
 
@@ -292,8 +294,8 @@ struct cpu {
     u64 gpr[GPR64_COUNT]; /* the first GPR_COUNT live in host registers in translated code. Outside
                              64-bit mode bits 63:32 of those are 0 */
     u64 icount_end;       /* instruction count at which budget is 0 */
-    u32 mode;       /* mode word; refreshed by cpu_update_mode() */
-    u32 scratch[8]; /* for lifted code: values that cross a helper call */
+    u32 mode;             /* mode word; refreshed by cpu_update_mode() */
+    u32 scratch[8];       /* for lifted code: values that cross a helper call */
     union xmm xmm_scratch;
 
     struct segment seg[SEG_COUNT];
@@ -487,7 +489,7 @@ struct cpu *cpu_new(struct phys *phys, const struct cpu_pins *pins); /* NULL: ho
 void cpu_free(struct cpu *cpu);
 void cpu_reset(struct cpu *cpu); /* power-up state, SDM 3A 9.1.1 */
 void cpu_init(struct cpu *cpu);  /* INIT#: the same but for caches, FPU, SSE, TSC, MSRs, SMBASE */
-/* After any change of segments, CR0, CR4, CPL, EFLAGS.VM or AC, MXCSR, FCW. */
+/* After any change of segments, CR0, CR4, EFER.LMA, CPL, EFLAGS.VM or AC, MXCSR, FCW. */
 void cpu_update_mode(struct cpu *cpu);
 /* After a far transfer: of those, what may have changed is CS, SS, CPL and EFLAGS. */
 void cpu_update_mode_transfer(struct cpu *cpu);

@@ -521,6 +521,16 @@ static void on_deadline(void *opaque, u64 tick)
     lapic_timer_set_deadline(opaque, tick);
 }
 
+static u8 on_tpr_read(void *opaque)
+{
+    return (u8)((struct lapic *)opaque)->tpr;
+}
+
+static void on_tpr(void *opaque, u8 value)
+{
+    write_tpr(opaque, 0, value);
+}
+
 static void lapic_reset(struct dev *dev)
 {
     struct lapic *s = (struct lapic *)dev;
@@ -547,6 +557,8 @@ static const char *lapic_init(struct dev *dev, struct bus *bus)
         .set_base = on_base,
         .deadline = on_deadline_read,
         .set_deadline = on_deadline,
+        .tpr = on_tpr_read,
+        .set_tpr = on_tpr,
     };
 
     if (!bus->phys)

@@ -196,12 +196,9 @@ static void loaded(struct cpu *cpu, const struct counted *c)
     cpu_set_eflags(cpu, c->rep_flags);
     cpu->rep_cc = cpu_lazy_flags(cpu);
     cpu_set_eflags(cpu, c->eflags);
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->mmu.cr3 = cpu->cr3;
-    cpu->mmu.cr4 = cpu->cr4;
+    crs_restored(cpu);
     cpu->mmu.smm = cpu->smm;
     cpu->mmu.code_written = false;
-    efer_changed(cpu);
     debug_update(cpu);
     cpu_update_mode(cpu);
 }

@@ -141,7 +141,7 @@ static bool set_selector(struct cpu *cpu, const struct row *r, const u8 *in)
 static void load_cr(struct cpu *cpu, unsigned n, u32 value)
 {
     static void (*const load[])(struct cpu * cpu,
-                                u32 value) = {[0] = cr0_load, [3] = cr3_load, [4] = cr4_load};
+                                u64 value) = {[0] = cr0_load, [3] = cr3_load, [4] = cr4_load};
 
     load[n](cpu, value);
 }

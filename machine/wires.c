@@ -51,6 +51,18 @@ static void pin_set_apic_deadline(void *opaque, u64 icount)
     bus_apic_set_deadline(o->bus, icount);
 }
 
+static u8 pin_apic_tpr(void *opaque)
+{
+    struct orrery *o = opaque;
+    return bus_apic_tpr(o->bus);
+}
+
+static void pin_set_apic_tpr(void *opaque, u8 value)
+{
+    struct orrery *o = opaque;
+    bus_apic_set_tpr(o->bus, value);
+}
+
 static void wire_intr(void *opaque, int n, bool level)
 {
     struct orrery *o = opaque;
@@ -105,6 +117,8 @@ struct cpu_pins cpu_wires(struct orrery *o)
                              .apic_base = pin_apic_base,
                              .apic_deadline = pin_apic_deadline,
                              .set_apic_deadline = pin_set_apic_deadline,
+                             .apic_tpr = pin_apic_tpr,
+                             .set_apic_tpr = pin_set_apic_tpr,
                              .opaque = o};
 }
 

@@ -9,6 +9,13 @@
 #define MMU_MAX_WATCH      68 /* four debug registers, 32 stops over two pages */
 #define MMU_MAX_WATCH_PHYS 34 /* 32 stops, two pages of a trace */
 
+/* Linear addresses have 48 bits; those above must equal bit 47 (SDM 1, 3.3.7.1). */
+#define NONCANONICAL_BITS 0xffff800000000000ull
+static inline bool laddr_is_canonical(laddr la)
+{
+    return (u64)((s64)(la << 16) >> 16) == la;
+}
+
 /* Physical addresses, both ends included. */
 struct mmu_range {
     paddr first, last;
@@ -50,7 +57,9 @@ struct mmu_trace {
 struct mmu {
     struct phys *phys;
     struct tlb *tlb;
-    u32 cr0, cr3, cr4;
+    u32 cr0, cr4;
+    u64 cr3;
+    bool lma;          /* EFER.LMA: four levels of tables, linear addresses of 48 bits */
     bool nxe;          /* EFER.NXE */
     bool smm;          /* the CPU is in SMM: the chipset shows it SMRAM */
     bool code_written; /* a walk has set A or D in a line that holds translated code */

@@ -41,6 +41,9 @@ struct apic_ops {
     void (*set_base)(void *opaque, u64 value);
     u64 (*deadline)(void *opaque);
     void (*set_deadline)(void *opaque, u64 tick);
+    /* The task priority register, for CR8. */
+    u8 (*tpr)(void *opaque);
+    void (*set_tpr)(void *opaque, u8 value);
 };
 
 /* What the I/O APIC takes: a level triggered interrupt with this vector has been served. */

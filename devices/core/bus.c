@@ -301,6 +301,17 @@ void bus_apic_set_deadline(struct bus *bus, u64 tick)
         bus->apic->set_deadline(bus->apic_opaque, tick);
 }
 
+u8 bus_apic_tpr(struct bus *bus)
+{
+    return bus->apic ? bus->apic->tpr(bus->apic_opaque) : 0;
+}
+
+void bus_apic_set_tpr(struct bus *bus, u8 value)
+{
+    if (bus->apic)
+        bus->apic->set_tpr(bus->apic_opaque, value);
+}
+
 void bus_nmi(struct bus *bus)
 {
     if (bus->nmi_masked)

@@ -154,6 +154,8 @@ void bus_apic_init(struct bus *bus);
 void bus_apic_set_base(struct bus *bus, u64 value);
 u64 bus_apic_deadline(struct bus *bus);
 void bus_apic_set_deadline(struct bus *bus, u64 tick);
+u8 bus_apic_tpr(struct bus *bus);
+void bus_apic_set_tpr(struct bus *bus, u8 value);
 
 /* NMI: a pulse to the local APIC or CPU unless masked (port 70h bit 7, owned by the RTC). */
 void bus_nmi(struct bus *bus);
