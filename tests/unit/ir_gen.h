@@ -57,9 +57,20 @@ static inline unsigned size124(struct gen *g)
     return 1u << pick(g, 3);
 }
 
+static inline bool is_code64(const struct gen *g)
+{
+    return g->ir->mode & MODE_CODE64;
+}
+
+/* 8 as well in 64-bit code */
+static inline unsigned any_size(struct gen *g)
+{
+    return 1u << pick(g, is_code64(g) ? 4 : 3);
+}
+
 static inline size_t field(struct gen *g)
 {
-    return offsetof(struct cpu, scratch) + 4 * pick(g, 8);
+    return offsetof(struct cpu, scratch) + 4 * pick(g, is_code64(g) ? 7 : 8);
 }
 
 static inline void emit_pure(struct gen *g)
@@ -98,17 +109,22 @@ static inline struct irv count(struct gen *g)
 
 static inline void emit_flags(struct gen *g)
 {
-    unsigned kind = pick(g, FK_COUNT);
+    unsigned kind = pick(g, FK_COUNT), size;
     struct irv aux = kind == FK_ADC || kind == FK_SBB ? ir_const(pick(g, 2)) : IR_NONE;
     struct irv src = kind == FK_LOGIC ? IR_NONE : value(g);
     if (kind == FK_INC || kind == FK_DEC) /* a carry: 0 or 1 */
         src = pick(g, 2) ? ir_getcc(g->ir, pick(g, 16)) : ir_const(pick(g, 2));
     if (g->shape->carry_in && (kind == FK_ADC || kind == FK_SBB) && pick(g, 2))
         aux = ir_getcc(g->ir, 2);
-    if (pick(g, 4))
-        ir_flags(g->ir, kind, size124(g), value(g), src, aux);
-    else if (kind != FK_ADC && kind != FK_SBB)
-        ir_flags_if(g->ir, count(g), g->off + 3, kind, size124(g), value(g), src);
+    bool leaves = pick(g, 4) == 0;
+    if (leaves && (kind == FK_ADC || kind == FK_SBB))
+        return;
+    size = any_size(g);
+    g->ir->wide = size == 8;
+    if (leaves)
+        ir_flags_if(g->ir, count(g), g->off + 3, kind, size, value(g), src);
+    else
+        ir_flags(g->ir, kind, size, value(g), src, aux);
 }
 
 /* CF and OF alone */
@@ -116,10 +132,11 @@ static inline void emit_flag_bits(struct gen *g)
 {
     u32 which = pick(g, 4);
     struct irv cf = which ? value(g) : IR_NONE, of = which < 2 ? value(g) : IR_NONE;
+    u32 bits = g->ir->wide ? 64 : 32;
     if (pick(g, 3))
-        ir_flag_bits(g->ir, cf, pick(g, 32), of, pick(g, 32));
+        ir_flag_bits(g->ir, cf, pick(g, bits), of, pick(g, bits));
     else
-        ir_flag_bits_if(g->ir, count(g), g->off + 3, cf, pick(g, 32), of, pick(g, 32));
+        ir_flag_bits_if(g->ir, count(g), g->off + 3, cf, pick(g, bits), of, pick(g, bits));
 }
 
 /* What reads the flags */
@@ -131,21 +148,21 @@ static inline void emit_use(struct gen *g)
 static inline void emit_field(struct gen *g)
 {
     if (pick(g, 2))
-        keep(g, ir_lds(g->ir, field(g), size124(g)));
+        keep(g, ir_lds(g->ir, field(g), any_size(g)));
     else
-        ir_sts(g->ir, field(g), size124(g), value(g));
+        ir_sts(g->ir, field(g), any_size(g), value(g));
 }
 
 static inline void emit_load(struct gen *g, struct irv addr)
 {
     static const enum ir_op loads[] = {IR_LD, IR_LDRMW, IR_LDSX};
     enum ir_op op = loads[pick(g, 3)];
-    keep(g, ir_ld(g->ir, op, addr, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : size124(g)));
+    keep(g, ir_ld(g->ir, op, addr, pick(g, 2) * 8, op == IR_LDSX ? 1 + pick(g, 2) : any_size(g)));
 }
 
 static inline void emit_store(struct gen *g, struct irv addr)
 {
-    ir_st(g->ir, addr, pick(g, 2) * 8, size124(g), value(g));
+    ir_st(g->ir, addr, pick(g, 2) * 8, any_size(g), value(g));
 }
 
 /* In segments; of a read-modify-write perhaps both halves. */

@@ -209,7 +209,7 @@ void help_wait(struct cpu *cpu)
 /* Bytes that the TLB grants, or NULL. */
 static inline u8 *world_plain(struct cpu *cpu, laddr la, unsigned size, enum access acc)
 {
-    u64 entry = cpu->tlb.e[cpu_priv(cpu)][acc][la >> PAGE_BITS].addend;
+    u64 entry = tlb_addend(&cpu->tlb, la, cpu_priv(cpu), acc);
     if (!(entry & TLB_VALID) || (la & PAGE_MASK) > PAGE_SIZE - size)
         return NULL;
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
@@ -265,27 +265,27 @@ static inline void world_divide(struct cpu *cpu, enum helper h, u32 divisor)
         world_faulted = true;
         siglongjmp(world_unwind, 1);
     }
-    u32 mask = (u32)(~(u64)0 >> up);
+    u64 mask = ~(u64)0 >> up, keep = bits == 32 ? 0 : ~mask;
     if (bits == 8) {
-        cpu->gpr[EAX] = (cpu->gpr[EAX] & ~0xffffu) | (u32)(r & 0xff) << 8 | (u32)(q & 0xff);
+        cpu->gpr[EAX] = (cpu->gpr[EAX] & ~0xffffull) | (r & 0xff) << 8 | (q & 0xff);
         return;
     }
-    cpu->gpr[EAX] = (cpu->gpr[EAX] & ~mask) | ((u32)q & mask);
-    cpu->gpr[EDX] = (cpu->gpr[EDX] & ~mask) | ((u32)r & mask);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & keep) | (q & mask);
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & keep) | (r & mask);
 }
 
 /* A helper that uses every right it has. */
-static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 c, u32 e)
+static inline u64 fake_helper(struct cpu *cpu, enum helper h, u64 a, u64 b, u64 c, u64 e)
 {
     unsigned hf = helper_info[h].flags;
     if (h >= HELPER_div8 && h <= HELPER_idiv32) {
-        world_divide(cpu, h, a);
+        world_divide(cpu, h, (u32)a);
         return 0;
     }
     if (h == HELPER_popcnt) /* these are what they are: back ends may compute them */
-        return bits_count(a);
+        return bits_count((u32)a);
     if (h >= HELPER_crc32_8 && h <= HELPER_crc32_32)
-        return bits_crc32c(a, b, 8u << (h - HELPER_crc32_8));
+        return bits_crc32c((u32)a, (u32)b, 8u << (h - HELPER_crc32_8));
     world_log = mix(mix(mix(mix(mix(world_log, h), a), b), c), e);
     if (hf & HF_FAULT)
         observe(cpu, 30);
@@ -293,11 +293,11 @@ static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 
         world_log = mix_regs(world_log, cpu);
     if (hf & HF_FLAGS_R)
         world_log = mix(world_log, world_flags(cpu));
-    u32 r = (u32)world_log;
+    u64 r = cpu_is_code64(cpu) ? world_log : (u32)world_log;
     if (hf & HF_REGS) {
         for (unsigned i = 0; i < GPR_COUNT; i++)
             if (r >> i & 1)
-                cpu->gpr[i] = r * (i + 3);
+                cpu->gpr[i] = cpu_is_code64(cpu) ? r * (i + 3) : (u32)r * (i + 3);
     }
     if ((hf & HF_FLAGS_W) && (r & 0x300)) { /* not on every path */
         cpu->cc_op = FLAG_OP(FK_EFLAGS, 2);
@@ -316,7 +316,7 @@ static inline u32 fake_helper(struct cpu *cpu, enum helper h, u32 a, u32 b, u32 
 #define HELPER(name, ret, nargs, flags)                                                            \
     static HELPER_RET_##ret fake_##name(struct cpu *cpu HELPER_ARGS_##nargs)                       \
     {                                                                                              \
-        FAKE_RETURN_##ret fake_helper(cpu, HELPER_##name, FAKE_PASS_##nargs);                      \
+        FAKE_RETURN_##ret(u32) fake_helper(cpu, HELPER_##name, FAKE_PASS_##nargs);                 \
     }
 #define HELPER64(name, ret, nargs, flags)                                                          \
     static HELPER64_RET_##ret fake_##name(struct cpu *cpu HELPER64_ARGS_##nargs)                   \
