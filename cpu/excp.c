@@ -69,6 +69,8 @@ _Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct
 
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
+    if (cpu->mmu.fault.deny == MMU_NONCANONICAL)
+        cpu_raise_noncanonical(cpu, addr);
     cpu->cr2 = addr;
     unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }

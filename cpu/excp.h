@@ -8,7 +8,8 @@
  * The exec loop catches the unwind and calls cpu_deliver_pending(). */
 _Noreturn void cpu_raise(struct cpu *cpu, enum vector vec, struct why why);
 _Noreturn void cpu_raise_err(struct cpu *cpu, enum vector vec, u32 error, struct why why);
-/* A page fault, straight after the translation that failed: cpu->mmu.fault tells why. */
+/* A page fault, straight after the translation that failed: cpu->mmu.fault tells why. An address
+ * that is not canonical is another fault: */
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error);
 
 /* An address that is not canonical (mmu.h), in 64-bit mode: #GP(0). */

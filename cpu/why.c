@@ -19,7 +19,8 @@ enum rule why_denied(enum mmu_deny deny)
                                [MMU_WRITE_WP] = RULE_page_write_wp,
                                [MMU_NX] = RULE_page_nx,
                                [MMU_SMEP] = RULE_page_smep,
-                               [MMU_SMAP] = RULE_page_smap};
+                               [MMU_SMAP] = RULE_page_smap,
+                               [MMU_NONCANONICAL] = RULE_noncanonical};
 
     return (enum rule)rules[deny];
 }

@@ -220,19 +220,25 @@ const char *entry_bits(u64 entry, bool leaf, bool large, char *buf, size_t size)
     return buf;
 }
 
+/* How far down entry i is: 3 for that of a page table. */
+static unsigned depth_of(const struct mmu_trace *t, unsigned i)
+{
+    return (i + (t->lma ? 0 : t->pae ? 1 : 2)) & 3;
+}
+
 static const char *level_name(const struct mmu_trace *t, unsigned i)
 {
-    static const char *const names[] = {"PDPTE", "PDE", "PTE", ""};
+    static const char *const names[] = {"PML4E", "PDPTE", "PDE", "PTE"};
 
-    return names[(t->pae ? i : i + 1) & 3];
+    return names[depth_of(t, i)];
 }
 
 static void fact_entry(const struct orrery_facts *f, const struct mmu_trace *t, unsigned i,
                        const char *indent)
 {
     u64 v = t->level[i].value;
-    unsigned depth = t->pae ? i : i + 1;
-    bool pte = depth == 2, leaf = pte || (depth == 1 && i + 1u == t->n && (v & 0x80));
+    unsigned depth = depth_of(t, i);
+    bool pte = depth == 3, leaf = pte || (depth && i + 1u == t->n && (v & 0x80));
     bool denies = t->deny && t->at == i;
     char bits[64], why[64] = "";
 
@@ -248,8 +254,8 @@ static void fact_entry(const struct orrery_facts *f, const struct mmu_trace *t, 
     }
     fact_close(f);
     fact_line(f, "%s%-5s at %08llx: %0*llx [%s]%s", indent, level_name(t, i),
-              (unsigned long long)t->level[i].pa, t->pae ? 16 : 8, (unsigned long long)v, bits,
-              why);
+              (unsigned long long)t->level[i].pa, t->pae || t->lma ? 16 : 8, (unsigned long long)v,
+              bits, why);
 }
 
 void fact_translation(const struct orrery_facts *f, const struct mmu_trace *t, const char *indent)
@@ -260,15 +266,17 @@ void fact_translation(const struct orrery_facts *f, const struct mmu_trace *t, c
     fact_number(f, "linear", t->la);
     fact_text(f, "access", accesses[t->acc]);
     fact_flag(f, "user", t->priv == PRIV_USER);
-    fact_line(f, "%slinear %08x, %s as %s%s", indent, t->la, accesses[t->acc],
-              t->priv == PRIV_USER ? "user" : "supervisor", t->n ? "" : ", no paging");
+    fact_line(f, "%slinear %0*llx, %s as %s%s", indent, t->lma ? 16 : 8, (unsigned long long)t->la,
+              accesses[t->acc], t->priv == PRIV_USER ? "user" : "supervisor",
+              t->n || t->lma ? "" : ", no paging");
     fact_open_list(f, "entries");
     for (unsigned i = 0; i < t->n; i++)
         fact_entry(f, t, i, indent);
     fact_close(f);
     if (t->deny) {
         fact_number(f, "error-code", t->pf_code);
-        fact_text(f, "denied-at", level_name(t, t->at));
+        if (t->n)
+            fact_text(f, "denied-at", level_name(t, t->at));
         fact_text(f, "denied-rule", rule_infos[why_denied((enum mmu_deny)t->deny)].name);
     }
     fact_close(f);

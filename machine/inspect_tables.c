@@ -170,36 +170,38 @@ static void tell_pages(struct orrery *o, const struct orrery_facts *f)
 
 static int compare_keys(const void *a, const void *b)
 {
-    u32 x = *(const u32 *)a, y = *(const u32 *)b;
+    u64 x = *(const u64 *)a, y = *(const u64 *)b;
 
     return x < y ? -1 : x > y;
 }
 
-/* What translated code may access without a walk. A key is page << 4 | privilege << 2 | access. */
-static void tell_tlb_entry(const struct orrery_facts *f, u32 key)
+/* What translated code may access without a walk. */
+static void tell_tlb_entry(const struct orrery_facts *f, u64 key)
 {
     static const char *const who[] = {"supervisor", "user", "supervisor-ac"};
     static const char *const what[] = {"read", "write", "fetch"};
-    u32 la = (key >> 4) << PAGE_BITS;
+    laddr la = tlb_key_linear(key);
 
     fact_open(f, NULL);
     fact_number(f, "linear", la);
-    fact_text(f, "who", who[key >> 2 & 3]);
-    fact_text(f, "access", what[key & 3]);
+    fact_text(f, "who", who[tlb_key_priv(key)]);
+    fact_text(f, "access", what[tlb_key_access(key)]);
     fact_close(f);
-    fact_line(f, "%08x %s %s", la, who[key >> 2 & 3], what[key & 3]);
+    fact_line(f, "%0*llx %s %s", key & TLB_KEY_WIDE ? 16 : 8, (unsigned long long)la,
+              who[tlb_key_priv(key)], what[tlb_key_access(key)]);
 }
 
 static void tell_tlb(struct orrery *o, const struct orrery_facts *f)
 {
-    const struct tlb *t = o->cpu->mmu.tlb;
+    struct tlb *t = o->cpu->mmu.tlb;
     size_t n = 0, all = (size_t)t->filled[0].n + t->filled[1].n;
-    u32 *key = malloc((all + 1) * sizeof(*key));
+    u64 *key = malloc((all + 1) * sizeof(*key));
 
     for (unsigned i = 0; key && i < 2; i++)
         for (u32 k = 0; k < t->filled[i].n; k++) {
-            u32 v = t->filled[i].key[k];
-            if (t->e[v >> 2 & 3][v & 3][v >> 4].addend & TLB_VALID)
+            u64 v = t->filled[i].key[k];
+            const u64 *e = tlb_named(t, v);
+            if (e && (*e & TLB_VALID))
                 key[n++] = v;
         }
     if (n)

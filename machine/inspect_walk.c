@@ -96,8 +96,10 @@ static void translate(struct query *q, laddr la)
     mmu_explain(m, la, q->acc, priv, &t);
     fact_translation(q->f, &t, "");
     if (t.deny) {
-        fact_number(q->f, "error-code", t.pf_code);
-        fact_line(q->f, "page fault, error code %x", t.pf_code);
+        if (t.deny != MMU_NONCANONICAL) {
+            fact_number(q->f, "error-code", t.pf_code);
+            fact_line(q->f, "page fault, error code %x", t.pf_code);
+        }
         refuse(q, why_denied((enum mmu_deny)t.deny));
         return;
     }

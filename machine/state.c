@@ -44,6 +44,33 @@ static const struct field bus_fields[] = {
 
 /* -- the TLB -- */
 
+/* Words that are mostly 0: the others, each after its number. */
+static void pack_bits(struct pack *out, const u64 *word, unsigned n)
+{
+    unsigned set = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        set += word[i] != 0;
+    pack_count(out, set);
+    for (unsigned i = 0; i < n; i++)
+        if (word[i]) {
+            pack_count(out, i);
+            pack_uint(out, word[i], 8);
+        }
+}
+
+static void unpack_bits(struct unpack *in, u64 *word, unsigned n)
+{
+    for (u64 set = unpack_count(in); set && !in->failed; set--) {
+        u64 i = unpack_count(in), bits = unpack_uint(in, 8);
+
+        if (i < n)
+            word[i] = bits;
+        else
+            in->failed = true;
+    }
+}
+
 static void save_tlb(struct orrery *o, struct pack *out)
 {
     struct mmu *m = &o->cpu->mmu;
@@ -52,28 +79,38 @@ static void save_tlb(struct orrery *o, struct pack *out)
 
     if (!list)
         out->failed = true;
-    for (unsigned i = 0; i < ARRAY_LEN(m->large); i++)
-        pack_uint(out, m->large[i], 8);
+    for (unsigned i = 0; i < MMU_LARGE_COUNT; i++)
+        pack_bits(out, m->large[i], ARRAY_LEN(m->large[i]));
     pack_count(out, n);
     for (u32 i = 0; i < n; i++) {
-        pack_count(out, (u64)list[i].key << 1 | list[i].global);
+        pack_count(out, list[i].key << 1 | list[i].global);
         pack_count(out, list[i].pa >> PAGE_BITS);
     }
     free(list);
     memcpy(o->cpu->window_seg, o->cpu->seg, sizeof(o->cpu->window_seg));
 }
 
+/* Version 1 had a list of large pages alone, which was short and not packed. */
+static void load_large(unsigned version, u64 large[MMU_LARGE_COUNT][MMU_LARGE_WORDS],
+                       struct unpack *in)
+{
+    memset(large, 0, MMU_LARGE_COUNT * sizeof(large[0]));
+    for (unsigned i = 0; version == 1 && i < 16; i++)
+        large[MMU_LARGE_4M][i] = unpack_uint(in, 8);
+    for (unsigned i = 0; version > 1 && i < MMU_LARGE_COUNT; i++)
+        unpack_bits(in, large[i], MMU_LARGE_WORDS);
+}
+
 /* Entries that have no memory can only be told when devices have mapped theirs: they are left out,
  * as the guest may see in any TLB. */
-static void load_tlb(struct orrery *o, bool apply, struct unpack *in)
+static void load_tlb(struct orrery *o, unsigned version, bool apply, struct unpack *in)
 {
     struct mmu *m = &o->cpu->mmu;
-    u64 large[ARRAY_LEN(m->large)], n;
+    u64 large[MMU_LARGE_COUNT][MMU_LARGE_WORDS], n;
     struct mmu_cached *list;
     u32 kept = 0;
 
-    for (unsigned i = 0; i < ARRAY_LEN(large); i++)
-        large[i] = unpack_uint(in, 8);
+    load_large(version, large, in);
     n = unpack_count(in);
     if (n > (u64)(in->end - in->at) / 2)
         in->failed = true;
@@ -83,8 +120,8 @@ static void load_tlb(struct orrery *o, bool apply, struct unpack *in)
     CHECK(list, "no memory for %llu entries of the TLB", (unsigned long long)n);
     for (u64 i = 0; i < n; i++) {
         u64 key = unpack_count(in), page = unpack_count(in);
-        list[kept] = (struct mmu_cached){(u32)(key >> 1), key & 1, page << PAGE_BITS};
-        if (key >> 33 || page >> (64 - PAGE_BITS))
+        list[kept] = (struct mmu_cached){key >> 1, key & 1, page << PAGE_BITS};
+        if (key >> 1 >= 2 * TLB_KEY_WIDE || page >> (64 - PAGE_BITS))
             in->failed = true;
         else if (apply && mmu_is_cacheable(m, &list[kept]))
             kept++;
@@ -167,8 +204,7 @@ static void part_machine_load(struct orrery *o, unsigned version, bool apply, st
 
 static void part_tlb_load(struct orrery *o, unsigned version, bool apply, struct unpack *in)
 {
-    (void)version;
-    load_tlb(o, apply, in);
+    load_tlb(o, version, apply, in);
 }
 
 /* In the order of loading: devices come before the last. Clock and count of instructions come
@@ -177,7 +213,7 @@ static const struct part parts[] = {
     {"cpu", CPU_STATE_VERSION, part_cpu_save, part_cpu_load},
     {"clock", 2, part_clock_save, part_clock_load},
     {"machine", 1, part_machine_save, part_machine_load},
-    {"tlb", 1, save_tlb, part_tlb_load},
+    {"tlb", 2, save_tlb, part_tlb_load},
 };
 enum { FIRST_PARTS = 3 };
 

@@ -13,56 +13,60 @@ static u64 read_entry(struct mmu *m, paddr at, unsigned size)
 
 struct list {
     struct mmu *m;
+    unsigned size; /* of an entry: 4 or 8 */
     void (*fn)(void *opaque, const struct mmu_page *page);
     void *opaque;
 };
 
-static void found(const struct list *l, laddr la, u32 size, u64 directory, u64 entry)
+static void found(const struct list *l, laddr la, u32 size, u64 above, u64 entry)
 {
-    const struct mmu_page page = {.la = la,
+    const struct mmu_page page = {.la = la & NONCANONICAL_BITS ? la | NONCANONICAL_BITS : la,
                                   .size = size,
                                   .entry = entry,
-                                  .user = directory & entry & E_US,
-                                  .writable = directory & entry & E_RW};
+                                  .user = above & entry & E_US,
+                                  .writable = above & entry & E_RW};
     l->fn(l->opaque, &page);
 }
 
-/* The pages of a table at `at`, of 1024 entries of 4 bytes or 512 of 8. */
-static void list_table(const struct list *l, laddr la, u64 directory, paddr at, unsigned size)
+/* May an entry of a table whose entries stand for 1 << shift bytes be a page's? */
+static bool may_be_page(const struct list *l, unsigned shift)
 {
-    for (unsigned i = 0; i < PAGE_SIZE / size; i++) {
-        u64 e = read_entry(l->m, at + i * size, size);
-        if (e & E_P)
-            found(l, la + i * PAGE_SIZE, PAGE_SIZE, directory, e);
-    }
+    if (shift <= 21)
+        return true;
+    return shift == 30 ? l->m->page1gb : shift == 22 && (l->m->cr4 & CR4_PSE_BIT);
 }
 
-static void list_directory(const struct list *l, laddr la, paddr at, unsigned size)
+/* The pages of the table at `at`, whose entries stand for 1 << shift bytes each, and of those below
+ * it; above: AND of the entries above. */
+static void list_table(const struct list *l, laddr la, u64 above, paddr at, unsigned shift)
 {
-    u32 large = PAGE_SIZE / size * PAGE_SIZE; /* 4 or 2 MiB */
-    bool pse = size == 8 || (l->m->cr4 & CR4_PSE_BIT);
+    unsigned n = PAGE_SIZE / l->size;
 
-    for (unsigned i = 0; i < PAGE_SIZE / size; i++) {
-        u64 e = read_entry(l->m, at + i * size, size);
+    for (unsigned i = 0; i < n; i++) {
+        u64 e = read_entry(l->m, at + i * l->size, l->size);
+        laddr here = la + ((laddr)i << shift);
         if (!(e & E_P))
             continue;
-        if ((e & E_PS) && pse)
-            found(l, la + i * large, large, ~0ull, e);
+        if (shift == PAGE_BITS || ((e & E_PS) && may_be_page(l, shift)))
+            found(l, here, 1u << shift, above, e);
         else
-            list_table(l, la + i * large, e, e & PAE_ADDR & (size == 8 ? ~0ull : 0xffffffffu),
-                       size);
+            list_table(l, here, above & e, e & PAE_ADDR, shift - (l->size == 8 ? 9 : 10));
     }
 }
 
 void mmu_list(struct mmu *m, void (*fn)(void *opaque, const struct mmu_page *page), void *opaque)
 {
-    const struct list l = {m, fn, opaque};
+    const struct list l = {m, m->cr4 & CR4_PAE_BIT ? 8 : 4, fn, opaque};
 
+    if (m->lma) {
+        list_table(&l, 0, ~0ull, m->cr3 & PAE_ADDR, 39);
+        return;
+    }
     if (!(m->cr4 & CR4_PAE_BIT)) {
-        list_directory(&l, 0, m->cr3 & ~PAGE_MASK, 4);
+        list_table(&l, 0, ~0ull, m->cr3 & ~PAGE_MASK, 22);
         return;
     }
     for (u32 i = 0; i < 4; i++)
         if (m->pdpte[i] & E_P)
-            list_directory(&l, i << 30, m->pdpte[i] & PAE_ADDR, 8);
+            list_table(&l, i << 30, ~0ull, m->pdpte[i] & PAE_ADDR, 21);
 }

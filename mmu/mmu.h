@@ -1,5 +1,6 @@
-/* Paging: the page walk (SDM 3A chapter 4: 32-bit with PSE, PAE with NX), TLB fill and flush. The
- * CPU sets the control fields and calls mmu_flush() when the SDM says cached translations die. */
+/* Paging: the page walk (SDM 3A chapter 4: 32-bit with PSE, PAE with NX, 4-level), TLB fill and
+ * flush. The CPU sets the control fields and calls mmu_flush() when the SDM says cached
+ * translations die. */
 #ifndef MMU_MMU_H
 #define MMU_MMU_H
 
@@ -31,7 +32,8 @@ enum mmu_deny {
     MMU_WRITE_WP,   /* a supervisor's write, R/W clear and CR0.WP set */
     MMU_NX,
     MMU_SMEP,
-    MMU_SMAP
+    MMU_SMAP,
+    MMU_NONCANONICAL /* no page fault: #GP(0) or #SS(0) */
 };
 
 /* An entry of the paging structures as read. */
@@ -43,16 +45,21 @@ struct mmu_step {
 /* A translation step by step. */
 struct mmu_trace {
     laddr la;
-    u8 acc, priv; /* enum access, enum priv */
-    u8 n;         /* entries passed; 0 without paging */
-    u8 deny;      /* enum mmu_deny; if it is not MMU_GRANTED: */
-    u8 at;        /* the level that denies, */
-    u64 bits;     /* those of its bits that do, */
-    u32 pf_code;  /* and the error code */
-    bool pae;
-    struct mmu_step level[3]; /* the first one first: PDPTE (PAE), PDE, PTE */
+    u8 acc, priv;             /* enum access, enum priv */
+    u8 n;                     /* entries passed; 0 without paging */
+    u8 deny;                  /* enum mmu_deny; if it is not MMU_GRANTED: */
+    u8 at;                    /* the level that denies, */
+    u64 bits;                 /* those of its bits that do, */
+    u32 pf_code;              /* and the error code */
+    bool pae;                 /* three levels of tables, */
+    bool lma;                 /* four */
+    struct mmu_step level[4]; /* the first one first: PML4E (lma), PDPTE (lma, pae), PDE, PTE */
     paddr page, pa;           /* granted: of the byte, before and after A20 and the like */
 };
+
+enum mmu_large { MMU_LARGE_4M, MMU_LARGE_2M, MMU_LARGE_1G, MMU_LARGE_COUNT };
+#define MMU_LARGE_BITS  12
+#define MMU_LARGE_WORDS ((1 << MMU_LARGE_BITS) / 64)
 
 struct mmu {
     struct phys *phys;
@@ -67,8 +74,8 @@ struct mmu {
     u64 a20_mask;      /* ANDed onto physical addresses: the address lines that there are, but for
                           a gated A20 */
     u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
-    bool pat, pse36;   /* the CPU has them: bits of entries that are reserved otherwise */
-    u32 phys_gen;      /* phys_generation() that the TLB was filled under */
+    bool pat, pse36, page1gb;   /* the CPU has them: bits of entries that are reserved otherwise */
+    u32 phys_gen;               /* phys_generation() that the TLB was filled under */
     laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are
                                    watched. See mmu_watch() */
     u8 nwatch;
@@ -76,8 +83,9 @@ struct mmu {
     u8 nwatch_phys;
     struct mmu_range watch_phys[MMU_MAX_WATCH_PHYS]; /* likewise, by physical address */
     struct mmu_trace fault; /* the last translation that was denied, and the PDPTE refused last */
-    u64 large[16]; /* bit n: a large page in the 4 MiB from n << 22 was filled since the last flush
-                    */
+    /* Where large pages were filled since the last flush: bit n of 4M is for the 4 MiB from n <<
+     * 22, those of 2M and 1G are for all of that hash */
+    u64 large[MMU_LARGE_COUNT][MMU_LARGE_WORDS];
 };
 
 /* Bits of CR4 that the walk and the TLB look at */
@@ -123,7 +131,8 @@ enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv pr
 /* The same, telling of each step. */
 void mmu_explain(struct mmu *m, laddr la, enum access acc, enum priv priv, struct mmu_trace *out);
 
-/* Every page that the tables at CR3 map, in order, whoever may use it; paging is on. */
+/* Every page that the tables at CR3 map, in order, whoever may use it; paging is on. In IA-32e mode
+ * that is the order of addresses as unsigned numbers. */
 struct mmu_page {
     laddr la;
     u32 size;
@@ -135,6 +144,9 @@ void mmu_list(struct mmu *m, void (*fn)(void *opaque, const struct mmu_page *pag
 /* Reads the four PDPTEs at cr3; false if one has reserved bits set (the caller raises #GP(0)):
  * m->fault has it then. */
 bool mmu_load_pdptes(struct mmu *m);
+
+/* A large page has been filled; 4M: of either size outside IA-32e mode. */
+void mmu_note_large(struct mmu *m, laddr la, enum mmu_large size);
 
 /* Is la in a page whose accesses are watched, or pa, which it maps to? */
 bool mmu_watched(const struct mmu *m, laddr la, paddr pa);
@@ -159,7 +171,7 @@ void mmu_watch(struct mmu *m);
 /* What the TLB holds is part of the machine's state: a guest need not have invalidated what it
  * changed in its tables, and pages that are cached get no new A and D bits. */
 struct mmu_cached {
-    u32 key; /* linear page << 4 | enum priv << 2 | enum access */
+    u64 key; /* as the TLB's lists have it */
     bool global;
     paddr pa; /* as phys knows it */
 };

@@ -4,13 +4,15 @@
  * Translated code reads it directly (SDM 3A 4.10 allows any caching that the flush rules undo).
  *
  * An entry is 0 when nothing is cached; else (host address of the page - linear address of the
- * page) | 1. So code tests bit 0 and then accesses [linear + entry - 1]. Such an entry promises:
- * access permitted, A (and for writes D) already set, plain memory that nobody watches, and for
- * writes no translated code in the page, which is not marked clean; bits 3 to 11 are 0. With bit 2
- * instead of bit 0 the entry is kept: the translation is cached as well, and will be used without
- * a walk, but each access takes the slow path, which looks after what stands in the way. Whether
- * an entry is kept is nothing that a guest could find out. The lists of filled entries make a
- * flush cost what was filled.
+ * page) | 1. So code tests bit 0 and then accesses [linear + entry - 1]. In a wide table the tag
+ * must match first; another page's entry that falls into the same slot takes its place, which any
+ * TLB may do. An address that is not canonical never has an entry. An entry promises: access
+ * permitted, A (and for writes D) already set, plain memory that nobody watches, and for writes no
+ * translated code in the page, which is not marked clean; bits 3 to 11 are 0. With bit 2 instead of
+ * bit 0 the entry is kept: the translation is cached as well, and will be used without a walk, but
+ * each access takes the slow path, which looks after what stands in the way. Whether an entry is
+ * kept is nothing that a guest could find out. The lists of filled entries make a flush cost what
+ * was filled; names in them whose entry has been emptied or replaced mean nothing.
  *
  * A window is a run of pages whose entries are equal, as seen from an address that is not linear
  * (an offset in a segment): the CPU makes them, and code tests one bound instead of a limit and an
@@ -34,9 +36,12 @@ struct tlb_entry {
 #define TLB_PAGES (1u << 20)
 #define TLB_VALID 1u
 #define TLB_KEPT  4u
-/* Names of entries, (page << 4 | priv << 2 | access). */
+
+/* Names of entries: page << 4 | priv << 2 | access, where the page is la bits 47:12, and whether it
+ * is in the wide tables. */
+#define TLB_KEY_WIDE (1ull << 40)
 struct tlb_list {
-    u32 *key;
+    u64 *key;
     u32 n, cap;
 };
 
@@ -77,14 +82,57 @@ static inline u32 tlb_index(laddr la)
     return (u32)la >> PAGE_BITS;
 }
 
+/* Do accesses to la by C code go by the wide tables? */
+static inline bool tlb_is_wide(const struct tlb *t, laddr la)
+{
+    return t->wide || la >> 32;
+}
+
 /* What is cached of la's page: its entry, or 0. */
 static inline u64 tlb_addend(const struct tlb *t, laddr la, enum priv priv, enum access acc)
 {
     u32 i = tlb_index(la);
 
-    if (!t->wide && !(la >> 32))
+    if (!tlb_is_wide(t, la))
         return t->e[priv][acc][i].addend;
     return t->tag[priv][acc][i] == (u32)(la >> 32) ? t->e64[priv][acc][i].addend : 0;
+}
+
+/* The entry that has it, if tlb_addend() is not 0. */
+static inline u64 *tlb_entry_of(struct tlb *t, laddr la, enum priv priv, enum access acc)
+{
+    u32 i = tlb_index(la);
+
+    return tlb_is_wide(t, la) ? &t->e64[priv][acc][i].addend : &t->e[priv][acc][i].addend;
+}
+
+/* What a name says. */
+static inline enum access tlb_key_access(u64 key)
+{
+    return (enum access)(key & 3);
+}
+
+static inline enum priv tlb_key_priv(u64 key)
+{
+    return (enum priv)(key >> 2 & 3);
+}
+
+static inline laddr tlb_key_linear(u64 key)
+{
+    return (laddr)((s64)(key << 24) >> 16) & ~(laddr)PAGE_MASK;
+}
+
+/* The entry of that name; NULL: it is another page's. */
+static inline u64 *tlb_named(struct tlb *t, u64 key)
+{
+    enum access acc = tlb_key_access(key);
+    enum priv priv = tlb_key_priv(key);
+    laddr la = tlb_key_linear(key);
+    u32 i = tlb_index(la);
+
+    if (!(key & TLB_KEY_WIDE))
+        return &t->e[priv][acc][i].addend;
+    return t->tag[priv][acc][i] == (u32)(la >> 32) ? &t->e64[priv][acc][i].addend : NULL;
 }
 
 /* Grants access acc to the page of la: host is the page's host address. */

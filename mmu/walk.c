@@ -1,9 +1,8 @@
 /* The page walk: linear to physical, permission, accessed and dirty bits, TLB fill.
  *
- * SDM 3A chapter 4: 4.3 (32-bit, PSE, PSE-36), 4.4 (PAE), 4.6 (rights), 4.7 (error codes), 4.8
- * (A and D). Accessed bits are set at every level, the dirty bit at the leaf, and only once the
- * access is known to be permitted, so a fault changes nothing. The two table formats differ in
- * data only: struct format. */
+ * SDM 3A chapter 4: 4.3 (32-bit, PSE, PSE-36), 4.4 (PAE), 4.5 (4-level), 4.6 (rights), 4.7 (error
+ * codes), 4.8 (A and D). Accessed bits are set at every level, the dirty bit at the leaf, and only
+ * once the access is known to be permitted, so a fault changes nothing. */
 #include "mmu/mmu.h"
 
 enum {
@@ -24,9 +23,9 @@ enum { CR0_WP_BIT = 1u << 16, CR0_PG_BIT = 1u << 31 };
 
 /* What the levels of a walk came to. */
 struct path {
-    paddr entry[2]; /* physical addresses of the entries passed: directory, table */
-    u64 value[2];
-    unsigned n; /* entries passed: 1 for a large page */
+    paddr entry[4]; /* physical addresses of the entries passed, the directory's or PML4's first */
+    u64 value[4];
+    unsigned n; /* entries passed */
     u64 all;    /* AND of the entries: U/S and R/W as they count */
     u64 any;    /* OR of the entries: NX */
     paddr page; /* physical address of the 4 KiB (slice of the) page */
@@ -72,7 +71,7 @@ static unsigned pse36_bits(const struct mmu *m)
     return m->pse36 && bits > 32 ? bits - 32 : 0;
 }
 
-/* walk_32() and walk_pae() return the error code bits of their fault (P, RSVD), or this. */
+/* The walks return the error code bits of their fault (P, RSVD), or this. */
 #define WALK_ON (~0u)
 
 static u64 read_entry(struct mmu *m, struct path *w, paddr at, unsigned size)
@@ -139,6 +138,31 @@ static u32 walk_pae(struct mmu *m, laddr la, struct path *w)
     return WALK_ON;
 }
 
+/* What reads the entries of 4-level paging: of PML4, PDPT, directory and table. SDM 3A tables 4-15
+ * to 4-20. */
+static u32 walk_4level(struct mmu *m, laddr la, struct path *w)
+{
+    const u64 always = bits_from(m->phys_bits, 52) | (m->nxe ? 0 : E_NX);
+    u64 e = m->cr3;
+
+    for (unsigned shift = 39;; shift -= 9) {
+        bool may_be_page = shift == 21 || (shift == 30 && m->page1gb);
+
+        e = read_entry(m, w, (e & PAE_ADDR) + (la >> shift & 0x1ff) * 8, 8);
+        if (!(e & E_P))
+            return 0;
+        w->bad = e & always;
+        if (shift > 12 && (e & E_PS))
+            w->bad |= may_be_page ? e & bits_from(13, shift) : E_PS;
+        if (w->bad)
+            return PF_P | PF_RSVD;
+        if (shift == 12 || (e & E_PS)) {
+            w->page = (e & PAE_ADDR & ~bits_from(0, shift)) | (la & bits_from(12, shift));
+            return WALK_ON;
+        }
+    }
+}
+
 /* SDM 3A 4.6.1 */
 static enum mmu_deny denial(const struct mmu *m, const struct path *w, enum access acc,
                             enum priv priv)
@@ -181,6 +205,13 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
     }
 }
 
+static u32 walk_tables(struct mmu *m, laddr la, struct path *w)
+{
+    if (m->lma)
+        return laddr_is_canonical(la) ? walk_4level(m, la, w) : 0;
+    return m->cr4 & CR4_PAE_BIT ? walk_pae(m, la, w) : walk_32(m, la, w);
+}
+
 /* Walks; true if permitted. Else *out tells of the fault. */
 static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struct path *w,
                  struct mmu_walk *out)
@@ -192,7 +223,7 @@ static bool walk(struct mmu *m, laddr la, enum access acc, enum priv priv, struc
     w->n = 0;
     w->all = ~0ull;
     w->any = 0;
-    r = m->cr4 & CR4_PAE_BIT ? walk_pae(m, la, w) : walk_32(m, la, w);
+    r = walk_tables(m, la, w);
     if (r == WALK_ON && !permitted(m, w, acc, priv))
         r = PF_P;
     if (r == WALK_ON)
@@ -209,7 +240,11 @@ static void find_denial(const struct mmu *m, const struct path *w, struct mmu_tr
     unsigned first = t->pae; /* the PDPTE has no rights */
 
     t->at = (u8)(t->n - 1);
-    if (t->deny == MMU_NOT_PRESENT) {
+    if (!t->n) {
+        t->deny = MMU_NONCANONICAL;
+        t->at = 0;
+        t->bits = NONCANONICAL_BITS;
+    } else if (t->deny == MMU_NOT_PRESENT) {
         t->bits = E_P;
     } else if (t->deny == MMU_RESERVED) {
         t->bits = w->bad;
@@ -227,9 +262,9 @@ static void find_denial(const struct mmu *m, const struct path *w, struct mmu_tr
 static void explain(const struct mmu *m, laddr la, enum access acc, enum priv priv,
                     const struct path *w, u32 pf_code, struct mmu_trace *t)
 {
-    unsigned pae = m->cr4 & CR4_PAE_BIT ? 1 : 0;
+    unsigned pae = (m->cr4 & CR4_PAE_BIT) && !m->lma ? 1 : 0;
 
-    *t = (struct mmu_trace){.la = la, .acc = (u8)acc, .priv = (u8)priv, .pae = pae};
+    *t = (struct mmu_trace){.la = la, .acc = (u8)acc, .priv = (u8)priv, .pae = pae, .lma = m->lma};
     if (pae) {
         t->level[0].pa = ((m->cr3 & ~31u) + (la >> 30) * 8) & m->a20_mask;
         t->level[0].value = m->pdpte[la >> 30];
@@ -265,7 +300,7 @@ bool mmu_watched(const struct mmu *m, laddr la, paddr pa)
     if (m->watch_all)
         return true;
     for (unsigned i = 0; i < m->nwatch; i++) {
-        if (((la ^ m->watch[i]) & ~PAGE_MASK) == 0)
+        if (((la ^ m->watch[i]) & ~(laddr)PAGE_MASK) == 0)
             return true;
     }
     for (unsigned i = 0; i < m->nwatch_phys; i++) {
@@ -309,8 +344,12 @@ static void fill_walked(struct mmu *m, laddr la, enum access acc, enum priv priv
     bool global = (leaf & E_G) && (m->cr4 & CR4_PGE_BIT);
 
     fill(m, la, acc, priv, at, (leaf & E_D) && permitted(m, w, ACCESS_WRITE, priv), global);
-    if (w->n == 1)
-        m->large[la >> 28] |= 1ull << (la >> 22 & 63);
+    if (m->lma) {
+        if (w->n < 4)
+            mmu_note_large(m, la, w->n == 3 ? MMU_LARGE_2M : MMU_LARGE_1G);
+    } else if (w->n == 1) {
+        mmu_note_large(m, la, MMU_LARGE_4M);
+    }
 }
 
 static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, enum priv priv,
@@ -330,7 +369,7 @@ static enum mmu_result translate_flat(struct mmu *m, laddr la, enum access acc, 
 static bool translate_kept(struct mmu *m, laddr la, enum access acc, enum priv priv,
                            struct mmu_walk *out)
 {
-    u64 *e = &m->tlb->e[priv][acc][la >> PAGE_BITS].addend;
+    u64 *e = tlb_entry_of(m->tlb, la, priv, acc);
 
     out->host = tlb_host(m->tlb, la, priv, acc);
     out->pf_code = 0;
@@ -343,12 +382,19 @@ static bool translate_kept(struct mmu *m, laddr la, enum access acc, enum priv p
     return true;
 }
 
+/* Outside IA-32e mode linear addresses have 32 bits. */
+static inline laddr in_reach(const struct mmu *m, laddr la)
+{
+    return m->lma ? la : (u32)la;
+}
+
 enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum priv priv,
                               struct mmu_walk *out)
 {
     struct path w = {.peek = false};
     enum mmu_result r;
 
+    la = in_reach(m, la);
     if (m->phys_gen != phys_generation(m->phys))
         mmu_flush(m);
     if (tlb_is_kept(m->tlb, la, priv, acc) && translate_kept(m, la, acc, priv, out))
@@ -381,6 +427,7 @@ bool mmu_prefill(struct mmu *m, laddr la, enum access acc, enum priv priv)
     struct path w = {.peek = true};
     struct mmu_walk at;
 
+    la = in_reach(m, la);
     if (m->phys_gen != phys_generation(m->phys))
         return false;
     if (!paging(m)) {
@@ -414,6 +461,7 @@ enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv pr
 {
     struct path w = {.peek = true};
 
+    la = in_reach(m, la);
     if (!paging(m))
         return locate(m, la, acc, la, out);
     if (!walk(m, la, acc, priv, &w, out))
@@ -423,9 +471,12 @@ enum mmu_result mmu_probe(struct mmu *m, laddr la, enum access acc, enum priv pr
 
 void mmu_explain(struct mmu *m, laddr la, enum access acc, enum priv priv, struct mmu_trace *out)
 {
-    struct path w = {.peek = true, .page = la};
+    struct path w = {.peek = true, .page = in_reach(m, la)};
     struct mmu_walk at;
-    bool ok = !paging(m) || walk(m, la, acc, priv, &w, &at);
+    bool ok;
+
+    la = in_reach(m, la);
+    ok = !paging(m) || walk(m, la, acc, priv, &w, &at);
 
     if (paging(m))
         explain(m, la, acc, priv, &w, ok ? PF_P : at.pf_code, out);

@@ -266,12 +266,12 @@ static void restore_if_changed(struct world *w, u32 pa)
 }
 
 /* A page that the TLB has let someone write. */
-static void restore_named(struct world *w, u32 key)
+static void restore_named(struct world *w, u64 key)
 {
     const struct tlb *t = w->cpu->mmu.tlb;
-    laddr la = (key >> 4) << PAGE_BITS;
-    enum priv priv = (enum priv)(key >> 2 & 3);
-    if ((key & 3) != ACCESS_WRITE)
+    laddr la = tlb_key_linear(key);
+    enum priv priv = tlb_key_priv(key);
+    if (tlb_key_access(key) != ACCESS_WRITE)
         return;
     size_t pa = la & 0x3fffff; /* if a page fault has dropped the entry: as make_pages() maps */
     if (tlb_has(t, la, priv, ACCESS_WRITE))
