@@ -19,6 +19,10 @@ typedef u64 laddr; /* linear address: after segmentation, before paging; below 4
                       mode */
 typedef u64 paddr; /* guest physical address */
 
+/* Addresses in texts: eight digits as long as those are enough, else all sixteen. */
+#define LADDR_FMT    "%0*llx"
+#define LADDR_ARG(a) (a) >> 32 ? 16 : 8, (unsigned long long)(a)
+
 #define PAGE_BITS 12
 #define PAGE_SIZE 4096u
 #define PAGE_MASK 4095u

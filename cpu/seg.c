@@ -83,6 +83,7 @@ void seg_from_desc(struct segment *s, u16 sel, struct desc d)
     s->sel = sel;
     s->attr = (u16)(d.hi >> 8) & 0xf0ff;
     s->base = desc_base(d);
+    s->base_high = 0;
     s->limit = desc_limit(d);
     seg_update_cache(s);
 }
@@ -106,6 +107,7 @@ void seg_set_real(struct segment *s, u16 sel)
 {
     s->sel = sel;
     s->base = (u32)sel << 4;
+    s->base_high = 0;
     if (!(s->attr & SA_P)) { /* it was null when protected mode was left */
         s->attr = SA_P | SA_S | SA_RW | SA_ACCESSED;
         s->limit = 0xffff;

@@ -411,9 +411,9 @@ static void log_interrupt(struct cpu *cpu, u8 vec, bool soft)
 {
     struct jit *jit = cpu->jit;
     if (logs_interrupts(jit))
-        fprintf(jit->config.log, "%s: vector 0x%02x at %04x:%08x icount %llu\n",
-                soft ? "instruction" : "interrupt", vec, cpu->seg[SEG_CS].sel, cpu_eip(cpu),
-                (unsigned long long)cpu_icount(cpu));
+        fprintf(jit->config.log, "%s: vector 0x%02x at %04x:" LADDR_FMT " icount %llu\n",
+                soft ? "instruction" : "interrupt", vec, cpu->seg[SEG_CS].sel,
+                LADDR_ARG(cpu_eip(cpu)), (unsigned long long)cpu_icount(cpu));
 }
 
 static void log_fault(struct jit *jit)
@@ -421,9 +421,10 @@ static void log_fault(struct jit *jit)
     struct cpu *cpu = jit->cpu;
     if (logs_interrupts(jit))
         fprintf(jit->config.log,
-                "fault: vector 0x%02x at %04x:%08x error %x cr2 %08x icount %llu\n",
-                (unsigned)cpu->pending.vector, cpu->seg[SEG_CS].sel, cpu->eip, cpu->pending.error,
-                cpu->cr2, (unsigned long long)cpu_icount(cpu));
+                "fault: vector 0x%02x at %04x:" LADDR_FMT " error %x cr2 " LADDR_FMT
+                " icount %llu\n",
+                (unsigned)cpu->pending.vector, cpu->seg[SEG_CS].sel, LADDR_ARG(cpu->eip),
+                cpu->pending.error, LADDR_ARG(cpu->cr2), (unsigned long long)cpu_icount(cpu));
 }
 
 /* Must the run loop step an instruction, or look at each? */

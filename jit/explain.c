@@ -80,7 +80,7 @@ static void tell_guest(struct jit *jit, const struct jit_explanation *e,
     u32 insn = 0;
 
     for (u32 pos = 0, len; pos < e->bytes; pos += len) {
-        size_t n = (size_t)snprintf(line, sizeof(line), "%08x:  ", la + pos);
+        size_t n = (size_t)snprintf(line, sizeof(line), LADDR_FMT ":  ", LADDR_ARG(la + pos));
         len = decode_text(jit->cpu->decoder, src->bytes + pos, src->avail - pos,
                           e->mode & MODE_CODE32, la + pos, text, sizeof(text));
         for (u32 i = 0; i < len; i++)

@@ -33,7 +33,7 @@ bool jit_is_code(const struct jit *jit, const void *host)
 void jit_mode_name(u32 mode, char *buf, size_t size)
 {
     const char *kind = mode & MODE_VM86 ? "vm86" : !(mode & MODE_PROT) ? "real" : "pm";
-    const char *bits = mode & MODE_CODE32 ? "32" : "16";
+    const char *bits = mode & MODE_CODE64 ? "64" : mode & MODE_CODE32 ? "32" : "16";
     const char *ring = mode & MODE_USER ? "_r3" : mode & MODE_CPL0 ? "_r0" : "_r12";
     bool prot = mode & MODE_PROT;
     snprintf(buf, size, "%s%s%s", kind, mode & MODE_VM86 ? "" : bits, prot ? ring : "");
@@ -46,13 +46,13 @@ void perf_map_add(struct jit *jit, const struct block *b)
     char mode[16];
     if (!f || !jit->backend->native)
         return;
-    laddr la = jit->cpu->seg[SEG_CS].base + jit->cpu->eip;
+    laddr la = cpu_code_linear(jit->cpu, jit->cpu->eip);
     jit_mode_name(b->mode, mode, sizeof(mode));
-    fprintf(f, "%llx %x guest_%08x_%s\n", (unsigned long long)(uintptr_t)b->code, b->code_size, la,
-            mode);
+    fprintf(f, "%llx %x guest_" LADDR_FMT "_%s\n", (unsigned long long)(uintptr_t)b->code,
+            b->code_size, LADDR_ARG(la), mode);
     if (b->cold_size)
-        fprintf(f, "%llx %x guest_%08x_%s_cold\n", (unsigned long long)(uintptr_t)b->cold,
-                b->cold_size, la, mode);
+        fprintf(f, "%llx %x guest_" LADDR_FMT "_%s_cold\n", (unsigned long long)(uintptr_t)b->cold,
+                b->cold_size, LADDR_ARG(la), mode);
 }
 
 /* The cache was emptied: addresses are about to be used again, for other blocks. */

@@ -32,6 +32,7 @@ static const struct field segment_fields[] = {
     FIELD(struct segment, limit),
     FIELD(struct segment, limit_r),
     FIELD(struct segment, limit_w),
+    FIELD_V(struct segment, base_high, 3),
     FIELD_END,
 };
 
@@ -49,8 +50,8 @@ static const struct field x87_fields[] = {
     FIELD(struct x87, fop),
     FIELD(struct x87, fcs),
     FIELD(struct x87, fds),
-    FIELD(struct x87, fip),
-    FIELD(struct x87, fdp),
+    FIELD_GREW(struct x87, fip, 3, u32),
+    FIELD_GREW(struct x87, fdp, 3, u32),
     FIELD_END,
 };
 
@@ -69,9 +70,9 @@ static const struct field fault_fields[] = {
     FIELD(struct fault_record, vector),
     FIELD(struct fault_record, has_error),
     FIELD(struct fault_record, cs),
-    FIELD(struct fault_record, eip),
+    FIELD_GREW(struct fault_record, eip, 3, u32),
     FIELD(struct fault_record, error),
-    FIELD(struct fault_record, cr2),
+    FIELD_GREW(struct fault_record, cr2, 3, u32),
     FIELD(struct fault_record, icount),
     FIELD_MAX_V(struct fault_record, cpl, 3, 2),
     FIELD_V(struct fault_record, nested, 2),
@@ -82,7 +83,7 @@ static const struct field fault_fields[] = {
     FIELD_V(struct fault_record, eflags, 2),
     FIELD_V(struct fault_record, cr0, 2),
     FIELD_V(struct fault_record, cr4, 2),
-    FIELD_V(struct fault_record, linear, 2),
+    FIELD_GREW_V(struct fault_record, linear, 3, u32, 2),
     FIELD_V(struct fault_record, code32, 2),
     FIELD_MAX_V(struct fault_record, why.rule, RULE_COUNT - 1, 2),
     FIELD_V(struct fault_record, why.sel, 2),
@@ -94,7 +95,7 @@ static const struct field fault_fields[] = {
     FIELD_V(struct fault_record, why.limit, 2),
     FIELD_V(struct fault_record, why.value, 2),
     FIELD_V(struct fault_record, why.bits, 2),
-    FIELD_V(struct fault_record, walk.la, 2),
+    FIELD_GREW_V(struct fault_record, walk.la, 3, u32, 2),
     FIELD_MAX_V(struct fault_record, walk.acc, ACCESS_COUNT - 1, 2),
     FIELD_MAX_V(struct fault_record, walk.priv, PRIV_COUNT - 1, 2),
     FIELD_MAX_V(struct fault_record, walk.n, 3, 2),
@@ -103,27 +104,27 @@ static const struct field fault_fields[] = {
     FIELD_V(struct fault_record, walk.bits, 2),
     FIELD_V(struct fault_record, walk.pf_code, 2),
     FIELD_V(struct fault_record, walk.pae, 2),
-    FIELD_SUBS(struct fault_record, walk.level, step_fields),
+    FIELD_SUBS_GREW(struct fault_record, walk.level, step_fields, 3, 3),
     FIELD_END,
 };
 
 static const struct field cpu_fields[] = {
-    FIELD_ARRAY(struct cpu, gpr),
-    FIELD(struct cpu, eip),
+    FIELD_ARRAY_GREW(struct cpu, gpr, 3, u32, GPR_COUNT),
+    FIELD_GREW(struct cpu, eip, 3, u32),
     FIELD(struct cpu, irq_line),
     FIELD(struct cpu, events),
     FIELD_SUBS(struct cpu, seg, segment_fields),
     FIELD_SUB(struct cpu, ldtr, segment_fields),
     FIELD_SUB(struct cpu, tr, segment_fields),
-    FIELD(struct cpu, gdtr.base),
+    FIELD_GREW(struct cpu, gdtr.base, 3, u32),
     FIELD(struct cpu, gdtr.limit),
-    FIELD(struct cpu, idtr.base),
+    FIELD_GREW(struct cpu, idtr.base, 3, u32),
     FIELD(struct cpu, idtr.limit),
     FIELD(struct cpu, cr0),
-    FIELD(struct cpu, cr2),
-    FIELD(struct cpu, cr3),
+    FIELD_GREW(struct cpu, cr2, 3, u32),
+    FIELD_GREW(struct cpu, cr3, 3, u32),
     FIELD(struct cpu, cr4),
-    FIELD_ARRAY(struct cpu, dr),
+    FIELD_ARRAY_GREW(struct cpu, dr, 3, u32, 8),
     FIELD_ARRAY(struct cpu, test_regs),
     FIELD(struct cpu, debug_hits),
     FIELD_MAX(struct cpu, cpl, 3),
@@ -142,7 +143,7 @@ static const struct field cpu_fields[] = {
     FIELD(struct cpu, rep_more),
     FIELD_SUB(struct cpu, fpu, x87_fields),
     FIELD_MAX(struct cpu, mxcsr, 0xffff),
-    FIELD_SUBS(struct cpu, xmm, xmm_fields),
+    FIELD_SUBS_GREW(struct cpu, xmm, xmm_fields, 3, 8),
     FIELD(struct cpu, monitor.pa),
     FIELD_ARRAY(struct cpu, monitor.line),
     FIELD(struct cpu, monitor.armed),
@@ -152,8 +153,8 @@ static const struct field cpu_fields[] = {
     FIELD_V(struct cpu, stretch.sixteenths, 2),
     FIELD(struct cpu, tsc_aux),
     FIELD(struct cpu, msr.sysenter_cs),
-    FIELD(struct cpu, msr.sysenter_esp),
-    FIELD(struct cpu, msr.sysenter_eip),
+    FIELD_GREW(struct cpu, msr.sysenter_esp, 3, u32),
+    FIELD_GREW(struct cpu, msr.sysenter_eip, 3, u32),
     FIELD(struct cpu, msr.efer),
     FIELD(struct cpu, msr.apic_base),
     FIELD(struct cpu, msr.pat),
@@ -172,6 +173,12 @@ static const struct field cpu_fields[] = {
     FIELD(struct cpu, history_next),
     FIELD_SUBS(struct cpu, shutdown, fault_fields),
     FIELD_MAX_V(struct cpu, shutdown_n, 3, 2),
+    FIELD_MAX_V(struct cpu, cr8, 15, 3),
+    FIELD_V(struct cpu, msr.star, 3),
+    FIELD_V(struct cpu, msr.lstar, 3),
+    FIELD_V(struct cpu, msr.cstar, 3),
+    FIELD_V(struct cpu, msr.sfmask, 3),
+    FIELD_V(struct cpu, msr.kernel_gs_base, 3),
     FIELD_END,
 };
 
@@ -203,6 +210,25 @@ static void loaded(struct cpu *cpu, const struct counted *c)
     cpu_update_mode(cpu);
 }
 
+/* EFER, CR0, CR4 and the code segment agree about IA-32e mode (SDM 3A 9.8.5), and there are no bits
+ * of 64 where 64-bit code has not been. */
+static bool is_valid_long(const struct cpu *cpu, const struct counted *c)
+{
+    const u64 bits = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR;
+    bool lma = cpu->msr.efer & EFER_LMA, paging = cpu->cr0 & CR0_PG;
+    u64 high = cpu->eip;
+
+    if ((cpu->msr.efer & ~bits) || lma != (paging && (cpu->msr.efer & EFER_LME)))
+        return false;
+    if (lma && (!(cpu->cr4 & CR4_PAE) || (c->eflags & FLAG_VM)))
+        return false;
+    if (lma && (cpu->seg[SEG_CS].attr & SA_L))
+        return !(cpu->seg[SEG_CS].attr & SA_DB);
+    for (unsigned i = 0; i < GPR_COUNT; i++)
+        high |= cpu->gpr[i];
+    return !(high >> 32);
+}
+
 /* What no CPU of this model could be in. */
 static bool is_valid(const struct cpu *now, const struct cpu *cpu, const struct counted *c)
 {
@@ -210,7 +236,7 @@ static bool is_valid(const struct cpu *now, const struct cpu *cpu, const struct 
                        EV_MOV_SS | EV_SMI;
 
     if ((cpu->cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cpu->cr4 & ~cpu_cr4_bits(now)) ||
-        (cpu->msr.efer & ~(u64)EFER_NXE) || (cpu->events & ~events))
+        !is_valid_long(cpu, c) || (cpu->events & ~events))
         return false;
     if ((c->eflags & FLAG_VM) && (!(cpu->cr0 & CR0_PE) || cpu->cpl != 3))
         return false;

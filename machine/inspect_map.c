@@ -99,9 +99,9 @@ static void tell(const struct orrery_facts *f, char sign, const struct mmu_page 
     fact_flag(f, "writable", p->writable);
     fact_text(f, "bits", bits);
     fact_close(f);
-    fact_line(f, "%c %08x %4u KiB -> %09llx %s %s [%s]", sign, p->la, p->size >> 10,
-              (unsigned long long)pa, p->user ? "user" : "supervisor", p->writable ? "rw" : "r-",
-              bits);
+    fact_line(f, "%c " LADDR_FMT " %4u KiB -> %09llx %s %s [%s]", sign, LADDR_ARG(p->la),
+              p->size >> 10, (unsigned long long)pa, p->user ? "user" : "supervisor",
+              p->writable ? "rw" : "r-", bits);
 }
 
 static void compare(const struct orrery_facts *f, const struct kept_map *a,

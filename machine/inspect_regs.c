@@ -1,14 +1,20 @@
 /* The CPU's registers for people and scripts, in the form of QEMU's "info registers", which many
- * scripts parse: names, order, widths and spaces are part of the interface. */
+ * scripts parse: names, order, widths and spaces are part of the interface. As in
+ * qemu-system-x86_64, general and segment registers have 64 bits while 64-bit code runs, tables and
+ * control registers in all of IA-32e mode. */
 #include "machine/machine.h"
 
+#include <inttypes.h>
 #include <string.h>
 
-/* What a system descriptor's type is called. */
-static const char *const system_types[16] = {"Reserved",   "TSS16-avl", "LDT",       "TSS16-busy",
-                                             "CallGate16", "TaskGate",  "IntGate16", "TrapGate16",
-                                             "Reserved",   "TSS32-avl", "Reserved",  "TSS32-busy",
-                                             "CallGate32", "Reserved",  "IntGate32", "TrapGate32"};
+/* What a system descriptor's type is called, outside and in IA-32e mode. */
+static const char *const system_types[2][16] = {
+    {"Reserved", "TSS16-avl", "LDT", "TSS16-busy", "CallGate16", "TaskGate", "IntGate16",
+     "TrapGate16", "Reserved", "TSS32-avl", "Reserved", "TSS32-busy", "CallGate32", "Reserved",
+     "IntGate32", "TrapGate32"},
+    {"<hiword>", "Reserved", "LDT", "Reserved", "Reserved", "Reserved", "Reserved", "Reserved",
+     "Reserved", "TSS64-avl", "Reserved", "TSS64-busy", "CallGate64", "Reserved", "IntGate64",
+     "TrapGate64"}};
 
 /* Bits 8 to 23 of the descriptor's second half, in place; those of the limit as it now is. */
 static u32 descriptor_flags(const struct segment *s)
@@ -22,17 +28,22 @@ static void print_segment(const struct cpu *cpu, const char *name, const struct 
                           FILE *out)
 {
     unsigned a = s->attr;
+    bool ia32e = cpu_is_ia32e(cpu), code64 = cpu_is_code64(cpu);
 
-    fprintf(out, "%-3s=%04x %08x %08x %08x", name, s->sel, s->base, s->limit, descriptor_flags(s));
+    fprintf(out, "%-3s=%04x %0*" PRIx64 " %08x %08x", name, s->sel, code64 ? 16 : 8,
+            code64 ? segment_base64(s) : s->base, s->limit, descriptor_flags(s));
     if ((cpu->cr0 & CR0_PE) && (a & SA_P)) {
         fprintf(out, " DPL=%u ", (a & SA_DPL) >> SA_DPL_SHIFT);
         if (!(a & SA_S))
-            fputs(system_types[a & SA_TYPE], out);
+            fputs(system_types[ia32e][a & SA_TYPE], out);
         else if (a & SA_CODE)
-            fprintf(out, "%s [%c%c%c]", a & SA_DB ? "CS32" : "CS16", a & SA_DC ? 'C' : '-',
-                    a & SA_RW ? 'R' : '-', a & SA_ACCESSED ? 'A' : '-');
+            fprintf(out, "%s [%c%c%c]",
+                    ia32e && a & SA_L ? "CS64"
+                    : a & SA_DB       ? "CS32"
+                                      : "CS16",
+                    a & SA_DC ? 'C' : '-', a & SA_RW ? 'R' : '-', a & SA_ACCESSED ? 'A' : '-');
         else
-            fprintf(out, "%s [%c%c%c]", a & SA_DB ? "DS  " : "DS16", a & SA_DC ? 'E' : '-',
+            fprintf(out, "%s [%c%c%c]", a & SA_DB || ia32e ? "DS  " : "DS16", a & SA_DC ? 'E' : '-',
                     a & SA_RW ? 'W' : '-', a & SA_ACCESSED ? 'A' : '-');
     }
     fputc('\n', out);
@@ -43,18 +54,24 @@ static void print_general(const struct cpu *cpu, FILE *out)
     static const struct {
         const char *name;
         u8 reg;
-    } order[] = {{"EAX", 0}, {"EBX", 3}, {"ECX", 1}, {"EDX", 2},
-                 {"ESI", 6}, {"EDI", 7}, {"EBP", 5}, {"ESP", 4}};
+    } order[] = {{"AX", 0}, {"BX", 3}, {"CX", 1}, {"DX", 2},
+                 {"SI", 6}, {"DI", 7}, {"BP", 5}, {"SP", 4}};
     static const struct {
         u32 bit;
         char letter;
     } flags[] = {{FLAG_DF, 'D'}, {FLAG_OF, 'O'}, {FLAG_SF, 'S'}, {FLAG_ZF, 'Z'},
                  {FLAG_AF, 'A'}, {FLAG_PF, 'P'}, {FLAG_CF, 'C'}};
     u32 eflags = cpu_eflags(cpu);
+    bool code64 = cpu_is_code64(cpu);
+    char size = code64 ? 'R' : 'E';
+    int digits = code64 ? 16 : 8;
 
     for (unsigned i = 0; i < ARRAY_LEN(order); i++)
-        fprintf(out, "%s=%08x%c", order[i].name, cpu->gpr[order[i].reg], i % 4 == 3 ? '\n' : ' ');
-    fprintf(out, "EIP=%08x EFL=%08x [", cpu_eip(cpu), eflags);
+        fprintf(out, "%c%s=%0*" PRIx64 "%c", size, order[i].name, digits, cpu->gpr[order[i].reg],
+                i % 4 == 3 ? '\n' : ' ');
+    for (unsigned i = GPR_COUNT; code64 && i < GPR64_COUNT; i++)
+        fprintf(out, "R%-2u=%016" PRIx64 "%c", i, cpu->gpr[i], i % 4 == 3 ? '\n' : ' ');
+    fprintf(out, "%cIP=%0*" PRIx64 " %cFL=%08x [", size, digits, cpu_eip(cpu), size, eflags);
     for (unsigned i = 0; i < ARRAY_LEN(flags); i++)
         fputc(eflags & flags[i].bit ? flags[i].letter : '-', out);
     fprintf(out, "] CPL=%d II=%d A20=%d SMM=%d HLT=%d\n", cpu->cpl, !!(cpu->events & EV_SHADOW),
@@ -64,17 +81,19 @@ static void print_general(const struct cpu *cpu, FILE *out)
 static void print_system(const struct cpu *cpu, FILE *out)
 {
     static const char *const names[SEG_COUNT] = {"ES", "CS", "SS", "DS", "FS", "GS"};
+    int digits = cpu_is_ia32e(cpu) ? 16 : 8;
 
     for (unsigned i = 0; i < SEG_COUNT; i++)
         print_segment(cpu, names[i], &cpu->seg[i], out);
     print_segment(cpu, "LDT", &cpu->ldtr, out);
     print_segment(cpu, "TR", &cpu->tr, out);
-    fprintf(out, "GDT=     %08x %08x\n", cpu->gdtr.base, cpu->gdtr.limit);
-    fprintf(out, "IDT=     %08x %08x\n", cpu->idtr.base, cpu->idtr.limit);
-    fprintf(out, "CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
+    fprintf(out, "GDT=     %0*" PRIx64 " %08x\n", digits, cpu->gdtr.base, cpu->gdtr.limit);
+    fprintf(out, "IDT=     %0*" PRIx64 " %08x\n", digits, cpu->idtr.base, cpu->idtr.limit);
+    fprintf(out, "CR0=%08x CR2=%0*" PRIx64 " CR3=%0*" PRIx64 " CR4=%08x\n", cpu->cr0, digits,
+            cpu->cr2, digits, cpu->cr3, cpu->cr4);
     for (unsigned i = 0; i < 4; i++)
-        fprintf(out, "DR%u=%08x ", i, cpu->dr[i]);
-    fprintf(out, "\nDR6=%08x DR7=%08x\n", cpu->dr[6], cpu->dr[7]);
+        fprintf(out, "DR%u=%0*" PRIx64 " ", i, digits, cpu->dr[i]);
+    fprintf(out, "\nDR6=%0*" PRIx64 " DR7=%0*" PRIx64 "\n", digits, cpu->dr[6], digits, cpu->dr[7]);
     fprintf(out, "EFER=%016llx\n", (unsigned long long)cpu->msr.efer);
 }
 
@@ -87,7 +106,7 @@ static void print_units(const struct cpu *cpu, FILE *out)
     for (unsigned i = 0; i < 8; i++)
         fprintf(out, "FPR%u=%016llx %04x%c", i, (unsigned long long)f->st[i].sig, f->st[i].se,
                 i % 2 ? '\n' : ' ');
-    for (unsigned i = 0; i < ARRAY_LEN(cpu->xmm); i++)
+    for (unsigned i = 0; i < (cpu_is_code64(cpu) ? 16 : 8); i++)
         fprintf(out, "XMM%02u=%016llx %016llx%c", i, (unsigned long long)cpu->xmm[i].q[1],
                 (unsigned long long)cpu->xmm[i].q[0], i % 2 ? '\n' : ' ');
 }
@@ -111,34 +130,57 @@ static const struct {
     {                                                                                              \
         n, offsetof(struct cpu, gpr) + (i)*8, 4                                                    \
     }
+#define GPR64(n, i)                                                                                \
+    {                                                                                              \
+        n, offsetof(struct cpu, gpr) + (i)*8, 8                                                    \
+    }
 #define PLACE(n, f, s)                                                                             \
     {                                                                                              \
         n, offsetof(struct cpu, f), s                                                              \
     }
-#define SEGMENT(n, i)                                                                              \
-    PLACE(n, seg[i].sel, 2), PLACE(n ".limit", seg[i].limit, 4), PLACE(n ".base", seg[i].base, 4)
+#define SEGMENT(n, i)        PLACE(n, seg[i].sel, 2), PLACE(n ".limit", seg[i].limit, 4)
+#define LEGACY_SEGMENT(n, i) SEGMENT(n, i), PLACE(n ".base", seg[i].base, 4)
+#define BASE_SEGMENT(n, i)   SEGMENT(n, i), PLACE(n ".base", seg[i].base, 8) /* base_high follows */
     GPR("eax", 0),
     GPR("ecx", 1),
     GPR("edx", 2),
     GPR("ebx", 3),
     GPR("esp", 4),
-    GPR("sp", 4),
     GPR("ebp", 5),
-    GPR("fp", 5),
     GPR("esi", 6),
     GPR("edi", 7),
-    SEGMENT("es", SEG_ES),
-    SEGMENT("cs", SEG_CS),
-    SEGMENT("ss", SEG_SS),
-    SEGMENT("ds", SEG_DS),
-    SEGMENT("fs", SEG_FS),
-    SEGMENT("gs", SEG_GS),
+    GPR64("sp", 4),
+    GPR64("fp", 5),
+    GPR64("rax", 0),
+    GPR64("rcx", 1),
+    GPR64("rdx", 2),
+    GPR64("rbx", 3),
+    GPR64("rsp", 4),
+    GPR64("rbp", 5),
+    GPR64("rsi", 6),
+    GPR64("rdi", 7),
+    GPR64("r8", 8),
+    GPR64("r9", 9),
+    GPR64("r10", 10),
+    GPR64("r11", 11),
+    GPR64("r12", 12),
+    GPR64("r13", 13),
+    GPR64("r14", 14),
+    GPR64("r15", 15),
+    LEGACY_SEGMENT("es", SEG_ES),
+    LEGACY_SEGMENT("cs", SEG_CS),
+    LEGACY_SEGMENT("ss", SEG_SS),
+    LEGACY_SEGMENT("ds", SEG_DS),
+    BASE_SEGMENT("fs", SEG_FS),
+    BASE_SEGMENT("gs", SEG_GS),
     PLACE("cr0", cr0, 4),
-    PLACE("cr2", cr2, 4),
-    PLACE("cr3", cr3, 4),
+    PLACE("cr2", cr2, 8),
+    PLACE("cr3", cr3, 8),
     PLACE("cr4", cr4, 4),
-    PLACE("gdtr", gdtr.base, 4),
-    PLACE("idtr", idtr.base, 4),
+    PLACE("cr8", cr8, 4),
+    PLACE("efer", msr.efer, 8),
+    PLACE("gdtr", gdtr.base, 8),
+    PLACE("idtr", idtr.base, 8),
     PLACE("ldtr", ldtr.sel, 2),
     PLACE("tr", tr.sel, 2),
 };
@@ -149,17 +191,17 @@ bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *valu
 
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         if (!strcmp(places[i].name, name)) {
-            u32 v = 0;
+            u64 v = 0;
             memcpy(&v, (const u8 *)cpu + places[i].offset, places[i].size);
             *value = v;
             return true;
         }
     }
-    if (!strcmp(name, "eip"))
+    if (!strcmp(name, "eip") || !strcmp(name, "rip"))
         *value = cpu_eip(cpu);
     else if (!strcmp(name, "pc"))
         *value = cpu_code_linear(cpu, cpu_eip(cpu));
-    else if (!strcmp(name, "eflags"))
+    else if (!strcmp(name, "eflags") || !strcmp(name, "rflags"))
         *value = cpu_eflags(cpu);
     else
         return false;

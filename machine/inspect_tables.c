@@ -153,8 +153,9 @@ static void tell_page(void *opaque, const struct mmu_page *p)
     fact_flag(f, "user", p->user);
     fact_flag(f, "writable", p->writable);
     fact_close(f);
-    fact_line(f, "%08x %4u KiB -> %09llx %s %s [%s]", p->la, p->size >> 10, (unsigned long long)pa,
-              p->user ? "user" : "supervisor", p->writable ? "rw" : "r-", bits);
+    fact_line(f, LADDR_FMT " %4u KiB -> %09llx %s %s [%s]", LADDR_ARG(p->la), p->size >> 10,
+              (unsigned long long)pa, p->user ? "user" : "supervisor", p->writable ? "rw" : "r-",
+              bits);
 }
 
 static void tell_pages(struct orrery *o, const struct orrery_facts *f)

@@ -41,8 +41,9 @@ static void tell_place(struct orrery *o, const struct orrery_facts *f, const str
     fact_number(f, "cr4", r->cr4);
     fact_number(f, "icount", r->icount);
     fact_line(f,
-              "  at %04x:%08x%s, CPL %u, after %llu instructions; CR0 %08x, CR4 %08x, EFLAGS %08x",
-              r->cs, r->eip, fact_symbol(o, r->linear, symbol, sizeof(symbol)), r->cpl,
+              "  at %04x:" LADDR_FMT
+              "%s, CPL %u, after %llu instructions; CR0 %08x, CR4 %08x, EFLAGS %08x",
+              r->cs, LADDR_ARG(r->eip), fact_symbol(o, r->linear, symbol, sizeof(symbol)), r->cpl,
               (unsigned long long)r->icount, r->cr0, r->cr4, r->eflags);
 }
 

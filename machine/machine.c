@@ -482,14 +482,15 @@ static void report_history(void *opaque)
 {
     struct orrery *o = opaque;
     const struct cpu *cpu = o->cpu;
-    fprintf(stderr, "  guest at %04x:%08x, tick %llu; the last faults:\n", cpu->seg[SEG_CS].sel,
-            cpu_eip(cpu), (unsigned long long)cpu_icount(cpu));
+    fprintf(stderr, "  guest at %04x:" LADDR_FMT ", tick %llu; the last faults:\n",
+            cpu->seg[SEG_CS].sel, LADDR_ARG(cpu_eip(cpu)), (unsigned long long)cpu_icount(cpu));
     for (u32 i = 0; i < ARRAY_LEN(cpu->history); i++) {
         const struct fault_record *f =
             &cpu->history[(cpu->history_next + i) % ARRAY_LEN(cpu->history)];
         if (f->icount)
-            fprintf(stderr, "  vector 0x%02x at %04x:%08x error %x cr2 %08x tick %llu\n",
-                    (unsigned)f->vector, f->cs, f->eip, f->error, f->cr2,
+            fprintf(stderr,
+                    "  vector 0x%02x at %04x:" LADDR_FMT " error %x cr2 " LADDR_FMT " tick %llu\n",
+                    (unsigned)f->vector, f->cs, LADDR_ARG(f->eip), f->error, LADDR_ARG(f->cr2),
                     (unsigned long long)f->icount);
     }
 }

@@ -98,7 +98,7 @@ static const char *name_of(struct profile *p, laddr la, char *text, size_t size)
     const char *name = symbols_find(p->symbols, la);
     if (name)
         return name;
-    snprintf(text, size, "0x%08x", la);
+    snprintf(text, size, "0x" LADDR_FMT, LADDR_ARG(la));
     return text;
 }
 
@@ -338,11 +338,11 @@ static void write_blocks(struct profile *p)
     fprintf(f, "\nblocks: share, samples, guest and host instructions, mode, address\n");
     for (size_t i = 0; i < p->nblocks && i < TOP; i++) {
         const struct hot_block *b = &p->blocks[i];
-        char mode[16], number[16];
+        char mode[16], number[24];
         jit_mode_name(b->mode, mode, sizeof(mode));
-        fprintf(f, "%7.2f%% %9" PRIu64 " %3u %4u  %-8s 0x%08x %s\n",
-                percent(b->samples, p->functions.total), b->samples, b->guest, b->host, mode, b->la,
-                name_of(p, b->la, number, sizeof(number)));
+        fprintf(f, "%7.2f%% %9" PRIu64 " %3u %4u  %-8s 0x" LADDR_FMT " %s\n",
+                percent(b->samples, p->functions.total), b->samples, b->guest, b->host, mode,
+                LADDR_ARG(b->la), name_of(p, b->la, number, sizeof(number)));
     }
     p->nblocks = p->block_room = 0; /* sorted: no hash table any more */
 }

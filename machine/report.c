@@ -21,7 +21,7 @@ static void hash_fpu(struct hash *h, const struct x87 *f)
         hash_u64(h, f->st[i].se);
     }
     hash_u64(h, f->fcw | (u64)f->fsw << 16 | (u64)f->empty << 32 | (u64)f->fop << 40);
-    hash_u64(h, f->fip | (u64)f->fdp << 32);
+    hash_u64(h, (u32)f->fip | (u64)f->fdp << 32);
     hash_u64(h, f->fcs | (u64)f->fds << 16);
 }
 
@@ -31,8 +31,8 @@ static void hash_msrs(struct hash *h, const struct cpu *cpu)
     hash_u64(h, cpu_clock_at(cpu, cpu_icount(cpu)));
     hash_u64(h, cpu->stretch.sixteenths);
     hash_u64(h, cpu->tsc_aux);
-    hash_u64(h, cpu->msr.sysenter_cs | (u64)cpu->msr.sysenter_esp << 32);
-    hash_u64(h, cpu->msr.sysenter_eip);
+    hash_u64(h, cpu->msr.sysenter_cs | cpu->msr.sysenter_esp << 32);
+    hash_u64(h, (u32)cpu->msr.sysenter_eip);
     hash_u64(h, cpu->msr.efer);
     hash_u64(h, cpu->msr.apic_base);
     hash_u64(h, cpu->msr.pat);
@@ -49,22 +49,63 @@ static void hash_msrs(struct hash *h, const struct cpu *cpu)
         hash_u64(h, cpu->msr.mtrr_var[i]);
 }
 
+/* What only 64-bit mode makes other than 0: while it is 0, hashes are those of a CPU without. */
+struct long_state {
+    u64 value[64], any;
+    unsigned n;
+};
+
+static void put(struct long_state *s, u64 value)
+{
+    s->value[s->n++] = value;
+    s->any |= value;
+}
+
+static void hash_long_state(struct hash *h, const struct cpu *cpu)
+{
+    const u64 halves[] = {cpu_eip(cpu),          cpu->cr2,       cpu->cr3,
+                          cpu->gdtr.base,        cpu->idtr.base, cpu->msr.sysenter_esp,
+                          cpu->msr.sysenter_eip, cpu->fpu.fip,   cpu->fpu.fdp};
+    const u64 whole[] = {cpu->cr8,       cpu->msr.star,   cpu->msr.lstar,
+                         cpu->msr.cstar, cpu->msr.sfmask, cpu->msr.kernel_gs_base};
+    struct long_state s = {.n = 0};
+
+    for (unsigned i = GPR_COUNT; i < GPR64_COUNT; i++)
+        put(&s, cpu->gpr[i]);
+    for (unsigned i = 8; i < 16; i++) {
+        put(&s, cpu->xmm[i].q[0]);
+        put(&s, cpu->xmm[i].q[1]);
+    }
+    for (unsigned i = 0; i < SEG_COUNT; i++)
+        put(&s, cpu->seg[i].base_high);
+    put(&s, cpu->ldtr.base_high);
+    put(&s, cpu->tr.base_high);
+    for (unsigned i = 0; i < ARRAY_LEN(cpu->dr); i++)
+        put(&s, cpu->dr[i] >> 32);
+    for (unsigned i = 0; i < ARRAY_LEN(halves); i++)
+        put(&s, halves[i] >> 32);
+    for (unsigned i = 0; i < ARRAY_LEN(whole); i++)
+        put(&s, whole[i]);
+    for (unsigned i = 0; s.any && i < s.n; i++)
+        hash_u64(h, s.value[i]);
+}
+
 void machine_hash_cpu(struct cpu *cpu, struct hash *h)
 {
     u32 events = cpu->events & ~(u32)EV_STOP; /* the run loop's own */
     for (unsigned i = 0; i < GPR_COUNT; i++)
         hash_u64(h, cpu->gpr[i]);
-    hash_u64(h, cpu_eip(cpu) | (u64)cpu_eflags(cpu) << 32);
+    hash_u64(h, (u32)cpu_eip(cpu) | (u64)cpu_eflags(cpu) << 32);
     for (unsigned i = 0; i < SEG_COUNT; i++)
         hash_segment(h, &cpu->seg[i]);
     hash_segment(h, &cpu->ldtr);
     hash_segment(h, &cpu->tr);
-    hash_u64(h, cpu->gdtr.base | (u64)cpu->gdtr.limit << 32);
-    hash_u64(h, cpu->idtr.base | (u64)cpu->idtr.limit << 32);
-    hash_u64(h, cpu->cr0 | (u64)cpu->cr2 << 32);
-    hash_u64(h, cpu->cr3 | (u64)cpu->cr4 << 32);
+    hash_u64(h, (u32)cpu->gdtr.base | (u64)cpu->gdtr.limit << 32);
+    hash_u64(h, (u32)cpu->idtr.base | (u64)cpu->idtr.limit << 32);
+    hash_u64(h, cpu->cr0 | cpu->cr2 << 32);
+    hash_u64(h, (u32)cpu->cr3 | (u64)cpu->cr4 << 32);
     for (unsigned i = 0; i < 8; i++)
-        hash_u64(h, cpu->dr[i] | (u64)cpu->test_regs[i] << 32);
+        hash_u64(h, (u32)cpu->dr[i] | (u64)cpu->test_regs[i] << 32);
     hash_u64(h, cpu->cpl | (u64)cpu->nmi_masked << 8 | (u64)cpu->rep_more << 9 | (u64)events << 32);
     hash_u64(h, cpu->debug_hits);
     hash_u64(h, cpu->smbase | (u64)cpu->smm << 32);
@@ -77,6 +118,7 @@ void machine_hash_cpu(struct cpu *cpu, struct hash *h)
         hash_u64(h, cpu->xmm[i].q[1]);
     }
     hash_msrs(h, cpu);
+    hash_long_state(h, cpu);
     hash_u64(h, cpu->monitor.pa | (u64)cpu->monitor.armed << 63);
     hash_bytes(h, cpu->monitor.line, sizeof(cpu->monitor.line));
     hash_u64(h, cpu_icount(cpu));
@@ -162,12 +204,23 @@ void orrery_print_stats(const struct orrery *o, double host_seconds, FILE *out)
 
 static void print_registers(const struct cpu *cpu, FILE *out)
 {
-    static const char *const regs[] = {"EAX", "ECX", "EDX", "EBX", "ESP", "EBP", "ESI", "EDI"};
+    static const char *const regs[] = {"AX",  "CX",  "DX",  "BX",  "SP",  "BP",  "SI",  "DI",
+                                       "R08", "R09", "R10", "R11", "R12", "R13", "R14", "R15"};
+    bool is_long = cpu_is_code64(cpu);
+    int digits = is_long ? 16 : 8;
+    const char *size = is_long ? "R" : "E";
 
-    for (unsigned i = 0; i < GPR_COUNT; i++)
-        fprintf(out, "%s%s=%08x", i % 4 ? " " : i ? "\n  " : "  ", regs[i], cpu->gpr[i]);
-    fprintf(out, "\n  EIP=%08x EFL=%08x CR0=%08x CR2=%08x CR3=%08x CR4=%08x\n", cpu_eip(cpu),
-            cpu_eflags(cpu), cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4);
+    for (unsigned i = 0; i < (is_long ? GPR64_COUNT : GPR_COUNT); i++)
+        fprintf(out, "%s%s%s=%0*" PRIx64,
+                i % 4 ? " "
+                : i   ? "\n  "
+                      : "  ",
+                i < 8 ? size : "", regs[i], digits, cpu->gpr[i]);
+    fprintf(out,
+            "\n  %sIP=%0*" PRIx64 " %sFL=%08x CR0=%08x CR2=%0*" PRIx64 " CR3=%0*" PRIx64
+            " CR4=%08x\n",
+            size, digits, cpu_eip(cpu), size, cpu_eflags(cpu), cpu->cr0, digits, cpu->cr2, digits,
+            cpu->cr3, cpu->cr4);
 }
 
 void report_reset(const struct orrery *o, FILE *out)
@@ -185,12 +238,12 @@ void orrery_report_shutdown(const struct orrery *o, FILE *out)
             faults ? "triple fault" : "RSM with an invalid state");
     for (unsigned i = 0; i < faults && i < ARRAY_LEN(ordinal); i++) {
         const struct fault_record *f = &cpu->shutdown[i];
-        fprintf(out, "  %s fault: vector 0x%02x at %04x:%08x", ordinal[i], (unsigned)f->vector,
-                f->cs, f->eip);
+        fprintf(out, "  %s fault: vector 0x%02x at %04x:" LADDR_FMT, ordinal[i],
+                (unsigned)f->vector, f->cs, LADDR_ARG(f->eip));
         if (f->has_error)
             fprintf(out, " error code %04x", f->error);
         if (f->vector == VEC_PF)
-            fprintf(out, " CR2 %08x", f->cr2);
+            fprintf(out, " CR2 " LADDR_FMT, LADDR_ARG(f->cr2));
         fprintf(out, " after %" PRIu64 " instructions\n", f->icount);
     }
     print_registers(cpu, out);

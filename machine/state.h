@@ -7,8 +7,9 @@
 #include "base/pack.h"
 #include "machine/machine.h"
 
-/* cpu_state.c. Version 2 has the evidence for exceptions. Without `apply` it is only looked at. */
-#define CPU_STATE_VERSION 2
+/* cpu_state.c. Version 2 has the evidence for exceptions, version 3 64-bit mode. Without `apply`
+ * it is only looked at. */
+#define CPU_STATE_VERSION 3
 void cpu_save(const struct cpu *cpu, struct pack *out);
 void cpu_load(struct cpu *cpu, unsigned version, bool apply, struct unpack *in);
 

@@ -44,6 +44,9 @@ struct field {
     bool is_bool;   /* FIELD_UINT */
     u64 max;        /* FIELD_UINT, FIELD_SINT (0 to max): what a file may say; 0: anything */
     const struct field *sub;
+    /* Before version `grown` of the type there were was_count elements of was_size bytes */
+    u16 grown;
+    u32 was_size, was_count;
 };
 
 #define FIELD_KIND_OF(x)                                                                           \
@@ -95,6 +98,21 @@ struct field {
     }
 #define FIELD_ARRAY(s, f) FIELD_ARRAY_V(s, f, 1)
 
+/* Unsigned integers that were narrower before version v, of type `was`, or fewer, n. */
+#define FIELD_GREW_V(s, f, v, was, began)                                                          \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)), .offset = offsetof(s, f),           \
+        .size = sizeof(FIELD_MEMBER(s, f)), .count = 1, .since = (began), .grown = (v),            \
+        .was_size = sizeof(was), .was_count = 1                                                    \
+    }
+#define FIELD_GREW(s, f, v, was) FIELD_GREW_V(s, f, v, was, 1)
+#define FIELD_ARRAY_GREW(s, f, v, was, n)                                                          \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_KIND_OF(FIELD_MEMBER(s, f)[0]), .offset = offsetof(s, f),        \
+        .size = sizeof(FIELD_MEMBER(s, f)[0]), .count = ARRAY_LEN(FIELD_MEMBER(s, f)), .since = 1, \
+        .grown = (v), .was_size = sizeof(was), .was_count = (n)                                    \
+    }
+
 /* A nested struct, or an array of them, with its own table. */
 #define FIELD_SUB(s, f, table)                                                                     \
     {                                                                                              \
@@ -106,6 +124,14 @@ struct field {
         .name = #f, .kind = FIELD_STRUCT, .offset = offsetof(s, f),                                \
         .size = sizeof(FIELD_MEMBER(s, f)[0]), .count = ARRAY_LEN(FIELD_MEMBER(s, f)), .since = 1, \
         .sub = (table)                                                                             \
+    }
+
+/* Of which there were n before version v. */
+#define FIELD_SUBS_GREW(s, f, table, v, n)                                                         \
+    {                                                                                              \
+        .name = #f, .kind = FIELD_STRUCT, .offset = offsetof(s, f),                                \
+        .size = sizeof(FIELD_MEMBER(s, f)[0]), .count = ARRAY_LEN(FIELD_MEMBER(s, f)), .since = 1, \
+        .grown = (v), .was_count = (n), .sub = (table)                                             \
     }
 
 /* Memory of the device's own behind a u8 pointer, e.g. video RAM; `len` is a u32 member. */

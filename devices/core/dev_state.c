@@ -99,10 +99,13 @@ static bool fits(const struct field *f, u64 value)
     return !f->max || value <= f->max;
 }
 
-static void load_elements(const struct field *f, u8 *p, struct unpack *in)
+static void load_elements(const struct field *f, unsigned version, u8 *p, struct unpack *in)
 {
+    bool grew = version < f->grown;
+    u32 size = grew ? f->was_size : f->size, n = grew ? f->was_count : f->count;
+
     for (u32 i = 0; i < f->count; i++, p += f->size) {
-        u64 value = unpack_uint(in, f->size);
+        u64 value = i < n ? unpack_uint(in, size) : 0;
         if (!fits(f, value))
             in->failed = true;
         if (!in->failed)
@@ -162,15 +165,17 @@ void fields_load(const struct field *fields, unsigned version, void *base, enum 
         switch (f->kind) {
         case FIELD_UINT:
         case FIELD_SINT:
-            if (f->size == 1 && !f->is_bool && !f->max)
+            if (f->size == 1 && !f->is_bool && !f->max && !f->grown)
                 load_bytes(p, f->count, true, in);
             else
-                load_elements(f, p, in);
+                load_elements(f, version, p, in);
             break;
         case FIELD_TIMER: load_timers(f, p, apply, in); break;
         case FIELD_STRUCT:
-            for (u32 i = 0; i < f->count; i++)
-                fields_load(f->sub, version, p + (size_t)i * f->size, how, in);
+            for (u32 i = 0; i < f->count; i++) {
+                bool is_new = version < f->grown && i >= f->was_count;
+                fields_load(f->sub, is_new ? 0 : version, p + (size_t)i * f->size, how, in);
+            }
             break;
         case FIELD_BLOB:
             data = blob(f, base, &len);

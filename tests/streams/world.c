@@ -7,6 +7,7 @@
  */
 #include "tests/streams/streams.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -461,14 +462,16 @@ u64 world_run(struct world *w)
 void world_print(const struct world *w, const char *name)
 {
     const struct cpu *cpu = w->cpu;
-    printf("  %s: eip %x efl %x events %x icount %llu", name, cpu_eip(cpu), cpu_eflags(cpu),
-           cpu->events, (unsigned long long)cpu_icount(cpu) & 0xffffff);
+    printf("  %s: eip %" PRIx64 " efl %x events %x icount %llu", name, cpu_eip(cpu),
+           cpu_eflags(cpu), cpu->events, (unsigned long long)cpu_icount(cpu) & 0xffffff);
     for (unsigned i = 0; i < 8; i++)
-        printf(" %x", cpu->gpr[i]);
+        printf(" %" PRIx64, cpu->gpr[i]);
     for (unsigned i = 0; i < SEG_COUNT; i++)
         printf(" %x:%x", cpu->seg[i].sel, cpu->seg[i].base);
-    printf(" cr0 %x cr2 %x cr3 %x cr4 %x fsw %x mxcsr %x dr6 %x dr7 %x\n", cpu->cr0, cpu->cr2,
-           cpu->cr3, cpu->cr4, cpu->fpu.fsw, cpu->mxcsr, cpu->dr[6], cpu->dr[7]);
+    printf(" cr0 %x cr2 %" PRIx64 " cr3 %" PRIx64 " cr4 %x fsw %x mxcsr %x dr6 %" PRIx64
+           " dr7 %" PRIx64 "\n",
+           cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4, cpu->fpu.fsw, cpu->mxcsr, cpu->dr[6],
+           cpu->dr[7]);
 }
 
 bool world_same_ram(const struct world *a, const struct world *b)
