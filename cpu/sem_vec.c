@@ -17,11 +17,20 @@
 
 /* -- from instruction to operation -- */
 
-enum { GROUP_BASE = MAP_COUNT * 5 * 256, GROUP_FIRST = 0x71, OP_KEYS = GROUP_BASE + 5 * 3 * 8 };
+/* After those of single opcodes: of groups, of forms with REX.W, which all are in map 0F and have a
+ * mandatory prefix. */
+enum {
+    GROUP_BASE = MAP_COUNT * 5 * 256,
+    GROUP_FIRST = 0x71,
+    WIDE_BASE = GROUP_BASE + 5 * 3 * 8,
+    OP_KEYS = WIDE_BASE + 5 * 256,
+    WITH_W = -2 /* as ext */
+};
 
 #define OP_KEY(map, mand, opcode, ext)                                                             \
-    ((ext) < 0 ? ((map)*5 + (mand)) * 256 + (opcode)                                               \
-               : GROUP_BASE + ((mand)*3 + (opcode)-GROUP_FIRST) * 8 + (ext))
+    ((ext) == WITH_W ? WIDE_BASE + (mand)*256 + (opcode)                                           \
+     : (ext) < 0     ? ((map)*5 + (mand)) * 256 + (opcode)                                         \
+                     : GROUP_BASE + ((mand)*3 + (opcode)-GROUP_FIRST) * 8 + (ext))
 
 static const u16 op_of[OP_KEYS] = {
 #define VEC_OP(name, fn, mand, map, opcode, ext, shape, attr)                                      \
@@ -33,7 +42,12 @@ static const u16 op_of[OP_KEYS] = {
 static enum vec_op find_op(const struct insn *in)
 {
     const struct insn_row *row = insn_row_of(in);
+    u16 wide = in->rex & REX_W && row->map == MAP_0F
+                   ? op_of[OP_KEY(MAP_0F, row->mand, row->opcode, WITH_W)]
+                   : 0; /* none of them has number 0 */
 
+    if (wide)
+        return (enum vec_op)wide;
     return (enum vec_op)op_of[OP_KEY(row->map, row->mand, row->opcode, row->reg)];
 }
 

@@ -317,9 +317,9 @@ INLINE u64 pick(struct sfp *c, struct fmt f, u64 a, u64 b, enum sfp_order first)
 
 /* -- conversions -- */
 
-INLINE u64 from_s32(struct sfp *c, struct fmt f, s32 v)
+INLINE u64 from_int(struct sfp *c, struct fmt f, s64 v)
 {
-    u64 magnitude = v < 0 ? 0 - (u64)(s64)v : (u64)v;
+    u64 magnitude = v < 0 ? 0 - (u64)v : (u64)v;
 
     if (!v)
         return 0;
@@ -327,32 +327,42 @@ INLINE u64 from_s32(struct sfp *c, struct fmt f, s32 v)
     return round_pack(c, f, v < 0, (f.emax >> 1) + 63 - n, magnitude << n);
 }
 
-/* Neither denormals nor the loss of their bits but inexactness counts here. */
-INLINE u32 to_s32(struct sfp *c, struct fmt f, u64 va, unsigned rc)
+/* A finite a as an integer and the fraction below it, jammed, in units of 2^-64; e is its exponent,
+ * at most 63. */
+INLINE u64 split(struct num a, int e, u64 *fraction)
 {
-    const u32 invalid = 0x80000000;
+    if (e < 0) {
+        *fraction = shift_jam64(a.sig, (unsigned)(-1 - e));
+        return 0;
+    }
+    *fraction = e == 63 ? 0 : a.sig << (e + 1);
+    return a.sig >> (63 - e);
+}
+
+/* Of 32 or 64 bits, zero-extended. Neither denormals nor the loss of their bits but inexactness
+ * counts here. */
+INLINE u64 to_int(struct sfp *c, struct fmt f, u64 va, unsigned rc, unsigned bits)
+{
+    const u64 sign = 1ull << (bits - 1);
     struct num a = unpack(c, f, va);
     int e = a.exp - (f.emax >> 1);
-    u64 v = 0, rem;
+    u64 v, rem;
 
     if (a.kind == ZERO)
         return 0;
-    if (a.kind != FINITE || e > 31) {
+    if (a.kind != FINITE || e > (int)bits - 1) {
         c->flags |= FP_IE;
-        return invalid;
+        return sign;
     }
-    /* sig as a fixed-point number with 31 bits of fraction */
-    u64 fixed = shift_jam64(a.sig, (unsigned)(32 - e));
-    v = fixed >> 31;
-    rem = fixed & 0x7fffffff;
-    v += rounds_up(rc, a.sign, rem, 0x40000000, v & 1);
-    if (v > 0x7fffffffull + a.sign) {
+    v = split(a, e, &rem);
+    v += rounds_up(rc, a.sign, rem, 1ull << 63, v & 1);
+    if (v > sign - !a.sign) {
         c->flags |= FP_IE;
-        return invalid;
+        return sign;
     }
     if (rem)
         c->flags |= FP_PE;
-    return (u32)(a.sign ? 0 - v : v);
+    return (a.sign ? 0 - v : v) & (sign | (sign - 1));
 }
 
 INLINE u64 round_int(struct sfp *c, struct fmt f, u64 va, u32 control)
@@ -368,8 +378,7 @@ INLINE u64 round_int(struct sfp *c, struct fmt f, u64 va, u32 control)
         return sign_of(f, a.sign);
     if (a.kind == INF || e >= (int)f.mant)
         return va;
-    v = e < 0 ? 0 : a.sig >> (63 - e);
-    rem = e < 0 ? shift_jam64(a.sig, (unsigned)(-1 - e)) : a.sig << (e + 1);
+    v = split(a, e, &rem);
     v += rounds_up(rc, a.sign, rem, 1ull << 63, v & 1);
     if (rem && !(control & 8))
         c->flags |= FP_PE;
@@ -438,7 +447,15 @@ INLINE u64 convert(struct sfp *c, struct fmt from, struct fmt to, u64 va)
     }                                                                                              \
     u32 sf##_to_s32(struct sfp *c, type a, unsigned rc)                                            \
     {                                                                                              \
-        return to_s32(c, F, a, rc);                                                                \
+        return (u32)to_int(c, F, a, rc, 32);                                                       \
+    }                                                                                              \
+    u64 sf##_to_s64(struct sfp *c, type a, unsigned rc)                                            \
+    {                                                                                              \
+        return to_int(c, F, a, rc, 64);                                                            \
+    }                                                                                              \
+    type sf##_from_s64(struct sfp *c, s64 v)                                                       \
+    {                                                                                              \
+        return (type)from_int(c, F, v);                                                            \
     }
 
 OPERATIONS(u32, sf32, F32)
@@ -446,14 +463,14 @@ OPERATIONS(u64, sf64, F64)
 
 u32 sf32_from_s32(struct sfp *c, s32 v)
 {
-    return (u32)from_s32(c, F32, v);
+    return (u32)from_int(c, F32, v);
 }
 
 u64 sf64_from_s32(s32 v)
 {
     struct sfp c = {.masks = 0x3f};
 
-    return from_s32(&c, F64, v);
+    return from_int(&c, F64, v);
 }
 
 u64 sf64_from_sf32(struct sfp *c, u32 a)

@@ -45,12 +45,16 @@ u64 sf64_round(struct sfp *c, u64 a, u32 control);
 
 u32 sf32_from_s32(struct sfp *c, s32 v);
 u64 sf64_from_s32(s32 v); /* always exact */
+u32 sf32_from_s64(struct sfp *c, s64 v);
+u64 sf64_from_s64(struct sfp *c, s64 v);
 u64 sf64_from_sf32(struct sfp *c, u32 a);
 u32 sf32_from_sf64(struct sfp *c, u64 a);
 
-/* Out of range and NaN: IE and 0x80000000. rc: c->rc or FP_ZERO to truncate. */
+/* Out of range and NaN: IE and the most negative number. rc: c->rc or FP_ZERO to truncate. */
 u32 sf32_to_s32(struct sfp *c, u32 a, unsigned rc);
 u32 sf64_to_s32(struct sfp *c, u64 a, unsigned rc);
+u64 sf32_to_s64(struct sfp *c, u32 a, unsigned rc);
+u64 sf64_to_s64(struct sfp *c, u64 a, unsigned rc);
 
 /* RCPPS and RSQRTPS: 1/a and 1/sqrt(a) to 13 bits, the same on every host, without flags (SDM 2:
  * relative error at most 1.5 * 2^-12; denormals count as zeros). */

@@ -25,7 +25,7 @@ static const struct {
 } sizes[] = {
     [VS_X] = {16, 16, 16}, [VS_M] = {8, 8, 8},    [VS_XM] = {16, 16, 8}, [VS_MX] = {8, 8, 16},
     [VS_XR] = {16, 16, 4}, [VS_RX] = {0, 4, 16},  [VS_RM] = {0, 4, 8},   [VS_F] = {16, 0, 16},
-    [VS_SI] = {16, 0, 16}, [VS_SM] = {16, 0, 16},
+    [VS_SI] = {16, 0, 16}, [VS_SM] = {16, 0, 16}, [VS_XQ] = {16, 16, 8}, [VS_QX] = {0, 8, 16},
 };
 
 static struct sfp unpack_mxcsr(u32 mxcsr)
@@ -64,14 +64,17 @@ static void commit(struct cpu *cpu, enum vec_op op, u32 dst_off, const struct ve
                    const union xmm *d)
 {
     unsigned shape = vec_op_info[op].shape;
+    u32 value = (u32)c->value;
 
     cpu->mxcsr |= c->fp.flags;
     if (shape == VS_RX || shape == VS_RM)
-        memcpy((u8 *)cpu + dst_off, &c->value, 4);
+        memcpy((u8 *)cpu + dst_off, &value, 4);
+    else if (shape == VS_QX)
+        memcpy((u8 *)cpu + dst_off, &c->value, 8);
     else if (shape == VS_F)
-        cpu->scratch[0] = c->value;
+        cpu->scratch[0] = value;
     else if (shape == VS_SI)
-        cpu->scratch[0] = c->flags, cpu->scratch[1] = c->value;
+        cpu->scratch[0] = c->flags, cpu->scratch[1] = value;
     else if (shape == VS_SM)
         cpu->scratch[0] = c->flags, cpu->xmm[0] = c->x0;
     else

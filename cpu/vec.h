@@ -22,6 +22,8 @@ enum vec_shape {
     VS_MX, /* MMX from XMM: 8, 16 */
     VS_XR, /* XMM from a u32: 16, 4 */
     VS_RX, /* u32 from XMM: 4, 16 */
+    VS_XQ, /* XMM from a u64: 16, 8 */
+    VS_QX, /* u64 from XMM: 8, 16 */
     VS_RM, /* u32 from MMX: 4, 8 */
     VS_F,  /* compares XMM with XMM and writes neither: ZF, PF, CF as in EFLAGS, other bits 0, to
               scratch[0] */
@@ -36,6 +38,7 @@ enum {
     VA_SOFT = 4, /* the host's instruction must not be used */
     VA_XMM0 = 8, /* reads XMM register 0 as well */
     VA_LEN = 16, /* strings: lengths are given, not found */
+    VA_W = 32,   /* the form with REX.W */
     /* What the host must have beyond SSE2 */
     VA_SSE3 = 1 << 8,
     VA_SSSE3 = 1 << 9,
@@ -47,11 +50,11 @@ enum {
     VA_HOST = 0x7f << 8,
 };
 
-/* A row. The host's instruction is [mand] 0F [38/3A] opcode ModRM [imm8] with registers: ModRM.reg
- * = dst, ModRM.rm = src (a general register for VS_XR; dst is one for VS_RX), or with ext >= 0
- * ModRM.reg = ext, ModRM.rm = dst. It may stand in for vec_exec() unless VA_SOFT, where VA_FP rows
- * need a host MXCSR with the guest's DAZ, FTZ and rounding, all exceptions masked, whose flags
- * reach cpu.mxcsr before anyone looks. */
+/* A row. The host's instruction is [mand] [REX.W] 0F [38/3A] opcode ModRM [imm8] with registers:
+ * ModRM.reg = dst, ModRM.rm = src (a general register for VS_XR and VS_XQ; dst is one for VS_RX and
+ * VS_QX), or with ext >= 0 ModRM.reg = ext, ModRM.rm = dst. It may stand in for vec_exec() unless
+ * VA_SOFT, where VA_FP rows need a host MXCSR with the guest's DAZ, FTZ and rounding, all
+ * exceptions masked, whose flags reach cpu.mxcsr before anyone looks. */
 struct vec_op_info {
     const char *name;
     u8 mand, map, opcode; /* enum mand, enum insn_map */

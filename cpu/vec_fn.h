@@ -10,7 +10,7 @@ struct vec_ctx {
     unsigned n;    /* bytes of the wider operand's register: 8 (MMX alone) or 16 */
     struct sfp fp; /* MXCSR, unpacked */
     u8 done;       /* exception flags of the steps before the last */
-    u32 value;     /* result of shapes VS_RX, VS_RM and VS_F, index of VS_SI */
+    u64 value;     /* result of shapes VS_RX, VS_QX, VS_RM and VS_F, index of VS_SI */
     u32 flags;     /* of VS_SI and VS_SM */
     u32 len[2];    /* VA_LEN: of d and s */
     union xmm x0;  /* VA_XMM0: register 0; VS_SM: what it becomes */

@@ -28,8 +28,8 @@ enum neon_kind {
     FP_MAX,          /* V2 = V0 > V1 ? V0 : V1 */
     FP_CMP,          /* V2 = mask by the predicate */
     FP_COMPARE,      /* NZCV of V0 and V1 to EFLAGS */
-    FP_TO_INT,       /* W0 = op V1 */
-    FP_FROM_INT,     /* V2 = op W0 */
+    FP_TO_INT,       /* W0 or X0 = op V1 */
+    FP_FROM_INT,     /* V2 = op W0 or X0 */
     FP_WIDEN,        /* V2 = op (V1, extended to 64-bit integers); exact */
     FP_EXACT = 0x80, /* never sets a flag */
 };
@@ -42,6 +42,7 @@ struct fp_row {
 
 /* Classes of DDI 0487, C4.1, by their bits beyond size; D: double (sz or type), Q: 16 bytes. */
 enum { D = 1u << 22, Q = 1u << 30 };
+#define X                     (1u << 31) /* the general register has 64 bits */
 #define SCALAR2(opcode)       (0x1e200800u | (u32)(opcode) << 12)
 #define VECTOR2(u, a, opcode) (0x0e200400u | (u32)(u) << 29 | (u32)(a) << 23 | (u32)(opcode) << 11)
 #define VECTOR1(u, a, opcode) (0x0e200800u | (u32)(u) << 29 | (u32)(a) << 23 | (u32)(opcode) << 12)
@@ -88,6 +89,12 @@ static const struct fp_row rows[VEC_OP_COUNT] = {
     [VEC_OP_cvtsd2si] = {FCVTNS | D, FP_TO_INT, 8, 4},
     [VEC_OP_cvtsi2ss] = {SCVTF, FP_FROM_INT, 4, 4},
     [VEC_OP_cvtsi2sd] = {SCVTF | D, FP_FROM_INT | FP_EXACT, 4, 8},
+    [VEC_OP_cvttss2si_q] = {FCVTZS | X, FP_TO_INT, 4, 8},
+    [VEC_OP_cvttsd2si_q] = {FCVTZS | X | D, FP_TO_INT, 8, 8},
+    [VEC_OP_cvtss2si_q] = {FCVTNS | X, FP_TO_INT, 4, 8},
+    [VEC_OP_cvtsd2si_q] = {FCVTNS | X | D, FP_TO_INT, 8, 8},
+    [VEC_OP_cvtsi2ss_q] = {SCVTF | X, FP_FROM_INT, 8, 4},
+    [VEC_OP_cvtsi2sd_q] = {SCVTF | X | D, FP_FROM_INT, 8, 8},
     [VEC_OP_cvtdq2ps] = {VECTOR1(0, 0, 29) | Q, FP_ONE, 16, 16},
     [VEC_OP_cvttps2dq] = {VECTOR1(0, 1, 27) | Q, FP_ONE, 16, 16},
     [VEC_OP_cvtps2dq] = {VECTOR1(0, 0, 26) | Q, FP_ONE, 16, 16},
@@ -131,7 +138,7 @@ static void load_operands(struct a_enc *e, const struct fp_row *row, unsigned ki
                           s32 src)
 {
     if (kind == FP_FROM_INT)
-        field_access(e, A_LDR_W, R_INT, src);
+        field_access(e, row->from == 8 ? A_LDR_X : A_LDR_W, R_INT, src);
     else
         field_access(e, access_of(row->from, true), 1, src);
     if (kind != FP_ONE && kind != FP_TO_INT && kind != FP_FROM_INT && kind != FP_WIDEN)
@@ -201,7 +208,7 @@ bool lower_fp(struct lower *l, const struct ir_insn *o)
     if (kind == FP_COMPARE)
         field_access(e, A_STR_W, R_INT, CPU_OFF(scratch[0]));
     else if (kind == FP_TO_INT)
-        field_access(e, A_STR_W, R_INT, dst);
+        field_access(e, row->to == 8 ? A_STR_X : A_STR_W, R_INT, dst);
     else
         field_access(e, access_of(row->to, false), 2, dst);
     if (q) {

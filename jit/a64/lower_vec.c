@@ -105,7 +105,7 @@ static const struct move {
     [VEC_OP_movq] = {A_LDR_D, A_STR_Q, 0, 0},    [VEC_OP_movss] = {A_LDR_S, A_STR_S, 0, 0},
     [VEC_OP_movsd] = {A_LDR_D, A_STR_D, 0, 0},   [VEC_OP_movhlps] = {A_LDR_D, A_STR_D, 8, 0},
     [VEC_OP_movlhps] = {A_LDR_D, A_STR_D, 0, 8}, [VEC_OP_movq2dq] = {A_LDR_D, A_STR_Q, 0, 0},
-    [VEC_OP_movdq2q] = {A_LDR_D, A_STR_D, 0, 0},
+    [VEC_OP_movdq2q] = {A_LDR_D, A_STR_D, 0, 0}, [VEC_OP_movd_q] = {A_LDR_D, A_STR_Q, 0, 0},
 };
 
 static bool lower_move(struct lower *l, const struct ir_insn *o)

@@ -4,6 +4,9 @@
  * would be its x87. What has no such instruction, or one that differs between hosts, is left to
  * vec_exec(). SDM 1, chapters 10 to 12; SDM 2.
  *
+ * XMM8 to XMM15, which 64-bit code has, stay in struct cpu: operations take them from there as
+ * memory operands, or load and store them in XMM9.
+ *
  * A source operand in memory comes by way of xmm_scratch. If the VEC that takes it is near, it
  * stays in a register and xmm_scratch is not written: lifted code reads that once. */
 #include "jit/x64/lower.h"
@@ -23,6 +26,7 @@ enum {
     MOVUPS_LOAD = 0x10 | XO_0F,
     MOVUPS_STORE = 0x11 | XO_0F,
     MOVAPS_LOAD = 0x28 | XO_0F,
+    MOVAPS_STORE = 0x29 | XO_0F,
     MOVHPS_STORE = 0x17 | XO_0F,
     PEXTRW = 0xc5 | XO_0F | XO_66,
     PINSRW = 0xc4 | XO_0F | XO_66,
@@ -54,6 +58,7 @@ static u32 store_of(unsigned size)
 
 /* -- offsets in struct cpu -- */
 
+/* Of the registers that the host's may hold. */
 enum { XMM_BYTES = 8 * sizeof(union xmm), NOT_XMM = -1 };
 
 static bool overlaps_xmm(u32 off, u32 size)
@@ -66,6 +71,13 @@ static s32 xmm_at(u32 off)
     u32 rel = off - (u32)xmm_offset(0);
     return rel < XMM_BYTES && rel % sizeof(union xmm) == 0 ? (s32)(rel / sizeof(union xmm))
                                                            : NOT_XMM;
+}
+
+/* Is it one of XMM8 to XMM15? */
+static bool is_high_xmm(u32 off)
+{
+    u32 rel = off - (u32)xmm_offset(8);
+    return rel < XMM_BYTES && rel % sizeof(union xmm) == 0;
 }
 
 /* -- the state in host registers -- */
@@ -140,21 +152,28 @@ static bool is_operand(u32 off)
     return xmm_at(off) != NOT_XMM || !overlaps_xmm(off, 16);
 }
 
+static bool is_target(u32 off)
+{
+    return xmm_at(off) != NOT_XMM || is_high_xmm(off);
+}
+
 static bool is_native(const struct lower *l, const struct ir_insn *o)
 {
     u32 dst = o->imm, src = o->a.v;
     if (!host_has(l->be, op_of(o)))
         return false;
     switch ((enum vec_shape)vec_op_info[op_of(o)].shape) {
-    case VS_X: return xmm_at(dst) != NOT_XMM && is_operand(src);
-    case VS_XR: return xmm_at(dst) != NOT_XMM && !overlaps_xmm(src, 4);
+    case VS_X: return is_target(dst) && is_operand(src);
+    case VS_XR: return is_target(dst) && !overlaps_xmm(src, 4);
+    case VS_XQ: return is_target(dst) && !overlaps_xmm(src, 8);
+    case VS_QX: return !overlaps_xmm(dst, 8) && is_operand(src);
     case VS_RX: return !overlaps_xmm(dst, 4) && is_operand(src);
     case VS_F:
     case VS_SI:
     case VS_SM: return is_operand(dst) && is_operand(src);
     case VS_M: return !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
     case VS_RM: return !overlaps_xmm(dst, 4) && !overlaps_xmm(src, 8);
-    case VS_XM: return xmm_at(dst) != NOT_XMM && !overlaps_xmm(src, 8);
+    case VS_XM: return is_target(dst) && !overlaps_xmm(src, 8);
     case VS_MX: return !overlaps_xmm(dst, 8) && is_operand(src);
     default: return false;
     }
@@ -164,7 +183,7 @@ static u32 opcode_of(const struct vec_op_info *v)
 {
     static const u32 maps[] = {[MAP_0F] = XO_0F, [MAP_0F38] = XO_0F38, [MAP_0F3A] = XO_0F3A};
     static const u32 prefixes[] = {[MP_66] = XO_66, [MP_F3] = XO_F3, [MP_F2] = XO_F2};
-    return v->opcode | maps[v->map] | prefixes[v->mand];
+    return v->opcode | maps[v->map] | prefixes[v->mand] | (v->attr & VA_W ? (u32)XO_W : 0);
 }
 
 /* -- operations -- */
@@ -185,24 +204,60 @@ static void emit_imm(struct lower *l, const struct ir_insn *o)
         x_byte(&l->e, o->b.v & 0xff);
 }
 
+/* Those of the common operations that do not read their destination. */
+static bool overwrites(enum vec_op op)
+{
+    return op == VEC_OP_movdqa || op == VEC_OP_movd || op == VEC_OP_movd_q || op == VEC_OP_movq ||
+           op == VEC_OP_pshufd;
+}
+
+/* The register for the destination, with its value unless the operation does without. */
+static unsigned begin_target(struct lower *l, const struct ir_insn *o)
+{
+    if (xmm_at(o->imm) != NOT_XMM)
+        return (unsigned)xmm_at(o->imm);
+    if (!overwrites(op_of(o)))
+        x_rm(&l->e, MOVAPS_LOAD, XMM_B, cpu_at((s32)o->imm));
+    return XMM_B;
+}
+
+static void end_target(struct lower *l, const struct ir_insn *o)
+{
+    if (xmm_at(o->imm) == NOT_XMM)
+        x_rm(&l->e, MOVAPS_STORE, XMM_B, cpu_at((s32)o->imm));
+}
+
+/* Can the operation have its source in memory, and means the same then? */
+static bool takes_memory(enum vec_op op)
+{
+    return op != VEC_OP_movss && op != VEC_OP_movsd && op != VEC_OP_movhlps &&
+           op != VEC_OP_movlhps && op != VEC_OP_insertps;
+}
+
 static void emit_xmm(struct lower *l, const struct ir_insn *o)
 {
     const struct vec_op_info *v = &vec_op_info[op_of(o)];
-    unsigned d = (unsigned)xmm_at(o->imm);
+    bool field = v->shape != VS_X || (is_high_xmm(o->a.v) && takes_memory(op_of(o)));
+    if (op_of(o) == VEC_OP_movdqa && is_high_xmm(o->imm)) {
+        x_rm(&l->e, MOVAPS_STORE, operand(l, o->a.v, XMM_A), cpu_at((s32)o->imm));
+        return;
+    }
+    unsigned d = begin_target(l, o);
     if (v->ext >= 0)
         x_rr(&l->e, opcode_of(v), (unsigned)v->ext, d);
-    else if (v->shape == VS_XR)
+    else if (field)
         x_rm(&l->e, opcode_of(v), d, cpu_at((s32)o->a.v));
     else
         x_rr(&l->e, opcode_of(v), d, operand(l, o->a.v, XMM_A));
     emit_imm(l, o);
+    end_target(l, o);
 }
 
 static void emit_to_field(struct lower *l, const struct ir_insn *o, u32 opcode, unsigned s)
 {
     unsigned r = ra_scratch(l);
     x_rr(&l->e, opcode, r, s);
-    x_store(&l->e, 4, cpu_at((s32)o->imm), r);
+    x_store(&l->e, opcode & XO_W ? 8 : 4, cpu_at((s32)o->imm), r);
 }
 
 /* scratch[0] = flags of the comparison, which the host's remain. Of COMISS and its kin the second
@@ -323,7 +378,7 @@ static void emit_mmx(struct lower *l, const struct ir_insn *o)
  * from and to XMM registers do it. Lanes beyond those that count are 0, which raises nothing. */
 static void emit_to_xmm(struct lower *l, const struct ir_insn *o)
 {
-    unsigned d = (unsigned)xmm_at(o->imm);
+    unsigned d = begin_target(l, o);
     struct x_mem src = cpu_at((s32)o->a.v);
     if (op_of(o) == VEC_OP_cvtpi2ps) {
         x_rm(&l->e, MOVQ_LOAD, XMM_A, src);
@@ -332,6 +387,7 @@ static void emit_to_xmm(struct lower *l, const struct ir_insn *o)
     } else {
         x_rm(&l->e, op_of(o) == VEC_OP_cvtpi2pd ? CVTDQ2PD : MOVQ_LOAD, d, src);
     }
+    end_target(l, o);
 }
 
 static void emit_from_xmm(struct lower *l, const struct ir_insn *o)
@@ -357,8 +413,10 @@ static void emit_native(struct lower *l, const struct ir_insn *o)
         enter(l, v->attr & VA_FP ? VU_FP : VU_XMM);
     switch ((enum vec_shape)v->shape) {
     case VS_X:
-    case VS_XR: emit_xmm(l, o); break;
-    case VS_RX: emit_to_field(l, o, opcode_of(v), operand(l, o->a.v, XMM_A)); break;
+    case VS_XR:
+    case VS_XQ: emit_xmm(l, o); break;
+    case VS_RX:
+    case VS_QX: emit_to_field(l, o, opcode_of(v), operand(l, o->a.v, XMM_A)); break;
     case VS_F: emit_compare(l, o); break;
     case VS_SI:
     case VS_SM: emit_strings(l, o); break;
@@ -435,8 +493,8 @@ static u32 find_taker(const struct lower *l)
         bool field = o->op == IR_LDS || o->op == IR_STS;
         if (o->op == IR_VEC) {
             unsigned shape = vec_op_info[op_of(o)].shape;
-            bool takes = shape == VS_X || shape == VS_RX || shape == VS_F || shape == VS_M ||
-                         shape == VS_SI || shape == VS_SM || shape == VS_MX ||
+            bool takes = shape == VS_X || shape == VS_RX || shape == VS_QX || shape == VS_F ||
+                         shape == VS_M || shape == VS_SI || shape == VS_SM || shape == VS_MX ||
                          (op_of(o) == VEC_OP_movd && l->ir->ops[l->i].size == 4);
             return takes && o->a.v == SCRATCH && o->imm != SCRATCH && is_native(l, o) ? i : 0;
         }
@@ -458,13 +516,17 @@ static void load_scratch(struct lower *l, const struct ir_insn *o, struct ool *q
     l->vec.taker = taker;
     if (op_of(vec) == VEC_OP_movd ||
         (op_of(vec) == VEC_OP_movq && o->size == 8)) { /* as loads they do all of it */
+        l->vec.done = taker;
+    }
+    if (l->vec.done == taker && xmm_at(vec->imm) != NOT_XMM) {
         enter(l, VU_XMM);
         xmm = (unsigned)xmm_at(vec->imm);
-        l->vec.done = taker;
     }
     q->dst = (u8)xmm;
     q->move = load_of(o->size);
     access(l, o, q, q->move, xmm, NULL);
+    if (l->vec.done == taker && xmm == XMM_A)
+        x_rm(&l->e, MOVAPS_STORE, XMM_A, cpu_at((s32)vec->imm));
 }
 
 void lower_ldv(struct lower *l, const struct ir_insn *o)
@@ -527,6 +589,12 @@ static s32 lane_at(const struct lower *l, const struct ir_insn *o, unsigned *n)
     return (s32)(rel / sizeof(union xmm));
 }
 
+/* An instruction of 4 bytes, or of 8. */
+static u32 sized(u32 opcode, unsigned size)
+{
+    return size == 8 ? opcode | XO_W : opcode;
+}
+
 /* Is it a field whose truth may be in a register? */
 static bool is_held(const struct ir_insn *o)
 {
@@ -540,9 +608,9 @@ bool lower_vec_lds(struct lower *l, const struct ir_insn *o)
     s32 x = lane_at(l, o, &n);
     if (!is_held(o))
         return false;
-    if (xmm_at(o->imm) != NOT_XMM && o->size == 4) {
+    if (xmm_at(o->imm) != NOT_XMM && o->size >= 4) {
         enter(l, VU_XMM);
-        x_rr(&l->e, MOVD_FROM, (unsigned)xmm_at(o->imm), ra_def(l, o->d, IR_NONE));
+        x_rr(&l->e, sized(MOVD_FROM, o->size), (unsigned)xmm_at(o->imm), ra_def(l, o->d, IR_NONE));
         return true;
     }
     if (x == NOT_XMM) {
@@ -554,7 +622,7 @@ bool lower_vec_lds(struct lower *l, const struct ir_insn *o)
     if (o->size == 2)
         x_rr(&l->e, PEXTRW, d, (unsigned)x);
     else
-        x_rr(&l->e, o->size == 1 ? PEXTRB : PEXTRD, (unsigned)x, d);
+        x_rr(&l->e, o->size == 1 ? PEXTRB : sized(PEXTRD, o->size), (unsigned)x, d);
     x_byte(&l->e, n);
     return true;
 }
@@ -573,7 +641,7 @@ bool lower_vec_sts(struct lower *l, const struct ir_insn *o)
     x_rr(&l->e,
          o->size == 1   ? PINSRB
          : o->size == 2 ? PINSRW
-                        : PINSRD,
+                        : sized(PINSRD, o->size),
          (unsigned)x, ra_use(l, o->a));
     x_byte(&l->e, n);
     return true;

@@ -28,7 +28,7 @@ struct outcome {
     u64 gpr[GPR_COUNT];
     u64 eip, eip_page;
     u32 flags, scratch[8], mxcsr;
-    union xmm xmm[8];
+    union xmm xmm[16];
     u64 x87[2][8]; /* registers, the rest */
     s64 budget;
     int result;
@@ -170,7 +170,7 @@ static void prepare(struct cpu *cpu, u64 seed)
     cpu->cc_op |= rnd(&seed) & (FLAG_OP_CF | FLAG_OP_OF | 0x1f1f0000);
     cpu->cc_cf = rnd(&seed);
     cpu->cc_of = rnd(&seed);
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < 32; i++)
         cpu->xmm[i / 2].q[i % 2] = lanes(&seed);
     prepare_x87(&cpu->fpu, &seed);
     cpu->mxcsr =

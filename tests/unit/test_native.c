@@ -109,15 +109,15 @@ static void emit_vec(struct gen *g)
     const struct vec_op_info *v = &vec_op_info[op];
     bool from_mmx = v->shape == VS_M || v->shape == VS_XM || v->shape == VS_RM;
     bool to_mmx = v->shape == VS_M || v->shape == VS_MX,
-         to_field = v->shape == VS_RX || v->shape == VS_RM;
-    size_t dst = to_field ? offsetof(struct cpu, scratch[1])
+         to_field = v->shape == VS_RX || v->shape == VS_RM || v->shape == VS_QX;
+    size_t dst = to_field ? offsetof(struct cpu, scratch[2])
                  : to_mmx ? mmx_offset(pick(g, 8))
                           : xmm_offset(pick(g, 8));
     size_t src = from_mmx ? mmx_offset(pick(g, 8)) : xmm_offset(pick(g, 8));
     if (v->ext >= 0) {
         src = dst;
-    } else if (v->shape == VS_XR) {
-        src = offsetof(struct cpu, scratch[3]);
+    } else if (v->shape == VS_XR || v->shape == VS_XQ) {
+        src = offsetof(struct cpu, scratch[4]);
     } else if (pick(g, 2)) {
         src = offsetof(struct cpu, xmm_scratch);
         ir_ldv(g->ir, src, address(g), is_scalar(v) || from_mmx ? 8 : 16);

@@ -32,7 +32,8 @@ enum { ROUNDS = 4000, ROUNDS_FP = 20000 };
 struct io {
     union xmm dst, src;
     union xmm out;
-    u32 gpr, flags;
+    u64 gpr;
+    u32 flags;
     u32 mxcsr, mxcsr_out, mxcsr_host;
     u32 len[2]; /* for EAX and EDX */
 };
@@ -49,13 +50,16 @@ static void put(struct code *c, const char *bytes, unsigned n)
     c->n += n;
 }
 
-/* [mandatory prefix] 0F [38/3A] opcode modrm */
-static void put_op(struct code *c, unsigned mand, unsigned map, unsigned opcode, unsigned modrm)
+/* [mandatory prefix] [REX.W] 0F [38/3A] opcode modrm */
+static void put_op(struct code *c, unsigned mand, bool w, unsigned map, unsigned opcode,
+                   unsigned modrm)
 {
     static const u8 prefix[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
 
     if (prefix[mand])
         c->bytes[c->n++] = prefix[mand];
+    if (w)
+        c->bytes[c->n++] = 0x48;
     c->bytes[c->n++] = 0x0f;
     if (map == MAP_0F38)
         c->bytes[c->n++] = 0x38;
@@ -68,7 +72,7 @@ static void put_op(struct code *c, unsigned mand, unsigned map, unsigned opcode,
 /* The same with the memory operand [rdi + disp]. */
 static void put_mem(struct code *c, unsigned mand, unsigned opcode, unsigned reg, size_t disp)
 {
-    put_op(c, mand, MAP_0F, opcode, 0x47 | reg << 3);
+    put_op(c, mand, false, MAP_0F, opcode, 0x47 | reg << 3);
     c->bytes[c->n++] = (u8)disp;
 }
 
@@ -77,7 +81,8 @@ static void put_mem(struct code *c, unsigned mand, unsigned opcode, unsigned reg
 /* Makes a function of a struct io * for the row: dst in register 0, src in register 1. */
 static void make(struct code *c, const struct vec_op_info *o)
 {
-    unsigned modrm = o->ext >= 0 ? 0xc0 | (unsigned)o->ext << 3 : o->shape == VS_XR ? 0xc0 : 0xc1;
+    bool from_gpr = o->shape == VS_XR || o->shape == VS_XQ;
+    unsigned modrm = o->ext >= 0 ? 0xc0 | (unsigned)o->ext << 3 : from_gpr ? 0xc0 : 0xc1;
 
     c->n = 0;
     put_mem(c, MP_NONE, 0xae, 3, AT(mxcsr_host)); /* stmxcsr */
@@ -88,13 +93,14 @@ static void make(struct code *c, const struct vec_op_info *o)
     put_mem(c, MP_NONE, 0x6f, 1, AT(src));
     put(c, "\x8b\x57", 2); /* mov edx, [rdi + ...] */
     c->bytes[c->n++] = AT(len[1]);
-    put(c, "\x8b\x47", 2); /* mov eax, [rdi + ...] */
-    c->bytes[c->n++] = o->shape == VS_XR ? AT(src) : AT(len[0]);
-    put_op(c, o->mand, o->map, o->opcode, modrm);
+    put(c, "\x48\x8b\x47", 3); /* mov rax, [rdi + ...] */
+    c->bytes[c->n++] = from_gpr ? AT(src) : AT(len[0]);
+    put_op(c, o->mand, o->attr & VA_W, o->map, o->opcode, modrm);
     c->imm_at = 0;
     if (o->attr & VA_IMM)
         c->imm_at = c->n++;
-    put(c, o->shape == VS_SI ? "\x89\x4f" : "\x89\x47", 2); /* mov [rdi + ...], ecx or eax */
+    put(c, o->shape == VS_SI ? "\x48\x89\x4f" : "\x48\x89\x47",
+        3); /* mov [rdi + ...], rcx or rax */
     c->bytes[c->n++] = AT(gpr);
     put(c, "\x9c\x59", 2); /* pushfq; pop rcx */
     put_mem(c, MP_NONE, 0xae, 3, AT(mxcsr_out));
@@ -145,9 +151,10 @@ static u32 edge32(void)
         0,          0x80000000, 1,          0x80000001, 0x007fffff, 0x807fffff, 0x00800000,
         0x00800001, 0x80800000, 0x3f800000, 0xbf800000, 0x3f800001, 0x3f7fffff, 0x7f7fffff,
         0xff7fffff, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00000, 0x7f800001, 0xffa12345,
-        0x7fc54321, 0x4f000000, 0xcf000000, 0x4effffff, 0xcf000001, 0x3f000000, 0xbf000000,
-        0x3effffff, 0x3fc00000, 0x4b000001, 0x7e800000, 0x7e800001, 0x00400000, 0x33800000,
-        0x34000000, 0x7fffffff, 0xffffffff, 0x00ff00ff, 0x20000000,
+        0x7fc54321, 0x4f000000, 0xcf000000, 0x4effffff, 0xcf000001, 0x5effffff, 0x5f000000,
+        0xdf000000, 0xdf000001, 0x3f000000, 0xbf000000, 0x3effffff, 0x3fc00000, 0x4b000001,
+        0x7e800000, 0x7e800001, 0x00400000, 0x33800000, 0x34000000, 0x7fffffff, 0xffffffff,
+        0x00ff00ff, 0x20000000,
     };
     u32 v = edges[rnd() % ARRAY_LEN(edges)];
 
@@ -198,6 +205,15 @@ static u64 edge64(void)
         0x2000000000000000,
         0x5fe0000000000000,
         0x0008000000000000,
+        0x43dfffffffffffff, /* near 2^63 */
+        0x43e0000000000000,
+        0xc3e0000000000000,
+        0xc3e0000000000001,
+        0x7fffffffffffffff,
+        0x7ffffffffffffdff,
+        0x7ffffffffffffe00,
+        0xffffff7fffffffff,
+        0x7fffff4000000000,
     };
     u64 v = edges[rnd() % ARRAY_LEN(edges)];
 
@@ -275,10 +291,11 @@ static bool is_same(const struct vec_op_info *o, const struct io *host, const st
         return false;
     switch ((enum vec_shape)o->shape) {
     case VS_RX:
-    case VS_RM: return host->gpr == cpu->scratch[1];
+    case VS_RM: return (u32)host->gpr == cpu->scratch[1];
+    case VS_QX: return !memcmp(&host->gpr, &cpu->scratch[2], 8);
     case VS_F: return (host->flags & FLAGS_ARITH) == cpu->scratch[0];
     case VS_SI:
-        return (host->flags & FLAGS_ARITH) == cpu->scratch[0] && host->gpr == cpu->scratch[1];
+        return (host->flags & FLAGS_ARITH) == cpu->scratch[0] && (u32)host->gpr == cpu->scratch[1];
     case VS_SM:
         return (host->flags & FLAGS_ARITH) == cpu->scratch[0] &&
                !memcmp(&host->out, &cpu->xmm[0], 16);
@@ -293,12 +310,12 @@ static void show(const struct vec_op_info *o, const struct io *io, const struct 
     print_error("%s: dst %016llx:%016llx src %016llx:%016llx imm %02x mxcsr %04x\n", o->name,
                 (unsigned long long)io->dst.q[1], (unsigned long long)io->dst.q[0],
                 (unsigned long long)io->src.q[1], (unsigned long long)io->src.q[0], imm, io->mxcsr);
-    print_error("  host %016llx:%016llx gpr %08x flags %04x mxcsr %04x\n",
-                (unsigned long long)io->out.q[1], (unsigned long long)io->out.q[0], io->gpr,
-                io->flags & FLAGS_ARITH, io->mxcsr_out);
-    print_error("  ours %016llx:%016llx gpr %08x flags %04x mxcsr %04x\n",
+    print_error("  host %016llx:%016llx gpr %016llx flags %04x mxcsr %04x\n",
+                (unsigned long long)io->out.q[1], (unsigned long long)io->out.q[0],
+                (unsigned long long)io->gpr, io->flags & FLAGS_ARITH, io->mxcsr_out);
+    print_error("  ours %016llx:%016llx gpr %08x%08x%08x flags %04x mxcsr %04x\n",
                 (unsigned long long)cpu->xmm[0].q[1], (unsigned long long)cpu->xmm[0].q[0],
-                cpu->scratch[1], cpu->scratch[0], cpu->mxcsr);
+                cpu->scratch[3], cpu->scratch[2], cpu->scratch[1], cpu->scratch[0], cpu->mxcsr);
 }
 
 static bool host_has(const struct vec_op_info *o)
@@ -341,6 +358,8 @@ static bool compare(const struct vec_op_info *o, enum vec_op op, struct code *c,
     cpu->scratch[3] = io.len[1];
     if (o->shape == VS_RX || o->shape == VS_RM)
         dst = offsetof(struct cpu, scratch[1]);
+    if (o->shape == VS_QX)
+        dst = offsetof(struct cpu, scratch[2]);
     if (o->shape == VS_XR)
         cpu->scratch[2] = VD(io.src, 0), src = offsetof(struct cpu, scratch[2]);
 
