@@ -228,6 +228,8 @@ static inline void emit_call(struct gen *g)
 {
     enum helper h = (enum helper)pick(g, HELPER_COUNT);
     unsigned n = helper_info[h].nargs;
+    if (helper_info[h].wide && !(g->ir->mode & MODE_CODE64))
+        return;
     keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
                     n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
 }
