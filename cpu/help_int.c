@@ -8,6 +8,10 @@
 #include "cpu/seg.h"
 #include "cpu/vme.h"
 
+#define HIGH16 (~(u64)0xffff) /* of a register, what a result of 16 bits leaves alone */
+
+__extension__ typedef unsigned __int128 u128;
+
 void help_raise(struct cpu *cpu, u32 vec, u32 has_error, u32 error, u32 rule)
 {
     if (has_error)
@@ -21,6 +25,17 @@ void help_align_check(struct cpu *cpu, u32 la, u32 size)
         cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
 }
 
+void help_align_check64(struct cpu *cpu, u64 la, u64 size)
+{
+    if (la & (size - 1))
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, (u32)la, (u32)(la & (size - 1))));
+}
+
+void help_align16(struct cpu *cpu, u64 la)
+{
+    mem_check_align16(cpu, la);
+}
+
 void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 {
     if ((s32)index < (s32)lower || (s32)index > (s32)upper)
@@ -31,9 +46,9 @@ void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
 
 /* The 8086 takes it as a trap: it pushes the address of the next instruction (80386 Programmer's
  * Reference, 14.7). */
-static _Noreturn void divide_error(struct cpu *cpu, u32 divisor, u32 len)
+static _Noreturn void divide_error(struct cpu *cpu, u64 divisor, u32 len)
 {
-    struct why w = why_value(divisor ? RULE_div_overflow : RULE_div_zero, divisor, 0);
+    struct why w = why_value(divisor ? RULE_div_overflow : RULE_div_zero, (u32)divisor, 0);
 
     if (cpu->model->isa <= ISA_186)
         cpu_raise_after(cpu, VEC_DE, len, w);
@@ -46,7 +61,7 @@ void help_div8(struct cpu *cpu, u32 divisor, u32 len)
 
     if (!b || ax / b > 0xff)
         divide_error(cpu, b, len);
-    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | (ax % b) << 8 | ax / b;
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & HIGH16) | (ax % b) << 8 | ax / b;
 }
 
 void help_div16(struct cpu *cpu, u32 divisor, u32 len)
@@ -55,8 +70,8 @@ void help_div16(struct cpu *cpu, u32 divisor, u32 len)
 
     if (!b || a / b > 0xffff)
         divide_error(cpu, b, len);
-    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | a / b;
-    cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | a % b;
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & HIGH16) | a / b;
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & HIGH16) | a % b;
 }
 
 void help_div32(struct cpu *cpu, u32 divisor, u32 len)
@@ -91,7 +106,7 @@ void help_idiv8(struct cpu *cpu, u32 divisor, u32 len)
 
     if (!signed_divide(cpu, (s16)cpu->gpr[EAX], (s8)divisor, 8, &q, &r))
         divide_error(cpu, divisor & 0xff, len);
-    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)r & 0xff) << 8 | ((u32)q & 0xff);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & HIGH16) | ((u32)r & 0xff) << 8 | ((u32)q & 0xff);
 }
 
 void help_idiv16(struct cpu *cpu, u32 divisor, u32 len)
@@ -101,8 +116,8 @@ void help_idiv16(struct cpu *cpu, u32 divisor, u32 len)
     if (!signed_divide(cpu, (s32)((cpu->gpr[EDX] << 16) | (cpu->gpr[EAX] & 0xffff)), (s16)divisor,
                        16, &q, &r))
         divide_error(cpu, divisor & 0xffff, len);
-    cpu->gpr[EAX] = (cpu->gpr[EAX] & 0xffff0000) | ((u32)q & 0xffff);
-    cpu->gpr[EDX] = (cpu->gpr[EDX] & 0xffff0000) | ((u32)r & 0xffff);
+    cpu->gpr[EAX] = (cpu->gpr[EAX] & HIGH16) | ((u32)q & 0xffff);
+    cpu->gpr[EDX] = (cpu->gpr[EDX] & HIGH16) | ((u32)r & 0xffff);
 }
 
 void help_idiv32(struct cpu *cpu, u32 divisor, u32 len)
@@ -114,6 +129,30 @@ void help_idiv32(struct cpu *cpu, u32 divisor, u32 len)
         divide_error(cpu, divisor, len);
     cpu->gpr[EAX] = (u32)q;
     cpu->gpr[EDX] = (u32)r;
+}
+
+void help_div64(struct cpu *cpu, u64 divisor)
+{
+    u128 a = (u128)cpu->gpr[EDX] << 64 | cpu->gpr[EAX];
+
+    if (cpu->gpr[EDX] >= divisor)
+        divide_error(cpu, divisor, 0);
+    cpu->gpr[EAX] = (u64)(a / divisor);
+    cpu->gpr[EDX] = (u64)(a % divisor);
+}
+
+void help_idiv64(struct cpu *cpu, u64 divisor)
+{
+    u128 a = (u128)cpu->gpr[EDX] << 64 | cpu->gpr[EAX];
+    bool minus = cpu->gpr[EDX] >> 63, opposite = minus != (divisor >> 63 != 0);
+    u128 n = minus ? -a : a, q;
+    u64 d = divisor >> 63 ? -divisor : divisor;
+
+    /* By magnitudes: the largest of a quotient is 2^63 - 1, or 2^63 with a minus sign. */
+    if (!d || (q = n / d) > (1ull << 63) - !opposite)
+        divide_error(cpu, divisor, 0);
+    cpu->gpr[EAX] = opposite ? -(u64)q : (u64)q;
+    cpu->gpr[EDX] = minus ? -(u64)(n % d) : (u64)(n % d);
 }
 
 /* AAM 0. The 80286 has shifted the dividend once by then, and its flags show it (captured traces of
@@ -213,6 +252,12 @@ u32 help_popcnt(struct cpu *cpu, u32 v)
     return bits_count(v);
 }
 
+u64 help_popcnt64(struct cpu *cpu, u64 v)
+{
+    (void)cpu;
+    return bits_count((u32)v) + bits_count((u32)(v >> 32));
+}
+
 u32 help_crc32_8(struct cpu *cpu, u32 sum, u32 data)
 {
     (void)cpu;
@@ -236,27 +281,33 @@ u32 help_crc32_32(struct cpu *cpu, u32 sum, u32 data)
 struct frame {
     struct cpu *cpu;
     unsigned size;
-    u32 mask; /* of stack addresses */
+    u64 mask; /* of stack addresses */
 };
 
-static laddr frame_address(const struct frame *f, u32 off, enum access acc)
+static laddr frame_address(const struct frame *f, u64 off, enum access acc)
 {
     return seg_linear(f->cpu, SEG_SS, off & f->mask, f->size, acc);
 }
 
-static void frame_push(const struct frame *f, u32 *sp, u32 v)
+static void frame_push(const struct frame *f, u64 *sp, u64 v)
 {
     *sp -= f->size;
     mem_slow_write(f->cpu, frame_address(f, *sp, ACCESS_WRITE), f->size, v);
 }
 
+/* Of the bits above the mask those of a 16-bit stack's register stay; above 32 there are none. */
+static u64 frame_sp(const struct frame *f, u64 sp)
+{
+    return (f->mask == 0xffff ? f->cpu->gpr[ESP] & HIGH16 : 0) | (sp & f->mask);
+}
+
 void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
 {
-    struct frame f = {cpu, size, cpu->mode & MODE_STACK32 ? ~0u : 0xffff};
-    u32 sp = cpu->gpr[ESP], bp = cpu->gpr[EBP], frame;
+    struct frame f = {cpu, size, cpu->mode & MODE_STACK32 ? cpu->eip_mask : 0xffff};
+    u64 sp = cpu->gpr[ESP], bp = cpu->gpr[EBP], frame;
 
     frame_push(&f, &sp, bp);
-    frame = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
+    frame = frame_sp(&f, sp);
     for (u32 i = 1; i < level; i++) {
         bp -= size;
         frame_push(&f, &sp, mem_slow_read(cpu, frame_address(&f, bp, ACCESS_READ), size));
@@ -264,8 +315,8 @@ void help_enter(struct cpu *cpu, u32 size, u32 locals, u32 level)
     frame_push(&f, &sp, frame);
     sp -= locals;
     mem_probe_write(cpu, frame_address(&f, sp, ACCESS_WRITE), size, cpu_priv(cpu));
-    cpu->gpr[ESP] = (cpu->gpr[ESP] & ~f.mask) | (sp & f.mask);
-    cpu->gpr[EBP] = size == 4 ? frame : (cpu->gpr[EBP] & 0xffff0000) | (frame & 0xffff);
+    cpu->gpr[ESP] = frame_sp(&f, sp);
+    cpu->gpr[EBP] = size == 2 ? (cpu->gpr[EBP] & HIGH16) | (frame & 0xffff) : frame;
 }
 
 /* -- PUSHF and POPF (SDM volume 2; virtual-8086 mode: volume 3B, 20.2.7 and 20.3) -- */
@@ -302,7 +353,7 @@ static u32 popf_mask(const struct cpu *cpu, u32 opsize)
 {
     u32 mask = FLAG_DF | FLAG_TF | FLAG_NT;
 
-    if (opsize == 4)
+    if (opsize != 2)
         mask |= FLAG_AC | FLAG_ID;
     if (cpu->cpl == 0)
         mask |= FLAG_IOPL | FLAG_IF;

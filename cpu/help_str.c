@@ -15,7 +15,7 @@ struct chunk {
     struct cpu *cpu;
     unsigned size, log2;
     s32 step;     /* size or -size */
-    u32 mask;     /* of addresses and the count */
+    u64 mask;     /* of addresses and the count */
     enum seg seg; /* of the source */
     bool repne;
     u32 n; /* elements to do, at least 1 */
@@ -31,6 +31,12 @@ struct side {
     bool wraps; /* a word at offset FFFF of the 8086, the only element: its second byte is at 0 */
 };
 
+/* A page is the most that a chunk can have. */
+static u32 clamp_count(u64 n)
+{
+    return n < PAGE_SIZE ? (u32)n : PAGE_SIZE;
+}
+
 /* False if the count is 0. */
 static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
 {
@@ -38,39 +44,39 @@ static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
     c->log2 = info & REP_SIZE_LOG2;
     c->size = 1u << c->log2;
     c->step = (s32)c->size * cpu->df;
-    c->mask = info & REP_ADDR16 ? 0xffff : ~0u;
+    c->mask = info & REP_ADDR16 ? 0xffff : info & REP_ADDR64 ? ~0ull : UINT32_MAX;
     c->seg = (enum seg)(info >> REP_SEG_SHIFT);
     c->repne = info & REP_REPNE;
-    c->n = cpu->gpr[ECX] & c->mask;
+    c->n = clamp_count(cpu->gpr[ECX] & c->mask);
     if (c->n > 1 && ((cpu->eflags & FLAG_TF) || debug_armed(cpu)))
         c->n = 1;
     return c->n;
 }
 
-static void advance(const struct chunk *c, unsigned reg, u32 n)
+/* Of addresses of 32 bits the register's high half becomes 0. */
+static void advance(const struct chunk *c, unsigned reg, s64 n)
 {
-    u64 *r = &c->cpu->gpr[reg];
+    u64 *r = &c->cpu->gpr[reg], keep = c->mask == 0xffff ? ~c->mask : 0;
 
-    *r = (*r & ~(u64)c->mask) | ((*r + n) & c->mask);
+    *r = (*r & keep) | ((*r + (u64)n) & c->mask);
 }
 
-/* Done with the n elements: nonzero if some are left. */
-static u32 chunk_end(const struct chunk *c, bool source, bool dest)
+/* Done with the n elements: is some left? */
+static bool chunk_end(const struct chunk *c, bool source, bool dest)
 {
-    struct cpu *cpu = c->cpu;
-    u32 delta = c->n * (u32)c->step;
+    s64 delta = (s64)c->n * c->step;
 
-    advance(c, ECX, 0 - c->n);
+    advance(c, ECX, -(s64)c->n);
     if (source)
         advance(c, ESI, delta);
     if (dest)
         advance(c, EDI, delta);
-    return cpu->gpr[ECX] & c->mask;
+    return c->cpu->gpr[ECX] & c->mask;
 }
 
 /* The end of a chunk: is there more? Between iterations RF is set: no breakpoint on the instruction
  * again, and what interrupts it pushes RF as 1 (SDM 3B 17.3.1.1). */
-static u32 again(struct cpu *cpu, u32 more)
+static u32 again(struct cpu *cpu, bool more)
 {
     cpu->rep_more = more;
     cpu->eflags = (cpu->eflags & ~(u32)FLAG_RF) | (more ? (u32)FLAG_RF : 0);
@@ -84,22 +90,22 @@ static void shorten(struct chunk *c, u64 n)
 }
 
 /* Elements from off on before the 16-bit address wraps or the segment's limit is passed. */
-static void limit_offsets(struct chunk *c, enum seg seg, u32 off, enum access acc)
+static void limit_offsets(struct chunk *c, enum seg seg, u64 off, enum access acc)
 {
     const struct segment *s = &c->cpu->seg[seg];
     s64 last = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
-    s64 top = c->mask == 0xffff ? 0xffff : UINT32_MAX;
+    u64 top = c->mask;
 
     if (mode_seg_class(c->cpu->mode, seg) == SEGC_CHECKED) {
         if (last < 0)
             shorten(c, 1);
-        else if (last < top)
-            top = last;
+        else if ((u64)last < top)
+            top = (u64)last;
     }
     if (c->step < 0)
-        shorten(c, (u64)(off >> c->log2) + 1);
-    else if (top >= (s64)off)
-        shorten(c, (u64)(top - off + 1) >> c->log2);
+        shorten(c, (off >> c->log2) + 1);
+    else if (top >= off && top - off < UINT64_MAX)
+        shorten(c, (top - off + 1) >> c->log2);
 }
 
 static bool crosses(laddr la, unsigned size)
@@ -111,9 +117,9 @@ static bool crosses(laddr la, unsigned size)
  * to what lies in one page and in the segment. */
 static laddr side_linear(struct chunk *c, enum seg seg, unsigned reg, enum access acc)
 {
-    u32 off = c->cpu->gpr[reg] & c->mask;
+    u64 off = c->cpu->gpr[reg] & c->mask;
     laddr la = seg_linear(c->cpu, seg, off, c->size, acc);
-    u32 room = la & PAGE_MASK;
+    u32 room = (u32)la & PAGE_MASK;
 
     limit_offsets(c, seg, off, acc);
     if (crosses(la, c->size))
@@ -142,7 +148,7 @@ static void resolve(struct cpu *cpu, struct side *s, laddr la, unsigned size, en
     s->pa = NO_ADDRESS;
     if (crosses(la, size)) { /* both pages now, so that the sides fault in their order */
         resolve(cpu, s, la, 1, acc);
-        resolve(cpu, s, (la | PAGE_MASK) + 1, 1, acc);
+        resolve(cpu, s, cpu_linear_next(cpu, la | PAGE_MASK, 1), 1, acc);
         s->pa = NO_ADDRESS;
         s->host = NULL;
         s->quiet = false;
@@ -198,32 +204,32 @@ static struct side dest_side(struct chunk *c)
 
 /* Element i of a side, by the slow path where there is no host address. A device restarts a native
  * block at element 0, where nothing has been done. */
-static u32 get(const struct chunk *c, const struct side *s, u32 i)
+static u64 get(const struct chunk *c, const struct side *s, u32 i)
 {
-    u32 delta = i * (u32)c->step;
+    s64 delta = (s64)i * c->step;
 
     if (s->wraps)
         return mem_slow_read(c->cpu, s->la, 1) | mem_slow_read(c->cpu, s->la - 0xffff, 1) << 8;
     if (s->host)
-        return (u32)load_le(s->host + (s32)delta, c->size);
+        return load_le(s->host + delta, c->size);
     if (s->quiet)
-        return (u32)phys_read(c->cpu->mmu.phys, s->pa + (u64)(s32)delta, c->size);
-    return mem_slow_read(c->cpu, s->la + delta, c->size);
+        return phys_read(c->cpu->mmu.phys, s->pa + (u64)delta, c->size);
+    return mem_slow_read(c->cpu, s->la + (u64)delta, c->size);
 }
 
-static void put(const struct chunk *c, const struct side *s, u32 i, u32 v)
+static void put(const struct chunk *c, const struct side *s, u32 i, u64 v)
 {
-    u32 delta = i * (u32)c->step;
+    s64 delta = (s64)i * c->step;
 
     if (s->wraps) {
         mem_slow_write(c->cpu, s->la, 1, v & 0xff);
         mem_slow_write(c->cpu, s->la - 0xffff, 1, v >> 8 & 0xff);
     } else if (s->host)
-        store_le(s->host + (s32)delta, c->size, v);
+        store_le(s->host + delta, c->size, v);
     else if (s->quiet)
-        phys_write(c->cpu->mmu.phys, s->pa + (u64)(s32)delta, c->size, v);
+        phys_write(c->cpu->mmu.phys, s->pa + (u64)delta, c->size, v);
     else
-        mem_slow_write(c->cpu, s->la + delta, c->size, v);
+        mem_slow_write(c->cpu, s->la + (u64)delta, c->size, v);
 }
 
 /* Lowest host byte of a side. */
@@ -239,16 +245,29 @@ static u32 plain_run(const struct cpu *cpu, u32 info, enum seg seg, unsigned reg
                      u8 **host)
 {
     enum priv priv = cpu_priv(cpu);
-    laddr la = cpu->seg[seg].base + (u32)cpu->gpr[reg];
-    u32 n = cpu->gpr[ECX], len = n << (info & REP_SIZE_LOG2);
+    u64 mask = info & REP_ADDR64 ? ~0ull : UINT32_MAX, off = cpu->gpr[reg] & mask;
+    laddr la = (seg_base(cpu, seg) + off) & cpu->eip_mask;
+    u64 n = cpu->gpr[ECX] & mask;
+    u32 len = (u32)n << (info & REP_SIZE_LOG2);
 
     if (n - 1 >= PAGE_SIZE || (la & PAGE_MASK) + len > PAGE_SIZE ||
-        (u32)cpu->gpr[reg] + (len - 1) < (u32)cpu->gpr[reg] || (info & REP_ADDR16) || cpu->df < 0 ||
+        ((off + (len - 1)) & mask) < off || (info & REP_ADDR16) || cpu->df < 0 ||
         mode_seg_class(cpu->mode, seg) == SEGC_CHECKED || (cpu->mode & MODE_ALIGN) ||
         (cpu->eflags & FLAG_TF) || debug_armed(cpu) || !tlb_has(&cpu->tlb, la, priv, acc))
         return 0;
     *host = tlb_host(&cpu->tlb, la, priv, acc);
     return len;
+}
+
+/* After such a run of len bytes. */
+static void plain_end(struct cpu *cpu, u32 info, u32 len, bool source)
+{
+    u64 mask = info & REP_ADDR64 ? ~0ull : UINT32_MAX;
+
+    cpu->gpr[ECX] = 0;
+    if (source)
+        cpu->gpr[ESI] = (cpu->gpr[ESI] + len) & mask;
+    cpu->gpr[EDI] = (cpu->gpr[EDI] + len) & mask;
 }
 
 /* Copies 1 to 16 bytes: all is read before anything is written. */
@@ -289,16 +308,14 @@ static bool movs_plain(struct cpu *cpu, u32 info)
         copy_short(to, from, len);
     else
         memmove(to, from, len);
-    cpu->gpr[ECX] = 0;
-    cpu->gpr[ESI] = (u32)(cpu->gpr[ESI] + len);
-    cpu->gpr[EDI] = (u32)(cpu->gpr[EDI] + len);
+    plain_end(cpu, info, len, true);
     return true;
 }
 
 u32 help_rep_movs(struct cpu *cpu, u32 info)
 {
     if (movs_plain(cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     struct chunk c;
     struct side src, dst;
     bool forward;
@@ -306,7 +323,7 @@ u32 help_rep_movs(struct cpu *cpu, u32 info)
     u32 len;
 
     if (!chunk_begin(&c, cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     src = source_side(&c, c.seg, ESI);
     dst = dest_side(&c);
     len = c.n * c.size;
@@ -322,7 +339,7 @@ u32 help_rep_movs(struct cpu *cpu, u32 info)
     return again(cpu, chunk_end(&c, true, true));
 }
 
-static void fill(u8 *p, u32 len, u32 value, unsigned size)
+static void fill(u8 *p, u32 len, u64 value, unsigned size)
 {
     u32 done = size;
 
@@ -339,12 +356,13 @@ static void fill(u8 *p, u32 len, u32 value, unsigned size)
     }
 }
 
-/* Fills up to 32 bytes, at least one element, with EAX. */
-static void fill_short(u8 *p, u32 len, u32 value, unsigned size)
+/* Fills up to 32 bytes, at least one element, with the accumulator. */
+static void fill_short(u8 *p, u32 len, u64 value, unsigned size)
 {
     u64 v = size == 1   ? (value & 0xff) * 0x0101010101010101u
             : size == 2 ? (value & 0xffff) * 0x0001000100010001u
-                        : value * 0x0000000100000001u;
+            : size == 4 ? (u32)value * 0x0000000100000001u
+                        : value;
 
     if (len < 8) {
         for (u32 i = 0; i < len; i += size)
@@ -368,20 +386,19 @@ static bool stos_plain(struct cpu *cpu, u32 info)
         fill_short(to, len, cpu->gpr[EAX], size);
     else
         fill(to, len, cpu->gpr[EAX], size);
-    cpu->gpr[ECX] = 0;
-    cpu->gpr[EDI] = (u32)(cpu->gpr[EDI] + len);
+    plain_end(cpu, info, len, false);
     return true;
 }
 
 u32 help_rep_stos(struct cpu *cpu, u32 info)
 {
     if (stos_plain(cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     struct chunk c;
     struct side dst;
 
     if (!chunk_begin(&c, cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     dst = dest_side(&c);
     if (dst.host)
         fill(low_end(&c, &dst), c.n * c.size, cpu->gpr[EAX], c.size);
@@ -395,14 +412,14 @@ u32 help_rep_lods(struct cpu *cpu, u32 info)
 {
     struct chunk c;
     struct side src;
-    u32 v = 0, keep;
+    u64 v = 0, keep;
 
     if (!chunk_begin(&c, cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     src = source_side(&c, c.seg, ESI);
     for (u32 i = src.host ? c.n - 1 : 0; i < c.n; i++) /* devices see every read */
         v = get(&c, &src, i);
-    keep = c.size == 4 ? 0 : ~0u << (c.size * 8);
+    keep = c.size >= 4 ? 0 : ~0ull << (c.size * 8);
     cpu->gpr[EAX] = (cpu->gpr[EAX] & keep) | v;
     return again(cpu, chunk_end(&c, true, false));
 }
@@ -424,26 +441,27 @@ static void compare_begin(struct cpu *cpu)
 
 /* Ends a compare whose last elements were a and b: sets the flags; nonzero if the repetition goes
  * on. */
-static u32 compare_end(const struct chunk *c, u32 a, u32 b, bool source)
+static u32 compare_end(const struct chunk *c, u64 a, u64 b, bool source)
 {
     struct cpu *cpu = c->cpu;
-    u32 left = chunk_end(c, source, true);
+    bool left = chunk_end(c, source, true);
 
-    cpu->cc_op = FLAG_OP(FK_CMP, c->size >> 1);
+    cpu->cc_op = FLAG_OP(FK_CMP, c->log2);
     cpu->cc_dst = a;
     cpu->cc_src = b;
     cpu->cc_aux = 0;
-    return again(cpu, (a == b) != c->repne ? left : 0);
+    return again(cpu, (a == b) != c->repne && left);
 }
 
 u32 help_rep_cmps(struct cpu *cpu, u32 info)
 {
     struct chunk c;
     struct side src, dst;
-    u32 i = 0, a, b;
+    u32 i = 0;
+    u64 a, b;
 
     if (!chunk_begin(&c, cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     compare_begin(cpu);
     dst = source_side(&c, SEG_ES, EDI); /* first, as real chips do */
     src = source_side(&c, c.seg, ESI);
@@ -466,13 +484,14 @@ u32 help_rep_scas(struct cpu *cpu, u32 info)
 {
     struct chunk c;
     struct side dst;
-    u32 i = 0, a, b;
+    u32 i = 0;
+    u64 a, b;
 
     if (!chunk_begin(&c, cpu, info))
-        return again(cpu, 0);
+        return again(cpu, false);
     compare_begin(cpu);
     dst = source_side(&c, SEG_ES, EDI);
-    a = cpu->gpr[EAX] & (c.size == 4 ? ~0u : (1u << (c.size * 8)) - 1);
+    a = cpu->gpr[EAX] & ~0ull >> (64 - c.size * 8);
     if (dst.host && c.size == 1 && c.step > 0 && c.repne) {
         const u8 *hit = memchr(dst.host, (int)a, c.n);
 

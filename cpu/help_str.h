@@ -8,7 +8,8 @@ enum {
     REP_SIZE_LOG2 = 3, /* bits 1:0 */
     REP_ADDR16 = 1 << 2,
     REP_REPNE = 1 << 3,
-    REP_SEG_SHIFT = 4, /* segment of the source, enum seg */
+    REP_ADDR64 = 1 << 4,
+    REP_SEG_SHIFT = 5, /* segment of the source, enum seg */
 };
 
 /* What HELPER_overrun is told. */
@@ -24,8 +25,8 @@ enum overrun {
 
 static inline u32 rep_info(unsigned size, unsigned addrsize, unsigned seg, bool repne)
 {
-    return size >> 1 | (addrsize == 2 ? REP_ADDR16 : 0) | (repne ? REP_REPNE : 0) |
-           seg << REP_SEG_SHIFT;
+    return (u32)__builtin_ctz(size) | (addrsize == 2 ? REP_ADDR16 : 0) |
+           (addrsize == 8 ? REP_ADDR64 : 0) | (repne ? REP_REPNE : 0) | seg << REP_SEG_SHIFT;
 }
 
 #endif

@@ -31,11 +31,56 @@ static void count_entry(struct lift *l)
     l->counter = 0;
 }
 
+bool lift_width(struct lift *l, bool wide)
+{
+    bool before = l->ir->wide;
+
+    l->ir->wide = wide;
+    return before;
+}
+
+bool lift_width_all(struct lift *l)
+{
+    return lift_width(l, lift_code64(l));
+}
+
+bool lift_width_addr(struct lift *l, const struct insn *in)
+{
+    return lift_width(l, in->addrsize == 8);
+}
+
+struct irv lift_zext(struct lift *l, struct irv v)
+{
+    bool before = lift_width(l, false);
+
+    v = ir_op1(l->ir, IR_MOV, v);
+    if (irv_is(v, IRV_CONST) && lift_code64(l)) {
+        lift_width(l, true);
+        v = ir_const64(l->ir, v.v);
+    }
+    lift_width(l, before);
+    return v;
+}
+
+/* Byte forms are narrow whatever REX.W says. */
+static bool is_wide(const struct lift *l, const struct insn *in)
+{
+    return in->opsize == 8 && opnd_size(l, in, 0) != 1;
+}
+
+static void lift_form(struct lift *l, const struct insn *in)
+{
+    lift_width(l, is_wide(l, in));
+    l->row->sem(l, in);
+    lift_width(l, false);
+}
+
 void lift_insn(struct lift *l, const struct insn *in)
 {
     const struct insn_row *row = insn_row_of(in);
 
     l->row = row;
+    l->rex = in->rex;
     l->next = (s32)(l->off + in->len);
     l->has_rmw = false;
     if (row->isa == ISA_FPU)
@@ -54,7 +99,7 @@ void lift_insn(struct lift *l, const struct insn *in)
     else if ((row->attr & IA_PRIV) && !(l->mode & MODE_CPL0))
         lift_raise(l, VEC_GP, true, RULE_insn_privileged);
     else
-        row->sem(l, in);
+        lift_form(l, in);
 }
 
 void lift_illegal(struct lift *l, enum vector vec, bool has_error, enum rule rule)
@@ -67,22 +112,61 @@ void lift_illegal(struct lift *l, enum vector vec, bool has_error, enum rule rul
 
 /* -- registers -- */
 
+#define GPR_FIELD(reg) (offsetof(struct cpu, gpr) + (reg) * sizeof(u64))
+
+/* Is it AH, CH, DH or BH? */
+static bool is_high_byte(const struct lift *l, unsigned reg, unsigned size)
+{
+    return size == 1 && reg >= 4 && reg < GPR_COUNT && !l->rex;
+}
+
 struct irv lift_gpr(struct lift *l, unsigned reg, unsigned size)
 {
-    if (size == 1 && reg >= 4)
+    if (reg >= GPR_COUNT)
+        return ir_lds(l->ir, GPR_FIELD(reg), size);
+    if (is_high_byte(l, reg, size))
         return ir_op1(l->ir, IR_EXTH8, ir_reg(reg - 4));
     return ir_reg(reg);
 }
 
+/* R8 to R15 are fields of the CPU. */
+static void set_field(struct lift *l, unsigned reg, unsigned size, struct irv v)
+{
+    if (size == 4) {
+        v = lift_zext(l, v);
+        size = 8;
+    }
+    ir_sts(l->ir, GPR_FIELD(reg), size, v);
+}
+
+/* The register's whole new value, where a part of it becomes v; *reg becomes its number. */
+static struct irv merge(struct lift *l, unsigned *reg, unsigned size, struct irv v)
+{
+    bool high = is_high_byte(l, *reg, size), before = lift_width_all(l);
+
+    *reg -= high ? 4 : 0;
+    v = ir_op2(l->ir, size == 2 ? IR_DEP16 : high ? IR_DEPH8 : IR_DEP8, ir_reg(*reg), v);
+    lift_width(l, before);
+    return v;
+}
+
+static void set_whole(struct lift *l, unsigned reg, unsigned size, struct irv v)
+{
+    bool before = lift_width(l, lift_code64(l) && size != 4);
+
+    ir_set_reg(l->ir, reg, v);
+    lift_width(l, before);
+}
+
 void lift_set_gpr(struct lift *l, unsigned reg, unsigned size, struct irv v)
 {
-    enum ir_op op = size == 2 ? IR_DEP16 : reg < 4 ? IR_DEP8 : IR_DEPH8;
-
-    if (size == 1)
-        reg &= 3;
-    if (size != 4)
-        v = ir_op2(l->ir, op, ir_reg(reg), v);
-    ir_set_reg(l->ir, reg, v);
+    if (reg >= GPR_COUNT) {
+        set_field(l, reg, size, v);
+        return;
+    }
+    if (size < 4)
+        v = merge(l, &reg, size, v);
+    set_whole(l, reg, size, v);
 }
 
 /* -- operands -- */
@@ -228,10 +312,10 @@ void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct 
         return;
     }
     reg = opnd_reg(l, in, n);
-    if (size == 2 || (size == 1 && reg < 4)) { /* the result is where it will be found later */
-        v = ir_op2(l->ir, size == 2 ? IR_DEP16 : IR_DEP8, ir_reg(reg), v);
+    if (reg < GPR_COUNT && size < 4 && !is_high_byte(l, reg, size)) {
+        v = merge(l, &reg, size, v); /* the result is where it will be found later */
         ir_flags(l->ir, kind, size, v, src, aux);
-        ir_set_reg(l->ir, reg, v);
+        set_whole(l, reg, size, v);
     } else {
         ir_flags(l->ir, kind, size, v, src, aux);
         lift_set_gpr(l, reg, size, v);
@@ -240,18 +324,49 @@ void opnd_write_flags(struct lift *l, const struct insn *in, unsigned n, struct 
 
 /* -- memory -- */
 
-/* Effective address in two parts, of which a 16-bit one has no displacement: it has to wrap. */
-static struct mem_ref effective(struct lift *l, const struct insn *in, struct irv base)
+static struct irv join(struct lift *l, struct mem_ref m)
+{
+    return m.disp ? ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp) : m.addr;
+}
+
+static bool is_moffs(const struct lift *l)
+{
+    return opnd_info(l, 0).class == OC_MOFFS || opnd_info(l, 1).class == OC_MOFFS;
+}
+
+/* An address without registers. */
+static struct mem_ref absolute(struct lift *l, const struct insn *in)
+{
+    u32 disp = (u32)in->disp;
+    struct irv at;
+
+    if (in->addrsize == 8 && is_moffs(l))
+        at = ir_const64(l->ir, (u64)in->imm_high << 32 | disp);
+    else
+        at = ir_const(in->addrsize == 2 ? disp & 0xffff : disp);
+    return (struct mem_ref){.addr = at};
+}
+
+/* The address of the next instruction and a displacement. */
+static struct mem_ref relative(struct lift *l, const struct insn *in)
+{
+    s64 off = (s64)l->next + in->disp;
+
+    if (off == (s32)off)
+        return (struct mem_ref){.addr = ir_pcrel(l->ir, (s32)off)};
+    return (struct mem_ref){.addr = ir_pcrel(l->ir, l->next), .disp = (u32)in->disp};
+}
+
+static struct mem_ref sum(struct lift *l, const struct insn *in, struct irv base)
 {
     bool has_base = !irv_is(base, IRV_NONE), has_index = in->index != GPR_NONE;
-    struct irv index = has_index ? ir_reg(in->index) : IR_NONE;
+    struct irv index = has_index ? lift_gpr(l, in->index, 8) : IR_NONE;
     struct mem_ref m = {.addr = base, .disp = (u32)in->disp};
 
-    if (!has_base && !has_index) {
-        m.addr = ir_const(in->addrsize == 2 ? m.disp & 0xffff : m.disp);
-        m.disp = 0;
-        return m;
-    }
+    if (in->base == GPR_RIP)
+        return relative(l, in);
+    if (!has_base && !has_index)
+        return absolute(l, in);
     if (has_base && has_index) {
         m.addr = ir_lea(l->ir, base, index, in->scale, m.disp);
         m.disp = 0;
@@ -261,18 +376,22 @@ static struct mem_ref effective(struct lift *l, const struct insn *in, struct ir
     } else if (has_index) {
         m.addr = index;
     }
-    if (in->addrsize == 2) {
-        if (m.disp)
-            m.addr = ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp);
-        m.addr = ir_op1(l->ir, IR_EXT16U, m.addr);
-        m.disp = 0;
-    }
     return m;
 }
 
-static struct irv join(struct lift *l, struct mem_ref m)
+/* Effective address in two parts, of which one smaller than linear addresses has no displacement:
+ * it has to wrap. */
+static struct mem_ref effective(struct lift *l, const struct insn *in, struct irv base)
 {
-    return m.disp ? ir_lea(l->ir, m.addr, IR_NONE, 0, m.disp) : m.addr;
+    bool before = lift_width_addr(l, in);
+    struct mem_ref m = sum(l, in, base);
+
+    if (in->addrsize == 2 && !irv_is(m.addr, IRV_CONST))
+        m = (struct mem_ref){.addr = ir_op1(l->ir, IR_EXT16U, join(l, m))};
+    else if (in->addrsize == 4 && lift_code64(l))
+        m = (struct mem_ref){.addr = lift_zext(l, join(l, m))};
+    lift_width(l, before);
+    return m;
 }
 
 /* Is memory of seg accessed through a window? That is for 16-bit code, whose segments are small. */
@@ -283,10 +402,17 @@ static bool has_window(const struct lift *l, enum seg seg, bool code_write)
 }
 
 /* Is it a write through CS? CS's class tells of reads: a code segment is never writable in
- * protected mode. */
+ * protected mode. In 64-bit mode nothing is checked. */
 static bool writes_code(const struct lift *l, enum seg seg, bool write)
 {
-    return seg == SEG_CS && write && (l->mode & MODE_PROT);
+    return seg == SEG_CS && write && (l->mode & MODE_PROT) && !lift_code64(l);
+}
+
+static void check_alignment(struct lift *l, struct irv la, unsigned size)
+{
+    enum helper h = lift_code64(l) ? HELPER_align_check64 : HELPER_align_check;
+
+    ir_call(l->ir, h, la, ir_const(size), IR_NONE, IR_NONE);
 }
 
 /* Makes a segment offset a linear address, with the checks that the segment's class asks for. */
@@ -294,6 +420,7 @@ static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, uns
                              bool write)
 {
     enum seg_class class = mode_seg_class(l->mode, seg);
+    bool before = lift_width_all(l);
 
     if (class == SEGC_CHECKED || writes_code(l, seg, write)) {
         m.addr = join(l, m);
@@ -301,15 +428,18 @@ static struct mem_ref linear(struct lift *l, enum seg seg, struct mem_ref m, uns
         ir_segchk(l->ir, seg, m.addr, size, write);
     }
     if (class != SEGC_FLAT)
-        m.addr = ir_op2(l->ir, IR_ADD, m.addr, ir_lds(l->ir, SEG_FIELD(seg, base), 4));
+        m.addr = ir_op2(l->ir, IR_ADD, m.addr,
+                        ir_lds(l->ir, SEG_FIELD(seg, base), lift_code64(l) ? 8 : 4));
     if ((l->mode & MODE_ALIGN) && size > 1)
-        ir_call(l->ir, HELPER_align_check, join(l, m), ir_const(size), IR_NONE, IR_NONE);
+        check_alignment(l, join(l, m), size);
+    lift_width(l, before);
     return m;
 }
 
-static struct irv base_value(const struct insn *in)
+/* GPR_RIP is no register: see sum(). */
+static struct irv base_value(struct lift *l, const struct insn *in)
 {
-    return in->base == GPR_NONE ? IR_NONE : ir_reg(in->base);
+    return in->base < GPR64_COUNT ? lift_gpr(l, in->base, 8) : IR_NONE;
 }
 
 /* Makes a segment offset an address to access. */
@@ -325,17 +455,21 @@ static struct mem_ref reference(struct lift *l, enum seg seg, struct mem_ref m, 
 
 struct mem_ref lift_operand(struct lift *l, const struct insn *in, unsigned size, bool write)
 {
-    return reference(l, in->seg, effective(l, in, base_value(in)), size, write);
-}
-
-struct irv lift_ea(struct lift *l, const struct insn *in)
-{
-    return join(l, effective(l, in, base_value(in)));
+    return reference(l, in->seg, effective(l, in, base_value(l, in)), size, write);
 }
 
 struct irv lift_ea_base(struct lift *l, const struct insn *in, struct irv base)
 {
-    return join(l, effective(l, in, base));
+    bool before = lift_width_all(l);
+    struct irv ea = join(l, effective(l, in, base));
+
+    lift_width(l, before);
+    return ea;
+}
+
+struct irv lift_ea(struct lift *l, const struct insn *in)
+{
+    return lift_ea_base(l, in, base_value(l, in));
 }
 
 static struct mem_ref offset_ref(struct lift *l, enum seg seg, struct irv off, unsigned size,
@@ -372,15 +506,24 @@ struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size
     return reference(l, SEG_SS, m, size, write);
 }
 
+struct irv lift_stack_add(struct lift *l, struct irv v, s32 delta)
+{
+    bool before = lift_width_all(l);
+
+    v = ir_lea(l->ir, v, IR_NONE, 0, (u32)delta);
+    lift_width(l, before);
+    return v;
+}
+
 void lift_set_sp(struct lift *l, struct irv v)
 {
-    lift_set_gpr(l, ESP, l->mode & MODE_STACK32 ? 4 : 2, v);
+    lift_set_gpr(l, ESP, lift_code64(l) ? 8 : l->mode & MODE_STACK32 ? 4 : 2, v);
 }
 
 void lift_push(struct lift *l, unsigned size, struct irv v)
 {
     lift_store(l, lift_stack(l, ESP, -(s32)size, size, true), size, v);
-    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(ESP), -(s32)size));
 }
 
 struct irv lift_pop(struct lift *l, unsigned size)
@@ -390,7 +533,7 @@ struct irv lift_pop(struct lift *l, unsigned size)
 
 void lift_pop_commit(struct lift *l, u32 bytes)
 {
-    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, bytes));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(ESP), (s32)bytes));
 }
 
 /* -- flags -- */
@@ -410,27 +553,33 @@ void lift_raise(struct lift *l, enum vector vec, bool has_error, enum rule rule)
     lift_exit_loop(l);
 }
 
-bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize)
+bool lift_jump_direct(const struct lift *l, s64 page_off, unsigned opsize)
 {
     if (l->mode & MODE_CS_FLAT)
-        return opsize == 4;
+        return opsize != 2 && page_off == (s32)page_off;
     /* Without MODE_EDGE every EIP of the page is within the limit, and 16 bits wide in 16-bit code.
      */
     return !(l->mode & MODE_EDGE) && page_off >= 0 && page_off < (s32)PAGE_SIZE &&
            (opsize == 4 || !(l->mode & MODE_CODE32));
 }
 
-struct irv lift_jump_eip(struct lift *l, s32 page_off, unsigned opsize)
+struct irv lift_jump_eip(struct lift *l, s64 page_off, unsigned opsize)
 {
-    struct irv eip = ir_pcrel(l->ir, page_off);
+    s32 near = page_off > INT32_MAX ? INT32_MAX : page_off < INT32_MIN ? INT32_MIN : (s32)page_off;
+    struct irv eip = ir_pcrel(l->ir, near);
 
+    if (page_off != near) {
+        bool before = lift_width_all(l);
+        eip = ir_lea(l->ir, eip, IR_NONE, 0, (u32)(page_off - near));
+        lift_width(l, before);
+    }
     return opsize == 2 ? ir_op1(l->ir, IR_EXT16U, eip) : eip;
 }
 
-void lift_jump(struct lift *l, s32 page_off, unsigned opsize)
+void lift_jump(struct lift *l, s64 page_off, unsigned opsize)
 {
     if (lift_jump_direct(l, page_off, opsize)) {
-        ir_xjmp(l->ir, page_off);
+        ir_xjmp(l->ir, (s32)page_off);
         l->ended = true;
     } else {
         struct irv eip = lift_jump_eip(l, page_off, opsize);

@@ -28,6 +28,7 @@ struct lift {
     const struct insn_row *row;
     u64 isas;     /* ISA_BIT()s of what the CPU model has: other forms are #UD */
     enum isa gen; /* the model's generation, for where generations do one form differently */
+    bool rex;     /* it has a REX prefix: byte registers 4 to 7 are SPL to DIL */
     bool has_rmw; /* opnd_read_rmw() has left the operand's address in rmw */
     struct mem_ref rmw;
     bool magic;     /* XCHG BX, BX stops the machine: stops.h */
@@ -43,7 +44,20 @@ void lift_insn(struct lift *l, const struct insn *in);
 /* Instead, what does not decode: raises. */
 void lift_illegal(struct lift *l, enum vector vec, bool has_error, enum rule rule);
 
-/* -- registers: size 1, 2, 4; byte registers 4..7 are AH CH DH BH -- */
+/* -- the width of what is emitted -- */
+/* lift_insn() makes ops wide where the operand size is 8. These are for what goes by another size:
+ * each changes the width and returns the one before, for lift_width(). */
+bool lift_width(struct lift *l, bool wide);
+bool lift_width_all(struct lift *l);                         /* wide in 64-bit mode */
+bool lift_width_addr(struct lift *l, const struct insn *in); /* as the address size */
+static inline bool lift_code64(const struct lift *l)
+{
+    return l->mode & MODE_CODE64;
+}
+/* v, if it is narrow or a constant of a narrow op, as an operand of ops of any width. */
+struct irv lift_zext(struct lift *l, struct irv v);
+
+/* -- registers: size 1, 2, 4, 8; byte registers 4..7 are AH CH DH BH without a REX prefix -- */
 struct irv lift_gpr(struct lift *l, unsigned reg, unsigned size);
 void lift_set_gpr(struct lift *l, unsigned reg, unsigned size, struct irv v);
 
@@ -82,7 +96,9 @@ void lift_pop_commit(struct lift *l, u32 bytes);
 /* reg + delta on the stack (reg is ESP or EBP), wrapped to the stack's address size
  * and checked. */
 struct mem_ref lift_stack(struct lift *l, unsigned reg, s32 delta, unsigned size, bool write);
-/* ESP, or SP on a 16-bit stack, = v. */
+/* v + delta, of the stack's address size; not wrapped to 16 bits. */
+struct irv lift_stack_add(struct lift *l, struct irv v, s32 delta);
+/* RSP, ESP, or SP on a 16-bit stack, = v. */
 void lift_set_sp(struct lift *l, struct irv v);
 
 /* -- flags -- */
@@ -93,7 +109,7 @@ void lift_merge_flags(struct lift *l, u32 mask, struct irv set);
 /* Raises unconditionally; ends the block. */
 void lift_raise(struct lift *l, enum vector vec, bool has_error, enum rule rule);
 /* Direct jump, with CS limit check and 16-bit wrap as needed; ends the block. */
-void lift_jump(struct lift *l, s32 page_off, unsigned opsize);
+void lift_jump(struct lift *l, s64 page_off, unsigned opsize);
 /* Indirect jump; the caller has called lift_check_target() before it committed anything. */
 void lift_jump_ind(struct lift *l, struct irv eip);
 void lift_exit_loop(struct lift *l); /* a helper has set cpu.eip, mode or events */
@@ -101,14 +117,14 @@ void lift_exit_loop(struct lift *l); /* a helper has set cpu.eip, mode or events
 void lift_exit_if(struct lift *l, struct irv changed);
 void lift_exit_next(struct lift *l); /* go to the run loop before the next instruction */
 
-/* Can a jump to page_off be a direct exit (no wrap to 16 bits, no limit to check)? If not:
- * lift_jump_eip() gives the target, to be checked by lift_check_target(), then jumped to by
+/* Can a jump to page_off be a direct exit (no wrap to 16 bits, no limit to check, the offset fits)?
+ * If not: lift_jump_eip() gives the target, to be checked by lift_check_target(), then jumped to by
  * lift_jump_ind(). */
-bool lift_jump_direct(const struct lift *l, s32 page_off, unsigned opsize);
-struct irv lift_jump_eip(struct lift *l, s32 page_off, unsigned opsize);
+bool lift_jump_direct(const struct lift *l, s64 page_off, unsigned opsize);
+struct irv lift_jump_eip(struct lift *l, s64 page_off, unsigned opsize);
 
-/* Raises #GP(0) unless eip, of opsize bytes, is within the CS limit; nothing where it must be. Call
- * before committing a jump. */
+/* Raises #GP(0) unless eip, of opsize bytes, is within the CS limit, or canonical; nothing where it
+ * must be. Call before committing a jump. */
 void lift_check_target(struct lift *l, struct irv eip, unsigned opsize);
 
 #endif

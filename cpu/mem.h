@@ -43,12 +43,21 @@ void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv priv);
 void mem_read_block(struct cpu *cpu, laddr la, void *buf, unsigned len, enum priv priv);
 void mem_write_block(struct cpu *cpu, laddr la, const void *buf, unsigned len, enum priv priv);
 
-/* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
- * raises #GP(0), or #SS(0) for SS; returns the linear address. */
-laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc);
+/* What is added to offsets in seg: in 64-bit mode only FS and GS have a base. */
+static inline laddr seg_base(const struct cpu *cpu, enum seg seg)
+{
+    if (!cpu_is_code64(cpu))
+        return cpu->seg[seg].base;
+    return seg >= SEG_FS ? segment_base64(&cpu->seg[seg]) : 0;
+}
 
-/* #GP(0) unless eip is within the limit of CS. */
-void seg_check_eip(struct cpu *cpu, u32 eip);
+/* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
+ * raises #GP(0), or #SS(0) for SS; returns the linear address. In 64-bit mode nothing but
+ * alignment is checked. */
+laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum access acc);
+
+/* #GP(0) unless eip is within the limit of CS, or in 64-bit mode canonical. */
+void seg_check_eip(struct cpu *cpu, u64 eip);
 
 /* Of an instruction's own accesses */
 static inline enum priv cpu_priv(const struct cpu *cpu)
@@ -57,10 +66,10 @@ static inline enum priv cpu_priv(const struct cpu *cpu)
 }
 
 /* Slow paths that translated code calls when the inline TLB test fails, at the privilege of
- * cpu->cpl. size 1, 2, 4, 8; vectors (8, 16) go through buffers. Inside a native block (cpu->in_block)
- * an access to a device that is not quiet, or a write to lines that hold translated code, restarts
- * the instruction in the interpreter before anything has happened. Outside, and in the functions
- * above, it is done, and cpu->io_done set. */
+ * cpu->cpl. size 1, 2, 4, 8; vectors (8, 16) go through buffers. Inside a native block
+ * (cpu->in_block) an access to a device that is not quiet, or a write to lines that hold translated
+ * code, restarts the instruction in the interpreter before anything has happened. Outside, and in
+ * the functions above, it is done, and cpu->io_done set. */
 u64 mem_slow_read(struct cpu *cpu, laddr la, unsigned size);
 void mem_slow_write(struct cpu *cpu, laddr la, unsigned size, u64 value);
 /* A read that will be followed by a write of the same bytes: faults as a write does. */

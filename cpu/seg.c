@@ -151,25 +151,36 @@ static bool has_limits(const struct cpu *cpu)
     return cpu->model->isa != ISA_8086;
 }
 
-laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
+static void check_limit(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
 {
     const struct segment *s = &cpu->seg[seg];
     s64 limit = acc == ACCESS_WRITE ? s->limit_w : s->limit_r;
 
     if ((s64)off + (s64)size - 1 > limit && !seg_allows(s, off, size, acc) && has_limits(cpu))
         seg_refuse(cpu, seg, off, size, acc);
-    laddr la = s->base + off;
+}
+
+laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum access acc)
+{
+    laddr la = (seg_base(cpu, seg) + off) & cpu->eip_mask;
+
+    if (!cpu_is_code64(cpu))
+        check_limit(cpu, seg, (u32)off, size, acc);
     if ((cpu->mode & MODE_ALIGN) && size <= 8 && !(size & (size - 1)) && (la & (size - 1)))
         cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
     return la;
 }
 
-void seg_check_eip(struct cpu *cpu, u32 eip)
+void seg_check_eip(struct cpu *cpu, u64 eip)
 {
     const struct segment *cs = &cpu->seg[SEG_CS];
 
-    if (eip > cs->limit)
-        cpu_raise_err(cpu, VEC_GP, 0, why_access(RULE_eip_limit, cs, eip, 1));
+    if (cpu_is_code64(cpu)) {
+        if (!laddr_is_canonical(eip))
+            cpu_raise_noncanonical(cpu, eip);
+    } else if (eip > cs->limit) {
+        cpu_raise_err(cpu, VEC_GP, 0, why_access(RULE_eip_limit, cs, (u32)eip, 1));
+    }
 }
 
 enum rule seg_ss_broken(u16 sel, struct desc d, unsigned cpl)

@@ -156,11 +156,12 @@ static struct irv multiply(struct lift *l, struct irv a, struct irv b, unsigned 
 {
     struct irv lo;
 
-    if (size == 4) {
+    if (size >= 4) {
         ir_mul2(l->ir, is_signed ? IR_SMUL2 : IR_UMUL2, a, b, &lo, hi);
         *overflow = *hi;
         if (is_signed)
-            *overflow = ir_op2(l->ir, IR_XOR, *hi, ir_op2(l->ir, IR_SAR, lo, ir_const(31)));
+            *overflow =
+                ir_op2(l->ir, IR_XOR, *hi, ir_op2(l->ir, IR_SAR, lo, ir_const(size * 8 - 1)));
         return lo;
     }
     lo = ir_op2(l->ir, IR_MUL, extend(l, a, size, is_signed), extend(l, b, size, is_signed));
@@ -259,7 +260,8 @@ static void divide(struct lift *l, const struct insn *in, const enum helper *hel
 
     if (flags) /* the divisor may be a register that the result goes to */
         divisor = ir_copy(l->ir, divisor);
-    ir_call(l->ir, helpers[size >> 1], divisor, ir_const(in->len), IR_NONE, IR_NONE);
+    ir_call(l->ir, helpers[size >> 1], divisor, size == 8 ? IR_NONE : ir_const(in->len), IR_NONE,
+            IR_NONE);
     if (flags)
         quotient_flags(l, size, divisor, is_signed);
     /* On the 8086 a REP prefix before IDIV negates the quotient: microcode uses the same flag. */
@@ -269,14 +271,15 @@ static void divide(struct lift *l, const struct insn *in, const enum helper *hel
 
 void sem_div(struct lift *l, const struct insn *in)
 {
-    static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32};
+    static const enum helper helpers[] = {HELPER_div8, HELPER_div16, HELPER_div32, 0, HELPER_div64};
 
     divide(l, in, helpers, false);
 }
 
 void sem_idiv(struct lift *l, const struct insn *in)
 {
-    static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32};
+    static const enum helper helpers[] = {HELPER_idiv8, HELPER_idiv16, HELPER_idiv32, 0,
+                                          HELPER_idiv64};
 
     divide(l, in, helpers, true);
 }
@@ -319,20 +322,34 @@ void sem_cmpxchg(struct lift *l, const struct insn *in)
         opnd_write(l, in, 0, result);
 }
 
-void sem_cmpxchg8b(struct lift *l, const struct insn *in)
+/* Of two values of half bytes. The operand of CMPXCHG16B has to be aligned (SDM 2). */
+static void compare_pair(struct lift *l, const struct insn *in, unsigned half)
 {
-    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 8, true);
-    struct irv lo = ir_ld(l->ir, IR_LDRMW, la, 0, 4);
-    struct irv hi = ir_ld(l->ir, IR_LDRMW, la, 4, 4);
+    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * half, true);
+
+    if (half == 8)
+        ir_call(l->ir, HELPER_align16, la, IR_NONE, IR_NONE, IR_NONE);
+    struct irv lo = ir_ld(l->ir, IR_LDRMW, la, 0, half);
+    struct irv hi = ir_ld(l->ir, IR_LDRMW, la, half, half);
     struct irv diff = ir_op2(l->ir, IR_OR, ir_op2(l->ir, IR_XOR, lo, ir_reg(EAX)),
                              ir_op2(l->ir, IR_XOR, hi, ir_reg(EDX)));
     struct irv new_lo = ir_sel(l->ir, IRC_EQ, diff, ir_const(0), ir_reg(EBX), lo);
     struct irv new_hi = ir_sel(l->ir, IRC_EQ, diff, ir_const(0), ir_reg(ECX), hi);
     struct irv equal = ir_setc(l->ir, IRC_EQ, diff, ir_const(0));
 
-    ir_st(l->ir, la, 0, 4, new_lo);
-    ir_st(l->ir, la, 4, 4, new_hi);
+    ir_st(l->ir, la, 0, half, new_lo);
+    ir_st(l->ir, la, half, half, new_hi);
     lift_merge_flags(l, FLAG_ZF, ir_op2(l->ir, IR_SHL, equal, ir_const(6)));
-    ir_set_reg(l->ir, EAX, lo);
-    ir_set_reg(l->ir, EDX, hi);
+    lift_set_gpr(l, EAX, half, lo);
+    lift_set_gpr(l, EDX, half, hi);
+}
+
+void sem_cmpxchg8b(struct lift *l, const struct insn *in)
+{
+    compare_pair(l, in, 4);
+}
+
+void sem_cmpxchg16b(struct lift *l, const struct insn *in)
+{
+    compare_pair(l, in, 8);
 }

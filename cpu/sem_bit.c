@@ -4,18 +4,30 @@
 
 enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
 
-/* Address of the operand-sized unit that holds the bit. */
+/* Number of the operand-sized unit that holds the bit, from the one that is addressed on. */
+static struct irv unit_number(struct lift *l, unsigned size, struct irv offset)
+{
+    if (size == 2)
+        offset = ir_op1(l->ir, IR_EXT16S, offset);
+    else if (size == 4 && lift_code64(l))
+        offset = ir_op1(l->ir, IR_EXT32S, offset);
+    return ir_op2(l->ir, IR_SAR, offset, ir_const(size == 2 ? 4 : size == 4 ? 5 : 6));
+}
+
+/* Its address */
 static struct irv unit_address(struct lift *l, const struct insn *in, struct irv offset)
 {
     unsigned size = in->opsize;
     struct irv ea = lift_ea(l, in), unit;
+    bool before;
 
     if (l->row->op[1] == OP_Ib)
         return ea;
-    if (size == 2)
-        offset = ir_op1(l->ir, IR_EXT16S, offset);
-    unit = ir_op2(l->ir, IR_SAR, offset, ir_const(size == 2 ? 4 : 5));
-    ea = ir_lea(l->ir, ea, unit, size >> 1, 0);
+    before = lift_width_all(l);
+    unit = unit_number(l, size, offset);
+    lift_width_addr(l, in);
+    ea = ir_lea(l->ir, ea, unit, (unsigned)__builtin_ctz(size), 0);
+    lift_width(l, before);
     return in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ea) : ea;
 }
 
@@ -108,17 +120,32 @@ void sem_popcnt(struct lift *l, const struct insn *in)
     if (in->opsize == 2 && !opnd_is_mem(l, in, 1))
         src = ir_op1(l->ir, IR_EXT16U, src);
     struct irv zero = ir_setc(l->ir, IRC_EQ, src, ir_const(0));
-    struct irv n = ir_call(l->ir, HELPER_popcnt, src, IR_NONE, IR_NONE, IR_NONE);
+    enum helper h = in->opsize == 8 ? HELPER_popcnt64 : HELPER_popcnt;
+    struct irv n = ir_call(l->ir, h, src, IR_NONE, IR_NONE, IR_NONE);
 
     ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_op2(l->ir, IR_SHL, zero, ir_const(6)), IR_NONE);
     opnd_write(l, in, 0, n);
 }
 
+/* Of 8 bytes: those of the low half, then of the high half. */
+static struct irv crc32_8_bytes(struct lift *l, struct irv sum, struct irv data)
+{
+    struct irv high = ir_op2(l->ir, IR_SHR, data, ir_const(32));
+
+    sum = ir_call(l->ir, HELPER_crc32_32, sum, data, IR_NONE, IR_NONE);
+    return ir_call(l->ir, HELPER_crc32_32, sum, high, IR_NONE, IR_NONE);
+}
+
+/* The sum has 32 bits, whatever the source has. */
 void sem_crc32(struct lift *l, const struct insn *in)
 {
+    static const enum helper helpers[] = {HELPER_crc32_8, HELPER_crc32_16, HELPER_crc32_32};
     unsigned size = opnd_size(l, in, 1);
-    enum helper helper = size == 1 ? HELPER_crc32_8 : size == 2 ? HELPER_crc32_16 : HELPER_crc32_32;
+    struct irv sum = opnd_read(l, in, 0), data = opnd_read(l, in, 1);
 
-    opnd_write(l, in, 0,
-               ir_call(l->ir, helper, opnd_read(l, in, 0), opnd_read(l, in, 1), IR_NONE, IR_NONE));
+    if (size == 8)
+        sum = crc32_8_bytes(l, sum, data);
+    else
+        sum = ir_call(l->ir, helpers[size >> 1], sum, data, IR_NONE, IR_NONE);
+    opnd_write(l, in, 0, sum);
 }

@@ -5,19 +5,22 @@
 
 enum { CC_E = 4, CC_NE = 5 };
 
-static s32 relative_target(const struct lift *l, const struct insn *in)
+/* Page offset of the target; but in 64-bit mode modulo 4 GiB. */
+static s64 relative_target(const struct lift *l, const struct insn *in)
 {
+    if (lift_code64(l))
+        return (s64)l->next + (s32)in->imm;
     return (s32)((u32)l->next + in->imm);
 }
 
 void sem_jcc(struct lift *l, const struct insn *in)
 {
     unsigned cc = in->opcode & 15;
-    s32 target = relative_target(l, in);
+    s64 target = relative_target(l, in);
     struct irv eip;
 
     if (lift_jump_direct(l, target, in->opsize)) {
-        ir_xcc(l->ir, cc, target); /* and the block goes on */
+        ir_xcc(l->ir, cc, (s32)target); /* and the block goes on */
         return;
     }
     eip = lift_jump_eip(l, target, in->opsize);
@@ -41,12 +44,12 @@ static void push_return(struct lift *l, const struct insn *in, struct irv eip)
     lift_store(l, to, size, ir_pcrel(l->ir, l->next));
     if (!irv_is(eip, IRV_NONE))
         lift_check_target(l, eip, size);
-    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(ESP), -(s32)size));
 }
 
 void sem_call(struct lift *l, const struct insn *in)
 {
-    s32 target = relative_target(l, in);
+    s64 target = relative_target(l, in);
     struct irv eip;
 
     if (lift_jump_direct(l, target, in->opsize)) {
@@ -100,14 +103,26 @@ void sem_ret(struct lift *l, const struct insn *in)
 /* (E)CX as the address size says, zero-extended. */
 static struct irv counter(struct lift *l, const struct insn *in, struct irv ecx)
 {
+    if (in->addrsize == 4 && lift_code64(l))
+        return lift_zext(l, ecx);
     return in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ecx) : ecx;
+}
+
+/* (E)CX - 1 */
+static struct irv count_down(struct lift *l, const struct insn *in)
+{
+    bool before = lift_width_addr(l, in);
+    struct irv left = ir_lea(l->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+
+    lift_width(l, before);
+    return left;
 }
 
 /* Jumps if v is not zero (or is, for IRC_EQ) after making (E)CX new_count, unless that is NONE. */
 static void branch_if(struct lift *l, const struct insn *in, enum ir_cond cond, struct irv v,
                       struct irv new_count)
 {
-    s32 target = relative_target(l, in);
+    s64 target = relative_target(l, in);
     bool direct = lift_jump_direct(l, target, in->opsize);
     struct irv eip = IR_NONE;
 
@@ -120,21 +135,21 @@ static void branch_if(struct lift *l, const struct insn *in, enum ir_cond cond, 
     if (!irv_is(new_count, IRV_NONE))
         lift_set_gpr(l, ECX, in->addrsize, new_count);
     if (direct)
-        ir_xif(l->ir, cond, v, ir_const(0), target);
+        ir_xif(l->ir, cond, v, ir_const(0), (s32)target);
     else
         lift_jump_ind(l, eip);
 }
 
 void sem_loop(struct lift *l, const struct insn *in)
 {
-    struct irv left = ir_lea(l->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+    struct irv left = count_down(l, in);
 
     branch_if(l, in, IRC_NE, counter(l, in, left), left);
 }
 
 static void loop_while(struct lift *l, const struct insn *in, unsigned cc)
 {
-    struct irv left = ir_lea(l->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
+    struct irv left = count_down(l, in);
     struct irv go = ir_selcc(l->ir, cc, counter(l, in, left), ir_const(0));
 
     branch_if(l, in, IRC_NE, go, left);

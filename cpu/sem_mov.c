@@ -28,27 +28,43 @@ void sem_movzx(struct lift *l, const struct insn *in)
     opnd_write(l, in, 0, v);
 }
 
+static struct irv sign_extend(struct lift *l, struct irv v, unsigned size)
+{
+    return ir_op1(l->ir, size == 1 ? IR_EXT8S : size == 2 ? IR_EXT16S : IR_EXT32S, v);
+}
+
+/* MOVSXD too, which without REX.W does not extend anything. */
 void sem_movsx(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 1);
     struct irv v;
 
-    if (opnd_is_mem(l, in, 1))
+    if (size >= in->opsize) {
+        v = opnd_read(l, in, 1);
+    } else if (opnd_is_mem(l, in, 1)) {
         v = lift_load(l, IR_LDSX, lift_operand(l, in, size, false), size);
-    else
-        v = ir_op1(l->ir, size == 1 ? IR_EXT8S : IR_EXT16S, opnd_read(l, in, 1));
+        if (in->opsize == 8)
+            ir_sx64(l->ir);
+    } else {
+        v = sign_extend(l, opnd_read(l, in, 1), size);
+    }
     opnd_write(l, in, 0, v);
 }
 
+/* Of an address computed for 32 bits only those matter. */
 void sem_lea(struct lift *l, const struct insn *in)
 {
-    opnd_write(l, in, 0, lift_ea(l, in));
+    struct insn low = *in;
+
+    if (in->opsize == 4 && in->addrsize == 8)
+        low.addrsize = 4;
+    opnd_write(l, in, 0, lift_ea(l, &low));
 }
 
 /* XCHG BX, BX, by which programs call Bochs's debugger; it changes nothing. */
 static bool is_magic(const struct insn *in)
 {
-    return in->opcode == 0x87 && in->modrm == 0xdb && in->opsize == 2;
+    return in->opcode == 0x87 && in->modrm == 0xdb && in->opsize == 2 && !in->rex;
 }
 
 void sem_xchg(struct lift *l, const struct insn *in)
@@ -96,38 +112,40 @@ void sem_bswap(struct lift *l, const struct insn *in)
 
 void sem_xlat(struct lift *l, const struct insn *in)
 {
+    bool before = lift_width_addr(l, in);
     struct irv al = ir_op1(l->ir, IR_EXT8U, ir_reg(EAX));
     struct irv off = ir_op2(l->ir, IR_ADD, ir_reg(EBX), al);
 
     if (in->addrsize == 2)
         off = ir_op1(l->ir, IR_EXT16U, off);
+    lift_width(l, before);
     lift_set_gpr(l, EAX, 1, lift_ld(l, in->seg, off, 1));
 }
 
-/* CBW and CWDE */
+/* CBW, CWDE and CDQE */
 void sem_cbw(struct lift *l, const struct insn *in)
 {
-    enum ir_op op = in->opsize == 2 ? IR_EXT8S : IR_EXT16S;
-
-    lift_set_gpr(l, EAX, in->opsize, ir_op1(l->ir, op, ir_reg(EAX)));
+    lift_set_gpr(l, EAX, in->opsize, sign_extend(l, ir_reg(EAX), in->opsize / 2));
 }
 
-/* CWD and CDQ */
+/* CWD, CDQ and CQO */
 void sem_cwd(struct lift *l, const struct insn *in)
 {
     struct irv a = ir_reg(EAX);
 
     if (in->opsize == 2)
         a = ir_op1(l->ir, IR_EXT16S, a);
-    lift_set_gpr(l, EDX, in->opsize, ir_op2(l->ir, IR_SAR, a, ir_const(31)));
+    lift_set_gpr(l, EDX, in->opsize, ir_op2(l->ir, IR_SAR, a, ir_const(in->opsize == 8 ? 63 : 31)));
 }
 
 void sem_lahf(struct lift *l, const struct insn *in)
 {
     struct irv fl = ir_op2(l->ir, IR_OR, ir_getfl(l->ir), ir_const(2));
+    bool before = lift_width_all(l);
 
     (void)in;
     ir_set_reg(l->ir, EAX, ir_op2(l->ir, IR_DEPH8, ir_reg(EAX), fl));
+    lift_width(l, before);
 }
 
 void sem_sahf(struct lift *l, const struct insn *in)

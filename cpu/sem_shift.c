@@ -1,14 +1,14 @@
-/* Shifts and rotates. Counts are masked to 5 bits also for 8- and 16-bit operands, so that a count
- * may exceed the operand's width: SHL, SHR and SAR of the extended value come out right by
- * themselves, ROL and ROR rotate a value repeated to 32 bits, RCL and RCR rotate width + 1 bits
- * modulo that. Nothing, flags included, changes when the masked count is 0. SDM volume 2,
- * SAL/SAR/SHL/SHR, RCL/RCR/ ROL/ROR. Where OF is undefined (counts over 1) it follows the formula
- * for 1. */
+/* Shifts and rotates. Counts are masked to 6 bits for 64-bit operands, else to 5, also for 8- and
+ * 16-bit operands, so that a count may exceed the operand's width: SHL, SHR and SAR of the extended
+ * value come out right by themselves, ROL and ROR rotate a value repeated to 32 bits, RCL and RCR
+ * rotate width + 1 bits modulo that. Nothing, flags included, changes when the masked count is 0.
+ * SDM volume 2, SAL/SAR/SHL/SHR, RCL/RCR/ ROL/ROR. Where OF is undefined (counts over 1) it follows
+ * the formula for 1. */
 #include "cpu/sem_sys.h"
 
 enum { CC_B = 2 };
 
-/* A count: n is masked to 5 bits; raw may have more, for IR shifts, which mask by themselves. */
+/* A count: n is masked; raw may have more, for IR shifts, which mask by themselves. */
 struct count {
     struct irv raw, n;
 };
@@ -16,7 +16,7 @@ struct count {
 static struct count read_count(struct lift *l, const struct insn *in, unsigned opnd)
 {
     struct irv raw = opnd_read(l, in, opnd);
-    struct count c = {raw, ir_op2(l->ir, IR_AND, raw, ir_const(31))};
+    struct count c = {raw, ir_op2(l->ir, IR_AND, raw, ir_const(ir_count_mask(l->ir->wide)))};
 
     if (irv_is(raw, IRV_CONST))
         c.raw = c.n;
@@ -39,13 +39,13 @@ static struct irv op2c(struct lift *l, enum ir_op op, struct irv a, u32 b)
     return ir_op2(l->ir, op, a, ir_const(b));
 }
 
-/* Operand 0, to be written later, extended to 32 bits. */
+/* Operand 0, to be written later, extended to 32 bits if it is shorter. */
 static struct irv read_extended(struct lift *l, const struct insn *in, bool is_signed)
 {
     unsigned size = opnd_size(l, in, 0);
     struct irv v = opnd_read_rmw(l, in, 0);
 
-    if (size == 4 || (!is_signed && opnd_is_mem(l, in, 0))) /* loads zero-extend */
+    if (size >= 4 || (!is_signed && opnd_is_mem(l, in, 0))) /* loads zero-extend */
         return v;
     if (size == 1)
         return ir_op1(l->ir, is_signed ? IR_EXT8S : IR_EXT8U, v);
@@ -179,7 +179,7 @@ static void rotate(struct lift *l, const struct insn *in, enum ir_op op)
         opnd_write(l, in, 0, a);
         return;
     }
-    if (size != 4) /* the operand repeated to fill 32 bits */
+    if (size < 4) /* the operand repeated to fill 32 bits */
         a = op2c(l, IR_MUL, a, size == 1 ? 0x01010101 : 0x00010001);
     result = ir_op2(l->ir, op, a, c.raw);
     if (op ==
@@ -238,25 +238,27 @@ static void rotate_carry_small(struct lift *l, const struct insn *in, struct cou
 /* By one: CF is the bit that leaves. */
 static void rotate_carry_by_1(struct lift *l, const struct insn *in, struct count c, bool left)
 {
+    unsigned top = opnd_size(l, in, 0) * 8 - 1;
     struct irv a = ir_copy(l->ir, opnd_read_rmw(l, in, 0));
     struct irv carry = ir_getcc(l->ir, CC_B), result;
 
     if (left) {
         result = ir_lea(l->ir, carry, a, 1, 0);
-        finish_rotate(l, in, c, result, a, 31, ir_op2(l->ir, IR_XOR, result, a), 31);
+        finish_rotate(l, in, c, result, a, top, ir_op2(l->ir, IR_XOR, result, a), top);
     } else {
-        result = ir_op2(l->ir, IR_OR, op2c(l, IR_SHR, a, 1), op2c(l, IR_SHL, carry, 31));
-        finish_rotate(l, in, c, result, a, 0, differ(l, result), 31);
+        result = ir_op2(l->ir, IR_OR, op2c(l, IR_SHR, a, 1), op2c(l, IR_SHL, carry, top));
+        finish_rotate(l, in, c, result, a, 0, differ(l, result), top);
     }
 }
 
-/* 32 bits: the carry enters n - 1 places from the end, and no shift may be by 32. */
-static void rotate_carry_32(struct lift *l, const struct insn *in, struct count c, bool left)
+/* 32 and 64 bits: the carry enters n - 1 places from the end, and no shift may be by the width. */
+static void rotate_carry_large(struct lift *l, const struct insn *in, struct count c, bool left)
 {
     enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
+    unsigned top = opnd_size(l, in, 0) * 8 - 1;
     struct irv n = c.n, a = opnd_read_rmw(l, in, 0);
     struct irv carry = ir_getcc(l->ir, CC_B);
-    struct irv rest = ir_op1(l->ir, IR_NEG, n); /* 32 - n, as the IR masks it */
+    struct irv rest = ir_op1(l->ir, IR_NEG, n); /* width - n, as the IR masks it */
     struct irv wrapped = ir_op2(l->ir, back, op2c(l, back, a, 1), rest);
     struct irv in_bit = ir_op2(l->ir, IR_SHL, carry, left ? minus_one(l, n) : rest);
     struct irv result =
@@ -265,8 +267,8 @@ static void rotate_carry_32(struct lift *l, const struct insn *in, struct count 
     struct irv of;
 
     result = ir_sel(l->ir, IRC_NE, n, ir_const(0), result, a);
-    of = left ? ir_op2(l->ir, IR_XOR, result, op2c(l, IR_SHL, cf, 31)) : differ(l, result);
-    finish_rotate(l, in, c, result, cf, 0, of, 31);
+    of = left ? ir_op2(l->ir, IR_XOR, result, op2c(l, IR_SHL, cf, top)) : differ(l, result);
+    finish_rotate(l, in, c, result, cf, 0, of, top);
 }
 
 static void rotate_carry(struct lift *l, const struct insn *in, bool left)
@@ -276,10 +278,10 @@ static void rotate_carry(struct lift *l, const struct insn *in, bool left)
 
     if (is_zero(c.n))
         opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
-    else if (size == 4 && irv_is(c.n, IRV_CONST) && c.n.v == 1)
+    else if (size >= 4 && irv_is(c.n, IRV_CONST) && c.n.v == 1)
         rotate_carry_by_1(l, in, c, left);
-    else if (size == 4)
-        rotate_carry_32(l, in, c, left);
+    else if (size >= 4)
+        rotate_carry_large(l, in, c, left);
     else
         rotate_carry_small(l, in, c, left);
 }
@@ -304,7 +306,8 @@ void sem_rcr(struct lift *l, const struct insn *in)
 
 /* -- double shifts -- */
 
-static void double_shift_32(struct lift *l, const struct insn *in, struct count c, bool left)
+/* 32 and 64 bits */
+static void double_shift_large(struct lift *l, const struct insn *in, struct count c, bool left)
 {
     struct irv n = c.n;
     enum ir_op fwd = left ? IR_SHL : IR_SHR, back = left ? IR_SHR : IR_SHL;
@@ -343,8 +346,8 @@ static void double_shift(struct lift *l, const struct insn *in, bool left)
 
     if (is_zero(c.n))
         opnd_write(l, in, 0, opnd_read_rmw(l, in, 0));
-    else if (in->opsize == 4)
-        double_shift_32(l, in, c, left);
+    else if (in->opsize >= 4)
+        double_shift_large(l, in, c, left);
     else
         double_shift_16(l, in, c, left);
 }

@@ -1,6 +1,7 @@
 /* The stack: PUSH, POP, PUSHA, POPA, ENTER, LEAVE, PUSHF, POPF. Values go by the operand size,
- * addresses by the stack's size (SS.B); SP wraps at 16 bits and the upper half of ESP stays. ESP is
- * written after the last access that may fault. SDM volume 1, chapter 6. */
+ * addresses by the stack's size (SS.B; 64 bits in 64-bit mode); SP wraps at 16 bits and the upper
+ * half of ESP stays. ESP is written after the last access that may fault. SDM volume 1, chapter 6.
+ */
 #include "cpu/lift.h"
 
 static struct irv stack_load(struct lift *l, unsigned reg, s32 delta, unsigned size)
@@ -20,7 +21,7 @@ void sem_push(struct lift *l, const struct insn *in)
     struct irv v = opnd_read(l, in, 0);
 
     if (l->gen < ISA_286 && irv_is(v, IRV_REG) && v.v == ESP)
-        v = ir_lea(l->ir, v, IR_NONE, 0, -(u32)in->opsize);
+        v = lift_stack_add(l, v, -(s32)in->opsize);
     lift_push(l, in->opsize, v);
 }
 
@@ -32,7 +33,7 @@ static void pop_memory(struct lift *l, const struct insn *in)
     struct irv off;
 
     if (in->base == ESP) {
-        struct irv esp = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, size);
+        struct irv esp = lift_stack_add(l, ir_reg(ESP), (s32)size);
         if (!(l->mode & MODE_STACK32))
             esp = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), esp);
         off = lift_ea_base(l, in, esp);
@@ -60,7 +61,7 @@ void sem_pusha(struct lift *l, const struct insn *in)
 
     for (unsigned reg = EAX; reg <= EDI; reg++)
         stack_store(l, ESP, -size * (s32)(reg + 1), (unsigned)size, ir_reg(reg));
-    lift_set_sp(l, ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, (u32)(-8 * size)));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(ESP), -8 * size));
 }
 
 /* Each register is written as it is popped, as real chips do: a fault leaves ESP alone, which is
@@ -94,11 +95,11 @@ void sem_enter(struct lift *l, const struct insn *in)
     /* A write at the final stack pointer has to be possible. */
     end = lift_stack(l, ESP, -(s32)(size + locals), size, true);
     lift_load(l, IR_LDRMW, end, size);
-    frame = ir_lea(l->ir, ir_reg(ESP), IR_NONE, 0, -size);
+    frame = lift_stack_add(l, ir_reg(ESP), -(s32)size);
     if (!(l->mode & MODE_STACK32))
         frame = ir_op2(l->ir, IR_DEP16, ir_reg(ESP), frame);
     lift_set_gpr(l, EBP, size, frame);
-    lift_set_sp(l, ir_lea(l->ir, frame, IR_NONE, 0, -locals));
+    lift_set_sp(l, lift_stack_add(l, frame, -(s32)locals));
 }
 
 void sem_leave(struct lift *l, const struct insn *in)
@@ -106,7 +107,7 @@ void sem_leave(struct lift *l, const struct insn *in)
     unsigned size = in->opsize;
     struct irv v = stack_load(l, EBP, 0, size);
 
-    lift_set_sp(l, ir_lea(l->ir, ir_reg(EBP), IR_NONE, 0, size));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(EBP), (s32)size));
     lift_set_gpr(l, EBP, size, v);
 }
 

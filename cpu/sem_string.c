@@ -6,6 +6,8 @@
 
 static struct irv index_reg(struct lift *l, const struct insn *in, unsigned reg)
 {
+    if (in->addrsize == 4 && lift_code64(l))
+        return lift_zext(l, ir_reg(reg));
     return in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(reg)) : ir_reg(reg);
 }
 
@@ -27,9 +29,14 @@ static void store_dest(struct lift *l, const struct insn *in, unsigned size, str
 /* reg += size in the direction of DF */
 static void advance(struct lift *l, const struct insn *in, unsigned reg, unsigned size)
 {
-    struct irv df = ir_lds(l->ir, offsetof(struct cpu, df), 4);
+    struct irv df = ir_lds(l->ir, offsetof(struct cpu, df), 4), v;
+    bool before = lift_width_addr(l, in);
 
-    lift_set_gpr(l, reg, in->addrsize, ir_lea(l->ir, ir_reg(reg), df, size >> 1, 0));
+    if (in->addrsize == 8)
+        df = ir_op1(l->ir, IR_EXT32S, df);
+    v = ir_lea(l->ir, ir_reg(reg), df, (unsigned)__builtin_ctz(size), 0);
+    lift_width(l, before);
+    lift_set_gpr(l, reg, in->addrsize, v);
 }
 
 /* Calls a helper that knows what an 80286 in real mode does to registers before it finds that a

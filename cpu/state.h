@@ -18,9 +18,9 @@
 struct segment {
     u16 sel;
     u16 attr;
-    u32 base;
-    u32 base_high; /* bits 63:32, which only IA-32e mode has: of FS, GS, LDTR, TR */
     u32 limit;     /* in bytes, granularity applied */
+    u32 base;      /* lifted code of 64-bit mode reads both halves at once */
+    u32 base_high; /* bits 63:32, which only IA-32e mode has: of FS, GS, LDTR, TR */
     s64 limit_r; /* highest offset of a readable byte by the plain rule offset <= limit_r; -1: none,
                     or the */
     s64 limit_w; /* segment needs the exact check (expand-down): seg_update_cache() in seg.c sets

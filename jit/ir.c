@@ -131,8 +131,7 @@ struct irv ir_lea(struct ir *ir, struct irv a, struct irv b, unsigned shift, u32
     }
     if (irv_is(a, IRV_CONST) && irv_is(b, IRV_NONE))
         return ir_const64(ir, ir_cut(ir->wide, value(ir, a) + (u64)(s64)(s32)disp));
-    if (irv_is(a, IRV_CONST) && shift == 0 &&
-        fits(ir, value(ir, a) + (u64)(s64)(s32)disp)) {
+    if (irv_is(a, IRV_CONST) && shift == 0 && fits(ir, value(ir, a) + (u64)(s64)(s32)disp)) {
         disp += a.v;
         a = b;
         b = IR_NONE;
@@ -256,6 +255,13 @@ void ir_in_seg(struct ir *ir, unsigned seg)
     struct ir_insn *i = &ir->ops[ir->nops - 1];
     if (!ir->overflow)
         i->cc |= (u8)IR_IN_SEG(seg);
+}
+
+void ir_sx64(struct ir *ir)
+{
+    struct ir_insn *i = &ir->ops[ir->nops - 1];
+    if (!ir->overflow)
+        i->cc |= IR_SX64;
 }
 
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size)

@@ -175,6 +175,7 @@ void ir_sts(struct ir *ir, size_t offset, unsigned size, struct irv a);
 struct irv ir_ld(struct ir *ir, enum ir_op op, struct irv addr, u32 disp, unsigned size);
 void ir_st(struct ir *ir, struct irv addr, u32 disp, unsigned size, struct irv v);
 void ir_in_seg(struct ir *ir, unsigned seg); /* so is that of the LD... or ST just emitted */
+void ir_sx64(struct ir *ir);                 /* the LDSX just emitted extends to 64 bits */
 void ir_ldv(struct ir *ir, size_t offset, struct irv addr, unsigned size);
 void ir_stv(struct ir *ir, struct irv addr, size_t offset, unsigned size);
 void ir_aligned(struct ir *ir); /* the LDV or STV just emitted wants its 16 bytes aligned */

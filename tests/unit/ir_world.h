@@ -132,12 +132,12 @@ u64 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
     u64 v = access_memory(cpu, 8, la, size, 0);
     return size == 8 ? v : (u32)v;
 }
-laddr seg_linear(struct cpu *cpu, enum seg seg, u32 off, unsigned size, enum access acc)
+laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum access acc)
 {
     access_memory(cpu, 9 + acc, off, size, seg);
     return cpu->seg[seg].base + off;
 }
-void seg_check_eip(struct cpu *cpu, u32 eip)
+void seg_check_eip(struct cpu *cpu, u64 eip)
 {
     access_memory(cpu, 12, eip, 1, 0);
 }

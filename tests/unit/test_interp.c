@@ -261,13 +261,16 @@ static void calls(void **state)
     struct world *w = *state;
     unsigned signatures = 0;
     for (unsigned h = 0; h < HELPER_COUNT; h++) {
-        const u32 a[4] = {0x80000001, 0xffffffff, 3, 0x12345678};
+        const u32 narrow[4] = {0x80000001, 0xffffffff, 3, 0x12345678};
         unsigned n = helper_info[h].nargs;
+        u64 a[4];
         struct irv v[4] = {IR_NONE, IR_NONE, IR_NONE, IR_NONE};
         struct ir *ir = begin(w);
         signatures |= 1u << (n * 2 + helper_info[h].returns);
         for (unsigned k = 0; k < n; k++)
-            v[k] = ir_const(a[k]);
+            v[k] = ir_const(narrow[k]);
+        for (unsigned k = 0; k < 4; k++) /* constants of 64 bits are sign-extended */
+            a[k] = helper_info[h].wide ? (u64)(s64)(s32)narrow[k] : narrow[k];
         ir_insn_begin(ir, 0x10, 1);
         struct irv d = ir_call(ir, (enum helper)h, v[0], v[1], v[2], v[3]);
         if (helper_info[h].returns)
@@ -287,8 +290,8 @@ static void calls(void **state)
         w->cpu->cc_src = 0;
         w->cpu->budget = 99; /* as inside the call: one instruction taken, not retired */
         w->cpu->insn_left = 1;
-        u32 want = fake_helper(w->cpu, (enum helper)h, n > 0 ? a[0] : 0, n > 1 ? a[1] : 0,
-                               n > 2 ? a[2] : 0, n > 3 ? a[3] : 0);
+        u32 want = (u32)fake_helper(w->cpu, (enum helper)h, n > 0 ? a[0] : 0, n > 1 ? a[1] : 0,
+                                    n > 2 ? a[2] : 0, n > 3 ? a[3] : 0);
         w->cpu->insn_left = 0;
         assert_true(got == world_log);
         if (helper_info[h].returns)
