@@ -90,15 +90,15 @@ class GuestTest(unittest.TestCase):
                       f"{show(late.stdout or b'')}\n--- stderr\n{show(late.stderr or b'')}")
         return Result(done.returncode, done.stdout, done.stderr)
 
-    def linux(self, append="", accel="jit", whole=False):
-        """The arguments that boot Debian's kernel; unless it is to be whole, without the kernel's tests of its ciphers and
+    def linux(self, append="", accel="jit", whole=False, bits=""):
+        """The arguments that boot Debian's kernel, of amd64 if bits is "64"; unless it is to be whole, without the kernel's tests of its ciphers and
         its look for ISA PnP cards, which are two thirds of it."""
         append = append if whole else f"cryptomgr.notests noisapnp {append}"
-        for name in ("vmlinuz", "tiny.cpio.gz"):
+        for name in (f"vmlinuz{bits}", f"tiny{bits}.cpio.gz"):
             if not os.path.exists(os.path.join(CACHE, name)):
                 self.fail(f"{CACHE}/{name} is missing: run tests/guest/make-linux {CACHE}")
-        return ["-m", "256", "-nographic", "-no-reboot", "-kernel", f"{CACHE}/vmlinuz",
-                "-initrd", f"{CACHE}/tiny.cpio.gz", "-append", f"console=ttyS0 quiet {append}".strip(),
+        return ["-m", "256", "-nographic", "-no-reboot", "-kernel", f"{CACHE}/vmlinuz{bits}",
+                "-initrd", f"{CACHE}/tiny{bits}.cpio.gz", "-append", f"console=ttyS0 quiet {append}".strip(),
                 "-accel", accel]
 
     def initrd(self, modules, files):
