@@ -2,13 +2,15 @@
  * Capstone's word on whether the form exists. The normalising rule, which keeps the known defects
  * of Capstone 4 and 5 out of reach: Capstone sees only what decides the form (67 and 66, or the one
  * mandatory prefix right before 0F; opcode, ModRM, SIB; zeros for displacement and immediate) and
- * always in 32-bit mode, where a 16-bit segment is the same bytes with 66 and 67 toggled.
- * Everything with a value in it (immediates, displacements, branch targets, sizes, segments, LOCK
- * legality) is computed here from the raw bytes.
+ * always in 32- or 64-bit mode: a 16-bit segment is the 32-bit one with 66 and 67 toggled. In
+ * 64-bit mode REX counts among what decides the form. Everything with a value in it (immediates,
+ * displacements, branch targets, sizes, segments, LOCK legality) is computed here from the raw
+ * bytes.
  *
  * The memo is keyed by the same normalised bytes, all of which fit one word, so equal keys are
  * equal forms. Prefixes, ModRM: SDM volume 2, chapter 2; the 15-byte limit: volume 3, 6.15,
- * interrupt 13. */
+ * interrupt 13; REX and operand sizes in 64-bit mode: volume 2, 2.2.1, appendix A.2.5 and B.1.
+ */
 #include <capstone/capstone.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,26 +34,29 @@ struct scan {
     u8 prefixes; /* PFX_* */
     u8 seg;      /* enum seg, or SEG_NONE */
     u8 map, opcode, modrm, sib;
-    u8 mand; /* enum mand, never MP_ANY */
-    u8 opsize, addrsize;
+    u8 mand;             /* enum mand, never MP_ANY */
+    u8 opsize, addrsize; /* by mode and prefixes alone: see row_opsize() */
+    u8 rex;              /* REX_* */
+    bool code64;
 };
 
 /* A form, as the memo keeps it. */
 struct form {
-    u32 key; /* form_key(), never 0 */
+    u64 key; /* form_key(), never 0 */
     u16 row; /* NO_ROW: #UD */
-    u8 disp_size, imm_size, sel_size;
-    bool imm_signed, lock_ok, disp_signed;
-    u8 seg, base, index, scale;
+    u8 base, index;
+    u32 scale : 2, seg : 3, opsize : 4;
+    u32 disp_size : 4, imm_size : 4, sel_size : 2;
+    bool imm_signed : 1, lock_ok : 1, disp_signed : 1;
 };
 _Static_assert(sizeof(struct form) == 16, "the memo should stay small");
 
 /* Per opcode, from its rows. */
-enum { OF_MODRM = 1, OF_RM_IS_REG = 2 /* ModRM.mod is ignored (MOV CR/DR) */ };
+enum { OF_MODRM = 1, OF_RM_IS_REG = 2 /* MOV CR/DR: ModRM.mod is ignored, REX.R is not */ };
 
 struct decoder {
-    csh cs;
-    csh host; /* of decode_host_text(); 0 until first used */
+    csh cs[2]; /* of 32 and 64 bits, by scan.code64 */
+    csh host;  /* of decode_host_text(); 0 until first used */
     cs_insn *insn;
     struct decoder_stats stats;
     enum isa isa; /* generation whose encodings count */
@@ -120,7 +125,7 @@ static void index_rows(struct decoder *d)
             d->first[row->map * 256u + row->opcode + i]++;
             if (insn_row_has_modrm(row))
                 *flags |= OF_MODRM;
-            if (row_has_kind(row, OP_Rd))
+            if (row_has_kind(row, OP_Ry))
                 *flags |= OF_RM_IS_REG;
         }
     }
@@ -138,6 +143,40 @@ static bool scan_is_reg(const struct decoder *d, const struct scan *s)
     return s->modrm >= 0xc0 || (d->flags[s->map][s->opcode] & OF_RM_IS_REG);
 }
 
+/* Does ModRM.reg fit the row? With REX.R there are control and debug registers from 8 on, which
+ * must be named; elsewhere an opcode's extension and a segment register have three bits. */
+static bool row_takes_reg_field(const struct decoder *d, const struct scan *s,
+                                const struct insn_row *row)
+{
+    unsigned reg = (s->modrm >> 3) & 7;
+
+    if ((d->flags[s->map][s->opcode] & OF_RM_IS_REG) && (s->rex & REX_R))
+        reg |= 8;
+    if (row->reg < 0)
+        return reg < 8;
+    return row->reg == (row->reg < 16 ? (s16)reg : MODRM(s->modrm));
+}
+
+/* Does the row exist in the mode, and with this REX? */
+static bool row_takes_mode(const struct scan *s, const struct insn_row *row)
+{
+    if (row->attr & (s->code64 ? IA_NO64 : IA_64))
+        return false;
+    return !((row->attr & IA_REXW) && !(s->rex & REX_W)) &&
+           !((row->attr & IA_NOREXB) && (s->rex & REX_B));
+}
+
+static unsigned row_opsize(const struct scan *s, const struct insn_row *row)
+{
+    if (!s->code64)
+        return s->opsize;
+    if (row->attr & IA_F64)
+        return 8;
+    if (row->attr & IA_D64)
+        return s->opsize == 2 ? 2 : 8;
+    return (row->attr & IA_MAX32) && s->opsize == 8 ? 4 : s->opsize;
+}
+
 static unsigned find_row(const struct decoder *d, const struct scan *s)
 {
     unsigned n = s->map * 256u + s->opcode;
@@ -148,9 +187,9 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 
         if (row->mand != MP_ANY && row->mand != s->mand)
             continue;
-        if (!insn_row_lives(row, d->isa))
+        if (!insn_row_lives(row, d->isa) || !row_takes_mode(s, row))
             continue;
-        if (row->reg >= 0 && row->reg != (row->reg < 8 ? (s->modrm >> 3) & 7 : MODRM(s->modrm)))
+        if (has_modrm && !row_takes_reg_field(d, s, row))
             continue;
         if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
             continue;
@@ -162,7 +201,8 @@ static unsigned find_row(const struct decoder *d, const struct scan *s)
 /* -- bytes to scan -- */
 
 /* Takes one prefix byte into s; false if it is none. Before the 80386 there are no 64 to 67, and F1
- * is a prefix too: LOCK on the 8086, without effect on the 80286. */
+ * is a prefix too: LOCK on the 8086, without effect on the 80286. In 64-bit mode ES CS SS DS do
+ * nothing, not even against an FS or GS before them. */
 static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
 {
     bool wide = d->isa >= ISA_386;
@@ -172,6 +212,8 @@ static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
     case 0x2e:
     case 0x36:
     case 0x3e:
+        if (s->code64)
+            return true;
         s->seg = (byte >> 3) & 3; /* ES CS SS DS */
         s->prefixes |= PFX_SEG;
         return true;
@@ -195,6 +237,23 @@ static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
     }
 }
 
+/* The prefixes, REX, which counts right before the opcode alone, included; returns their number. */
+static unsigned scan_prefixes(const struct decoder *d, const u8 *bytes, unsigned limit,
+                              struct scan *s)
+{
+    unsigned n = 0;
+
+    for (; n < limit; n++) {
+        if (s->code64 && (bytes[n] & 0xf0) == REX)
+            s->rex = bytes[n];
+        else if (scan_prefix(d, s, bytes[n]))
+            s->rex = 0;
+        else
+            break;
+    }
+    return n;
+}
+
 /* The 8086 decodes some opcodes in part only, and knows no illegal ones: each of these is what the
  * decoded bits make it. */
 static u8 opcode_8086(u8 opcode)
@@ -216,6 +275,19 @@ static u8 modrm_8086(u8 opcode, u8 modrm)
     case 0xc7: return modrm & ~0x38u;
     case 0xff: return (modrm & 0x38) == 0x38 ? modrm & ~0x08u : modrm; /* PUSH */
     default: return modrm;
+    }
+}
+
+static void scan_sizes(struct scan *s, enum code_size code)
+{
+    bool op = s->prefixes & PFX_OPSIZE, addr = s->prefixes & PFX_ADDRSIZE;
+
+    if (code == CODE64) {
+        s->opsize = s->rex & REX_W ? 8 : op ? 2 : 4;
+        s->addrsize = addr ? 4 : 8;
+    } else {
+        s->opsize = (code == CODE32) != op ? 4 : 2;
+        s->addrsize = (code == CODE32) != addr ? 4 : 2;
     }
 }
 
@@ -248,18 +320,16 @@ static unsigned disp_size(const struct scan *s)
 }
 
 static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
-                                     bool code32, struct scan *s)
+                                     enum code_size code, struct scan *s)
 {
-    unsigned n = 0, limit = avail < d->max_len ? avail : d->max_len;
+    unsigned n, limit = avail < d->max_len ? avail : d->max_len;
     bool old = d->isa == ISA_8086;
 
-    *s = (struct scan){.seg = SEG_NONE};
-    while (n < limit && scan_prefix(d, s, bytes[n]))
-        n++;
+    *s = (struct scan){.seg = SEG_NONE, .code64 = code == CODE64};
+    n = scan_prefixes(d, bytes, limit, s);
     s->start = n;
     s->mand = scan_mand(s->prefixes);
-    s->opsize = code32 != !!(s->prefixes & PFX_OPSIZE) ? 4 : 2;
-    s->addrsize = code32 != !!(s->prefixes & PFX_ADDRSIZE) ? 4 : 2;
+    scan_sizes(s, code);
 
     if (n >= limit)
         return scan_short(d, s, n);
@@ -285,7 +355,7 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
             return scan_short(d, s, n);
         s->modrm = old ? modrm_8086(s->opcode, bytes[n]) : bytes[n];
         n++;
-        if (s->addrsize == 4 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
+        if (s->addrsize != 2 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
             if (n >= limit)
                 return scan_short(d, s, n);
             s->sib = bytes[n++];
@@ -303,12 +373,14 @@ static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, u
 }
 
 /* Two bits of map: the fifth stands in the place of a mandatory prefix, which it has not. */
-static u32 form_key(const struct scan *s)
+static u64 form_key(const struct scan *s)
 {
     u32 mand = s->map == MAP_3DNOW ? 7 : s->mand;
+    u32 mode = 1u << 7 | (u32)s->code64 << 6 | (s->rex & 15u);
+    u32 sizes = (s->opsize / 2u) << 3 | s->addrsize / 2u;
 
-    return 1u << 31 | (u32)(s->opsize == 4) << 30 | (u32)(s->addrsize == 4) << 29 | mand << 26 |
-           (u32)(s->map & 3) << 24 | (u32)s->opcode << 16 | (u32)s->sib << 8 | s->modrm;
+    return (u64)(mode << 8 | sizes) << 32 | mand << 26 | (u32)(s->map & 3) << 24 |
+           (u32)s->opcode << 16 | (u32)s->sib << 8 | s->modrm;
 }
 
 /* -- asking Capstone -- */
@@ -321,14 +393,16 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     static const u8 mand_byte[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
     unsigned n = 0, flags = d->flags[s->map][s->opcode];
 
-    if (s->addrsize == 2)
+    if (s->addrsize == (s->code64 ? 4 : 2))
         buf[n++] = 0x67;
     if (row->mand == MP_ANY) {
-        if (s->opsize == 2)
+        if (row_opsize(s, row) == 2)
             buf[n++] = 0x66;
     } else if (mand_byte[row->mand]) {
         buf[n++] = mand_byte[row->mand];
     }
+    if (s->rex)
+        buf[n++] = s->rex;
     if (s->map != MAP_1B)
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
@@ -336,7 +410,7 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     buf[n++] = s->map == MAP_3DNOW ? 0x0f : s->opcode;
     if (flags & OF_MODRM)
         buf[n++] = flags & OF_RM_IS_REG ? s->modrm | 0xc0 : s->modrm;
-    if (s->addrsize == 4 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
+    if (s->addrsize != 2 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
         buf[n++] = s->sib;
     return n;
 }
@@ -354,7 +428,7 @@ static bool ask_capstone(struct decoder *d, const struct scan *s, const struct i
 
     if (s->map == MAP_3DNOW)
         buf[n + extra - 1] = s->opcode;
-    if (!cs_disasm_iter(d->cs, &code, &size, &address, d->insn)) {
+    if (!cs_disasm_iter(d->cs[s->code64], &code, &size, &address, d->insn)) {
         if (known)
             d->stats.supplemented++;
         else
@@ -383,19 +457,24 @@ static void form_mem16(struct form *f, unsigned mod, unsigned rm)
     f->index = regs[rm].index;
 }
 
-static void form_mem32(struct form *f, unsigned mod, unsigned rm, u8 sib)
+/* What has a special meaning has it by its low three bits, but for the index, which R12 can be. */
+static void form_mem32(struct form *f, unsigned mod, unsigned rm, const struct scan *s)
 {
-    f->base = rm;
+    unsigned base = rm;
+
     if (rm == 4) {
-        f->base = sib & 7;
-        f->index = (sib >> 3) & 7;
-        if (f->index == ESP)
-            f->index = GPR_NONE;
-        else
-            f->scale = sib >> 6;
+        unsigned index = ((s->sib >> 3) & 7u) | (s->rex & REX_X ? 8u : 0);
+
+        base = s->sib & 7;
+        if (index != ESP) {
+            f->index = (u8)index;
+            f->scale = s->sib >> 6;
+        }
     }
-    if (mod == 0 && f->base == EBP)
-        f->base = GPR_NONE;
+    if (mod || base != EBP)
+        f->base = (u8)(base | (s->rex & REX_B ? 8u : 0));
+    else if (s->code64 && rm != 4)
+        f->base = GPR_RIP;
 }
 
 static void form_mem(struct form *f, const struct scan *s)
@@ -406,28 +485,29 @@ static void form_mem(struct form *f, const struct scan *s)
     if (s->addrsize == 2)
         form_mem16(f, mod, rm);
     else
-        form_mem32(f, mod, rm, s->sib);
+        form_mem32(f, mod, rm, s);
     f->disp_signed = f->base != GPR_NONE || f->index != GPR_NONE;
     if (f->base == EBP || f->base == ESP)
         f->seg = SEG_SS;
 }
 
 /* The immediates: the first goes to insn.imm, a second or a far pointer's selector to insn.sel. */
-static void form_imm(struct form *f, const struct insn_row *row, const struct scan *s)
+static void form_imm(struct form *f, const struct insn_row *row)
 {
-    f->imm_size = insn_row_imm_size(row, s->opsize);
+    unsigned size = insn_row_imm_size(row, f->opsize);
+
     if (row_has_kind(row, OP_Ap))
         f->sel_size = 2;
     else if (row->op[0] == OP_Iw && row->op[1] == OP_Ib) /* ENTER */
         f->sel_size = 1;
     else if (row->op[1] == OP_Ib && row->op[2] == OP_Ib)
         f->sel_size = 1;
-    f->imm_size -= f->sel_size;
+    f->imm_size = size - f->sel_size;
     f->imm_signed =
         row_has_kind(row, OP_sIb) || row_has_kind(row, OP_Jb) || row_has_kind(row, OP_Jz);
 }
 
-static void form_make(struct decoder *d, const struct scan *s, u32 key, struct form *f)
+static void form_make(struct decoder *d, const struct scan *s, u64 key, struct form *f)
 {
     unsigned r = find_row(d, s);
     bool has_modrm = d->flags[s->map][s->opcode] & OF_MODRM;
@@ -442,7 +522,8 @@ static void form_make(struct decoder *d, const struct scan *s, u32 key, struct f
     row = &insn_table[r];
     if (row_has_kind(row, OP_Ob) || row_has_kind(row, OP_Ov))
         f->disp_size = s->addrsize;
-    form_imm(f, row, s);
+    f->opsize = row_opsize(s, row);
+    form_imm(f, row);
     f->lock_ok = d->isa < ISA_386 || ((row->attr & IA_LOCK) && !scan_is_reg(d, s));
     if (ask_capstone(d, s, row, f->disp_size + f->imm_size + f->sel_size))
         f->row = r;
@@ -450,8 +531,8 @@ static void form_make(struct decoder *d, const struct scan *s, u32 key, struct f
 
 static const struct form *form_lookup(struct decoder *d, const struct scan *s)
 {
-    u32 key = form_key(s);
-    struct form *f = &d->memo[key * 0x9e3779b1u >> (32 - MEMO_BITS)];
+    u64 key = form_key(s);
+    struct form *f = &d->memo[key * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS)];
 
     if (__builtin_expect(f->key == key, 1)) {
         d->stats.hits++;
@@ -464,7 +545,7 @@ static const struct form *form_lookup(struct decoder *d, const struct scan *s)
 
 /* -- form and bytes to instruction -- */
 
-/* Little-endian value of size bytes (0, 1, 2 or 4), sign- or zero-extended. */
+/* Little-endian value of size bytes (0, 1, 2 or 4; of 8 the low half), sign- or zero-extended. */
 static u32 get_value(const u8 *p, unsigned size, bool is_signed)
 {
     u32 v;
@@ -478,9 +559,9 @@ static u32 get_value(const u8 *p, unsigned size, bool is_signed)
 }
 
 static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsigned avail,
-                                      bool code32, struct scan *s, struct insn *out)
+                                      enum code_size code, struct scan *s, struct insn *out)
 {
-    enum decode_result result = scan_bytes(d, bytes, avail, code32, s);
+    enum decode_result result = scan_bytes(d, bytes, avail, code, s);
     const struct form *f;
     unsigned n = s->len, len;
 
@@ -503,7 +584,8 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
         .map = s->map,
         .opcode = s->opcode,
         .modrm = s->modrm,
-        .opsize = s->opsize,
+        .rex = s->rex,
+        .opsize = f->opsize,
         .addrsize = s->addrsize,
         .seg = s->prefixes & PFX_SEG ? s->seg : f->seg,
         .base = f->base,
@@ -513,15 +595,17 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
         .imm = get_value(bytes + n + f->disp_size, f->imm_size, f->imm_signed),
         .sel = get_value(bytes + n + f->disp_size + f->imm_size, f->sel_size, false),
     };
+    if (f->disp_size == 8 || f->imm_size == 8) /* nothing has both */
+        out->imm_high = get_value(bytes + n + 4, 4, false);
     return (s->prefixes & PFX_LOCK) && !f->lock_ok ? DECODE_UD : DECODE_OK;
 }
 
-enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bool code32,
+enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, enum code_size code,
                           struct insn *out)
 {
     struct scan s;
 
-    return decode_scan(d, bytes, avail, code32, &s, out);
+    return decode_scan(d, bytes, avail, code, &s, out);
 }
 
 void decoder_set_isa(struct decoder *d, enum isa isa)
@@ -545,13 +629,9 @@ struct decoder *decoder_new(void)
     if (!d)
         return NULL;
     d->rows = calloc((size_t)insn_table_len * SPAN, sizeof(d->rows[0]));
-    if (!d->rows || cs_open(CS_ARCH_X86, CS_MODE_32, &d->cs) != CS_ERR_OK) {
-        free(d->rows);
-        free(d);
-        return NULL;
-    }
-    d->insn = cs_malloc(d->cs);
-    if (!d->insn) {
+    if (!d->rows || cs_open(CS_ARCH_X86, CS_MODE_32, &d->cs[0]) != CS_ERR_OK ||
+        cs_open(CS_ARCH_X86, CS_MODE_64, &d->cs[1]) != CS_ERR_OK ||
+        !(d->insn = cs_malloc(d->cs[0]))) {
         decoder_free(d);
         return NULL;
     }
@@ -566,7 +646,9 @@ void decoder_free(struct decoder *d)
         return;
     if (d->insn)
         cs_free(d->insn, 1);
-    cs_close(&d->cs);
+    for (unsigned i = 0; i < ARRAY_LEN(d->cs); i++)
+        if (d->cs[i])
+            cs_close(&d->cs[i]);
     if (d->host)
         cs_close(&d->host);
     free(d->rows);
@@ -575,44 +657,45 @@ void decoder_free(struct decoder *d)
 
 /* -- text -- */
 
-static bool text_branch(const struct insn *in, u32 eip, char *buf, size_t size)
+static bool text_branch(const struct insn *in, u64 eip, char *buf, size_t size)
 {
     const struct insn_row *row = insn_row_of(in);
-    u32 target = eip + in->len + in->imm;
+    u64 target = eip + in->len + (u64)(s32)in->imm;
+    unsigned unused = 64 - in->opsize * 8u;
 
     if (row->op[0] != OP_Jb && row->op[0] != OP_Jz)
         return false;
-    snprintf(buf, size, "%s 0x%x", row->name, in->opsize == 2 ? target & 0xffff : target);
+    snprintf(buf, size, "%s 0x%llx", row->name, (unsigned long long)(target << unused >> unused));
     return true;
 }
 
-unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool code32, u32 eip,
-                     char *buf, size_t size)
+unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, enum code_size code,
+                     u64 eip, char *buf, size_t size)
 {
     static const u8 seg_byte[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
-    u8 code[32];
-    const u8 *next = code;
+    u8 clean[32];
+    const u8 *next = clean;
     size_t left;
     u64 address = eip;
     struct scan s;
     struct insn in;
     unsigned n = 0;
 
-    if (decode_scan(d, bytes, avail, code32, &s, &in) != DECODE_OK)
+    if (decode_scan(d, bytes, avail, code, &s, &in) != DECODE_OK)
         return 0;
     if (text_branch(&in, eip, buf, size))
         return in.len;
     if (s.prefixes & PFX_SEG)
-        code[n++] = seg_byte[s.seg];
+        clean[n++] = seg_byte[s.seg];
     if (s.prefixes & PFX_LOCK)
-        code[n++] = 0xf0;
+        clean[n++] = 0xf0;
     /* F2/F3 stand before 66: the other order is the one 4.0.2 misreads. */
     if (insn_row_of(&in)->attr & IA_STRING && s.prefixes & (PFX_REP | PFX_REPNE))
-        code[n++] = s.prefixes & PFX_REP ? 0xf3 : 0xf2;
-    n += normalise(d, &s, insn_row_of(&in), code + n);
-    memcpy(code + n, bytes + s.len, in.len - s.len);
+        clean[n++] = s.prefixes & PFX_REP ? 0xf3 : 0xf2;
+    n += normalise(d, &s, insn_row_of(&in), clean + n);
+    memcpy(clean + n, bytes + s.len, in.len - s.len);
     left = n + in.len - s.len;
-    if (cs_disasm_iter(d->cs, &next, &left, &address, d->insn) && !left)
+    if (cs_disasm_iter(d->cs[s.code64], &next, &left, &address, d->insn) && !left)
         snprintf(buf, size, "%s%s%s", d->insn->mnemonic, d->insn->op_str[0] ? " " : "",
                  d->insn->op_str);
     else

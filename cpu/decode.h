@@ -22,10 +22,10 @@ void decoder_free(struct decoder *d);
  * decoder has those of the latest. */
 void decoder_set_isa(struct decoder *d, enum isa isa);
 
-/* Decodes the instruction at bytes[0..avail-1] for a 16- or 32-bit code segment. Reads no byte past
+/* Decodes the instruction at bytes[0..avail-1] for a code segment of that size. Reads no byte past
  * avail; avail may be over 15. Mode (real, V86), CPU model and CPL legality are the lifter's
  * business. */
-enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, bool code32,
+enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, enum code_size code,
                           struct insn *out);
 
 /* What the memo and Capstone have done so far; for tests and the monitor. */
@@ -39,8 +39,8 @@ const struct decoder_stats *decoder_stats(const struct decoder *d);
 
 /* Disassembly of one instruction into buf for logs ("mov eax, dword ptr [ebx + 4]"); returns its
  * length in bytes, 0 if it does not decode. eip is used for branch targets. */
-unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, bool code32, u32 eip,
-                     char *buf, size_t size);
+unsigned decode_text(struct decoder *d, const u8 *bytes, unsigned avail, enum code_size code,
+                     u64 eip, char *buf, size_t size);
 
 /* The same for one instruction of the host's own code, for logs of what was translated. */
 unsigned decode_host_text(struct decoder *d, const void *code, size_t avail, u64 address, char *buf,

@@ -100,7 +100,7 @@ static void describe(const struct cpu *cpu, const struct pending_fault *p, struc
     r->cr0 = cpu->cr0;
     r->cr4 = cpu->cr4;
     r->linear = cpu_code_linear(cpu, cpu->eip);
-    r->code32 = cs->attr & SA_DB;
+    r->code32 = mode_code_size(cpu->mode);
     r->why = p->why;
     if (p->vector == VEC_PF)
         r->walk = cpu->mmu.fault;

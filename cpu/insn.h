@@ -21,7 +21,12 @@ enum gpr {
 };
 enum seg { SEG_ES, SEG_CS, SEG_SS, SEG_DS, SEG_FS, SEG_GS, SEG_COUNT, SEG_NONE = 0xff };
 
-/* insn.rex (SDM 2, 2.2.1); in 64-bit mode alone */
+/* What a code segment holds. CODE64: 64-bit mode; the others are those of compatibility mode, too.
+ */
+enum code_size { CODE16, CODE32, CODE64 };
+
+/* insn.rex (SDM 2, 2.2.1); in 64-bit mode alone. With any REX, if none of the four bits is set,
+ * too, byte registers 4 to 7 are SPL BPL SIL DIL, not AH CH DH BH. */
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8, REX = 0x40 };
 
 /* insn.prefixes */
@@ -31,7 +36,8 @@ enum {
     PFX_REPNE = 1 << 2, /* F2 was the last of F2/F3 */
     PFX_OPSIZE = 1 << 3,
     PFX_ADDRSIZE = 1 << 4,
-    PFX_SEG = 1 << 5, /* a segment override is present; insn.seg holds it */
+    PFX_SEG = 1 << 5, /* a segment override is present; insn.seg holds it. In 64-bit mode ES CS SS
+                         DS are none */
 };
 
 /* The last is 3DNow!, 0F 0F: its opcode stands behind ModRM and displacement, where others have an
@@ -40,26 +46,28 @@ enum insn_map { MAP_1B, MAP_0F, MAP_0F38, MAP_0F3A, MAP_3DNOW, MAP_COUNT };
 
 /* One decoded instruction. */
 struct insn {
-    u16 row;      /* index into insn_table */
-    u8 len;       /* whole length in bytes, prefixes included, 1..15 */
-    u8 prefixes;  /* PFX_* */
-    u8 map;       /* enum insn_map */
-    u8 opcode;    /* last opcode byte */
-    u8 modrm;     /* 0 when the form has none */
-    u8 rex;       /* REX prefix, 0 when there is none: bits REX_* */
-    u8 opsize;    /* effective operand size, 2, 4 or 8 bytes (for operand kinds v and z) */
-    u8 addrsize;  /* effective address size, 2, 4 or 8 bytes */
-    u8 seg;       /* segment of the memory operand or string source: default or override */
-    u8 base;      /* of a ModRM memory operand: enum gpr, GPR_RIP or GPR_NONE; 16-bit forms too (BX,
-                     BP) */
-    u8 index;     /* enum gpr or GPR_NONE */
-    u8 scale;     /* 0..3, shift count of index */
-    u16 sel;      /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
-    s32 disp;     /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
-                     a lone address (moffs, no base and no index) is zero-extended */
-    u32 imm;      /* immediate, sign-extended to 32 bits where the form sign-extends, else
-                     zero-extended; for relative branches the sign-extended displacement from the
-                     next instruction */
+    u16 row;     /* index into insn_table */
+    u8 len;      /* whole length in bytes, prefixes included, 1..15 */
+    u8 prefixes; /* PFX_* */
+    u8 map;      /* enum insn_map */
+    u8 opcode;   /* last opcode byte */
+    u8 modrm;    /* 0 when the form has none */
+    u8 rex;      /* REX prefix, 0 when there is none: bits REX_* */
+    u8 opsize;   /* effective operand size, 2, 4 or 8 bytes (for operand kinds v, y and z): what the
+                    row makes of prefixes and mode */
+    u8 addrsize; /* effective address size, 2, 4 or 8 bytes */
+    u8 seg;      /* segment of the memory operand or string source: default or override */
+    u8 base;     /* of a ModRM memory operand: enum gpr, GPR_RIP or GPR_NONE; 16-bit forms too (BX,
+                    BP) */
+    u8 index;    /* enum gpr or GPR_NONE */
+    u8 scale;    /* 0..3, shift count of index */
+    u16 sel;     /* selector of a far pointer; second immediate (ENTER's level, EXTRQ...) */
+    s32 disp;    /* displacement, sign-extended, to be wrapped to addrsize with the whole address;
+                    a lone address (moffs, no base and no index) is zero-extended, but one of
+                    8 bytes without base and index sign-extended */
+    u32 imm;     /* immediate, sign-extended to 32 bits where the form sign-extends, else
+                    zero-extended; for relative branches the sign-extended displacement from the
+                    next instruction */
     u32 imm_high; /* bits 63:32 of an immediate of 8 bytes, or of a moffs of 8 bytes (disp has its
                      low half); else 0: to an operand of 8 bytes imm is sign-extended */
 };
@@ -94,28 +102,34 @@ static inline unsigned insn_low(const struct insn *in)
     return (in->opcode & 7) | (in->rex & REX_B ? 8u : 0);
 }
 
-/* Operand kinds, in the notation of SDM volume 2, appendix A.2. Sizes: b 1, w 2, d 4, v opsize. */
+/* Operand kinds, in the notation of SDM volume 2, appendix A.2. Sizes: b 1, w 2, d 4, q 8, v
+ * opsize, y 8 if opsize is 8, else 4, z 2 if opsize is 2, else 4. */
 enum opnd {
     OP_NONE,
     OP_Eb,
     OP_Ew,
     OP_Ed,
+    OP_Ey,
+    OP_Ez,
     OP_Ev, /* ModRM.rm: register or memory */
     OP_Gb,
     OP_Gw,
     OP_Gd,
+    OP_Gy,
     OP_Gv, /* ModRM.reg: general register */
     OP_M,  /* ModRM.rm: memory only; a register form is #UD */
     OP_Mb,
     OP_Mw,
     OP_Md,
+    OP_My,
     OP_Mq, /* memory only, of that size */
     OP_Mp, /* memory only: far pointer 16:opsize */
     OP_Ma, /* memory only: BOUND's pair */
-    OP_Rd, /* ModRM.rm: 32-bit register whatever mod says (MOV CR/DR) */
+    OP_Ry, /* ModRM.rm: register of size y whatever mod says (MOV CR/DR) */
     OP_Ib,
     OP_Iw,
-    OP_Iz,  /* immediate byte (zero-extended), word, opsize */
+    OP_Iz,  /* immediate byte (zero-extended), word, of size z */
+    OP_Iv,  /* of size v: MOV's, alone */
     OP_sIb, /* immediate byte sign-extended */
     OP_Ap,  /* far pointer in the instruction: imm = offset, sel = selector */
     OP_Jb,
@@ -215,6 +229,8 @@ enum {
     IA_PROT = 1 << 4,    /* #UD in real and virtual-8086 mode */
     IA_STRING = 1 << 5,  /* REP/REPNE repeat it */
     IA_MODRM = 1 << 8,   /* has a ModRM byte though no operand kind says so (x87) */
+    IA_NO64 = 1 << 6,    /* #UD in 64-bit mode */
+    IA_64 = 1 << 7,      /* 64-bit mode alone has it */
     IA_REG = 1 << 9,     /* register form only (mod 3), though no operand kind says so */
     IA_MEM = 1 << 10,    /* memory form only, though no operand kind says so */
     IA_UNTIL_SHIFT = 12, /* if bits 14:12 are not 0: later generations than 1 less do not have it */
@@ -222,6 +238,12 @@ enum {
     IA_UNTIL_286 = (ISA_286 + 1) << IA_UNTIL_SHIFT,
     IA_UNTIL_386 = (ISA_386 + 1) << IA_UNTIL_SHIFT,
     IA_UNTIL_486 = (ISA_486 + 1) << IA_UNTIL_SHIFT,
+    /* Operand size in 64-bit mode, SDM volume 2, appendix A.2.5: */
+    IA_D64 = 1 << 15,   /* 8 by default, or 2, never 4 */
+    IA_F64 = 1 << 16,   /* always 8 */
+    IA_MAX32 = 1 << 17, /* never 8: port I/O */
+    IA_REXW = 1 << 18,  /* the form with REX.W alone */
+    IA_NOREXB = 1 << 19 /* not with REX.B, which makes it another register's */
 };
 
 /* Mandatory prefix of a form */
@@ -243,7 +265,7 @@ struct insn_row {
     s16 reg;          /* required ModRM.reg; MODRM(whole byte); or -1 */
     u8 op[3];         /* enum opnd */
     u8 isa;           /* enum isa: the first generation that has it, or the extension */
-    u16 attr;         /* IA_* */
+    u32 attr;         /* IA_* */
     void (*sem)(struct lift *l, const struct insn *in);
 };
 
@@ -271,7 +293,7 @@ bool insn_row_takes_reg(const struct insn_row *row);
 bool insn_row_takes_mem(const struct insn_row *row);
 
 /* Bytes of immediate the row's operands take (branch displacements and far pointers included, moffs
- * not), for an operand size of 2 or 4. */
+ * not), for an operand size of 2, 4 or 8. */
 unsigned insn_row_imm_size(const struct insn_row *row, unsigned opsize);
 
 #endif

@@ -183,7 +183,7 @@ enum opnd_class {
     OC_ONE,
 };
 
-enum { SIZE_V = 0xff }; /* the operand size */
+enum { SIZE_V = 0xff, SIZE_Y = 0xfe, SIZE_Z = 0xfd }; /* by the operand size, as in insn.h */
 
 /* clang-format off */
 static const struct opnd_info {
@@ -191,8 +191,10 @@ static const struct opnd_info {
 } opnds[] = {
     [OP_Eb] = { OC_RM, 1, 0 },      [OP_Ew] = { OC_RM, 2, 0 },      [OP_Ed] = { OC_RM, 4, 0 },
     [OP_Ev] = { OC_RM, SIZE_V, 0 }, [OP_Gb] = { OC_REG, 1, 0 },     [OP_Gw] = { OC_REG, 2, 0 },
+    [OP_Ey] = { OC_RM, SIZE_Y, 0 }, [OP_Ez] = { OC_RM, SIZE_Z, 0 }, [OP_Gy] = { OC_REG, SIZE_Y, 0 },
     [OP_Gd] = { OC_REG, 4, 0 },     [OP_Gv] = { OC_REG, SIZE_V, 0 }, [OP_M] = { OC_RM, SIZE_V, 0 },
     [OP_Mb] = { OC_RM, 1, 0 },      [OP_Mw] = { OC_RM, 2, 0 },      [OP_Md] = { OC_RM, 4, 0 },
+    [OP_My] = { OC_RM, SIZE_Y, 0 }, [OP_Iv] = { OC_IMM, SIZE_V, 0 },
     [OP_Mq] = { OC_RM, 8, 0 },      [OP_Mp] = { OC_RM, SIZE_V, 0 }, [OP_Ma] = { OC_RM, SIZE_V, 0 },
     [OP_Ib] = { OC_IMM, 1, 0 },     [OP_Iw] = { OC_IMM, 2, 0 },     [OP_Iz] = { OC_IMM, SIZE_V, 0 },
     [OP_sIb] = { OC_IMM, SIZE_V, 0 }, [OP_Ap] = { OC_IMM, SIZE_V, 0 },
@@ -206,7 +208,7 @@ static const struct opnd_info {
     [OP_Yb] = { OC_OTHER, 1, 0 },   [OP_Yv] = { OC_OTHER, SIZE_V, 0 }, [OP_Sw] = { OC_OTHER, 2, 0 },
     [OP_RvMw] = { OC_RM, SIZE_V, 0 }, [OP_RdMb] = { OC_RM, 4, 0 }, [OP_RdMw] = { OC_RM, 4, 0 },
     [OP_Mx] = { OC_RM, 16, 0 },
-    [OP_Rd] = { OC_RM_REG, 4, 0 },
+    [OP_Ry] = { OC_RM_REG, SIZE_Y, 0 },
 };
 /* clang-format on */
 
@@ -231,7 +233,12 @@ unsigned opnd_size(const struct lift *l, const struct insn *in, unsigned n)
 
     if (insn_mod(in) != 3 && (kind == OP_RvMw || kind == OP_RdMw || kind == OP_RdMb))
         return kind == OP_RdMb ? 1 : 2;
-    return size == SIZE_V ? in->opsize : size;
+    switch (size) {
+    case SIZE_V: return in->opsize;
+    case SIZE_Y: return in->opsize == 8 ? 8 : 4;
+    case SIZE_Z: return in->opsize == 2 ? 2 : 4;
+    default: return size;
+    }
 }
 
 /* The register that operand n names. */

@@ -168,3 +168,21 @@ void sem_wait(struct lift *l, const struct insn *in)
         ir_x87_check(l->ir);
     l->mmx_ready = false; /* the check may take the state to the host's x87 */
 }
+
+void sem_syscall(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
+}
+
+void sem_sysret(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
+}
+
+void sem_swapgs(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
+}

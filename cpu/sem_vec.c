@@ -191,7 +191,7 @@ static size_t source(struct lift *l, const struct insn *in, unsigned n)
     static const u8 sizes[] = {[OP_Qq] = 8, [OP_Qd] = 4, [OP_Wx] = 16, [OP_Wq] = 8, [OP_Wd] = 4};
     unsigned kind = l->row->op[n];
 
-    if (kind == OP_Ed) {
+    if (kind == OP_Ey) {
         ir_sts(l->ir, vec_d(SCRATCH, 0), 4, opnd_read(l, in, n));
         return vec_d(SCRATCH, 0);
     }

@@ -152,6 +152,11 @@ enum seg_class {
     SEGC_CHECKED, /* base, limit_r and limit_w checked on every access */
 };
 
+static inline enum code_size mode_code_size(u32 mode)
+{
+    return mode & MODE_CODE64 ? CODE64 : mode & MODE_CODE32 ? CODE32 : CODE16;
+}
+
 static inline enum seg_class mode_seg_class(u32 mode, enum seg seg)
 {
     return (enum seg_class)((mode >> (MODE_SEG_SHIFT + 2 * seg)) & 3);
@@ -226,7 +231,7 @@ struct fault_record {
     u8 becomes;           /* ... or the exception delivered then */
     u32 eflags, cr0, cr4; /* that the checks looked at */
     laddr linear;         /* of the instruction */
-    bool code32;          /* its code size */
+    u8 code32;            /* enum code_size of its segment */
     struct why why;
     struct mmu_trace walk; /* of a page fault */
 };

@@ -82,7 +82,7 @@ static void tell_guest(struct jit *jit, const struct jit_explanation *e,
     for (u32 pos = 0, len; pos < e->bytes; pos += len) {
         size_t n = (size_t)snprintf(line, sizeof(line), LADDR_FMT ":  ", LADDR_ARG(la + pos));
         len = decode_text(jit->cpu->decoder, src->bytes + pos, src->avail - pos,
-                          e->mode & MODE_CODE32, la + pos, text, sizeof(text));
+                          mode_code_size(e->mode), la + pos, text, sizeof(text));
         for (u32 i = 0; i < len; i++)
             n += (size_t)snprintf(line + n, sizeof(line) - n, "%02x ", src->bytes[pos + i]);
         snprintf(line + n, sizeof(line) - n, " %s", len ? text : "(bad)");

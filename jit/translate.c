@@ -35,8 +35,8 @@ static u32 lift_one(struct jit *jit, struct lift *l, const struct code_source *s
 {
     struct insn in;
     l->off = src->page_off + pos;
-    switch (
-        decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, l->mode & MODE_CODE32, &in)) {
+    switch (decode(jit->cpu->decoder, src->bytes + pos, src->avail - pos, mode_code_size(l->mode),
+                   &in)) {
     case DECODE_OK: lift_insn(l, &in); return in.len;
     case DECODE_MORE: return 0;
     case DECODE_UD:
@@ -106,7 +106,7 @@ static void log_guest(struct jit *jit, const struct code_source *src, u32 bytes,
         u64 eip = eip_page + src->page_off + pos;
         eip &= mode & MODE_CODE64 ? ~0ull : UINT32_MAX;
         u32 len = decode_text(jit->cpu->decoder, src->bytes + pos, src->avail - pos,
-                              mode & MODE_CODE32, eip, text, sizeof(text));
+                              mode_code_size(mode), eip, text, sizeof(text));
         if (!len) {
             fprintf(f, "0x%08llx:  %02x                     (bad)\n", (unsigned long long)eip,
                     src->bytes[pos]);

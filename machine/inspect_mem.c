@@ -82,9 +82,8 @@ bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, siz
 unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
                             char *text, size_t size)
 {
-    bool code32 = o->cpu->seg[SEG_CS].attr & SA_DB;
-    unsigned n = decode_text(o->cpu->decoder, bytes, avail < 15 ? (unsigned)avail : 15, code32, at,
-                             text, size);
+    unsigned n = decode_text(o->cpu->decoder, bytes, avail < 15 ? (unsigned)avail : 15,
+                             mode_code_size(o->cpu->mode), at, text, size);
 
     if (n)
         return n;

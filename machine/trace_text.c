@@ -53,10 +53,10 @@ void trace_texts_free(struct trace_texts *t)
     free(t);
 }
 
-void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, bool code32, u32 eip,
-                       char *buf, size_t size)
+void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, enum code_size code,
+                       u64 eip, char *buf, size_t size)
 {
-    if (!len || !decode_text(t->decoder, bytes, len, code32, eip, buf, size))
+    if (!len || !decode_text(t->decoder, bytes, len, code, eip, buf, size))
         snprintf(buf, size, len ? ".byte 0x%02x" : "(none)", bytes[0]);
 }
 
@@ -68,7 +68,7 @@ static void add_insn(struct trace_texts *t, struct text *out, const struct trace
     add(out, "%04x:%08x  ", (unsigned)regs[TREG_cs], e->eip);
     for (unsigned i = 0; i < e->len; i++)
         add(out, "%02x", e->bytes[i]);
-    trace_disassemble(t, e->bytes, e->len, regs[TREG_code32], e->eip, text, sizeof(text));
+    trace_disassemble(t, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text, sizeof(text));
     add(out, "%*s  %s", e->len < 8 ? 16 - 2 * e->len : 0, "", text);
 }
 

@@ -2,6 +2,7 @@
 #ifndef MACHINE_TRACE_TEXT_H
 #define MACHINE_TRACE_TEXT_H
 
+#include "cpu/insn.h"
 #include "machine/trace_file.h"
 
 struct trace_texts;
@@ -10,8 +11,8 @@ struct trace_texts *trace_texts_new(void); /* NULL: Capstone does not start */
 void trace_texts_free(struct trace_texts *t);
 
 /* One instruction, in the words of the monitor; ".byte 0x0f" if it does not decode. */
-void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, bool code32, u32 eip,
-                       char *buf, size_t size);
+void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, enum code_size code,
+                       u64 eip, char *buf, size_t size);
 
 /* An event, without its tick. Registers: all after it; before: what they were before it. */
 void trace_event_text(struct trace_texts *t, const struct trace_event *e, const u64 *regs,

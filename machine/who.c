@@ -132,7 +132,6 @@ static void watch_memory(struct search *s, paddr phys, bool on)
 static void tell_instruction(struct orrery *o, struct orrery_writer *w)
 {
     const struct cpu *cpu = o->cpu;
-    bool code32 = cpu->seg[SEG_CS].attr & SA_DB;
     unsigned n = 0;
 
     w->cs = cpu->seg[SEG_CS].sel;
@@ -141,8 +140,8 @@ static void tell_instruction(struct orrery *o, struct orrery_writer *w)
     while (n < sizeof(w->bytes) && orrery_read_linear(o, w->linear + n, w->bytes + n, 1))
         n++;
     if (n)
-        w->len =
-            (u8)decode_text(cpu->decoder, w->bytes, n, code32, w->eip, w->text, sizeof(w->text));
+        w->len = (u8)decode_text(cpu->decoder, w->bytes, n, mode_code_size(cpu->mode), w->eip,
+                                 w->text, sizeof(w->text));
 }
 
 /* Comes back, by way of the writer. */

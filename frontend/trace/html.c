@@ -224,7 +224,7 @@ static u32 code_number(struct page *p)
     p->known[slot].bytes[0] = e->len;
     memcpy(p->known[slot].bytes + 1, e->bytes, e->len);
     p->known[slot].number = (u32)++p->codes;
-    trace_disassemble(p->w.texts, e->bytes, e->len, regs[TREG_code32], e->eip, text, sizeof(text));
+    trace_disassemble(p->w.texts, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text, sizeof(text));
     fprintf(p->code.f, "%s[\"%04x:%08x\",", p->codes > 1 ? ",\n" : "", cs, e->eip);
     put_hex(p->code.f, e->bytes, e->len);
     fputc(',', p->code.f);

@@ -163,7 +163,7 @@ static inline bool rig_lift(struct rig *r, unsigned len, u64 isas, bool optimize
         struct insn in;
         l.off = off + pos;
         assert_int_equal(decode(r->cpu->decoder, phys_ram(r->phys) + r->code + pos, len - pos,
-                                l.mode & MODE_CODE32, &in),
+                                mode_code_size(l.mode), &in),
                          DECODE_OK);
         lift_insn(&l, &in);
         repeats = insn_row_of(&in)->attr & IA_STRING;

@@ -75,7 +75,7 @@ static const char *const not_implemented[] = {
 
 struct run {
     struct decoder *decoder;
-    ZydisDecoder zydis[2]; /* by code32 */
+    ZydisDecoder zydis[3]; /* by enum code_size */
     unsigned used[ARRAY_LEN(reviewed)];
     unsigned failures, encodings, reported;
     u8 seen[WHATS][4][256]; /* bit set of ModRM.reg: each kind of failure is printed once */
@@ -85,7 +85,7 @@ struct run {
 struct sample {
     u8 bytes[24];
     unsigned modrm_at;
-    bool code32;
+    enum code_size code;
     u8 map, opcode, modrm, mand;
     enum decode_result result;
     struct insn in;
@@ -112,7 +112,7 @@ static void report(struct run *run, const struct sample *s, enum what what, cons
         run->reported++ > MAX_REPORTS)
         return;
     run->seen[what][s->map][s->opcode] |= 1 << ((s->modrm >> 3) & 7);
-    print_message("%s: %s, code%d:", what_names[what], detail, s->code32 ? 32 : 16);
+    print_message("%s: %s, code%d:", what_names[what], detail, 16 << s->code);
     for (unsigned i = 0; i < s->modrm_at + 6; i++)
         print_message(" %02x", s->bytes[i]);
     print_message("  (ours: result %d, %s, length %u; Zydis: %s, length %u)\n", s->result,
@@ -133,7 +133,7 @@ static bool row_has(const struct insn_row *row, const u8 *kinds, unsigned n)
 
 static bool row_uses_opsize(const struct insn_row *row)
 {
-    static const u8 kinds[] = {OP_Ev, OP_Gv, OP_Iz, OP_Jz, OP_Ov, OP_eAX,
+    static const u8 kinds[] = {OP_Ev, OP_Gv, OP_Iz, OP_Iv, OP_Jz, OP_Ov, OP_eAX,
                                OP_Zv, OP_Mp, OP_Ma, OP_Ap, OP_Xv, OP_Yv};
 
     return row_has(row, kinds, sizeof(kinds));
@@ -164,6 +164,9 @@ static unsigned row_mem_bits(const struct insn_row *row, unsigned opsize)
         case OP_Wq: return 64;
         case OP_Wx:
         case OP_Mx: return 128;
+        case OP_Ey:
+        case OP_My: return opsize == 8 ? 64 : 32;
+        case OP_Ez: return opsize == 2 ? 16 : 32;
         case OP_Ev:
         case OP_Ov:
         case OP_Xv:
@@ -185,7 +188,8 @@ static const char *const aliases[][2] = {
     {"setge", "setnl"},      {"setg", "setnle"},   {"lcall", "call"},    {"ljmp", "jmp"},
     {"retf", "ret"},         {"xlatb", "xlat"},    {"wait", "fwait"},    {"sal", "shl"},
     {"cbw", "cwde"},         {"cwd", "cdq"},       {"jcxz", "jecxz"},    {"pfrsqrt", "pfsqrt"},
-    {"pfrcpit1", "pfcpit1"},
+    {"pfrcpit1", "pfcpit1"}, {"cbw", "cdqe"}, {"cwd", "cqo"}, {"jcxz", "jrcxz"}, {"movd", "movq"},
+    {"pextrd", "pextrq"}, {"pinsrd", "pinsrq"},
 };
 
 static bool same_name(const struct insn_row *row, const char *zydis)
@@ -195,7 +199,7 @@ static bool same_name(const struct insn_row *row, const char *zydis)
     if (!strcmp(row->name, zydis))
         return true;
     /* Size suffixes: movsb, iretd, pushfd, pushad, cwde... */
-    if (!strncmp(row->name, zydis, n) && strlen(zydis) == n + 1 && strchr("bwd", zydis[n]))
+    if (!strncmp(row->name, zydis, n) && strlen(zydis) == n + 1 && strchr("bwdq", zydis[n]))
         return true;
     for (unsigned i = 0; i < ARRAY_LEN(aliases); i++)
         if (!strcmp(row->name, aliases[i][0]) && !strcmp(zydis, aliases[i][1]))
@@ -209,6 +213,8 @@ static bool same_reg(u8 ours, ZydisRegister zydis)
 {
     if (zydis == ZYDIS_REGISTER_NONE)
         return ours == GPR_NONE;
+    if (zydis == ZYDIS_REGISTER_RIP || zydis == ZYDIS_REGISTER_EIP)
+        return ours == GPR_RIP;
     return ours == (u8)ZydisRegisterGetId(zydis);
 }
 
@@ -219,7 +225,11 @@ static void compare_memory(struct run *run, const struct sample *s)
 
     for (unsigned i = 0; i < s->z.operand_count; i++) {
         const ZydisDecodedOperand *op = &s->zop[i];
-        s64 mask = in->addrsize == 2 ? 0xffff : 0xffffffff;
+        s64 mask = in->addrsize == 2 ? 0xffff : in->addrsize == 4 ? 0xffffffffll : -1;
+        s64 disp = in->base == GPR_NONE && in->index == GPR_NONE && s->map == MAP_1B &&
+                           (s->opcode & 0xfc) == 0xa0
+                       ? (s64)((u64)in->imm_high << 32 | (u32)in->disp)
+                       : in->disp;
 
         if (op->type != ZYDIS_OPERAND_TYPE_MEMORY)
             continue;
@@ -231,7 +241,7 @@ static void compare_memory(struct run *run, const struct sample *s)
         if ((op->mem.index == ZYDIS_REGISTER_NONE ? 0 : op->mem.scale) !=
             (in->index == GPR_NONE ? 0 : 1 << in->scale))
             report(run, s, MEMORY, "scale");
-        if ((in->disp & mask) != (op->mem.disp.value & mask))
+        if ((disp & mask) != (op->mem.disp.value & mask))
             report(run, s, MEMORY, "displacement");
         if (in->seg != (u8)ZydisRegisterGetId(op->mem.segment))
             report(run, s, MEMORY, "segment");
@@ -240,9 +250,9 @@ static void compare_memory(struct run *run, const struct sample *s)
     }
 }
 
-static u32 low_bits(u64 v, unsigned bits)
+static u64 low_bits(u64 v, unsigned bits)
 {
-    return bits >= 32 ? v : v & ((1u << bits) - 1);
+    return bits >= 64 ? v : v & ((1ull << bits) - 1);
 }
 
 static void compare_immediate(struct run *run, const struct sample *s)
@@ -255,7 +265,7 @@ static void compare_immediate(struct run *run, const struct sample *s)
         report(run, s, IMMEDIATE, "size");
         return;
     }
-    if (first && low_bits(s->z.raw.imm[0].value.u, first) != low_bits(in->imm, first))
+    if (first && low_bits(s->z.raw.imm[0].value.u, first) != low_bits((u64)in->imm_high << 32 | in->imm, first))
         report(run, s, IMMEDIATE, "value");
     if (second && low_bits(s->z.raw.imm[1].value.u, second) != in->sel)
         report(run, s, IMMEDIATE, "second value");
@@ -313,8 +323,8 @@ static void check_truncation(struct run *run, const struct sample *s)
 {
     struct insn in;
 
-    if (decode(run->decoder, s->bytes, s->in.len - 1, s->code32, &in) != DECODE_MORE ||
-        decode(run->decoder, s->bytes, s->in.len, s->code32, &in) != DECODE_OK ||
+    if (decode(run->decoder, s->bytes, s->in.len - 1, s->code, &in) != DECODE_MORE ||
+        decode(run->decoder, s->bytes, s->in.len, s->code, &in) != DECODE_OK ||
         memcmp(&in, &s->in, sizeof(in)) != 0)
         report(run, s, LENGTH, "truncation");
 }
@@ -322,10 +332,10 @@ static void check_truncation(struct run *run, const struct sample *s)
 static void compare(struct run *run, struct sample *s)
 {
     ZyanStatus status =
-        ZydisDecoderDecodeFull(&run->zydis[s->code32], s->bytes, sizeof(s->bytes), &s->z, s->zop);
+        ZydisDecoderDecodeFull(&run->zydis[s->code], s->bytes, sizeof(s->bytes), &s->z, s->zop);
 
     s->z_ok = ZYAN_SUCCESS(status);
-    s->result = decode(run->decoder, s->bytes, sizeof(s->bytes), s->code32, &s->in);
+    s->result = decode(run->decoder, s->bytes, sizeof(s->bytes), s->code, &s->in);
     s->row = s->result == DECODE_OK ? insn_row_of(&s->in) : NULL;
     run->encodings++;
     if (s->row)
@@ -352,7 +362,8 @@ static void run_open(struct run *run)
     assert_non_null(run->decoder);
     ZydisDecoderInit(&run->zydis[0], ZYDIS_MACHINE_MODE_LEGACY_16, ZYDIS_STACK_WIDTH_16);
     ZydisDecoderInit(&run->zydis[1], ZYDIS_MACHINE_MODE_LEGACY_32, ZYDIS_STACK_WIDTH_32);
-    for (unsigned m = 0; m < 2; m++)
+    ZydisDecoderInit(&run->zydis[2], ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64);
+    for (unsigned m = 0; m < ARRAY_LEN(run->zydis); m++)
         for (unsigned i = 0; i < ARRAY_LEN(off); i++)
             ZydisDecoderEnableMode(&run->zydis[m], off[i], ZYAN_FALSE);
 }
@@ -371,11 +382,11 @@ static void run_close(struct run *run)
 }
 
 /* Decodes prefixes + opcode + modrm + sib + a fixed tail whose bytes are all negative. */
-static void try_one(struct run *run, const char *prefixes, bool code32, u8 map, u8 opcode, u8 modrm,
+static void try_one(struct run *run, const char *prefixes, enum code_size code, u8 map, u8 opcode, u8 modrm,
                     u8 sib)
 {
     static const u8 tail[] = {0x9a, 0x8b, 0xac, 0xbd, 0xce, 0xdf, 0xe1, 0xf2};
-    struct sample s = {.code32 = code32, .map = map, .opcode = opcode, .modrm = modrm};
+    struct sample s = {.code = code, .map = map, .opcode = opcode, .modrm = modrm};
     unsigned n = strlen(prefixes);
     bool f66 = strchr(prefixes, 0x66);
 
@@ -396,8 +407,10 @@ static void try_one(struct run *run, const char *prefixes, bool code32, u8 map, 
     compare(run, &s);
 }
 
-static bool is_prefix_or_escape(u8 map, u8 opcode)
+static bool is_prefix_or_escape(enum code_size code, u8 map, u8 opcode)
 {
+    if (code == CODE64 && map == MAP_1B && (opcode & 0xf0) == REX)
+        return true;
     if (map == MAP_0F)
         return opcode == 0x38 || opcode == 0x3a;
     return map == MAP_1B && (opcode == 0x0f || (opcode & 0xe7) == 0x26 || (opcode & 0xfc) == 0x64 ||
@@ -406,16 +419,15 @@ static bool is_prefix_or_escape(u8 map, u8 opcode)
 
 /* Every opcode of every map; step thins the ModRM bytes out (it must be odd, so that all fields
  * vary). */
-static void sweep(struct run *run, const char *prefixes, unsigned step)
+static void sweep(struct run *run, const char *prefixes, enum code_size code, unsigned step)
 {
-    for (unsigned n = 0; n < 2 * 4 * 256; n++) {
-        bool code32 = n & 1024;
+    for (unsigned n = 0; n < 4 * 256; n++) {
         u8 map = (n >> 8) & 3, opcode = n & 255;
 
-        if (is_prefix_or_escape(map, opcode))
+        if (is_prefix_or_escape(code, map, opcode))
             continue;
         for (unsigned modrm = 0; modrm < 256; modrm += step)
-            try_one(run, prefixes, code32, map, opcode, modrm, (modrm * 37 + opcode * 101) & 255);
+            try_one(run, prefixes, code, map, opcode, modrm, (modrm * 37 + opcode * 101) & 255);
     }
 }
 
@@ -464,7 +476,8 @@ static void test_prefixes(void **state)
     (void)state;
     run_open(&run);
     for (unsigned i = 0; i < ARRAY_LEN(sets); i++)
-        sweep(&run, sets[i].prefixes, sets[i].step);
+        for (unsigned code = CODE16; code <= CODE64; code++)
+            sweep(&run, sets[i].prefixes, code, sets[i].step);
     for (unsigned i = 0; i < ARRAY_LEN(reviewed); i++) {
         if (!run.used[i]) {
             print_message("reviewed row %u is not needed any more: %s\n", i, reviewed[i].why);
@@ -486,11 +499,11 @@ static void test_addressing(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(sets); i++)
         for (unsigned modrm = 0; modrm < 256; modrm += 5)
             for (unsigned sib = 0; sib < 256; sib++)
-                for (unsigned code32 = 0; code32 < 2; code32++)
-                    try_one(&run, sets[i], code32, MAP_1B, 0x8b, modrm, sib);
+                for (unsigned code = CODE16; code <= CODE64; code++)
+                    try_one(&run, sets[i], code, MAP_1B, 0x8b, modrm, sib);
     for (unsigned sib = 0; sib < 256; sib++)
         for (unsigned mod = 0; mod < 3; mod++)
-            try_one(&run, "", true, MAP_0F, 0xaf, mod << 6 | 0x0c, sib);
+            try_one(&run, "", CODE32, MAP_0F, 0xaf, mod << 6 | 0x0c, sib);
     run_close(&run);
 }
 
@@ -502,13 +515,13 @@ static void test_3dnow(void **state)
 
     (void)state;
     run_open(&run);
-    for (unsigned n = 0; n < ARRAY_LEN(sets) * 2 * 256; n++) {
-        const char *prefixes = sets[n >> 9];
-        bool code32 = n & 256;
-        unsigned width = code32 == (prefixes[0] != 0x67) ? 4 : 2;
+    for (unsigned n = 0; n < ARRAY_LEN(sets) * 3 * 256; n++) {
+        const char *prefixes = sets[n / (3 * 256)];
+        enum code_size code = (n >> 8) % 3;
+        unsigned width = code == CODE64 || (code == CODE32) == (prefixes[0] != 0x67) ? 4 : 2;
 
         for (unsigned modrm = 0; modrm < 256; modrm += 5) {
-            struct sample s = {.code32 = code32, .map = MAP_0F, .opcode = 0x0f, .modrm = modrm};
+            struct sample s = {.code = code, .map = MAP_0F, .opcode = 0x0f, .modrm = modrm};
             unsigned at = strlen(prefixes), mod = modrm >> 6, rm = modrm & 7;
             bool sib = width == 4 && mod != 3 && rm == 4;
             bool absolute = mod == 0 && rm == (width == 4 ? 5 : 6);

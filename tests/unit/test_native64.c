@@ -4,7 +4,7 @@
 #include "tests/unit/ir_gen.h"
 #include "tests/unit/native_run.h"
 
-enum { CODE64 = MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_CS_FLAT | MODE_PROT };
+enum { LONG_MODE = MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_CS_FLAT | MODE_PROT };
 
 /* -- random blocks -- */
 
@@ -226,7 +226,7 @@ static void emit_random(struct gen *g)
 
 static u32 random_mode(struct gen *g)
 {
-    return CODE64 | (pick(g, 2) ? MODE_USER : 0);
+    return LONG_MODE | (pick(g, 2) ? MODE_USER : 0);
 }
 
 static void emit_end(struct gen *g)
@@ -301,7 +301,7 @@ static struct block *make_loop(struct world *w, unsigned n, u32 off, s32 taken, 
                                bool by_cache)
 {
     struct block *b = &w->blocks[n];
-    ir_begin(&w->ir, CODE64);
+    ir_begin(&w->ir, LONG_MODE);
     w->ir.wide = true;
     ir_insn_begin(&w->ir, off, 1);
     struct irv t = ir_lea(&w->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
@@ -406,7 +406,7 @@ static void a_second_page_is_looked_at(void **state)
     struct world *w = *state;
     struct block *b = &w->blocks[0];
     struct block_exit *exit;
-    ir_begin(&w->ir, CODE64);
+    ir_begin(&w->ir, LONG_MODE);
     ir_insn_begin(&w->ir, 0xffe, 4);
     ir_xjmp(&w->ir, 0x1002);
     init_block(b, &w->ir);
