@@ -401,8 +401,8 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     } else if (mand_byte[row->mand]) {
         buf[n++] = mand_byte[row->mand];
     }
-    if (s->rex)
-        buf[n++] = s->rex;
+    if (s->rex) /* REX.R with a segment register does nothing, but Capstone would not have it */
+        buf[n++] = row_has_kind(row, OP_Sw) ? s->rex & ~REX_R : s->rex;
     if (s->map != MAP_1B)
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
