@@ -9,7 +9,8 @@ static u32 mode_now(const struct cpu *cpu)
 {
     return (cpu->cr0 & CR0_PE ? (u32)STOP_MODE_PE : 0) |
            (cpu->cr0 & CR0_PG ? (u32)STOP_MODE_PG : 0) |
-           (cpu->eflags & FLAG_VM ? (u32)STOP_MODE_VM : 0) | (cpu->smm ? (u32)STOP_MODE_SMM : 0);
+           (cpu->eflags & FLAG_VM ? (u32)STOP_MODE_VM : 0) | (cpu->smm ? (u32)STOP_MODE_SMM : 0) |
+           (cpu_is_ia32e(cpu) ? (u32)STOP_MODE_LM : 0);
 }
 
 void stops_set(struct cpu *cpu, const struct stop *all, unsigned n)
@@ -31,7 +32,7 @@ void stops_set(struct cpu *cpu, const struct stop *all, unsigned n)
     debug_update(cpu);
 }
 
-static void meet(struct cpu *cpu, const struct stop *stop, u32 at)
+static void meet(struct cpu *cpu, const struct stop *stop, u64 at)
 {
     struct stops *s = cpu->stops;
 
@@ -82,16 +83,17 @@ static const struct stop *find_data(const struct cpu *cpu, laddr la, unsigned le
     const struct stops *s = cpu->stops;
     enum stop_kind kind = acc == ACCESS_WRITE ? STOP_WRITE : STOP_READ;
 
-    for (unsigned i = 0; s && i < s->n; i++) { /* addresses wrap at 4 GiB */
+    for (unsigned i = 0; s && i < s->n; i++) {
         const struct stop *stop = &s->all[i];
+        u64 mask = (la | stop->at) >> 32 ? ~0ull : cpu->eip_mask; /* where addresses wrap */
         if ((stop->kind == kind || stop->kind == STOP_ACCESS) &&
-            (la - stop->at < stop->len || stop->at - la < len))
+            (((la - stop->at) & mask) < stop->len || ((stop->at - la) & mask) < len))
             return stop;
     }
     return NULL;
 }
 
-static void meet_if(struct cpu *cpu, const struct stop *stop, u32 at)
+static void meet_if(struct cpu *cpu, const struct stop *stop, u64 at)
 {
     if (stop)
         meet(cpu, stop, at);
@@ -109,7 +111,7 @@ bool stops_watch(const struct cpu *cpu, laddr la, unsigned len, enum access acc)
 
 void stops_phys(struct cpu *cpu, paddr pa, u64 len, bool write)
 {
-    meet_if(cpu, find(cpu, STOP_PHYS_WRITE, pa, len, write), (u32)pa);
+    meet_if(cpu, find(cpu, STOP_PHYS_WRITE, pa, len, write), pa);
 }
 
 bool stops_watch_phys(const struct cpu *cpu, paddr pa, u64 len, bool write)
@@ -123,7 +125,7 @@ void stops_port(struct cpu *cpu, u16 port, unsigned size, bool out)
 }
 
 /* The stop of a kind by a value in its range. */
-static const struct stop *find_value(const struct cpu *cpu, enum stop_kind kind, u32 value)
+static const struct stop *find_value(const struct cpu *cpu, enum stop_kind kind, u64 value)
 {
     for (unsigned i = 0; stops_have(cpu, kind) && i < cpu->stops->n; i++) {
         const struct stop *stop = &cpu->stops->all[i];

@@ -33,11 +33,17 @@ enum stop_kind {
 };
 
 /* Parts of the mode that STOP_MODE watches. */
-enum { STOP_MODE_PE = 1, STOP_MODE_PG = 2, STOP_MODE_VM = 4, STOP_MODE_SMM = 8 };
+enum {
+    STOP_MODE_PE = 1,
+    STOP_MODE_PG = 2,
+    STOP_MODE_VM = 4,
+    STOP_MODE_SMM = 8,
+    STOP_MODE_LM = 16 /* EFER.LMA */
+};
 
 struct stop {
     enum stop_kind kind;
-    u32 at;  /* the first address, port or vector; or as the kind says */
+    u64 at;  /* the first address, port or vector; or as the kind says */
     u32 len; /* how many of them; a code stop's is 1 */
 };
 
@@ -53,7 +59,7 @@ struct stops {
     bool off;         /* none counts */
     bool hit;
     struct stop what; /* the first one met */
-    u32 at;           /* address, port, vector, changed bits of the mode, or value of CR3 */
+    u64 at;           /* address, port, vector, changed bits of the mode, or value of CR3 */
 };
 
 static inline bool stops_offset(const struct cpu *cpu, u32 page_off)

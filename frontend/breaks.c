@@ -143,7 +143,8 @@ static const struct {
 } modes[] = {{"pe", ORRERY_MODE_PE},
              {"pg", ORRERY_MODE_PG},
              {"vm", ORRERY_MODE_VM},
-             {"smm", ORRERY_MODE_SMM}};
+             {"smm", ORRERY_MODE_SMM},
+             {"lm", ORRERY_MODE_LM}};
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
 void breaks_describe(const struct orrery_break *what, char *text, size_t size)
@@ -156,9 +157,9 @@ void breaks_describe(const struct orrery_break *what, char *text, size_t size)
             if (what->linear & modes[i].bit)
                 at += (size_t)snprintf(text + at, size - at, " %s", modes[i].name);
     } else if (what->kind != ORRERY_BREAK_MAGIC && what->len) {
-        at += (size_t)snprintf(text + at, size - at, " 0x%" PRIx32, what->linear);
+        at += (size_t)snprintf(text + at, size - at, " 0x%" PRIx64, what->linear);
         if (what->len > 1 && at < size)
-            snprintf(text + at, size - at, "-0x%" PRIx32, what->linear + what->len - 1);
+            snprintf(text + at, size - at, "-0x%" PRIx64, what->linear + what->len - 1);
     }
 }
 
@@ -196,7 +197,7 @@ static bool word(const char **text, char *out, size_t size)
 }
 
 /* A or A-B. */
-static bool range(const char *text, uint32_t max, struct orrery_break *b)
+static bool range(const char *text, uint64_t max, struct orrery_break *b)
 {
     char *end;
     unsigned long long first = strtoull(text, &end, 0), last = first;
@@ -211,7 +212,7 @@ static bool range(const char *text, uint32_t max, struct orrery_break *b)
     }
     if (*end || first > last || last > max || last - first >= UINT32_MAX)
         return false;
-    b->linear = (uint32_t)first;
+    b->linear = first;
     b->len = (uint32_t)(last - first + 1);
     return true;
 }
@@ -228,7 +229,7 @@ static bool direction(const char *text, struct orrery_break *b)
     return true;
 }
 
-static bool parse_range(const char *first, const char *second, uint32_t max, struct orrery_break *b)
+static bool parse_range(const char *first, const char *second, uint64_t max, struct orrery_break *b)
 {
     return range(first, max, b) && direction(second, b);
 }
@@ -246,7 +247,7 @@ static bool parse_cr3(const char *value, struct orrery_break *b)
 {
     char *end;
 
-    b->linear = (uint32_t)strtoul(value, &end, 0);
+    b->linear = strtoull(value, &end, 0);
     b->len = *value != 0;
     return !*end;
 }
@@ -275,7 +276,7 @@ static bool parse(const char *kind, const char *first, const char *second, struc
     }
     if (!strcasecmp(kind, "mmio") || !strcasecmp(kind, "phys")) {
         b->kind = ORRERY_BREAK_PHYS_WRITE;
-        return parse_range(first, second, UINT32_MAX, b);
+        return parse_range(first, second, UINT64_MAX, b);
     }
     return false;
 }
@@ -294,7 +295,7 @@ bool breaks_stop_on(struct session *s, const char *text, char *err, size_t err_s
         return s->breaks.on_triple = true;
     if (!parse(kind, first, second, &b)) {
         snprintf(err, err_size,
-                 "'%s' is none of: magic, mode [pe|pg|vm|smm], vector A[-B], port A[-B] [r|w], "
+                 "'%s' is none of: magic, mode [pe|pg|vm|smm|lm], vector A[-B], port A[-B] [r|w], "
                  "mmio A[-B] [r|w], cr3 [VALUE], triple",
                  text);
         return false;

@@ -44,7 +44,7 @@ struct breakpoint *breaks_hit(struct session *s, const struct orrery_break *what
 void breaks_describe(const struct orrery_break *what, char *text, size_t size);
 void breaks_print(const struct session *s, FILE *out);
 
-/* What "stop-on" takes: magic | mode [pe|pg|vm|smm] | vector A[-B] | port A[-B] [r|w] |
+/* What "stop-on" takes: magic | mode [pe|pg|vm|smm|lm] | vector A[-B] | port A[-B] [r|w] |
  * mmio A[-B] [r|w] | cr3 [VALUE] | triple; blanks may be commas or equal signs. False with a
  * message. */
 bool breaks_open(struct session *s); /* those of the options; false after a complaint */

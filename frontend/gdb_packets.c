@@ -156,7 +156,7 @@ static size_t read_some(struct gdb_target *t, uint64_t at, uint8_t *buf, size_t 
     while (done < len) { /* as far as it is mapped */
         size_t n = 4096 - ((at + done) & 4095);
         n = n < len - done ? n : len - done;
-        if (!orrery_read_linear(o, (uint32_t)(at + done), buf + done, n))
+        if (!orrery_read_linear(o, at + done, buf + done, n))
             break;
         done += n;
     }
@@ -185,7 +185,7 @@ static bool write(struct gdb_target *t, uint64_t addr, const uint8_t *data, size
     struct orrery *o = t->session->machine;
 
     return t->physical ? orrery_write_phys(o, addr, data, len)
-                       : orrery_write_linear(o, (uint32_t)addr, data, len);
+                       : orrery_write_linear(o, addr, data, len);
 }
 
 static void write_memory(struct gdb_target *t, const char *at, size_t n, struct gdb_reply *r)
@@ -238,11 +238,11 @@ static bool parse_break(const struct gdb_target *t, const char *at, struct orrer
                                                    ORRERY_BREAK_ACCESS};
     uint64_t type, addr, len;
 
-    if (!number(&at, ',', &type) || type > 4 || !number(&at, ',', &addr) || addr > UINT32_MAX)
+    if (!number(&at, ',', &type) || type > 4 || !number(&at, ',', &addr))
         return false;
     for (len = 0; digit(*at) >= 0 && len < 1 << 16; at++)
         len = len << 4 | (unsigned)digit(*at);
-    *b = (struct orrery_break){kinds[type], (uint32_t)addr, type < 2 ? 1 : (uint32_t)len};
+    *b = (struct orrery_break){kinds[type], addr, type < 2 ? 1 : (uint32_t)len};
     if (t->physical && type >= 2)
         b->kind = ORRERY_BREAK_PHYS_WRITE + (b->kind - ORRERY_BREAK_WRITE);
     *hardware = type == 1;

@@ -214,7 +214,7 @@ char *gdb_description(const struct gdb_target *t)
 {
     const struct session *s = t->session;
     bool kernel = s->options.config.kernel; /* what is debugged, not what starts it */
-    const char *arch = kernel || orrery_code32(s->machine) ? "i386" : "i8086";
+    const char *arch = kernel || orrery_code_bits(s->machine) > 16 ? "i386" : "i8086";
     char *text = NULL;
     size_t n = 0;
     FILE *out = open_memstream(&text, &n);

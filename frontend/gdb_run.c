@@ -78,7 +78,7 @@ static void put_break(const struct gdb_target *t, const struct cause *c, struct 
         return;
     }
     /* The address that was asked for: an access may begin before it. */
-    gdb_put(r, "%s:%" PRIx32 ";", watch[what->kind],
+    gdb_put(r, "%s:%" PRIx64 ";", watch[what->kind],
             c->at - what->linear < what->len ? c->at : what->linear);
 }
 

@@ -9,13 +9,13 @@
 #define MAX_STEPS 10000000
 
 /* A linear address, or SEGMENT:OFFSET of real mode. */
-static bool address(struct hmp *h, uint32_t *linear)
+static bool address(struct hmp *h, bool phys, uint64_t *linear)
 {
     uint64_t first, offset;
 
     if (!hmp_value(h, &first))
         return false;
-    *linear = (uint32_t)first;
+    *linear = phys ? first : orrery_linear(h->session->machine, first);
     if (hmp_at_end(h) || *h->args != ':')
         return true;
     h->args++;
@@ -45,7 +45,7 @@ static bool run_break(struct hmp *h)
 {
     struct orrery_break what = {ORRERY_BREAK_CODE, 0, 1};
 
-    return address(h, &what.linear) && add(h, what);
+    return address(h, false, &what.linear) && add(h, what);
 }
 
 /* r, w or a, if it is next. */
@@ -75,7 +75,7 @@ static bool run_watch(struct hmp *h)
         h->args += 5;
         what.kind = ORRERY_BREAK_PHYS_WRITE;
     }
-    if (!address(h, &what.linear))
+    if (!address(h, what.kind == ORRERY_BREAK_PHYS_WRITE, &what.linear))
         return false;
     if (!hmp_at_end(h) && !strchr("rwa", *h->args) && !hmp_value(h, &len))
         return false;

@@ -13,7 +13,7 @@
 static bool read_memory(struct session *s, uint64_t addr, bool phys, void *buf, size_t len)
 {
     if (!phys)
-        return orrery_read_linear(s->machine, (uint32_t)addr, buf, len);
+        return orrery_read_linear(s->machine, addr, buf, len);
     orrery_peek_phys(s->machine, addr, buf, len);
     return true;
 }
@@ -53,9 +53,13 @@ static void print_value(FILE *out, char format, unsigned size, uint64_t v)
     }
 }
 
-static void print_address(FILE *out, uint64_t addr, bool phys)
+static void print_address(struct hmp *h, uint64_t addr, bool phys)
 {
-    fprintf(out, phys ? "%016llx:" : "%08llx:", (unsigned long long)(phys ? addr : (uint32_t)addr));
+    const struct orrery *o = h->session->machine;
+
+    if (!phys)
+        addr = orrery_linear(o, addr);
+    fprintf(h->out, "%0*llx:", phys || orrery_is_long(o) ? 16 : 8, (unsigned long long)addr);
 }
 
 static bool dump(struct hmp *h, const struct hmp_format *f, uint64_t addr, bool phys)
@@ -67,7 +71,7 @@ static bool dump(struct hmp *h, const struct hmp_format *f, uint64_t addr, bool 
         uint8_t buf[16];
         unsigned n = left < line ? (unsigned)left : line;
 
-        print_address(h->out, addr, phys);
+        print_address(h, addr, phys);
         if (!read_memory(h->session, addr, phys, buf, n))
             return hmp_fail(h, " Cannot access memory");
         for (unsigned i = 0; i < n; i += each) {
@@ -93,6 +97,8 @@ static size_t read_code(struct session *s, uint64_t addr, bool phys, uint8_t *bu
 
 static bool disassemble(struct hmp *h, unsigned count, uint64_t addr, bool phys)
 {
+    int digits = orrery_is_long(h->session->machine) ? 16 : 8;
+
     for (bool first = true; count--; first = false) {
         uint8_t code[15];
         char text[128], bytes[64] = "", name[256];
@@ -100,15 +106,14 @@ static bool disassemble(struct hmp *h, unsigned count, uint64_t addr, bool phys)
         unsigned n;
 
         if (!avail)
-            return hmp_fail(h, "0x%08llx:  Cannot access memory", (unsigned long long)addr);
-        if (!phys && orrery_symbol(h->session->machine, (uint32_t)addr, name, sizeof(name)) &&
+            return hmp_fail(h, "0x%0*llx:  Cannot access memory", digits, (unsigned long long)addr);
+        if (!phys && orrery_symbol(h->session->machine, addr, name, sizeof(name)) &&
             (first || !strchr(name, '+')))
             fprintf(h->out, "<%s>:\n", name);
-        n = orrery_disassemble(h->session->machine, code, avail, (uint32_t)addr, text,
-                               sizeof(text));
+        n = orrery_disassemble(h->session->machine, code, avail, addr, text, sizeof(text));
         for (unsigned i = 0; i < n; i++)
             snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, "%02x ", code[i]);
-        fprintf(h->out, "0x%08llx:  %-24s %s\n", (unsigned long long)addr, bytes, text);
+        fprintf(h->out, "0x%0*llx:  %-24s %s\n", digits, (unsigned long long)addr, bytes, text);
         addr += n;
     }
     return true;
@@ -120,7 +125,7 @@ static bool strings(struct hmp *h, unsigned count, uint64_t addr, bool phys)
         unsigned n = 0;
         uint8_t c = 0;
 
-        print_address(h->out, addr, phys);
+        print_address(h, addr, phys);
         fputs(" \"", h->out);
         for (; n < CHUNK; n++) {
             if (!read_memory(h->session, addr + n, phys, &c, 1))
@@ -252,7 +257,7 @@ static bool run_gva2gpa(struct hmp *h)
 
     if (!hmp_value(h, &linear))
         return false;
-    if (orrery_translate(h->session->machine, (uint32_t)linear, &phys))
+    if (orrery_translate(h->session->machine, linear, &phys))
         fprintf(h->out, "gpa: %#llx\n", (unsigned long long)phys);
     else
         fputs("Unmapped\n", h->out);

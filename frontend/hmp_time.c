@@ -15,8 +15,9 @@ static bool print_place(struct hmp *h)
     uint64_t cs = 0;
 
     orrery_reg_by_name(o, "cs", &cs);
-    fprintf(h->out, "tick %llu at %04llx:%08x\n", (unsigned long long)orrery_tick(o),
-            (unsigned long long)cs, orrery_reg(o, ORRERY_EIP));
+    fprintf(h->out, "tick %llu at %04llx:%0*llx\n", (unsigned long long)orrery_tick(o),
+            (unsigned long long)cs, orrery_code_bits(o) == 64 ? 16 : 8,
+            (unsigned long long)orrery_reg(o, ORRERY_EIP));
     return true;
 }
 
@@ -75,7 +76,7 @@ static bool run_reverse_continue(struct hmp *h)
     if (stop == ORRERY_BREAK) {
         session_met(s);
         breaks_describe(&s->cause.met.what, text, sizeof(text));
-        fprintf(h->out, "before %s, by 0x%08x\n", text, s->cause.at);
+        fprintf(h->out, "before %s, by 0x%08llx\n", text, (unsigned long long)s->cause.at);
     } else {
         fputs("no break point was met: this is the begin of the history\n", h->out);
     }

@@ -47,7 +47,7 @@ static void say_who(const struct orrery_facts *f, const struct orrery_writer *w)
     snprintf(line, sizeof(line), "%s%s at tick %" PRIu64 ": %#" PRIx64 " -> %#" PRIx64,
              what[w->kind], which, w->tick, w->before, w->after);
     f->line(f->opaque, line);
-    snprintf(line, sizeof(line), "  %04x:%08x  %s", w->cs, w->eip,
+    snprintf(line, sizeof(line), "  %04x:%0*" PRIx64 "  %s", w->cs, w->eip >> 32 ? 16 : 8, w->eip,
              w->len ? w->text : "(cannot be read)");
     f->line(f->opaque, line);
 }
@@ -95,7 +95,7 @@ static bool who_memory(struct hmp *h, struct orrery_writer *w)
 
     if (!hmp_own_format(h, &f) || !hmp_value(h, &at))
         return false;
-    if (!phys && !orrery_translate(h->session->machine, (uint32_t)at, &at))
+    if (!phys && !orrery_translate(h->session->machine, at, &at))
         return hmp_fail(h, "nothing is mapped there");
     return orrery_who_memory(h->session->machine, at, f.size, w, err, sizeof(err)) ||
            hmp_fail(h, "who: %s", err);

@@ -41,7 +41,7 @@ static bool place(struct hmp *h, struct orrery_walk *w)
             h->args = p + 3;
             if (!hmp_value(h, &v))
                 return false;
-            w->offset = (uint32_t)v;
+            w->offset = v;
             return true;
         }
     }
@@ -55,7 +55,7 @@ static bool place(struct hmp *h, struct orrery_walk *w)
         if (!hmp_value(h, &v))
             return false;
     }
-    w->offset = (uint32_t)v;
+    w->offset = v;
     return true;
 }
 
@@ -176,9 +176,10 @@ static bool run_translate(struct hmp *h)
 
     if (!hmp_value(h, &addr) || !hmp_facts(h, &f))
         return false;
-    ok = orrery_explain_block(h->session->machine, (uint32_t)addr, &f.sink);
+    ok = orrery_explain_block(h->session->machine, addr, &f.sink);
     facts_end(&f);
-    return ok || hmp_fail(h, "Error: no code can be read at 0x%08x", (uint32_t)addr);
+    return ok || hmp_fail(h, "Error: no code can be read at 0x%08llx",
+                          (unsigned long long)orrery_linear(h->session->machine, addr));
 }
 
 /* ---- info ---- */

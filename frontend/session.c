@@ -261,9 +261,11 @@ void session_print_place(const struct session *s, FILE *out)
     orrery_reg_by_name(s->machine, "eip", &eip);
     if (s->cause.stop == ORRERY_BREAK) {
         breaks_describe(&s->cause.met.what, text, sizeof(text));
-        fprintf(out, "breakpoint %u: %s, by 0x%x; ", s->cause.met.number, text, s->cause.at);
+        fprintf(out, "breakpoint %u: %s, by 0x%llx; ", s->cause.met.number, text,
+                (unsigned long long)s->cause.at);
     }
-    fprintf(out, "at %04x:%08x, %llu instructions\n", (unsigned)cs, (unsigned)eip,
+    fprintf(out, "at %04x:%0*llx, %llu instructions\n", (unsigned)cs,
+            orrery_code_bits(s->machine) == 64 ? 16 : 8, (unsigned long long)eip,
             (unsigned long long)orrery_retired(s->machine));
 }
 
@@ -311,12 +313,12 @@ static bool ended(struct session *s, enum orrery_stop stop)
     return false;
 }
 
-static uint32_t linear_pc(const struct session *s)
+static uint64_t linear_pc(const struct session *s)
 {
     uint64_t pc = 0;
 
     orrery_reg_by_name(s->machine, "pc", &pc);
-    return (uint32_t)pc;
+    return pc;
 }
 
 bool session_met(struct session *s)
@@ -351,7 +353,7 @@ static void met_break(struct session *s)
 }
 
 /* A tick of a step has passed: was it the instruction, or an interrupt that came before it? */
-static void stepped(struct session *s, uint32_t pc, uint32_t esp)
+static void stepped(struct session *s, uint64_t pc, uint64_t esp)
 {
     struct orrery_break back;
 
@@ -430,7 +432,7 @@ static enum orrery_stop slice(struct session *s)
     bool single = s->step.on && !s->step.interrupted;
     uint64_t insns = single ? 1 : slice_insns(s), before = orrery_time_ns(s->machine);
     uint64_t began = loop_now_ns();
-    uint32_t pc = linear_pc(s), esp = orrery_reg(s->machine, ORRERY_ESP);
+    uint64_t pc = linear_pc(s), esp = orrery_reg(s->machine, ORRERY_ESP);
     enum orrery_stop stop;
 
     if (single)

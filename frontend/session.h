@@ -54,7 +54,7 @@ struct observer {
 struct stepping {
     bool on, into_interrupts;
     bool interrupted; /* on the way back to pc, with that stack pointer */
-    uint32_t pc, esp;
+    uint64_t pc, esp;
 };
 
 /* Why the guest stands. */
@@ -62,7 +62,7 @@ struct cause {
     enum orrery_stop stop; /* ORRERY_RUNNING: somebody wanted it, or a step is done */
     bool stepped;
     struct breakpoint met; /* ORRERY_BREAK */
-    uint32_t at;           /* as orrery_break_hit() has it */
+    uint64_t at;           /* as orrery_break_hit() has it */
 };
 
 struct session {

@@ -59,7 +59,7 @@ bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigne
     return true;
 }
 
-void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at)
+void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint64_t *at)
 {
     const struct stop *s = &o->cpu->stops->what;
 

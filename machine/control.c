@@ -2,7 +2,7 @@
  * memory that a debugger writes. All of it is input, so it enters through the journal (channel
  * "machine") and a replay repeats it; what is known of a future that it changes is dropped. A
  * record is one byte, what is done, and its arguments: size, port (2 bytes), value (4); register,
- * value (4); physical address (8), bytes; pace (4). */
+ * value (4 or 8); physical address (8), bytes; pace (4). */
 #include "base/bytes.h"
 #include "cpu/cpuid.h"
 #include "cpu/msr.h"
@@ -22,7 +22,14 @@ enum {
     OP_REGISTER = 'G',
     OP_PACE = 'p'
 };
-enum { PORT_RECORD = 8, REG_RECORD = 6, MEMORY_HEAD = 9, PIECE = 65536, PACE_RECORD = 5 };
+enum {
+    PORT_RECORD = 8,
+    REG_RECORD = 6,
+    WIDE_RECORD = 10,
+    MEMORY_HEAD = 9,
+    PIECE = 65536,
+    PACE_RECORD = 5
+};
 
 static void on_reset(struct orrery *o, const u8 *r, size_t len)
 {
@@ -58,8 +65,8 @@ static void on_out(struct orrery *o, const u8 *r, size_t len)
 
 static void on_reg(struct orrery *o, const u8 *r, size_t len)
 {
-    if (len == REG_RECORD)
-        machine_set_reg(o, r[1], (u32)load_le(r + 2, 4));
+    if (len == REG_RECORD || len == WIDE_RECORD)
+        machine_set_reg(o, r[1], load_le(r + 2, (unsigned)len - 2));
 }
 
 static void on_memory(struct orrery *o, const u8 *r, size_t len)
@@ -196,12 +203,13 @@ bool orrery_port_out(struct orrery *o, uint16_t port, unsigned size, uint32_t va
     return port_now(o, OP_OUT, size, port, value);
 }
 
-bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value)
+bool orrery_set_reg(struct orrery *o, unsigned reg, uint64_t value)
 {
-    u8 record[REG_RECORD] = {OP_REG, (u8)reg};
+    u8 record[WIDE_RECORD] = {OP_REG, (u8)reg};
+    size_t len = value >> 32 ? WIDE_RECORD : REG_RECORD;
 
-    store_le(record + 2, 4, value);
-    return control_now(o, record, sizeof(record));
+    store_le(record + 2, 8, value);
+    return control_now(o, record, len);
 }
 
 bool orrery_write_phys(struct orrery *o, uint64_t addr, const void *buf, size_t len)

@@ -50,7 +50,7 @@ void fact_line(const struct orrery_facts *f, const char *fmt, ...)
 
 /* ---- names ---- */
 
-bool orrery_symbol(const struct orrery *o, uint32_t linear, char *buf, size_t size)
+bool orrery_symbol(const struct orrery *o, uint64_t linear, char *buf, size_t size)
 {
     u64 start;
     const char *name = o->symbols ? symbols_locate(o->symbols, linear, &start) : NULL;

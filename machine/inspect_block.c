@@ -87,13 +87,15 @@ static void tell_words(const struct orrery *o, const struct orrery_facts *f,
             fact_line(f, "    %s", l->line[i].text);
 }
 
-bool orrery_explain_block(struct orrery *o, uint32_t linear, const struct orrery_facts *f)
+bool orrery_explain_block(struct orrery *o, uint64_t linear, const struct orrery_facts *f)
 {
     struct listing l = {NULL, 0, 0};
     struct jit_explanation e = {.tell = note, .opaque = &l};
-    bool ok = jit_explain(o->jit, linear, &e);
+    bool ok;
     char mode[16];
 
+    linear = orrery_linear(o, linear);
+    ok = jit_explain(o->jit, linear, &e);
     if (ok) {
         jit_mode_name(e.mode, mode, sizeof(mode));
         fact_number(f, "linear", linear);
@@ -104,11 +106,12 @@ bool orrery_explain_block(struct orrery *o, uint32_t linear, const struct orrery
         fact_flag(f, "translated", e.translated);
         fact_number(f, "host-bytes", e.host_bytes);
         fact_number(f, "count", e.count);
-        fact_line(
-            f,
-            "block at %08x (physical %08llx), mode %s: %u instructions, %u bytes; entered %llu "
-            "times since it was asked for first",
-            linear, (unsigned long long)e.pa, mode, e.insns, e.bytes, (unsigned long long)e.count);
+        fact_line(f,
+                  "block at " LADDR_FMT
+                  " (physical %08llx), mode %s: %u instructions, %u bytes; entered %llu "
+                  "times since it was asked for first",
+                  LADDR_ARG(linear), (unsigned long long)e.pa, mode, e.insns, e.bytes,
+                  (unsigned long long)e.count);
         tell_list(f, &l, "guest", JIT_GUEST);
         tell_list(f, &l, "ir", JIT_IR);
         tell_list(f, &l, "optimized", JIT_OPTIMIZED);

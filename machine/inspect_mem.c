@@ -7,16 +7,21 @@
 
 #define PAE_ADDR 0x000ffffffffff000ull
 
-static bool translate(struct orrery *o, u32 linear, struct mmu_walk *w)
+uint64_t orrery_linear(const struct orrery *o, uint64_t linear)
+{
+    return cpu_is_ia32e(o->cpu) ? linear : (u32)linear;
+}
+
+static bool translate(struct orrery *o, laddr linear, struct mmu_walk *w)
 {
     /* as a supervisor who may look at users' pages */
     return mmu_probe(&o->cpu->mmu, linear, ACCESS_READ, PRIV_SUPER_AC, w) != MMU_FAULT;
 }
 
-bool orrery_translate(struct orrery *o, uint32_t linear, uint64_t *phys)
+bool orrery_translate(struct orrery *o, uint64_t linear, uint64_t *phys)
 {
     struct mmu_walk w;
-    bool there = translate(o, linear, &w);
+    bool there = translate(o, orrery_linear(o, linear), &w);
 
     if (there)
         *phys = w.pa;
@@ -31,12 +36,12 @@ void orrery_peek_phys(struct orrery *o, uint64_t addr, void *buf, size_t len)
         out[i] = phys_peek(o->phys, addr + i);
 }
 
-bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len)
+bool orrery_read_linear(struct orrery *o, uint64_t linear, void *buf, size_t len)
 {
     u8 *out = buf;
 
     for (size_t done = 0; done < len;) {
-        u32 at = (u32)(linear + done);
+        laddr at = orrery_linear(o, linear + done);
         size_t n = PAGE_SIZE - (at & PAGE_MASK);
         struct mmu_walk w;
 
@@ -53,7 +58,7 @@ bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len
 }
 
 /* One part of a write, within a page; dry: can it be done? */
-static bool write_part(struct orrery *o, u32 linear, const void *buf, size_t len, bool dry)
+static bool write_part(struct orrery *o, laddr linear, const void *buf, size_t len, bool dry)
 {
     struct mmu_walk w;
 
@@ -61,10 +66,10 @@ static bool write_part(struct orrery *o, u32 linear, const void *buf, size_t len
            (dry || orrery_write_phys(o, w.pa, buf, len));
 }
 
-static bool write_parts(struct orrery *o, u32 linear, const u8 *buf, size_t len, bool dry)
+static bool write_parts(struct orrery *o, laddr linear, const u8 *buf, size_t len, bool dry)
 {
     for (size_t done = 0, n; done < len; done += n) {
-        u32 at = (u32)(linear + done);
+        laddr at = orrery_linear(o, linear + done);
 
         n = PAGE_SIZE - (at & PAGE_MASK);
         n = n < len - done ? n : len - done;
@@ -74,12 +79,12 @@ static bool write_parts(struct orrery *o, u32 linear, const u8 *buf, size_t len,
     return true;
 }
 
-bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len)
+bool orrery_write_linear(struct orrery *o, uint64_t linear, const void *buf, size_t len)
 {
     return write_parts(o, linear, buf, len, true) && write_parts(o, linear, buf, len, false);
 }
 
-unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
+unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint64_t at,
                             char *text, size_t size)
 {
     unsigned n = decode_text(o->cpu->decoder, bytes, avail < 15 ? (unsigned)avail : 15,
@@ -96,9 +101,14 @@ bool orrery_paging(const struct orrery *o)
     return o->cpu->cr0 & CR0_PG;
 }
 
-bool orrery_code32(const struct orrery *o)
+unsigned orrery_code_bits(const struct orrery *o)
 {
-    return o->cpu->seg[SEG_CS].attr & SA_DB;
+    return cpu_is_code64(o->cpu) ? 64 : o->cpu->seg[SEG_CS].attr & SA_DB ? 32 : 16;
+}
+
+bool orrery_is_long(const struct orrery *o)
+{
+    return cpu_is_ia32e(o->cpu);
 }
 
 uint64_t orrery_ram_bytes(const struct orrery *o)

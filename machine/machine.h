@@ -201,6 +201,6 @@ void machine_note_medium(struct orrery *o, const struct medium *m);
 
 /* -- report.c -- */
 void machine_hash_cpu(struct cpu *cpu, struct hash *h);
-void machine_set_reg(struct orrery *o, unsigned reg, u32 value); /* orrery_set_reg() at its tick */
+void machine_set_reg(struct orrery *o, unsigned reg, u64 value); /* orrery_set_reg() at its tick */
 
 #endif

@@ -224,10 +224,16 @@ enum orrery_break_kind {
     ORRERY_BREAK_VECTOR, /* the handler of a vector begins: fault, interrupt or INT n */
     ORRERY_BREAK_CR3     /* CR3 has been loaded with linear; len 0: with anything */
 };
-enum { ORRERY_MODE_PE = 1, ORRERY_MODE_PG = 2, ORRERY_MODE_VM = 4, ORRERY_MODE_SMM = 8 };
+enum {
+    ORRERY_MODE_PE = 1,
+    ORRERY_MODE_PG = 2,
+    ORRERY_MODE_VM = 4,
+    ORRERY_MODE_SMM = 8,
+    ORRERY_MODE_LM = 16 /* IA-32e mode: EFER.LMA */
+};
 struct orrery_break {
     enum orrery_break_kind kind;
-    uint32_t linear; /* the first address, port or vector */
+    uint64_t linear; /* the first address, port or vector */
     uint32_t len;    /* how many of them; 1 where there is nothing to count */
 };
 #define ORRERY_MAX_BREAKS 32
@@ -236,7 +242,7 @@ bool orrery_set_breaks(struct orrery *o, const struct orrery_break *all, unsigne
 /* The one that ended the last run with ORRERY_BREAK, and where: the address of the instruction or
  * access, the port, the vector, the mode bits that have changed, the value of CR3. The next run
  * passes a code break at this very moment. */
-void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint32_t *at);
+void orrery_break_hit(const struct orrery *o, struct orrery_break *what, uint64_t *at);
 /* The next run passes code breaks at this moment, even if it has not stopped at one. */
 void orrery_break_pass(struct orrery *o);
 /* Has the CPU taken an interrupt, NMI or SMI since the last call? Only known while
@@ -392,8 +398,8 @@ struct orrery_writer {
     uint64_t first; /* how far back it was looked for */
     uint64_t tick;  /* before it happened; the machine can be put there: orrery_goto() */
     uint16_t cs;    /* what the CPU was at */
-    uint32_t eip;
-    uint32_t linear;  /* of CS:EIP */
+    uint64_t eip;
+    uint64_t linear;  /* of CS:EIP */
     char device[64];  /* DMA: its id */
     uint8_t vector;   /* INTERRUPT */
     bool soft, fault; /* INTERRUPT: of INT n and its kin; an exception */
@@ -435,10 +441,10 @@ enum {
     ORRERY_CR0 = 16,
     ORRERY_REGS = 20
 };
-uint32_t orrery_reg(const struct orrery *o, unsigned reg);
+uint64_t orrery_reg(const struct orrery *o, unsigned reg);
 /* What is written into registers and memory is an input, too: it is recorded, and does nothing
  * (false) in a replay. */
-bool orrery_set_reg(struct orrery *o, unsigned reg, uint32_t value);
+bool orrery_set_reg(struct orrery *o, unsigned reg, uint64_t value);
 
 /* All registers, for debuggers: by the names that they have in the monitor's expressions, eip an
  * offset in CS and pc the linear address; -1: there is no such register. Values are little-endian,
@@ -458,20 +464,24 @@ void orrery_print_registers(const struct orrery *o, FILE *out);
 /* A register's value by the name that it has in expressions (eip, es.base, cr0, ...). */
 bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *value);
 
+/* A linear address as the CPU has it: outside IA-32e mode they wrap at 4 GiB. The functions below
+ * do the same. */
+uint64_t orrery_linear(const struct orrery *o, uint64_t linear);
+
 /* Linear to physical as the CPU would translate now, without a trace in the guest. False: it would
  * fault. */
-bool orrery_translate(struct orrery *o, uint32_t linear, uint64_t *phys);
+bool orrery_translate(struct orrery *o, uint64_t linear, uint64_t *phys);
 /* Physical memory as it looks without a trace: of devices, video memory; elsewhere ones. */
 void orrery_peek_phys(struct orrery *o, uint64_t addr, void *buf, size_t len);
 /* The same by linear address. False if part is not mapped. */
-bool orrery_read_linear(struct orrery *o, uint32_t linear, void *buf, size_t len);
+bool orrery_read_linear(struct orrery *o, uint64_t linear, void *buf, size_t len);
 
 /* Writes RAM by linear address, as an input; all or, if part is not mapped or no RAM, nothing. */
-bool orrery_write_linear(struct orrery *o, uint32_t linear, const void *buf, size_t len);
+bool orrery_write_linear(struct orrery *o, uint64_t linear, const void *buf, size_t len);
 
 /* One instruction, which is at bytes[0..avail-1] and at address `at` of a segment of the current
  * code size. Its length, at least 1. */
-unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint32_t at,
+unsigned orrery_disassemble(struct orrery *o, const uint8_t *bytes, size_t avail, uint64_t at,
                             char *text, size_t size);
 
 /* Lists; what they are about is in their names ("info X" of the monitor). */
@@ -511,7 +521,7 @@ struct orrery_walk {
     int seg; /* 0-5: ES CS SS DS FS GS; -1: selector, as it would be loaded into DS (SS for
                 the stack, CS for a fetch); -2: none, offset is a linear address */
     uint16_t selector;
-    uint32_t offset;
+    uint64_t offset;
     char access;   /* r, w or x */
     int cpl;       /* -1: the present one */
     unsigned size; /* bytes */
@@ -532,14 +542,15 @@ bool orrery_explain_map(struct orrery *o, const char *from, const char *to,
 /* The block that translates the code at a linear address: the guest's instructions, IR before and
  * after optimization, the host's code, and how often it has run since the first question about it.
  * False: no code is mapped there. */
-bool orrery_explain_block(struct orrery *o, uint32_t linear, const struct orrery_facts *f);
+bool orrery_explain_block(struct orrery *o, uint64_t linear, const struct orrery_facts *f);
 
 /* The function that a linear address is in, as "name" or "name+0x12", of orrery_config.symbols.
  * False: none is known. */
-bool orrery_symbol(const struct orrery *o, uint32_t linear, char *buf, size_t size);
+bool orrery_symbol(const struct orrery *o, uint64_t linear, char *buf, size_t size);
 
 bool orrery_paging(const struct orrery *o);
-bool orrery_code32(const struct orrery *o); /* code is 32-bit now */
+unsigned orrery_code_bits(const struct orrery *o); /* of code now: 16, 32 or 64 */
+bool orrery_is_long(const struct orrery *o);       /* IA-32e mode: addresses have 64 bits */
 bool orrery_halted(const struct orrery *o);
 bool orrery_has_apic(const struct orrery *o);
 uint64_t orrery_ram_bytes(const struct orrery *o);

@@ -136,10 +136,10 @@ uint64_t orrery_state_hash(struct orrery *o)
     return hash_value(&h);
 }
 
-uint32_t orrery_reg(const struct orrery *o, unsigned reg)
+uint64_t orrery_reg(const struct orrery *o, unsigned reg)
 {
     const struct cpu *cpu = o->cpu;
-    const u32 cr[] = {cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4};
+    const u64 cr[] = {cpu->cr0, cpu->cr2, cpu->cr3, cpu->cr4};
     if (reg < GPR_COUNT)
         return cpu->gpr[reg];
     if (reg == ORRERY_EIP)
@@ -151,14 +151,14 @@ uint32_t orrery_reg(const struct orrery *o, unsigned reg)
     return reg < ORRERY_REGS ? cr[reg - ORRERY_CR0] : 0;
 }
 
-void machine_set_reg(struct orrery *o, unsigned reg, u32 value)
+void machine_set_reg(struct orrery *o, unsigned reg, u64 value)
 {
     if (reg < GPR_COUNT)
-        o->cpu->gpr[reg] = value;
+        o->cpu->gpr[reg] = value & o->cpu->eip_mask;
     else if (reg == ORRERY_EIP)
-        o->cpu->eip = value;
+        o->cpu->eip = value & o->cpu->eip_mask;
     else if (reg == ORRERY_EFLAGS) {
-        cpu_set_eflags(o->cpu, value);
+        cpu_set_eflags(o->cpu, (u32)value);
         cpu_update_mode(o->cpu);
     }
 }

@@ -136,7 +136,7 @@ static void tell_instruction(struct orrery *o, struct orrery_writer *w)
 
     w->cs = cpu->seg[SEG_CS].sel;
     w->eip = cpu_eip(cpu);
-    w->linear = cpu->seg[SEG_CS].base + w->eip;
+    w->linear = cpu_code_linear(cpu, w->eip);
     while (n < sizeof(w->bytes) && orrery_read_linear(o, w->linear + n, w->bytes + n, 1))
         n++;
     if (n)

@@ -55,7 +55,7 @@ static const char *const accels[] = {NULL, "interp"};
 static void expect_break(struct orrery *o, u32 eip, u32 at)
 {
     struct orrery_break what;
-    u32 where;
+    u64 where;
 
     assert_int_equal(orrery_run(o, 1000), ORRERY_BREAK);
     assert_int_equal(orrery_reg(o, ORRERY_EIP), eip);
