@@ -79,7 +79,7 @@ void help_fxsave(struct cpu *cpu, u32 seg, u32 off)
     u8 image[FX_USED] = {0};
 
     cpu_sync_fpu(cpu);
-    x87_fxsave(&cpu->fpu, image);
+    x87_fxsave(&cpu->fpu, image, false);
     store_le(image + FX_MXCSR, 4, cpu->mxcsr);
     store_le(image + FX_MXCSR_MASK, 4, mxcsr_mask(cpu));
     for (unsigned i = 0; i < 16; i++)
@@ -96,7 +96,7 @@ void help_fxrstor(struct cpu *cpu, u32 seg, u32 off)
     mem_slow_read_block(cpu, la, image, sizeof(image));
     check_mxcsr(cpu, (u32)load_le(image + FX_MXCSR, 4));
     cpu_sync_fpu(cpu);
-    x87_fxrstor(&cpu->fpu, image);
+    x87_fxrstor(&cpu->fpu, image, false);
     cpu->mxcsr = (u32)load_le(image + FX_MXCSR, 4);
     for (unsigned i = 0; i < 16; i++)
         cpu->xmm[i / 2].q[i % 2] = load_le(image + FX_X87 + 8 * i, 8);

@@ -82,11 +82,13 @@ u32 help_x87_reg(struct cpu *cpu, u32 desc, u32 flags)
 
 /* The linear address of the operand. seg_linear() checks alignment of powers of two only; m80 and
  * BCD want 8, the environment and state images the operand size (SDM vol. 3A, table 6-7). */
-static laddr operand(struct cpu *cpu, enum seg seg, u32 off, unsigned size, bool op16, bool write)
+static laddr operand(struct cpu *cpu, enum seg seg, u64 off, unsigned size, bool op16, bool write)
 {
-    laddr la = seg_linear(cpu, seg, off, size, write ? ACCESS_WRITE : ACCESS_READ);
+    bool wide = cpu_is_code64(cpu);
+    laddr la = wide ? cpu_linear64(cpu, seg, off)
+                    : seg_linear(cpu, seg, (u32)off, size, write ? ACCESS_WRITE : ACCESS_READ);
     if (cpu->mode & MODE_ALIGN) {
-        unsigned align = size <= 8 ? 1 : size == 10 ? 8 : op16 ? 2 : 4;
+        unsigned align = size <= 8 ? (wide ? size : 1) : size == 10 ? 8 : op16 ? 2 : 4;
         if (la & (align - 1))
             cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (align - 1)));
     }
@@ -95,10 +97,15 @@ static laddr operand(struct cpu *cpu, enum seg seg, u32 off, unsigned size, bool
 
 void help_x87_mem(struct cpu *cpu, u32 desc, u32 off)
 {
-    struct step s;
-    enum seg seg = (enum seg)x87_desc_seg(desc);
+    help_x87_mem64(cpu, desc, off);
+}
 
-    begin(cpu, &s, desc);
+void help_x87_mem64(struct cpu *cpu, u64 desc, u64 off)
+{
+    struct step s;
+    enum seg seg = (enum seg)x87_desc_seg((u32)desc);
+
+    begin(cpu, &s, (u32)desc);
     s.x.ds = cpu->seg[seg].sel;
     s.x.dp = off;
     bool write = s.form->attr & X87_STORE;

@@ -19,7 +19,7 @@ struct x87 {
     u8 empty; /* bit i set: physical register i is empty */
     u16 fop;  /* last opcode, 11 bits */
     u16 fcs, fds;
-    u32 fip, fdp;
+    u64 fip, fdp;
 };
 
 /* Status word; its low six bits are the exception flags FP_IE to FP_PE of softfp.h. */

@@ -2,7 +2,8 @@
  *
  * Layouts: SDM vol. 1, figures 8-9 to 8-12 and vol. 2, table 3-46 (FXSAVE). Real and virtual-8086
  * mode store linear addresses in place of selector and offset; loaded again, all of it becomes the
- * offset. */
+ * offset. In 64-bit mode the environment is that of protected mode, with the low halves of the
+ * pointers (SDM vol. 2, FSTENV). */
 #include <string.h>
 
 #include "cpu/x87_int.h"
@@ -88,11 +89,11 @@ static void put_field(struct x87_exec *x, unsigned i, u16 v)
 
 static void put_pointers16(struct x87_exec *x, const struct x87 *f)
 {
-    u32 ip = ((u32)f->fcs << 4) + f->fip, dp = ((u32)f->fds << 4) + f->fdp;
+    u32 ip = ((u32)f->fcs << 4) + (u32)f->fip, dp = ((u32)f->fds << 4) + (u32)f->fdp;
     if (x->prot) {
-        put16(x->mem + 6, f->fip & 0xffff);
+        put16(x->mem + 6, (u16)f->fip);
         put16(x->mem + 8, f->fcs);
-        put16(x->mem + 10, f->fdp & 0xffff);
+        put16(x->mem + 10, (u16)f->fdp);
         put16(x->mem + 12, f->fds);
         return;
     }
@@ -104,11 +105,11 @@ static void put_pointers16(struct x87_exec *x, const struct x87 *f)
 
 static void put_pointers32(struct x87_exec *x, const struct x87 *f)
 {
-    u32 ip = ((u32)f->fcs << 4) + f->fip, dp = ((u32)f->fds << 4) + f->fdp;
+    u32 ip = ((u32)f->fcs << 4) + (u32)f->fip, dp = ((u32)f->fds << 4) + (u32)f->fdp;
     if (x->prot) {
-        put32(x->mem + 12, f->fip);
+        put32(x->mem + 12, (u32)f->fip);
         put32(x->mem + 16, (u32)f->fop << 16 | f->fcs);
-        put32(x->mem + 20, f->fdp);
+        put32(x->mem + 20, (u32)f->fdp);
         put32(x->mem + 24, 0xffff0000u | f->fds);
         return;
     }
@@ -183,32 +184,37 @@ void x87_frstor(struct x87_exec *x)
         x->fpu->st[(x87_top(x->fpu) + i) & 7] = get80(x->mem + (x->op16 ? 14 : 28) + 10 * i);
 }
 
-void x87_fxsave(const struct x87 *f, u8 image[160])
+void x87_fxsave(const struct x87 *f, u8 image[160], bool wide)
 {
     put16(image, f->fcw);
     put16(image + 2, f->fsw);
     put16(image + 4, (u8)~f->empty);
     put16(image + 6, f->fop);
-    put32(image + 8, f->fip);
-    put32(image + 12, f->fcs);
-    put32(image + 16, f->fdp);
-    put32(image + 20, f->fds);
+    if (wide) {
+        store_le(image + 8, 8, f->fip);
+        store_le(image + 16, 8, f->fdp);
+    } else {
+        put32(image + 8, (u32)f->fip);
+        put32(image + 12, f->fcs);
+        put32(image + 16, (u32)f->fdp);
+        put32(image + 20, f->fds);
+    }
     for (unsigned i = 0; i < 8; i++) {
         put80(image + 32 + 16 * i, f->st[(x87_top(f) + i) & 7]);
         memset(image + 42 + 16 * i, 0, 6);
     }
 }
 
-void x87_fxrstor(struct x87 *f, const u8 image[160])
+void x87_fxrstor(struct x87 *f, const u8 image[160], bool wide)
 {
     load_control(f, get16(image));
     f->fsw = get16(image + 2);
     f->empty = (u8)~image[4];
     f->fop = get16(image + 6) & 0x7ff;
-    f->fip = get32(image + 8);
-    f->fcs = get16(image + 12);
-    f->fdp = get32(image + 16);
-    f->fds = get16(image + 20);
+    f->fip = load_le(image + 8, wide ? 8 : 4);
+    f->fcs = wide ? 0 : get16(image + 12);
+    f->fdp = load_le(image + 16, wide ? 8 : 4);
+    f->fds = wide ? 0 : get16(image + 20);
     for (unsigned i = 0; i < 8; i++)
         f->st[(x87_top(f) + i) & 7] = get80(image + 32 + 16 * i);
     x87_update_es(f);

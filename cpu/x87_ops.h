@@ -51,7 +51,7 @@ struct x87_exec {
     bool prot;  /* protected mode, not virtual-8086: layout of the environment */
     bool store; /* out: write mem[] to the guest */
     u16 cs, ds; /* selectors for FCS and FDS; ds of the operand's segment */
-    u32 ip, dp; /* of this instruction and its memory operand, offsets */
+    u64 ip, dp; /* of this instruction and its memory operand, offsets */
     u8 mem[108];
 };
 
@@ -72,9 +72,9 @@ void x87_init(struct x87 *f);
 /* The 2-bit tags of FNSTENV, computed from the registers. */
 u16 x87_full_tags(const struct x87 *f);
 
-/* The x87 part of an FXSAVE image: bytes 0-23, in the 32-bit layout, and 32-159; others are kept.
- */
-void x87_fxsave(const struct x87 *f, u8 image[160]);
-void x87_fxrstor(struct x87 *f, const u8 image[160]);
+/* The x87 part of an FXSAVE image: bytes 0-23 and 32-159; others are kept. The layout is that of 32
+ * bits, or with `wide` that of REX.W: pointers of 64 bits, without selectors. */
+void x87_fxsave(const struct x87 *f, u8 image[160], bool wide);
+void x87_fxrstor(struct x87 *f, const u8 image[160], bool wide);
 
 #endif

@@ -211,7 +211,7 @@ static void make_call_stubs(struct a64 *be, struct a_enc *e)
     make_c_stub(be, e, STUB_STV, (c_fn)store_vector, HF_FAULT, 0);
     make_c_stub(be, e, STUB_ALONE, (c_fn)cpu_alone, HF_REGS | HF_FAULT, 0);
     make_c_stub(be, e, STUB_X87, (c_fn)run_x87, 0, 0);
-    make_c_stub(be, e, STUB_X87_MEM, (c_fn)help_x87_mem, HF_FAULT, 0);
+    make_c_stub(be, e, STUB_X87_MEM, (c_fn)help_x87_mem64, HF_FAULT, 0);
     make_c_stub(be, e, STUB_X87_WAIT, (c_fn)help_wait, HF_FAULT, 0);
     make_c_stub(be, e, STUB_SEGCHK, (c_fn)check_segment, HF_FAULT, 0);
     for (u32 h = 0; h < HELPER_COUNT; h++)

@@ -45,7 +45,6 @@ static inline u8 *fast_ptr(const struct frame *f, laddr la, unsigned size, enum 
     return (u8 *)(uintptr_t)(la + entry - TLB_VALID);
 }
 
-
 /* The operation, wide or not. */
 static inline enum ir_op op_of(const struct iop *o)
 {
@@ -269,8 +268,9 @@ static void x87(struct frame *f, const struct iop *o)
 
 static void x87_mem(struct frame *f, const struct iop *o)
 {
-    u32 off = (u32)(o->b == NO_OPERAND ? get(f, o->a) + o->imm : get(f, o->b));
-    help_x87_mem(f->cpu, (u32)get(f, o->c), off);
+    bool own = o->b != NO_OPERAND;
+    u64 off = own ? get(f, o->b) : get(f, o->a) + (u64)(s64)(s32)o->imm;
+    help_x87_mem64(f->cpu, get(f, o->c), f->cpu->mode & MODE_CODE64 ? off : (u32)off);
 }
 
 /* -- boundaries and leaving -- */
@@ -320,7 +320,9 @@ static enum icode_end leave_to(struct frame *f, u64 eip, enum icode_end how)
 /* Each in two forms, of which one is wide. */
 #define EVAL1(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval1(IR_##OP, false, get(&f, o->a))); break;                   \
-    case IR_##OP | IOP_WIDE: set(&f, o->d, ir_eval1(IR_##OP, true, get(&f, o->a))); break
+    case IR_##OP | IOP_WIDE:                                                                       \
+        set(&f, o->d, ir_eval1(IR_##OP, true, get(&f, o->a)));                                     \
+        break
 #define EVAL2(OP)                                                                                  \
     case IR_##OP: set(&f, o->d, ir_eval2(IR_##OP, false, get(&f, o->a), get(&f, o->b))); break;    \
     case IR_##OP | IOP_WIDE:                                                                       \
@@ -329,10 +331,14 @@ static enum icode_end leave_to(struct frame *f, u64 eip, enum icode_end how)
 /* These may be partial. */
 #define EVAL1_SIZED(OP)                                                                            \
     case IR_##OP: sized1(&f, o, IR_##OP, false); break;                                            \
-    case IR_##OP | IOP_WIDE: sized1(&f, o, IR_##OP, true); break
+    case IR_##OP | IOP_WIDE:                                                                       \
+        sized1(&f, o, IR_##OP, true);                                                              \
+        break
 #define EVAL2_SIZED(OP)                                                                            \
     case IR_##OP: sized2(&f, o, IR_##OP, false); break;                                            \
-    case IR_##OP | IOP_WIDE: sized2(&f, o, IR_##OP, true); break
+    case IR_##OP | IOP_WIDE:                                                                       \
+        sized2(&f, o, IR_##OP, true);                                                              \
+        break
 #define BOTH(OP)                                                                                   \
     case IR_##OP:                                                                                  \
     case IR_##OP | IOP_WIDE
@@ -420,71 +426,78 @@ enum icode_end icode_run(struct cpu *cpu, struct ffi_calls *ffi, const struct ic
             EVAL2(DEP8);
             EVAL2(DEPH8);
             EVAL2(DEP16);
-            BOTH(UMUL2):
-            BOTH(SMUL2):
-            multiply(&f, o);
+            BOTH(UMUL2) : BOTH(SMUL2) : multiply(&f, o);
             break;
         case IR_CONST64 | IOP_WIDE: set(&f, o->d, (u64)o->imm << 32 | (u32)get(&f, o->a)); break;
-        case IR_LEA: set(&f, o->d, (u32)(get(&f, o->a) + (get(&f, o->b) << o->size) + o->imm)); break;
+        case IR_LEA:
+            set(&f, o->d, (u32)(get(&f, o->a) + (get(&f, o->b) << o->size) + o->imm));
+            break;
         case IR_LEA | IOP_WIDE:
             set(&f, o->d, get(&f, o->a) + (get(&f, o->b) << o->size) + (u64)(s64)(s32)o->imm);
             break;
-            BOTH(SETC): set(&f, o->d, compare(&f, o)); break;
-            BOTH(SEL): choose(&f, o, compare(&f, o) ? o->c : o->e); break;
-            BOTH(PCREL): set(&f, o->d, page_eip(cpu, o->imm)); break;
-            BOTH(LDS): set(&f, o->d, load_field(cpu, o->imm, o->size)); break;
-            BOTH(STS): store_field(cpu, o->imm, o->size, get(&f, o->a)); break;
-            BOTH(LD):
-            BOTH(LDRMW): set(&f, o->d, load(&f, o)); break;
-            BOTH(LDSX): set(&f, o->d, load_signed(&f, o)); break;
-            BOTH(ST): store(&f, o); break;
-            BOTH(LDV): load_vector(&f, o); break;
-            BOTH(STV): store_vector(&f, o); break;
-            BOTH(SEGCHK): check_segment(&f, o); break;
-            BOTH(ALONE):
-            if (compare(&f, o))
-                cpu_alone(cpu);
+            BOTH(SETC) : set(&f, o->d, compare(&f, o));
             break;
-            BOTH(FLAGS): set_flags(&f, o, o->imm); break;
-            BOTH(FLAGSIF):
-            if (count_is_zero(&f, o))
-                return leave_direct(&f, o, exit);
+            BOTH(SEL) : choose(&f, o, compare(&f, o) ? o->c : o->e);
+            break;
+            BOTH(PCREL) : set(&f, o->d, page_eip(cpu, o->imm));
+            break;
+            BOTH(LDS) : set(&f, o->d, load_field(cpu, o->imm, o->size));
+            break;
+            BOTH(STS) : store_field(cpu, o->imm, o->size, get(&f, o->a));
+            break;
+            BOTH(LD) : BOTH(LDRMW) : set(&f, o->d, load(&f, o));
+            break;
+            BOTH(LDSX) : set(&f, o->d, load_signed(&f, o));
+            break;
+            BOTH(ST) : store(&f, o);
+            break;
+            BOTH(LDV) : load_vector(&f, o);
+            break;
+            BOTH(STV) : store_vector(&f, o);
+            break;
+            BOTH(SEGCHK) : check_segment(&f, o);
+            break;
+            BOTH(ALONE) : if (compare(&f, o)) cpu_alone(cpu);
+            break;
+            BOTH(FLAGS) : set_flags(&f, o, o->imm);
+            break;
+            BOTH(FLAGSIF) : if (count_is_zero(&f, o)) return leave_direct(&f, o, exit);
             set_flags(&f, o, FLAG_OP(o->cc, (u32)__builtin_ctz(o->size)));
             break;
-            BOTH(FLAGBITS): set_flag_bits(&f, o); break;
-            BOTH(FLAGBITSIF):
-            if (count_is_zero(&f, o))
-                return leave_direct(&f, o, exit);
+            BOTH(FLAGBITS) : set_flag_bits(&f, o);
+            break;
+            BOTH(FLAGBITSIF) : if (count_is_zero(&f, o)) return leave_direct(&f, o, exit);
             set_flag_bits(&f, o);
             break;
-            BOTH(GETCC): set(&f, o->d, condition(&f, o)); break;
-            BOTH(SELCC): choose(&f, o, condition(&f, o) ? o->a : o->b); break;
-            BOTH(GETFL): set(&f, o->d, cpu_arith_flags(cpu)); break;
-            BOTH(VEC):
-            vec_exec(cpu, (enum vec_op)(o->cc | o->size << 8), o->imm, (u32)get(&f, o->a),
-                     (u32)get(&f, o->b));
+            BOTH(GETCC) : set(&f, o->d, condition(&f, o));
             break;
-            BOTH(X87CHK): help_wait(cpu); break;
-            BOTH(X87): x87(&f, o); break;
-            BOTH(X87M): x87_mem(&f, o); break;
-            BOTH(X87HOME): break;
-            BOTH(CALL): call(&f, ffi, o); break;
-            BOTH(INSN):
-            if (!begin_insn(&f, o))
-                return ICODE_STOP;
+            BOTH(SELCC) : choose(&f, o, condition(&f, o) ? o->a : o->b);
             break;
-            BOTH(XCC):
-            if (condition(&f, o))
-                return leave_direct(&f, o, exit);
+            BOTH(GETFL) : set(&f, o->d, cpu_arith_flags(cpu));
             break;
-            BOTH(XIF):
-            if (compare(&f, o))
-                return leave_direct(&f, o, exit);
+            BOTH(VEC)
+                : vec_exec(cpu, (enum vec_op)(o->cc | o->size << 8), o->imm, (u32)get(&f, o->a),
+                           (u32)get(&f, o->b));
             break;
-            BOTH(XJMP): return leave_direct(&f, o, exit);
-            BOTH(XIND): return leave_to(&f, get(&f, o->a), ICODE_IND);
-            BOTH(XNEXT): return leave_to(&f, page_eip(cpu, o->imm), ICODE_NEXT);
-            BOTH(XLOOP): return leave_to(&f, cpu->eip, ICODE_LOOP);
+            BOTH(X87CHK) : help_wait(cpu);
+            break;
+            BOTH(X87) : x87(&f, o);
+            break;
+            BOTH(X87M) : x87_mem(&f, o);
+            break;
+            BOTH(X87HOME) : break;
+            BOTH(CALL) : call(&f, ffi, o);
+            break;
+            BOTH(INSN) : if (!begin_insn(&f, o)) return ICODE_STOP;
+            break;
+            BOTH(XCC) : if (condition(&f, o)) return leave_direct(&f, o, exit);
+            break;
+            BOTH(XIF) : if (compare(&f, o)) return leave_direct(&f, o, exit);
+            break;
+            BOTH(XJMP) : return leave_direct(&f, o, exit);
+            BOTH(XIND) : return leave_to(&f, get(&f, o->a), ICODE_IND);
+            BOTH(XNEXT) : return leave_to(&f, page_eip(cpu, o->imm), ICODE_NEXT);
+            BOTH(XLOOP) : return leave_to(&f, cpu->eip, ICODE_LOOP);
         default: CHECK(false, "bad IR operation");
         }
     }

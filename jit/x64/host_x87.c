@@ -56,8 +56,8 @@ void host_x87_save(struct cpu *cpu)
     cpu->fpu_host = 0;
 }
 
-void host_x87_slow(struct cpu *cpu, u32 desc, u32 off)
+void host_x87_slow(struct cpu *cpu, u64 desc, u64 off)
 {
-    help_x87_mem(cpu, desc, off);
+    help_x87_mem64(cpu, desc, off);
     host_x87_load(cpu);
 }

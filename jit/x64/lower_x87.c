@@ -60,13 +60,21 @@ static struct x_mem field(s32 offset)
 }
 #define FPU(member) field((s32)offsetof(struct x87, member))
 
+/* Bytes of an address; the pointers' fields have 8 always. */
+static unsigned address_size(const struct lower *l)
+{
+    return l->ir->mode & MODE_CODE64 ? 8 : 4;
+}
+
 /* r = the address of the last memory operand */
 static void data_address(struct lower *l, const struct x87_last *last, unsigned r)
 {
-    if (last->base == GPR_NONE)
+    if (last->base == GPR_NONE && address_size(l) == 8)
+        x_mov_ri64(&l->e, r, (u64)(s64)(s32)last->disp);
+    else if (last->base == GPR_NONE)
         x_mov_ri(&l->e, r, last->disp);
     else
-        x_lea(&l->e, 4, r, x_at(host_of(last->base), (s32)last->disp));
+        x_lea(&l->e, address_size(l), r, x_at(host_of(last->base), (s32)last->disp));
 }
 
 static void copy_selector(struct lower *l, enum seg seg, struct x_mem to, unsigned r)
@@ -85,19 +93,19 @@ void x87_store_last(struct lower *l, const struct x87_last *last, unsigned free)
     if (free == HOST_NONE)
         x_push(e, r);
     if (last->code) {
-        x_load(e, 4, r, cpu_at(CPU_OFF(eip_page)));
-        x_lea(e, 4, r, x_at(r, last->off));
-        x_store(e, 4, FPU(fip), r);
+        x_load(e, address_size(l), r, cpu_at(CPU_OFF(eip_page)));
+        x_lea(e, address_size(l), r, x_at(r, last->off));
+        x_store(e, 8, FPU(fip), r);
         copy_selector(l, SEG_CS, FPU(fcs), r);
         x_store_i(e, 2, FPU(fop), last->fop);
     }
     if (last->data)
         copy_selector(l, (enum seg)last->seg, FPU(fds), r);
     if (last->data == X87_DATA_LATER && last->base != GPR_NONE && !last->disp) {
-        x_store(e, 4, FPU(fdp), host_of(last->base));
+        x_store(e, 8, FPU(fdp), host_of(last->base));
     } else if (last->data == X87_DATA_LATER) {
         data_address(l, last, r);
-        x_store(e, 4, FPU(fdp), r);
+        x_store(e, 8, FPU(fdp), r);
     }
     if (free == HOST_NONE)
         x_pop(e, r);
@@ -117,10 +125,10 @@ void x87_reg_written(struct lower *l, unsigned gpr)
     if (last->disp) {
         x_push(&l->e, R8);
         data_address(l, last, R8);
-        x_store(&l->e, 4, FPU(fdp), R8);
+        x_store(&l->e, 8, FPU(fdp), R8);
         x_pop(&l->e, R8);
     } else {
-        x_store(&l->e, 4, FPU(fdp), host_of(gpr));
+        x_store(&l->e, 8, FPU(fdp), host_of(gpr));
     }
     last->data = X87_DATA_STORED;
 }
@@ -272,10 +280,10 @@ static void note_data(struct lower *l, const struct ir_insn *o, const struct ool
     }
     unsigned r = own ? q->value : q->addr;
     if (disp && q->shared) {
-        x_lea(&l->e, 4, scratch, x_at(r, (s32)disp));
+        x_lea(&l->e, address_size(l), scratch, x_at(r, (s32)disp));
         r = scratch;
     }
-    x_store(&l->e, 4, FPU(fdp), r);
+    x_store(&l->e, 8, FPU(fdp), r);
     last->data = X87_DATA_STORED;
 }
 

@@ -114,8 +114,8 @@ void stubs_make(struct x64 *be);
 /* host_x87.c: the guest's x87 state to the host, and home, where it must not be already. */
 void host_x87_load(struct cpu *cpu);
 void host_x87_save(struct cpu *cpu);
-/* help_x87_mem() of an operation that the host would have done, and goes on with. */
-void host_x87_slow(struct cpu *cpu, u32 desc, u32 off);
+/* help_x87_mem64() of an operation that the host would have done, and goes on with. */
+void host_x87_slow(struct cpu *cpu, u64 desc, u64 off);
 
 /* lower.c: translates ir at the end of the code memory. False: no room. */
 bool lower_block(struct x64 *be, const struct ir *ir, struct block *b);

@@ -184,7 +184,7 @@ static void load(struct guest *g, const struct trial *t)
     struct cpu *cpu = g->cpu;
     for (unsigned s = 0; s < SEG_COUNT; s++)
         load_segment(g, (enum seg)s, t->in.seg[s]);
-    x87_fxrstor(&cpu->fpu, t->in.fx);
+    x87_fxrstor(&cpu->fpu, t->in.fx, false);
     memcpy(&cpu->mxcsr, t->in.fx + 24, 4);
     memcpy(cpu->xmm, t->in.fx + 160, 8 * sizeof(cpu->xmm[0]));
     for (unsigned r = 0; r < GPR_COUNT; r++)
@@ -224,7 +224,7 @@ static void save(struct guest *g, const struct trial *t, const struct fault_reco
     struct cpu *cpu = g->cpu;
     for (unsigned r = 0; r < GPR_COUNT; r++)
         out->gpr[r] = (u32)cpu->gpr[r];
-    x87_fxsave(&cpu->fpu, out->fx);
+    x87_fxsave(&cpu->fpu, out->fx, false);
     memcpy(out->fx + 24, &cpu->mxcsr, 4);
     memcpy(out->fx + 160, cpu->xmm, 8 * sizeof(cpu->xmm[0]));
     for (unsigned s = 0; s < SEG_COUNT; s++)

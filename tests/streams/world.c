@@ -410,7 +410,7 @@ static void set_registers(struct world *w, const struct config *c, u64 *seed)
         edge_fx(seed, fx);
     else
         plain_fx(fx);
-    x87_fxrstor(&cpu->fpu, fx);
+    x87_fxrstor(&cpu->fpu, fx, false);
     memcpy(&cpu->mxcsr, fx + 24, 4);
     memcpy(cpu->xmm, fx + 160, sizeof(cpu->xmm));
     w->stream_at = STREAM_AT + (one_in(seed, 8) ? 0xff0 + below(seed, 16) : 64 * below(seed, 60));

@@ -216,8 +216,9 @@ static inline u8 *world_plain(struct cpu *cpu, laddr la, unsigned size, enum acc
 }
 
 /* An FLDCW that changes the mode is a fault here; all segments are flat. */
-void help_x87_mem(struct cpu *cpu, u32 desc, u32 off)
+void help_x87_mem64(struct cpu *cpu, u64 wide_desc, u64 off)
 {
+    u32 desc = (u32)wide_desc;
     const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
     struct x87_exec x = x87_begin(cpu, desc);
     bool write = form->attr & X87_STORE;

@@ -172,7 +172,7 @@ static void make_data(u8 *ram, u64 *s)
         store_le(ram + IMAGES + 0x200 * i, 4, 0x37f);
         store_le(ram + IMAGES + 0x200 * i + 8, 4, 0xffff);
     }
-    x87_fxsave(&f, ram + IMAGES + 0x400);
+    x87_fxsave(&f, ram + IMAGES + 0x400, false);
     store_le(ram + IMAGES + 0x400 + 24, 4, 0x1f80);
 }
 

@@ -117,10 +117,10 @@ static void fxsave_image(void **state)
     struct x87 f = sample_state(), g = {0};
     u8 image[160] = {0};
     (void)state;
-    x87_fxsave(&f, image);
+    x87_fxsave(&f, image, false);
     assert_int_equal(image[4], 0xe0);      /* abridged tags, by register */
     assert_int_equal(image[32 + 7], 0xe0); /* ST(0) is 7 = 1.11b * 2^2 */
-    x87_fxrstor(&g, image);
+    x87_fxrstor(&g, image, false);
     assert_registers(&g, &f);
     assert_int_equal(g.fsw, f.fsw);
     assert_int_equal(g.empty, f.empty);
@@ -293,8 +293,9 @@ static bool is_trans(unsigned opcode, unsigned modrm)
 
 static void dump(const char *name, const struct x87 *f)
 {
-    fprintf(stderr, "  %s fcw %04x fsw %04x empty %02x fop %03x fip %08x fdp %08x\n", name, f->fcw,
-            f->fsw, f->empty, f->fop, f->fip, f->fdp);
+    fprintf(stderr, "  %s fcw %04x fsw %04x empty %02x fop %03x fip %08llx fdp %08llx\n", name,
+            f->fcw, f->fsw, f->empty, f->fop, (unsigned long long)f->fip,
+            (unsigned long long)f->fdp);
     for (unsigned i = 0; i < 8; i++) {
         struct f80 v = f->st[(x87_top(f) + i) & 7];
         fprintf(stderr, "    st%u %04x:%016llx%s", i, v.se, (unsigned long long)v.sig,
