@@ -6,6 +6,7 @@
  * Recording changes nothing in the machine: traces of one run are the same on every back end. */
 #include "machine/trace.h"
 
+#include "cpu/crs.h"
 #include "cpu/trace.h"
 #include "base/bytes.h"
 #include "base/hash.h"
@@ -78,14 +79,15 @@ void trace_read_regs(const struct cpu *cpu, u64 *r)
     r[TREG_eflags] = cpu_eflags(cpu);
     for (unsigned i = 0; i < SEG_COUNT; i++) {
         r[TREG_es + i] = cpu->seg[order[i]].sel;
-        r[TREG_es_base + i] = cpu->seg[order[i]].base;
+        r[TREG_es_base + i] =
+            cpu_is_ia32e(cpu) ? segment_base64(&cpu->seg[order[i]]) : cpu->seg[order[i]].base;
     }
     r[TREG_cr0] = cpu->cr0;
     r[TREG_cr2] = cpu->cr2;
     r[TREG_cr3] = cpu->cr3;
     r[TREG_cr4] = cpu->cr4;
     r[TREG_cpl] = cpu->cpl;
-    r[TREG_code32] = !!(cpu->seg[SEG_CS].attr & SA_DB);
+    r[TREG_code32] = mode_code_size(cpu->mode);
     r[TREG_stack32] = !!(cpu->seg[SEG_SS].attr & SA_DB);
     r[TREG_fcw] = cpu->fpu.fcw;
     r[TREG_fsw] = cpu->fpu.fsw;
@@ -96,11 +98,17 @@ void trace_read_regs(const struct cpu *cpu, u64 *r)
         r[TREG_r0_se + i] = cpu->fpu.st[i].se;
         r[TREG_xmm0_lo + i] = cpu->xmm[i].q[0];
         r[TREG_xmm0_hi + i] = cpu->xmm[i].q[1];
+        r[TREG_r8 + i] = cpu->gpr[GPR_COUNT + i];
+        r[TREG_xmm8_lo + i] = cpu->xmm[8 + i].q[0];
+        r[TREG_xmm8_hi + i] = cpu->xmm[8 + i].q[1];
     }
     r[TREG_gdt_base] = cpu->gdtr.base;
     r[TREG_idt_base] = cpu->idtr.base;
     r[TREG_ldt] = cpu->ldtr.sel;
     r[TREG_tr] = cpu->tr.sel;
+    r[TREG_efer] = cpu->msr.efer;
+    r[TREG_cr8] = cr8_read(cpu);
+    r[TREG_kernel_gs_base] = cpu->msr.kernel_gs_base;
 }
 
 /* The instruction under way, if it is recorded, is over. */
@@ -149,7 +157,7 @@ static void on_insn(void *opaque, const u8 *bytes, u32 len)
 
     settle(t);
     t->tick = e.tick;
-    t->wanted = in_range(&t->pc, cpu->seg[SEG_CS].base + e.eip, 1);
+    t->wanted = in_range(&t->pc, cpu_code_linear(cpu, e.eip), 1);
     if (!t->wanted || !(t->what & WHAT_INSN))
         return;
     sync_regs(t, e.tick, false);

@@ -7,7 +7,7 @@
 
 #define TRACE_MAGIC     "ORRTRACE"
 #define TRACE_END_MAGIC "ORRTREND"
-#define TRACE_VERSION   1
+#define TRACE_VERSION   2 /* 1: addresses of 32 bits, and no registers of 64-bit mode */
 
 enum {
     HEADER_BYTES = 24, /* magic, version u32, length of the text u32, CRC of the text u32, 0 u32 */
@@ -36,15 +36,15 @@ struct trace_state {
     u64 regs[TRACE_REGS];
     u64 tick;    /* of the last record */
     bool passes; /* the next instruction is expected a tick later */
-    u32 eip;     /* expected */
-    u32 linear;  /* behind the last access */
+    u64 eip;     /* expected */
+    u64 linear;  /* behind the last access */
     struct {
-        u32 linear;
+        u64 linear;
         u8 len;
         u8 bytes[TRACE_MAX_INSN];
     } insn[INSN_SLOTS];
     struct {
-        u32 page;
+        u64 page;
         bool valid;
         u64 phys;
     } page[PAGE_SLOTS];
@@ -63,7 +63,7 @@ static inline void trace_passed(struct trace_state *s, enum trace_kind kind, u64
         s->passes = true;
 }
 
-static inline unsigned trace_insn_slot(u32 linear)
+static inline unsigned trace_insn_slot(u64 linear)
 {
     return (linear ^ linear >> 12) % INSN_SLOTS;
 }

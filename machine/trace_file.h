@@ -44,11 +44,11 @@ enum { TRACE_MAX_INSN = 15, TRACE_MAX_DATA = 4096, TRACE_MAX_NAME = 64 };
 struct trace_event {
     enum trace_kind kind;
     u64 tick;
-    u32 eip; /* INSN */
+    u64 eip; /* INSN */
     u8 len;
     u8 bytes[TRACE_MAX_INSN];
     bool write; /* MEM, MMIO, PORT, DMA, PHYS; WALK always */
-    u32 linear; /* MEM, MMIO */
+    u64 linear; /* MEM, MMIO */
     u64 phys;   /* MEM, MMIO, DMA, WALK, PHYS */
     u32 size;   /* bytes accessed; PORT: 1, 2, 4 */
     const u8 *data;
@@ -70,6 +70,14 @@ enum trace_int { TRACE_INTERRUPT, TRACE_FAULT, TRACE_SOFT, TRACE_SMI };
 static inline bool trace_has_changed(const struct trace_event *e, unsigned reg)
 {
     return e->changed[reg / 64] >> reg % 64 & 1;
+}
+
+/* Of an instruction, by the registers before it. */
+static inline u64 trace_linear(const u64 regs[TRACE_REGS], u64 eip)
+{
+    u64 linear = regs[TREG_cs_base] + eip;
+
+    return regs[TREG_code32] == 2 ? linear : (u32)linear;
 }
 
 /* ---- writing: trace_write.c ---- */

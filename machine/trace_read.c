@@ -18,6 +18,7 @@ struct trace_reader {
     char *text;
     u64 file_bytes, body; /* where the chunks begin */
     bool whole;
+    u64 mask; /* the bits that addresses have in this version */
     u64 chunks, chunk_room;
     struct {
         u64 offset, tick;
@@ -53,8 +54,10 @@ static bool read_header(struct trace_reader *r)
     if (fseeko(r->f, 0, SEEK_END) || (r->file_bytes = (u64)ftello(r->f), false) ||
         !read_at(r, 0, head, sizeof(head)) || memcmp(head, TRACE_MAGIC, 8) != 0)
         return fail(r, "is not a trace");
-    if (load_le(head + 8, 4) != TRACE_VERSION)
+    u64 version = load_le(head + 8, 4);
+    if (!version || version > TRACE_VERSION)
         return fail(r, "is a trace of another version");
+    r->mask = version == 1 ? UINT32_MAX : UINT64_MAX;
     u32 len = (u32)load_le(head + 12, 4);
     if (len > TEXT_LIMIT)
         return fail(r, "is damaged: its header is too long");
@@ -270,8 +273,8 @@ static void get_insn(struct trace_reader *r, struct trace_event *e, u8 flags)
 {
     struct trace_state *s = &r->s;
 
-    e->eip = s->eip + (flags & F_A ? (u32)get_signed(r) : 0);
-    u32 linear = (u32)s->regs[TREG_cs_base] + e->eip;
+    e->eip = (s->eip + (flags & F_A ? get_signed(r) : 0)) & r->mask;
+    u64 linear = trace_linear(s->regs, e->eip);
     unsigned slot = trace_insn_slot(linear);
     if (flags & F_B) {
         u8 len = get_byte(r);
@@ -310,8 +313,8 @@ static void get_access(struct trace_reader *r, struct trace_event *e, u8 flags)
     struct trace_state *s = &r->s;
 
     e->write = flags & F_A;
-    e->linear = s->linear + (u32)get_signed(r);
-    u32 page = e->linear >> PAGE_BITS;
+    e->linear = (s->linear + get_signed(r)) & r->mask;
+    u64 page = e->linear >> PAGE_BITS;
     if (!get_size(r, e))
         return;
     if (flags & F_B)

@@ -60,15 +60,21 @@ void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, enu
         snprintf(buf, size, len ? ".byte 0x%02x" : "(none)", bytes[0]);
 }
 
+int trace_eip_digits(const u64 *regs)
+{
+    return regs[TREG_code32] == CODE64 ? 16 : 8;
+}
+
 static void add_insn(struct trace_texts *t, struct text *out, const struct trace_event *e,
                      const u64 *regs)
 {
     char text[128];
 
-    add(out, "%04x:%08x  ", (unsigned)regs[TREG_cs], e->eip);
+    add(out, "%04x:%0*" PRIx64 "  ", (unsigned)regs[TREG_cs], trace_eip_digits(regs), e->eip);
     for (unsigned i = 0; i < e->len; i++)
         add(out, "%02x", e->bytes[i]);
-    trace_disassemble(t, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text, sizeof(text));
+    trace_disassemble(t, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text,
+                      sizeof(text));
     add(out, "%*s  %s", e->len < 8 ? 16 - 2 * e->len : 0, "", text);
 }
 
@@ -99,11 +105,15 @@ static void add_regs(struct text *out, const struct trace_event *e, const u64 *r
     bool first = true;
 
     for (unsigned i = 0; i < TRACE_REGS; i++) {
+        const char *name = trace_reg_info[i].name;
+        bool wide = regs[TREG_code32] == CODE64 && i <= TREG_eflags;
         int digits = (int)(trace_reg_info[i].bits + 3) / 4;
         if (!trace_has_changed(e, i))
             continue;
-        add(out, "%s%s %0*" PRIx64 " -> %0*" PRIx64, first ? "" : ", ", trace_reg_info[i].name,
-            digits, before[i], digits, regs[i]);
+        if ((wide && i != TREG_eflags) || (before[i] | regs[i]) >> 32)
+            digits = 16;
+        add(out, "%s%s%s %0*" PRIx64 " -> %0*" PRIx64, first ? "" : ", ", wide ? "r" : "",
+            name + wide, digits, before[i], digits, regs[i]);
         first = false;
     }
 }
@@ -135,8 +145,8 @@ void trace_event_text(struct trace_texts *t, const struct trace_event *e, const 
         break;
     case TRACE_MEM:
     case TRACE_MMIO:
-        add(&out, "%s%s %u at %08x (%08" PRIx64 "): ", moves,
-            e->kind == TRACE_MMIO ? " device," : "", e->size, e->linear, e->phys);
+        add(&out, "%s%s %u at " LADDR_FMT " (%08" PRIx64 "): ", moves,
+            e->kind == TRACE_MMIO ? " device," : "", e->size, LADDR_ARG(e->linear), e->phys);
         add_data(&out, e);
         break;
     case TRACE_INT: add_int(&out, e); break;

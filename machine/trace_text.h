@@ -14,6 +14,9 @@ void trace_texts_free(struct trace_texts *t);
 void trace_disassemble(struct trace_texts *t, const u8 *bytes, unsigned len, enum code_size code,
                        u64 eip, char *buf, size_t size);
 
+/* Of EIP or RIP. */
+int trace_eip_digits(const u64 *regs);
+
 /* An event, without its tick. Registers: all after it; before: what they were before it. */
 void trace_event_text(struct trace_texts *t, const struct trace_event *e, const u64 *regs,
                       const u64 *before, char *buf, size_t size);

@@ -157,14 +157,14 @@ static void begin(struct trace_writer *w, enum trace_kind kind, unsigned flags, 
 static void put_insn(struct trace_writer *w, const struct trace_event *e)
 {
     struct trace_state *s = &w->s;
-    u32 linear = (u32)s->regs[TREG_cs_base] + e->eip;
+    u64 linear = trace_linear(s->regs, e->eip);
     unsigned slot = trace_insn_slot(linear);
     bool known = s->insn[slot].len == e->len && s->insn[slot].linear == linear &&
                  !memcmp(s->insn[slot].bytes, e->bytes, e->len);
 
     begin(w, TRACE_INSN, (e->eip == s->eip ? 0 : F_A) | (known ? 0 : F_B), e->tick);
     if (e->eip != s->eip)
-        put_signed(w, (u64)(s64)(s32)(e->eip - s->eip));
+        put_signed(w, e->eip - s->eip);
     if (!known) {
         put_byte(w, e->len);
         put_bytes(w, e->bytes, e->len);
@@ -179,13 +179,13 @@ static void put_insn(struct trace_writer *w, const struct trace_event *e)
 static void put_access(struct trace_writer *w, const struct trace_event *e)
 {
     struct trace_state *s = &w->s;
-    u32 page = e->linear >> PAGE_BITS;
+    u64 page = e->linear >> PAGE_BITS;
     u64 phys = e->phys >> PAGE_BITS;
     bool known = s->page[page % PAGE_SLOTS].valid && s->page[page % PAGE_SLOTS].page == page &&
                  s->page[page % PAGE_SLOTS].phys == phys;
 
     begin(w, e->kind, (e->write ? F_A : 0) | (known ? 0 : F_B) | (e->old ? F_C : 0), e->tick);
-    put_signed(w, (u64)(s64)(s32)(e->linear - s->linear));
+    put_signed(w, e->linear - s->linear);
     put_number(w, e->size);
     if (!known) {
         put_number(w, phys);

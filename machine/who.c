@@ -251,6 +251,15 @@ static bool step_stretch(struct search *s, u64 from, u64 until)
     return ok;
 }
 
+/* By its name in traces; RAX and the like are those of EAX. */
+static bool is_named(unsigned reg, const char *name)
+{
+    const char *known = trace_reg_info[reg].name;
+
+    return !strcmp(name, known) ||
+           (reg <= TREG_eflags && *name == 'r' && !strcmp(name + 1, known + 1));
+}
+
 bool orrery_who_register(struct orrery *o, const char *name, struct orrery_writer *w, char *err,
                          size_t err_size)
 {
@@ -259,7 +268,7 @@ bool orrery_who_register(struct orrery *o, const char *name, struct orrery_write
     bool ok = true;
 
     *w = (struct orrery_writer){0};
-    while (s.reg < TRACE_REGS && strcmp(name, trace_reg_info[s.reg].name) != 0)
+    while (s.reg < TRACE_REGS && !is_named(s.reg, name))
         s.reg++;
     if (!o->history)
         return fail(err, err_size, "the machine has no history");

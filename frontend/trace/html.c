@@ -38,7 +38,7 @@ struct page {
         u32 hash, number; /* number + 1; 0: free */
         u8 bytes[TRACE_MAX_INSN + 1];
         u16 cs;
-        u32 eip;
+        u64 eip;
     } known[CODE_SLOTS];
 };
 
@@ -198,7 +198,7 @@ static void take_screen(struct page *p)
 
 static u32 hash_of(const struct trace_event *e, u16 cs)
 {
-    u32 h = e->eip * 0x9e3779b1u + cs;
+    u32 h = (u32)(e->eip ^ e->eip >> 32) * 0x9e3779b1u + cs;
 
     for (unsigned i = 0; i < e->len; i++)
         h = (h ^ e->bytes[i]) * 0x01000193u;
@@ -224,8 +224,10 @@ static u32 code_number(struct page *p)
     p->known[slot].bytes[0] = e->len;
     memcpy(p->known[slot].bytes + 1, e->bytes, e->len);
     p->known[slot].number = (u32)++p->codes;
-    trace_disassemble(p->w.texts, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text, sizeof(text));
-    fprintf(p->code.f, "%s[\"%04x:%08x\",", p->codes > 1 ? ",\n" : "", cs, e->eip);
+    trace_disassemble(p->w.texts, e->bytes, e->len, (enum code_size)regs[TREG_code32], e->eip, text,
+                      sizeof(text));
+    fprintf(p->code.f, "%s[\"%04x:%0*" PRIx64 "\",", p->codes > 1 ? ",\n" : "", cs,
+            trace_eip_digits(regs), e->eip);
     put_hex(p->code.f, e->bytes, e->len);
     fputc(',', p->code.f);
     put_string(p->code.f, text);
@@ -287,7 +289,8 @@ static void take_access(struct page *p)
         fprintf(f, "\"port %04x\",\"%0*x\",\"\"", e->port, (int)(e->size & 7) * 2, e->value);
         return;
     }
-    fprintf(f, "\"%s%08x\",", e->kind == TRACE_MMIO ? "device " : "", e->linear);
+    fprintf(f, "\"%s" LADDR_FMT "\",", e->kind == TRACE_MMIO ? "device " : "",
+            LADDR_ARG(e->linear));
     put_hex(f, e->data, e->size);
     fputc(',', f);
     put_hex(f, e->old, e->size);

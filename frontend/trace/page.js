@@ -22,12 +22,25 @@ function byId(id) {
     return document.getElementById(id);
 }
 
-function hex(value, digits) {
-    return (value >>> 0).toString(16).padStart(digits, "0");
+/* Addresses and registers are BigInt: they may have 64 bits. */
+function register(name) {
+    return BigInt(`0x${state.regs[number.get(name)]}`);
 }
 
-function register(name) {
-    return parseInt(state.regs[number.get(name)], 16);
+function isWide() {
+    return register("code32") === 2n;
+}
+
+function wrap(address) {
+    return BigInt.asUintN(isWide() || address >> 32n > 0n ? 64 : 32, address);
+}
+
+function hexAddress(address) {
+    return address.toString(16).padStart(isWide() ? 16 : 8, "0");
+}
+
+function isAddress(text) {
+    return /^([0-9a-f]{8}|[0-9a-f]{16})$/.test(text);
 }
 
 function bytesOf(text) {
@@ -37,11 +50,11 @@ function bytesOf(text) {
 /* Memory that an access shows: a read what was there before it, a write what is there after it. */
 function applyAccesses(accesses, undo) {
     for (let i = 0; i < accesses.length; i += 4) {
-        if (!/^[0-9a-f]{8}$/.test(accesses[i + 1]))
+        if (!isAddress(accesses[i + 1]))
             continue; /* a device or a port */
-        const address = parseInt(accesses[i + 1], 16);
+        const address = BigInt(`0x${accesses[i + 1]}`);
         bytesOf(accesses[i + 2]).forEach((byte, n) => {
-            const at = (address + n) >>> 0;
+            const at = wrap(address + BigInt(n));
             undo.push([at, state.memory.get(at)]);
             state.memory.set(at, byte);
         });
@@ -160,16 +173,19 @@ function showAccesses() {
 function memoryAt(address, size) {
     let text = "";
     for (let n = size - 1; n >= 0; n--)
-        text += state.memory.get((address + n) >>> 0) || "··";
+        text += state.memory.get(wrap(address + BigInt(n))) || "··";
     return text;
 }
 
 function showStack() {
-    const size = register("stack32") ? 4 : 2;
-    const top = register("ss_base") + (size === 4 ? register("esp") : register("esp") & 0xffff);
+    const size = isWide() ? 8 : register("stack32") ? 4 : 2;
+    const base = isWide() ? 0n : register("ss_base");
+    const top = base + (size > 2 ? register("esp") : register("esp") & 0xffffn);
     const lines = [];
-    for (let i = 0; i < 12; i++)
-        lines.push(`${hex(top + i * size, 8)}  ${memoryAt(top + i * size, size)}`);
+    for (let i = 0; i < 12; i++) {
+        const at = wrap(top + BigInt(i * size));
+        lines.push(`${hexAddress(at)}  ${memoryAt(at, size)}`);
+    }
     byId("stack").textContent = lines.join("\n");
 }
 
@@ -178,28 +194,28 @@ function memoryView() {
     if (number.has(text))
         return register(text);
     if (text)
-        return parseInt(text, 16) || 0;
+        return /^(0x)?[0-9a-f]+$/i.test(text) ? BigInt(`0x${text.replace(/^0x/i, "")}`) : 0n;
     for (let at = state.at; at >= 0 && at > state.at - 1000; at--) {
         const address = steps[at][3][1];
-        if (/^[0-9a-f]{8}$/.test(address))
-            return parseInt(address, 16);
+        if (isAddress(address))
+            return BigInt(`0x${address}`);
     }
-    return register("ss_base") + register("esp");
+    return isWide() ? register("esp") : register("ss_base") + register("esp");
 }
 
 function showMemory() {
-    const first = (memoryView() & ~15) >>> 0;
+    const first = memoryView() & ~15n;
     const lines = [];
     for (let row = -2; row < 14; row++) {
-        const at = (first + row * 16) >>> 0;
+        const at = wrap(first + BigInt(row * 16));
         let bytes = "", chars = "";
         for (let n = 0; n < 16; n++) {
-            const byte = state.memory.get((at + n) >>> 0);
+            const byte = state.memory.get(wrap(at + BigInt(n)));
             const code = byte === undefined ? -1 : parseInt(byte, 16);
             bytes += ` ${byte || "··"}`;
             chars += code < 0 ? "·" : code > 31 && code < 127 ? String.fromCharCode(code) : ".";
         }
-        lines.push(`${hex(at, 8)} ${bytes}  ${chars}`);
+        lines.push(`${hexAddress(at)} ${bytes}  ${chars}`);
     }
     byId("memory").textContent = lines.join("\n");
 }

@@ -80,7 +80,7 @@ bool choice_shows(const struct choice *c, struct walk *w)
     const u64 *regs = trace_regs(w->reader);
 
     if (e->kind == TRACE_INSN)
-        w->inside = overlaps(c->pc, (u32)(regs[TREG_cs_base] + e->eip), 1);
+        w->inside = overlaps(c->pc, trace_linear(regs, e->eip), 1);
     else if (!is_done(e->kind) || everywhere(c))
         w->inside = everywhere(c);
     if (e->tick < c->from || e->tick >= c->to || !(c->kinds >> e->kind & 1) || !w->inside)

@@ -193,7 +193,7 @@ static void test_run_back(void **state)
     const struct orrery_break code = {ORRERY_BREAK_CODE, CODE + 3, 1};
     const struct orrery_break write = {ORRERY_BREAK_WRITE, DATA, 2};
     struct orrery_break hit;
-    u32 at;
+    u64 at;
 
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(accels); i++) {
