@@ -193,13 +193,12 @@ u32 x_mov_r64(struct enc *e, unsigned reg, u64 v)
 
 void x_mov_ri64(struct enc *e, unsigned d, u64 imm)
 {
-    if (imm == (u32)imm) {
+    if (imm == (u32)imm)
         x_mov_ri(e, d, (u32)imm);
-        return;
-    }
-    x_byte(e, 0x48 | d >> 3);
-    x_byte(e, 0xb8 | (d & 7));
-    x_u64(e, imm);
+    else if (imm == (u64)(s64)(s32)imm)
+        x_mov_low_ri(e, 8, d, (u32)imm);
+    else
+        x_mov_r64(e, d, imm);
 }
 
 void x_mov_low_ri(struct enc *e, unsigned size, unsigned d, u32 imm)
@@ -238,9 +237,16 @@ void x_load(struct enc *e, unsigned size, unsigned d, struct x_mem m)
         x_rm(e, sized(0x8b, size), d, m);
 }
 
-void x_load_sx(struct enc *e, unsigned size, unsigned d, struct x_mem m)
+/* Sign-extending moves from size bytes to `to`. */
+static u32 sign_extend(unsigned size, unsigned to)
 {
-    x_rm(e, (size == 1 ? 0xbe : 0xbf) | XO_0F, d, m);
+    u32 op = size == 1 ? 0xbe | XO_0F | XO_BRM : size == 2 ? 0xbf | XO_0F : 0x63;
+    return op | (to == 8 ? XO_W : 0);
+}
+
+void x_load_sx(struct enc *e, unsigned size, unsigned to, unsigned d, struct x_mem m)
+{
+    x_rm(e, sign_extend(size, to), d, m);
 }
 
 void x_store(struct enc *e, unsigned size, struct x_mem m, unsigned s)
@@ -264,14 +270,9 @@ void x_zx(struct enc *e, unsigned size, unsigned d, unsigned s)
     x_rr(e, (size == 1 ? 0xb6 | XO_BRM : 0xb7) | XO_0F, d, s);
 }
 
-void x_sx(struct enc *e, unsigned size, unsigned d, unsigned s)
+void x_sx(struct enc *e, unsigned size, unsigned to, unsigned d, unsigned s)
 {
-    x_rr(e, (size == 1 ? 0xbe | XO_BRM : 0xbf) | XO_0F, d, s);
-}
-
-void x_movsxd(struct enc *e, unsigned d, unsigned s)
-{
-    x_rr(e, 0x63 | XO_W, d, s);
+    x_rr(e, sign_extend(size, to), d, s);
 }
 
 void x_shift_ri(struct enc *e, enum x_shift op, unsigned size, unsigned d, unsigned count)
@@ -289,15 +290,26 @@ void x_shift_cl(struct enc *e, enum x_shift op, unsigned size, unsigned d)
     x_rr(e, sized(0xd3 | XO_FL, size) & ~(u32)XO_BREG, op, d);
 }
 
-/* VEX.LZ.{66,F3,F2}.0F38.W0 F7 /r: the count is in VEX.vvvv. */
-void x_shiftx(struct enc *e, enum x_shift op, unsigned d, unsigned s, unsigned count)
+/* VEX.LZ.{66,F3,F2}.0F38.W F7 /r: the count is in VEX.vvvv. */
+void x_shiftx(struct enc *e, enum x_shift op, unsigned size, unsigned d, unsigned s, unsigned count)
 {
     unsigned pp = op == X_SHL ? 1 : op == X_SAR ? 2 : 3;
     x_byte(e, 0xc4);
     x_byte(e, (d < 8 ? 0x80u : 0) | 0x40 | (s < 8 ? 0x20u : 0) | 2);
-    x_byte(e, (~count & 15) << 3 | pp);
+    x_byte(e, (size == 8 ? 0x80u : 0) | (~count & 15) << 3 | pp);
     x_byte(e, 0xf7);
     x_byte(e, 0xc0 | (d & 7) << 3 | (s & 7));
+}
+
+/* VEX.LZ.F2.0F3A.W1 F0 /r ib */
+void x_rorx64(struct enc *e, unsigned d, unsigned s, unsigned count)
+{
+    x_byte(e, 0xc4);
+    x_byte(e, (d < 8 ? 0x80u : 0) | 0x40 | (s < 8 ? 0x20u : 0) | 3);
+    x_byte(e, 0x80 | 15 << 3 | 3);
+    x_byte(e, 0xf0);
+    x_byte(e, 0xc0 | (d & 7) << 3 | (s & 7));
+    x_byte(e, count);
 }
 
 void x_unary(struct enc *e, unsigned n, unsigned size, unsigned d)
@@ -315,10 +327,10 @@ void x_imul_rr(struct enc *e, unsigned size, unsigned d, unsigned s)
     x_rr(e, 0xaf | XO_0F | XO_FL | (size == 8 ? XO_W : 0), d, s);
 }
 
-void x_imul_rri(struct enc *e, unsigned d, unsigned s, s32 imm)
+void x_imul_rri(struct enc *e, unsigned size, unsigned d, unsigned s, s32 imm)
 {
     bool byte = imm == (s8)imm;
-    x_rr(e, (byte ? 0x6b : 0x69) | XO_FL, d, s);
+    x_rr(e, (byte ? 0x6b : 0x69) | XO_FL | (size == 8 ? XO_W : 0), d, s);
     imm_sized(e, byte ? 1 : 4, (u32)imm);
 }
 
@@ -330,23 +342,23 @@ void x_crc32(struct enc *e, unsigned size, unsigned d, unsigned s)
     x_rr(e, (size == 1 ? 0xf0 | XO_BRM : 0xf1) | XO_0F38 | XO_F2, d, s);
 }
 
-void x_bswap(struct enc *e, unsigned d)
+void x_bswap(struct enc *e, unsigned size, unsigned d)
 {
-    if (d >= 8)
-        x_byte(e, 0x41);
+    if (size == 8 || d >= 8)
+        x_byte(e, 0x40 | (size == 8 ? 8u : 0) | d >> 3);
     x_byte(e, 0x0f);
     x_byte(e, 0xc8 | (d & 7));
 }
 
 void x_bt_ri(struct enc *e, unsigned a, unsigned bit)
 {
-    x_rr(e, 0xba | XO_0F | XO_FL, 4, a);
+    x_rr(e, 0xba | XO_0F | XO_FL | (bit > 31 ? XO_W : 0), 4, a);
     x_byte(e, bit);
 }
 
 void x_bt_mi(struct enc *e, struct x_mem m, unsigned bit)
 {
-    x_rm(e, 0xba | XO_0F | XO_FL, 4, m);
+    x_rm(e, 0xba | XO_0F | XO_FL | (bit > 31 ? XO_W : 0), 4, m);
     x_byte(e, bit);
 }
 
@@ -360,9 +372,9 @@ void x_setcc(struct enc *e, enum x_cc cc, unsigned d)
     x_rr(e, (0x90 | (u32)cc) | XO_0F | XO_BRM, 0, d);
 }
 
-void x_cmov(struct enc *e, enum x_cc cc, unsigned d, unsigned s)
+void x_cmov(struct enc *e, enum x_cc cc, unsigned size, unsigned d, unsigned s)
 {
-    x_rr(e, (0x40 | (u32)cc) | XO_0F, d, s);
+    x_rr(e, sized((0x40 | (u32)cc) | XO_0F, size), d, s);
 }
 
 void x_push(struct enc *e, unsigned r)

@@ -122,29 +122,31 @@ void x_mov_high_i(struct enc *e, unsigned d, unsigned imm);
 void x_movzx_high(struct enc *e, unsigned d,
                   unsigned s); /* d (RAX..RDI) = bits 15:8 of s (RAX..RBX) */
 void x_load(struct enc *e, unsigned size, unsigned d, struct x_mem m); /* zero-extended */
-void x_load_sx(struct enc *e, unsigned size, unsigned d,
-               struct x_mem m); /* to 32 bits; size 1, 2 */
+/* Sign-extended to `to` bytes, 4 or 8; size is less */
+void x_load_sx(struct enc *e, unsigned size, unsigned to, unsigned d, struct x_mem m);
+void x_sx(struct enc *e, unsigned size, unsigned to, unsigned d, unsigned s);
 void x_store(struct enc *e, unsigned size, struct x_mem m, unsigned s);
 void x_store_i(struct enc *e, unsigned size, struct x_mem m, u32 imm);
 void x_lea(struct enc *e, unsigned size, unsigned d, struct x_mem m); /* size 4 or 8 */
 void x_zx(struct enc *e, unsigned size, unsigned d, unsigned s); /* from size 1 or 2 to 32 bits */
-void x_sx(struct enc *e, unsigned size, unsigned d, unsigned s);
-void x_movsxd(struct enc *e, unsigned d, unsigned s);
 void x_shift_ri(struct enc *e, enum x_shift op, unsigned size, unsigned d, unsigned count);
 void x_shift_cl(struct enc *e, enum x_shift op, unsigned size, unsigned d);
-void x_shiftx(struct enc *e, enum x_shift op, unsigned d, unsigned s,
-              unsigned count);                                       /* BMI2; SHL SHR SAR */
-void x_unary(struct enc *e, unsigned n, unsigned size, unsigned d);  /* F7 /n: 2 NOT, 3 NEG */
+/* BMI2; SHL SHR SAR; size 4 or 8 */
+void x_shiftx(struct enc *e, enum x_shift op, unsigned size, unsigned d, unsigned s,
+              unsigned count);
+void x_rorx64(struct enc *e, unsigned d, unsigned s, unsigned count); /* BMI2; 64 bits */
+void x_unary(struct enc *e, unsigned n, unsigned size,
+             unsigned d); /* F7 /n: 2 NOT, 3 NEG, 4 MUL, 5 IMUL */
 void x_incdec(struct enc *e, unsigned n, unsigned size, unsigned d); /* FF /n: 0 INC, 1 DEC */
 void x_imul_rr(struct enc *e, unsigned size, unsigned d, unsigned s);
-void x_imul_rri(struct enc *e, unsigned d, unsigned s, s32 imm);
+void x_imul_rri(struct enc *e, unsigned size, unsigned d, unsigned s, s32 imm);
 void x_crc32(struct enc *e, unsigned size, unsigned d, unsigned s); /* SSE4.2; size 1, 2, 4 */
-void x_bswap(struct enc *e, unsigned d);
+void x_bswap(struct enc *e, unsigned size, unsigned d);
 void x_bt_ri(struct enc *e, unsigned a, unsigned bit);
 void x_bt_mi(struct enc *e, struct x_mem m, unsigned bit);
 void x_xchg(struct enc *e, unsigned a, unsigned b); /* 64 bits */
 void x_setcc(struct enc *e, enum x_cc cc, unsigned d);
-void x_cmov(struct enc *e, enum x_cc cc, unsigned d, unsigned s);
+void x_cmov(struct enc *e, enum x_cc cc, unsigned size, unsigned d, unsigned s);
 void x_push(struct enc *e, unsigned r);
 void x_pop(struct enc *e, unsigned r);
 /* Jumps with a 32-bit displacement, returned as its position, to be bound later; or straight to a

@@ -72,45 +72,51 @@ static u32 first_offset(const struct ir *ir)
     return 0;
 }
 
-/* A block over two pages is only good while the second page is mapped where it was. Returns the
- * jump taken if not. */
-static u32 emit_second_page(struct lower *l)
+/* Jumps taken if a block is not to be run; 0: none */
+struct entry_jumps {
+    u32 too_few, moved[2];
+};
+
+/* A block over two pages is only good while the second page is mapped where it was. */
+static void emit_second_page(struct lower *l, struct entry_jumps *j)
 {
     struct enc *e = &l->e;
     enum priv priv = l->ir->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
     if (l->b->pa2 == ~(paddr)0)
-        return 0;
-    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
+        return;
+    x_load(e, l->word, R8, cpu_at(CPU_OFF(eip_page)));
     if (!(l->ir->mode & MODE_CS_FLAT))
         x_alu_rm(e, X_ADD, 4, R8, cpu_at(CPU_OFF(seg[SEG_CS].base)));
-    x_alu_ri(e, X_ADD, 4, R8, (s32)PAGE_SIZE);
-    x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
+    x_alu_ri(e, X_ADD, l->word, R8, (s32)PAGE_SIZE);
+    tlb_find(l->be, e, l->code64, (struct tlb_regs){R8, R9, R10}, priv, ACCESS_EXEC);
+    if (l->code64)
+        j->moved[1] = x_jcc(e, CC_NE);
+    tlb_load(e, l->code64, R9, priv, ACCESS_EXEC);
     x_alu_rr(e, X_ADD, 8, R8, R9);
     x_mov_ri64(e, R9, (u64)(uintptr_t)l->b->host2 + TLB_VALID);
     x_alu_rr(e, X_CMP, 8, R8, R9);
-    return x_jcc(e, CC_NE);
+    j->moved[0] = x_jcc(e, CC_NE);
 }
 
-/* Takes the block's instructions from the budget; returns the jump taken when there are too few
- * left. */
-static u32 emit_entry(struct lower *l)
+/* Takes the block's instructions from the budget, unless there are too few left. */
+static void emit_entry(struct lower *l, struct entry_jumps *j)
 {
     x_alu_ri(&l->e, X_SUB, 8, REG_BUDGET, (s32)l->ir->ninsns);
-    return x_jcc(&l->e, CC_L);
+    j->too_few = x_jcc(&l->e, CC_L);
 }
 
-static void emit_entry_ool(struct lower *l, u32 too_few, u32 moved)
+static void emit_entry_ool(struct lower *l, const struct entry_jumps *j)
 {
     u32 off = first_offset(l->ir);
-    x_bind(&l->e, too_few);
+    x_bind(&l->e, j->too_few);
     x_alu_ri(&l->e, X_ADD, 8, REG_BUDGET, (s32)l->ir->ninsns);
     x_mov_ri(&l->e, R8, off);
     emit_jmp_stub(l, STUB_EXIT_BUDGET);
     l->dead_stub = l->base + enc_pos(&l->e);
-    if (moved)
-        x_bind(&l->e, moved);
+    for (unsigned n = 0; n < ARRAY_LEN(j->moved); n++) {
+        if (j->moved[n])
+            x_bind(&l->e, j->moved[n]);
+    }
     x_mov_ri(&l->e, R8, off);
     emit_jmp_stub(l, STUB_EXIT_OFF);
 }
@@ -132,6 +138,8 @@ static void begin(struct lower *l, struct x64 *be, const struct ir *ir, struct b
     l->be = be;
     l->ir = ir;
     l->b = b;
+    l->code64 = ir->mode & MODE_CODE64;
+    l->word = l->code64 ? 8 : 4;
     l->base = start;
     enc_init(&l->e, be->mem.rw + start, be->mem.rw + be->mem.part[CODE_HOT].end);
     l->off = 0;
@@ -193,7 +201,7 @@ static void go_out_of_line(struct lower *l)
     l->e.end = m->rw + m->part[CODE_COLD].end;
 }
 
-static bool lower_cold(struct lower *l, u32 too_few, u32 moved)
+static bool lower_cold(struct lower *l, const struct entry_jumps *j)
 {
     for (u32 n = 0; n < l->nool; n++) {
         if (enc_room(&l->e) < OP_ROOM)
@@ -203,25 +211,26 @@ static bool lower_cold(struct lower *l, u32 too_few, u32 moved)
     }
     if (enc_room(&l->e) < OP_ROOM)
         return false;
-    emit_entry_ool(l, too_few, moved);
+    emit_entry_ool(l, j);
     return true;
 }
 
 bool lower_block(struct x64 *be, const struct ir *ir, struct block *b)
 {
     struct lower *l = be->lower;
+    struct entry_jumps j = {0};
     if (code_mem_room(&be->mem, CODE_HOT) < 2 * OP_ROOM ||
         code_mem_room(&be->mem, CODE_COLD) < 2 * OP_ROOM)
         return false;
     begin(l, be, ir, b);
-    u32 moved = emit_second_page(l);
-    u32 too_few = emit_entry(l);
+    emit_second_page(l, &j);
+    emit_entry(l, &j);
     if (!lower_ops(l) || !lower_exits(l))
         return false;
     CHECK(l->ended, "a block without an end");
     u32 size = enc_pos(&l->e), cold = cold_start(be, b);
     go_out_of_line(l);
-    if (!lower_cold(l, too_few, moved))
+    if (!lower_cold(l, &j))
         return false;
     u32 end = l->base + enc_pos(&l->e);
     write_words(l);

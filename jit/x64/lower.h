@@ -23,12 +23,15 @@ struct temp {
     u16 strong; /* op index of the last op that names it */
     u16 slot;   /* of its spilled value, or NO_SLOT */
     u8 reg;     /* where it is, or HOST_NONE; a guest register's when it is a copy of that */
+    bool wide;  /* bits 63:32 are looked at by somebody */
+    bool dirty; /* there may be something in them, though a narrow op should not have left it */
     struct place place, place16; /* lower_share.c */
 };
 
 /* One operand of the lazy flags. */
 struct flag_part {
     struct irv v; /* where it is, unless only memory has it (NONE) */
+    u8 bytes;     /* of it that count: 4, 8 */
     bool needed;  /* this kind has it */
     bool in_mem;  /* struct cpu has it */
 };
@@ -71,6 +74,7 @@ struct flag_sync {
     bool add_op; /* only memory knows the kind: op is what to add for CF and OF. Alters the host
                     flags */
     u8 reg[FLAG_PARTS]; /* HOST_NONE: imm, if store is set */
+    u8 bytes[FLAG_PARTS];
     bool store[FLAG_PARTS];
     u32 imm[FLAG_PARTS];
 };
@@ -97,21 +101,22 @@ struct ool {
     u8 access; /* enum slow_access; SEGCHK, X87: enum access; VECTOR: enum stub */
     u8 addr;   /* host register; HOST_NONE: the address is disp */
     u8 entry;  /* register to be of the TLB entry */
+    u8 tag;    /* register to work with when looking it up in 64-bit code */
     u32 move;  /* VECTOR: opcode; X87: X87_DESC() */
     u8 value;  /* STORE, X87: host register, or HOST_NONE: imm */
     u8 dst;    /* LOAD, CARRY: host register; VECTOR: XMM register to load by move, or HOST_NONE */
     u8 clear;  /* register to zero after the slow path, or HOST_NONE */
-    bool sx;
-    bool wrap;   /* ... and the sum is cut to 16 bits */
-    u8 in_seg;   /* the access is to a segment: its number + 1; disp is to be added to addr */
+    u8 sx;     /* LOAD: sign-extended to so many bytes; 0: not */
+    bool wrap; /* ... and the sum is cut to 16 bits */
+    u8 in_seg; /* the access is to a segment: its number + 1; disp is to be added to addr */
     bool shared; /* the access is one of a group; addr is the base, disp to be added */
     bool leader; /* the one that checks for all */
     u8 priv;
     s8 slot;       /* EXIT: number, or -1 */
-    u32 disp;      /* to be added to addr if shared */
+    u32 disp;      /* to be added to addr if shared; in 64-bit code it is signed */
     u8 how;        /* VECTOR: enum vector_how; X87: lower_x87.c */
     u32 imm;       /* STORE: value; VECTOR: offset; EXIT: page offset; SEGCHK: segment */
-    u32 from[2];   /* jumps that lead here */
+    u32 from[3];   /* jumps that lead here */
     u32 cross;     /* jump taken when the access is not aligned */
     u32 back_fast; /* where an access that does not cross a page goes on */
     u32 back;
@@ -141,6 +146,8 @@ struct lower {
     const struct ir *ir;
     struct block *b;
     struct enc e;
+    bool code64;
+    u8 word;  /* bytes of addresses and of EIP: 8 in 64-bit code, else 4 */
     u32 base; /* position of e.base in the code memory */
     u32 i;    /* op at hand */
     u16 off;  /* of the instruction at hand */
@@ -207,8 +214,10 @@ enum {
 /* -- regalloc.c -- */
 void ra_begin(struct lower *l);
 void ra_end_op(struct lower *l);
-/* The host register that holds x now; constants are loaded. It stays put until the op ends. */
+/* The host register that holds x now; constants are loaded as the op at hand means them. It stays
+ * put until the op ends. */
 unsigned ra_use(struct lower *l, struct irv x);
+unsigned ra_const(struct lower *l, u64 v); /* a scratch register that holds v */
 /* A register for d, to be written after all sources have been asked for. It may be one of theirs
  * only if reuse is that source, dies here and is read no later than d is written. */
 unsigned ra_def(struct lower *l, struct irv d, struct irv reuse);
@@ -220,8 +229,8 @@ void ra_give(struct lower *l, struct irv d, unsigned reg);
 bool ra_alias(struct lower *l, u32 temp,
               unsigned gpr);                        /* temp becomes a copy of gpr without code */
 void ra_reg_written(struct lower *l, unsigned gpr); /* before gpr changes */
-void ra_move(struct lower *l, unsigned reg,
-             struct irv x); /* reg = x, whatever x is; keeps the flags */
+/* reg = x, whatever x is, of size bytes, 4 or 8; keeps the flags */
+void ra_move(struct lower *l, unsigned size, unsigned reg, struct irv x);
 bool ra_is_wanted(const struct lower *l, struct irv d); /* is output d ever read? */
 
 /* -- lower_flags.c -- */
@@ -257,15 +266,16 @@ void lower_lds(struct lower *l, const struct ir_insn *o);
 void lower_sts(struct lower *l, const struct ir_insn *o);
 u32 find_store(const struct lower *l, const struct ir_insn *o);
 void cache_dropped(struct lower *l, unsigned reg);
-s32 tlb_at(const struct lower *l, const struct ir_insn *o,
-           enum access acc); /* the table's offset in struct cpu */
 void ool_memory(struct lower *l, struct ool *q);
 enum priv access_priv(const struct lower *l, const struct ir_insn *o);
 unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct ool *q, bool *own);
+unsigned mem_scratch(struct lower *l, struct ool *q); /* for the entry; q->tag, too, if needed */
 void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
                  enum access acc, struct ool *q);
 struct x_mem mem_guest_at(const struct ool *q, unsigned addr, unsigned entry);
-void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm); /* reg HOST_NONE: imm */
+void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u64 imm); /* reg HOST_NONE: imm */
+/* Word n becomes the address of an access: q's register or constant, and what is to be added. */
+void put_address(struct lower *l, unsigned n, const struct ool *q);
 
 /* -- lower_window.c -- */
 void lower_window_load(struct lower *l, const struct ir_insn *o);
@@ -316,6 +326,16 @@ bool x87_writes(const struct ir_insn *o);                        /* is it a stor
 void slow_x87(struct lower *l, const struct ool *q);
 
 /* -- lower.c -- */
+/* v as an address, or as an operand of ops that access memory */
+static inline u64 address_const(const struct lower *l, u32 v)
+{
+    return l->code64 ? (u64)(s64)(s32)v : v;
+}
+/* Bytes that o's operands have. */
+static inline unsigned width_of(const struct ir_insn *o)
+{
+    return o->wide ? 8 : 4;
+}
 struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of now */
 void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
 void emit_call_stub(struct lower *l, u32 stub);

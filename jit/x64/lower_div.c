@@ -19,12 +19,12 @@ static void guard_unsigned(struct lower *l, struct ool *q, unsigned d, unsigned 
 static void guard_signed(struct lower *l, struct ool *q, unsigned d, unsigned size, unsigned s)
 {
     if (size == 1) {
-        x_sx(&l->e, 1, s, RAX);
+        x_sx(&l->e, 1, 4, s, RAX);
         x_alu_rr(&l->e, X_CMP, 2, s, RAX);
     } else {
         x_mov_rr(&l->e, 4, s, RAX);
         if (size == 2)
-            x_sx(&l->e, 2, s, RAX);
+            x_sx(&l->e, 2, 4, s, RAX);
         x_shift_ri(&l->e, X_SAR, 4, s, 31);
         x_alu_rr(&l->e, X_CMP, size, s, RDX);
     }
@@ -64,7 +64,7 @@ bool lower_divide(struct lower *l, const struct ir_insn *o)
 
 void ool_divide(struct lower *l, const struct ool *q)
 {
-    for (unsigned n = 0; n < 2; n++) {
+    for (unsigned n = 0; n < ARRAY_LEN(q->from); n++) {
         if (q->from[n])
             x_bind(&l->e, q->from[n]);
     }

@@ -9,13 +9,12 @@
 
 #include "cpu/vec.h"
 
-static void put_arg(struct lower *l, unsigned n, struct irv x)
+static void put_arg(struct lower *l, unsigned size, unsigned n, struct irv x)
 {
-    struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
     if (irv_is(x, IRV_CONST))
-        x_store_i(&l->e, 4, word, x.v);
+        x_store_i(&l->e, size, arg_at(0, n), x.v);
     else
-        x_store(&l->e, 4, word, ra_use(l, x));
+        x_store(&l->e, size, arg_at(0, n), ra_use(l, x));
 }
 
 /* Helpers that the host has an instruction for. */
@@ -48,7 +47,7 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     else if (h->flags & HF_SEGS)
         x87_store_place(l);
     for (unsigned n = 0; n < h->nargs; n++)
-        put_arg(l, n, args[n]);
+        put_arg(l, width_of(o), n, args[n]);
     ra_unlock_all(l);
     if (h->flags & HF_FAULT)
         emit_place(l, l->off, l->left);
@@ -61,7 +60,7 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     l->x87.at = X87_AT_EITHER;
     l->x87.checked = false;
     if (h->returns && ra_is_wanted(l, o->d))
-        x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
+        x_load(&l->e, width_of(o), ra_def(l, o->d, IR_NONE), arg_at(0, 0));
     if (h->flags & HF_FLAGS_W) {
         l->fl = (struct recipe){0};
         l->hf_mask = 0;
@@ -74,13 +73,20 @@ enum { JUMP_ENTRY_LOG2 = 5 };
 _Static_assert(sizeof(struct jump_cache_entry) == 1 << JUMP_ENTRY_LOG2 && JUMP_CACHE_BITS == 16,
                "the look-up computes the index by a move and a shift");
 
+/* r8 = EIP at a page offset, which may be outside the page. */
+static void load_eip(struct lower *l, u32 page_off)
+{
+    x_load(&l->e, l->word, R8, cpu_at(CPU_OFF(eip_page)));
+    x_alu_ri(&l->e, X_ADD, l->word, R8, (s32)page_off);
+}
+
 /* A field of the entry at R9. */
 static struct x_mem jump_entry(size_t field)
 {
     return x_idx(REG_CPU, R9, 0, CPU_OFF(jump_cache) + (s32)field);
 }
 
-/* r8d = EIP. Goes on with the block that the jump cache has for it. */
+/* r8 = EIP. Goes on with the block that the jump cache has for it. */
 static void emit_look_up(struct lower *l)
 {
     struct enc *e = &l->e;
@@ -91,18 +97,20 @@ static void emit_look_up(struct lower *l)
     x_shift_ri(e, X_SHL, 4, R9, JUMP_ENTRY_LOG2);
     x_alu_rm(e, X_CMP, 4, R8, jump_entry(offsetof(struct jump_cache_entry, eip)));
     x_jcc_to(e, CC_NE, miss);
-    x_mov_rr(e, 4, R10, R8);
-    if (!flat)
+    if (!flat) {
+        x_mov_rr(e, 4, R10, R8);
         x_alu_rm(e, X_ADD, 4, R10, cpu_at(CPU_OFF(seg[SEG_CS].base)));
-    if (!flat)
         x_mov_rr(e, 4, R11, R10);
-    x_shift_ri(e, X_SHR, 4, R10, PAGE_BITS);
-    x_load(e, 8, R10, x_idx(REG_CPU, R10, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
+    }
+    tlb_find(l->be, e, l->code64, (struct tlb_regs){flat ? R8 : R10, R10, R11}, priv, ACCESS_EXEC);
+    if (l->code64)
+        x_jcc_to(e, CC_NE, miss);
+    tlb_load(e, l->code64, R10, priv, ACCESS_EXEC);
     x_alu_rm(e, X_OR, 8, R10, cpu_at(CPU_OFF(jump_tag)));
     x_alu_rm(e, X_CMP, 8, R10, jump_entry(offsetof(struct jump_cache_entry, where)));
     x_jcc_to(e, CC_NE, miss);
     if (flat) {
-        x_alu_ri(e, X_AND, 4, R8, -(s32)PAGE_SIZE);
+        x_alu_ri(e, X_AND, l->word, R8, -(s32)PAGE_SIZE);
     } else {
         x_alu_ri(e, X_AND, 4, R11, PAGE_MASK);
         x_alu_rr(e, X_SUB, 4, R8, R11);
@@ -121,7 +129,7 @@ static void exit_stub(struct lower *l, s8 slot)
 
 void ool_slot(struct lower *l, struct ool *q)
 {
-    for (unsigned n = 0; n < 2; n++) {
+    for (unsigned n = 0; n < ARRAY_LEN(q->from); n++) {
         if (q->from[n])
             x_bind(&l->e, q->from[n]);
     }
@@ -142,11 +150,11 @@ static void emit_far(struct lower *l, u32 imm, s8 slot)
     struct enc *e = &l->e;
     enum priv priv = l->ir->mode & MODE_USER ? PRIV_USER : PRIV_SUPER;
     struct ool *q = new_slot(l, slot);
-    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
-    x_alu_ri(e, X_ADD, 4, R8, (s32)(imm & ~PAGE_MASK));
-    x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, ACCESS_EXEC)));
+    load_eip(l, imm & ~PAGE_MASK);
+    tlb_find(l->be, e, l->code64, (struct tlb_regs){R8, R9, R10}, priv, ACCESS_EXEC);
+    if (l->code64)
+        q->from[2] = x_jcc(e, CC_NE);
+    tlb_load(e, l->code64, R9, priv, ACCESS_EXEC);
     x_alu_rr(e, X_ADD, 8, R9, R8);
     u32 host = x_mov_r64(e, R10, FAR_NOWHERE);
     x_alu_rr(e, X_CMP, 8, R9, R10);
@@ -171,8 +179,7 @@ static void emit_direct(struct lower *l, u32 imm, s8 slot)
         x_mov_ri(e, R8, imm);
         emit_jmp_stub(l, STUB_EXIT_OFF);
     } else {
-        x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
-        x_alu_ri(e, X_ADD, 4, R8, (s32)imm);
+        load_eip(l, imm);
         emit_look_up(l);
     }
 }
@@ -237,7 +244,7 @@ void ool_exit(struct lower *l, struct ool *q)
 void lower_leave_if_zero(struct lower *l, const struct ir_insn *o)
 {
     struct ool *q = ool_new(l, OOL_OVER);
-    x_test_ri(&l->e, 1, ra_use(l, o->e), 31);
+    x_test_ri(&l->e, 1, ra_use(l, o->e), ir_count_mask(o->wide));
     q->sync = flags_sync(l);
     q->imm = o->imm;
     q->from[0] = x_jcc(&l->e, CC_E);
@@ -250,8 +257,7 @@ void ool_over(struct lower *l, const struct ool *q)
     flags_store(l, &q->sync);
     if (q->left)
         emit_give_back(l, q->left - 1u);
-    x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
-    x_alu_ri(e, X_ADD, 4, R8, (s32)q->imm);
+    load_eip(l, q->imm);
     emit_look_up(l);
 }
 
@@ -268,12 +274,11 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     case IR_XJMP: emit_direct(l, o->imm, take_slot(l, o)); break;
     case IR_XIND:
         if (eip != R8)
-            x_mov_rr(e, 4, R8, eip);
+            x_mov_rr(e, l->word, R8, eip);
         emit_look_up(l);
         break;
     case IR_XNEXT:
-        x_load(e, 4, R8, cpu_at(CPU_OFF(eip_page)));
-        x_alu_ri(e, X_ADD, 4, R8, (s32)o->imm);
+        load_eip(l, o->imm);
         x_store(e, 8, cpu_at(CPU_OFF(eip)), R8);
         emit_jmp_stub(l, STUB_EXIT_EVENT);
         break;

@@ -41,9 +41,9 @@ static void store_part(struct lower *l, unsigned n)
 {
     const struct flag_part *p = &l->fl.part[n];
     if (irv_is(p->v, IRV_CONST))
-        x_store_i(&l->e, 4, cpu_at(part_at[n]), p->v.v);
+        x_store_i(&l->e, p->bytes, cpu_at(part_at[n]), p->v.v);
     else
-        x_store(&l->e, 4, cpu_at(part_at[n]), ra_use(l, p->v));
+        x_store(&l->e, p->bytes, cpu_at(part_at[n]), ra_use(l, p->v));
 }
 
 void flags_part_lost(struct lower *l, unsigned n, bool now)
@@ -72,6 +72,7 @@ struct flag_sync flags_sync(const struct lower *l)
             continue;
         CHECK(!irv_is(p->v, IRV_NONE), "flags part %u is lost", n);
         s.store[n] = true;
+        s.bytes[n] = p->bytes;
         if (irv_is(p->v, IRV_CONST))
             s.imm[n] = p->v.v;
         else if (irv_is(p->v, IRV_REG))
@@ -103,9 +104,9 @@ static void add_op(struct lower *l, u32 op)
     s32 at = CPU_OFF(cc_op);
     x_alu_mi(&l->e, X_OR, 1, cpu_at(at), (s8)(op & 0xff));
     if (op & FLAG_OP_CF)
-        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_CF_BIT / 8), op >> FLAG_OP_CF_BIT & 31);
+        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_CF_BIT / 8), op >> FLAG_OP_CF_BIT & FLAG_OP_BIT);
     if (op & FLAG_OP_OF)
-        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_OF_BIT / 8), op >> FLAG_OP_OF_BIT & 31);
+        x_store_i(&l->e, 1, cpu_at(at + FLAG_OP_OF_BIT / 8), op >> FLAG_OP_OF_BIT & FLAG_OP_BIT);
 }
 
 static void store_parts(struct lower *l, const struct flag_sync *s)
@@ -118,9 +119,9 @@ static void store_parts(struct lower *l, const struct flag_sync *s)
         if (!s->store[n])
             continue;
         if (s->reg[n] == HOST_NONE)
-            x_store_i(&l->e, 4, cpu_at(part_at[n]), s->imm[n]);
+            x_store_i(&l->e, s->bytes[n], cpu_at(part_at[n]), s->imm[n]);
         else
-            x_store(&l->e, 4, cpu_at(part_at[n]), s->reg[n]);
+            x_store(&l->e, s->bytes[n], cpu_at(part_at[n]), s->reg[n]);
     }
 }
 
@@ -179,11 +180,12 @@ static u8 flags_of_alu(const struct lower *l)
     return 0;
 }
 
-/* Part n is v from now on. */
-static void set_part(struct lower *l, unsigned n, struct irv v)
+/* Part n is v, an operand of o, from now on. */
+static void set_part(struct lower *l, const struct ir_insn *o, unsigned n, struct irv v)
 {
     struct recipe *r = &l->fl;
-    r->part[n] = (struct flag_part){.v = v, .needed = !irv_is(v, IRV_NONE)};
+    u8 bytes = (u8)width_of(o);
+    r->part[n] = (struct flag_part){.v = v, .bytes = bytes, .needed = !irv_is(v, IRV_NONE)};
     if (irv_is(v, IRV_TEMP) && l->temp[v.v].reg == HOST_NONE && r->end > l->i)
         ra_use(l, v); /* so that code out of line can store it */
 }
@@ -195,7 +197,7 @@ void lower_flags(struct lower *l, const struct ir_insn *o)
     bool from_host = l->alu.gen == l->e.flags_gen && l->alu.at + 1 == l->i;
     *r = (struct recipe){.known = true, .kind = o->cc, .size = o->size, .end = l->flag_end[l->i]};
     for (unsigned n = 0; n < FLAG_PARTS; n++)
-        set_part(l, n, n < 3 && (kind_parts[o->cc] >> n & 1) ? v[n] : IR_NONE);
+        set_part(l, o, n, n < 3 && (kind_parts[o->cc] >> n & 1) ? v[n] : IR_NONE);
     if (from_host)
         l->hf_mask = flags_of_alu(l);
     else
@@ -211,12 +213,12 @@ void lower_flagbits(struct lower *l, const struct ir_insn *o)
     if (!irv_is(o->a, IRV_NONE)) {
         r->over |= HF_C;
         r->bit[0] = o->cc;
-        set_part(l, PART_CF, o->a);
+        set_part(l, o, PART_CF, o->a);
     }
     if (!irv_is(o->b, IRV_NONE)) {
         r->over |= HF_O;
         r->bit[1] = o->size;
-        set_part(l, PART_OF, o->b);
+        set_part(l, o, PART_OF, o->b);
     }
     l->hf_mask &= (u8)~r->over;
 }
@@ -225,7 +227,7 @@ void lower_flagbits(struct lower *l, const struct ir_insn *o)
 bool flags_wanted_from(const struct lower *l)
 {
     const struct ir_insn *next = &l->ir->ops[l->i + 1];
-    return next->op == IR_FLAGS && next->size == 4 && l->flag_used[l->i + 1] &&
+    return next->op == IR_FLAGS && next->size == width_of(next - 1) && l->flag_used[l->i + 1] &&
            same(next->a, l->ir->ops[l->i].d);
 }
 
@@ -247,14 +249,22 @@ static void alu_part(struct lower *l, enum x_alu op, unsigned size, unsigned reg
         x_alu_rr(&l->e, op, size, reg, ra_use(l, p->v));
 }
 
+/* Bytes that registers must have of the operands. */
+static unsigned part_width(const struct lower *l)
+{
+    return l->fl.size == 8 ? 8 : 4;
+}
+
 /* Part n in a register, which must not be changed. */
 static unsigned part_reg(struct lower *l, unsigned n)
 {
     const struct flag_part *p = &l->fl.part[n];
+    if (irv_is(p->v, IRV_CONST))
+        return ra_const(l, p->bytes == 8 ? (u64)(s64)(s32)p->v.v : p->v.v);
     if (!irv_is(p->v, IRV_NONE))
         return ra_use(l, p->v);
     unsigned r = ra_scratch(l);
-    x_load(&l->e, 4, r, cpu_at(part_at[n]));
+    x_load(&l->e, part_width(l), r, cpu_at(part_at[n]));
     return r;
 }
 
@@ -263,9 +273,9 @@ static unsigned part_copy(struct lower *l, unsigned n)
 {
     unsigned r = ra_scratch(l);
     if (irv_is(l->fl.part[n].v, IRV_NONE))
-        x_load(&l->e, 4, r, cpu_at(part_at[n]));
+        x_load(&l->e, part_width(l), r, cpu_at(part_at[n]));
     else
-        ra_move(l, r, l->fl.part[n].v);
+        ra_move(l, part_width(l), r, l->fl.part[n].v);
     return r;
 }
 
@@ -276,7 +286,7 @@ static void carry_from(struct lower *l, unsigned n, unsigned bit)
     if (irv_is(p->v, IRV_NONE)) {
         x_bt_mi(&l->e, cpu_at(part_at[n]), bit);
     } else if (irv_is(p->v, IRV_CONST)) {
-        x_byte(&l->e, p->v.v >> bit & 1 ? 0xf9 : 0xf8); /* STC, CLC */
+        x_byte(&l->e, p->v.v >> (bit < 31 ? bit : 31) & 1 ? 0xf9 : 0xf8); /* STC, CLC */
         l->e.flags_gen++;
     } else {
         x_bt_ri(&l->e, ra_use(l, p->v), bit);
@@ -293,7 +303,7 @@ static u8 test_dst(struct lower *l, u8 mask)
 static u8 remake_compare(struct lower *l)
 {
     const struct flag_part *src = &l->fl.part[1];
-    u32 mask = l->fl.size == 4 ? ~0u : (1u << 8 * l->fl.size) - 1;
+    u32 mask = l->fl.size >= 4 ? ~0u : (1u << 8 * l->fl.size) - 1;
     if (irv_is(src->v, IRV_CONST) && !(src->v.v & mask))
         return test_dst(l, HF_ALL);
     alu_part(l, X_CMP, l->fl.size, part_reg(l, 0), 1);
@@ -480,12 +490,12 @@ void lower_selcc(struct lower *l, const struct ir_insn *o)
     unsigned a = ra_use(l, o->a), b = ra_use(l, o->b);
     unsigned d = ra_def(l, o->d, IR_NONE);
     if (d == a) {
-        x_cmov(&l->e, cc ^ 1, d, b);
+        x_cmov(&l->e, cc ^ 1, width_of(o), d, b);
         return;
     }
     if (d != b)
-        x_mov_rr(&l->e, 4, d, b);
-    x_cmov(&l->e, cc, d, a);
+        x_mov_rr(&l->e, width_of(o), d, b);
+    x_cmov(&l->e, cc, width_of(o), d, a);
 }
 
 /* The bits of PUSHF that are the guest's once the host flags are made anew; 0: AF is not. */
@@ -524,5 +534,5 @@ void lower_getfl(struct lower *l, const struct ir_insn *o)
     }
     flags_sync_inline(l);
     emit_call_stub(l, STUB_GETFL);
-    x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), x_at(RSP, FRAME_ARGS));
+    x_load(&l->e, 4, ra_def(l, o->d, IR_NONE), arg_at(0, 0));
 }

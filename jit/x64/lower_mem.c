@@ -12,16 +12,26 @@ enum priv access_priv(const struct lower *l, const struct ir_insn *o)
     return o->cc & 1 ? PRIV_SUPER : mode_priv(l->ir->mode);
 }
 
-s32 tlb_at(const struct lower *l, const struct ir_insn *o, enum access acc)
+/* The address of o's access, which is a constant. */
+static u64 fixed_address(const struct lower *l, const struct ir_insn *o, u32 disp)
 {
-    return TLB_TABLE_OFF(access_priv(l, o), acc);
+    u64 la = address_const(l, o->a.v) + address_const(l, disp);
+    return l->code64 ? la : (u32)la;
+}
+
+/* Of 64-bit addresses only those that are a displacement. */
+static bool fits_disp(u64 la)
+{
+    return (s64)la <= INT32_MAX && (s64)la > INT32_MIN;
 }
 
 /* A constant address is looked up without arithmetic if it is aligned, and needs no register if it
  * fits a displacement. */
-static bool is_fixed(const struct ir_insn *o, u32 disp)
+static bool is_fixed(const struct lower *l, const struct ir_insn *o, u32 disp)
 {
-    return irv_is(o->a, IRV_CONST) && !((o->a.v + disp) & (o->size - 1u));
+    if (!irv_is(o->a, IRV_CONST) || ((o->a.v + disp) & (o->size - 1u)))
+        return false;
+    return !l->code64 || fits_disp(fixed_address(l, o, disp));
 }
 
 /* The linear address in a register, or HOST_NONE and q->disp; *own tells that it is a scratch
@@ -30,9 +40,10 @@ unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct 
 {
     *own = true;
     if (irv_is(o->a, IRV_CONST)) {
-        q->disp = o->a.v + disp;
-        if (!is_fixed(o, disp) || q->disp > INT32_MAX)
-            return ra_use(l, ir_const(q->disp));
+        u64 la = fixed_address(l, o, disp);
+        q->disp = (u32)la;
+        if (!is_fixed(l, o, disp) || !fits_disp(la))
+            return ra_const(l, la);
         *own = false;
         return HOST_NONE;
     }
@@ -41,8 +52,28 @@ unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct 
     if (!disp)
         return base;
     unsigned r = ra_scratch(l);
-    x_lea(&l->e, 4, r, x_at(base, (s32)disp));
+    x_lea(&l->e, l->word, r, x_at(base, (s32)disp));
     return r;
+}
+
+unsigned mem_scratch(struct lower *l, struct ool *q)
+{
+    if (l->code64)
+        q->tag = (u8)ra_scratch(l);
+    return ra_scratch(l);
+}
+
+/* Of the page of a constant address. */
+static void look_up_fixed(struct lower *l, u64 la, enum priv priv, enum access acc, struct ool *q)
+{
+    s32 page = (s32)tlb_index(la);
+    if (l->code64) {
+        x_alu_mi(&l->e, X_CMP, 4, cpu_at(tlb_tags(priv, acc) + page * (s32)sizeof(u32)),
+                 (s32)(la >> 32));
+        q->from[2] = x_jcc(&l->e, CC_NE);
+    }
+    x_load(&l->e, 8, q->entry,
+           cpu_at(tlb_table(l->code64, priv, acc) + page * (s32)sizeof(struct tlb_entry)));
 }
 
 /* Emits the look-up of addr's TLB entry. The guest byte is then at mem_guest_at(). From here to
@@ -50,19 +81,20 @@ unsigned mem_address(struct lower *l, const struct ir_insn *o, u32 disp, struct 
 void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned addr, unsigned entry,
                  enum access acc, struct ool *q)
 {
-    s32 table = tlb_at(l, o, acc);
+    enum priv priv = access_priv(l, o);
     q->entry = (u8)entry;
-    if (is_fixed(o, disp)) {
-        x_load(&l->e, 8, entry, cpu_at(table + (s32)((o->a.v + disp) >> PAGE_BITS) * 8));
+    if (is_fixed(l, o, disp)) {
+        look_up_fixed(l, fixed_address(l, o, disp), priv, acc, q);
     } else {
         if (o->size > 1) {
             x_test_ri(&l->e, 1, addr, o->size - 1u);
             q->cross = x_jcc(&l->e, CC_NE);
             q->back_fast = enc_pos(&l->e);
         }
-        x_mov_rr(&l->e, 4, entry, addr);
-        x_shift_ri(&l->e, X_SHR, 4, entry, PAGE_BITS);
-        x_load(&l->e, 8, entry, x_idx(REG_CPU, entry, 3, table));
+        tlb_find(l->be, &l->e, l->code64, (struct tlb_regs){addr, entry, q->tag}, priv, acc);
+        if (l->code64)
+            q->from[2] = x_jcc(&l->e, CC_NE);
+        tlb_load(&l->e, l->code64, entry, priv, acc);
     }
     x_test_ri(&l->e, 1, entry, TLB_VALID);
     q->from[0] = x_jcc(&l->e, CC_E);
@@ -120,18 +152,24 @@ void cache_dropped(struct lower *l, unsigned reg)
     r->st = 0;
 }
 
+/* Bytes */
+static u8 sign_extends_to(const struct ir_insn *o)
+{
+    return o->cc & IR_SX64 ? 8 : 4;
+}
+
 /* d = what is at m */
 static void emit_load(struct lower *l, const struct ir_insn *o, unsigned d, struct x_mem m)
 {
     if (o->op == IR_LDSX)
-        x_load_sx(&l->e, o->size, d, m);
+        x_load_sx(&l->e, o->size, sign_extends_to(o), d, m);
     else
         x_load(&l->e, o->size, d, m);
 }
 
 static void load_shared(struct lower *l, const struct ir_insn *o, struct group *g, struct ool *q)
 {
-    unsigned base = ra_use(l, o->a), entry = q->leader ? ra_scratch(l) : 0;
+    unsigned base = ra_use(l, o->a), entry = q->leader ? mem_scratch(l, q) : 0;
     q->sync = flags_sync(l);
     unsigned d = ra_def(l, o->d, o->a);
     flags_resync(l, &q->sync);
@@ -145,7 +183,7 @@ static void load_alone(struct lower *l, const struct ir_insn *o, struct ool *q)
 {
     bool rmw = o->op == IR_LDRMW, own;
     u32 st = rmw ? find_store(l, o) : 0;
-    unsigned addr = mem_address(l, o, o->imm, q, &own), entry = ra_scratch(l);
+    unsigned addr = mem_address(l, o, o->imm, q, &own), entry = mem_scratch(l, q);
     q->sync = flags_sync(l);
     unsigned d = ra_def(l, o->d, st ? IR_NONE : o->a);
     flags_resync(l, &q->sync);
@@ -169,7 +207,7 @@ void lower_load(struct lower *l, const struct ir_insn *o)
     struct group *g = share_begin(l, q);
     q->size = o->size;
     q->access = (u8)((o->op == IR_LDRMW ? SLOW_RMW : SLOW_READ) + (o->cc & 1 ? SLOW_READ_SYS : 0));
-    q->sx = o->op == IR_LDSX;
+    q->sx = o->op == IR_LDSX ? sign_extends_to(o) : 0;
     q->priv = (u8)access_priv(l, o);
     q->shared = g;
     if (g) {
@@ -201,7 +239,7 @@ static struct x_mem store_alone(struct lower *l, const struct ir_insn *o, struct
         l->rmw.st = 0;
     } else {
         addr = mem_address(l, o, o->imm, q, &own);
-        entry = ra_scratch(l);
+        entry = mem_scratch(l, q);
         mem_look_up(l, o, o->imm, addr, entry, ACCESS_WRITE, q);
     }
     q->addr = (u8)addr;
@@ -211,7 +249,7 @@ static struct x_mem store_alone(struct lower *l, const struct ir_insn *o, struct
 static struct x_mem store_shared(struct lower *l, const struct ir_insn *o, struct group *g,
                                  struct ool *q)
 {
-    unsigned base = ra_use(l, o->a), entry = q->leader ? ra_scratch(l) : 0;
+    unsigned base = ra_use(l, o->a), entry = q->leader ? mem_scratch(l, q) : 0;
     q->addr = (u8)base;
     q->disp = o->imm;
     return share_look_up(l, o, g, q, base, entry);
@@ -310,13 +348,25 @@ void lower_sts(struct lower *l, const struct ir_insn *o)
 
 /* -- out of line -- */
 
-void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u32 imm)
+void put_arg_reg(struct lower *l, unsigned n, unsigned reg, u64 imm)
 {
-    struct x_mem word = x_at(RSP, (s32)(FRAME_ARGS + 4 * n));
-    if (reg == HOST_NONE)
-        x_store_i(&l->e, 4, word, imm);
-    else
-        x_store(&l->e, 4, word, reg);
+    struct x_mem word = arg_at(0, n);
+    if (reg != HOST_NONE) {
+        x_store(&l->e, 8, word, reg);
+    } else if (imm == (u64)(s64)(s32)imm) {
+        x_store_i(&l->e, 8, word, (u32)imm);
+    } else {
+        x_store_i(&l->e, 4, word, (u32)imm);
+        word.disp += 4;
+        x_store_i(&l->e, 4, word, (u32)(imm >> 32));
+    }
+}
+
+void put_address(struct lower *l, unsigned n, const struct ool *q)
+{
+    put_arg_reg(l, n, q->addr, address_const(l, q->disp));
+    if (q->shared && q->disp)
+        x_alu_mi(&l->e, X_ADD, l->word, arg_at(0, n), (s32)q->disp);
 }
 
 /* An access that is not aligned: does it cross the page? The register of the TLB entry is still
@@ -332,9 +382,9 @@ static void cross_test(struct lower *l, struct ool *q)
 
 static void load_result(struct lower *l, const struct ool *q)
 {
-    struct x_mem word = x_at(RSP, FRAME_ARGS);
+    struct x_mem word = arg_at(0, 0);
     if (q->sx)
-        x_load_sx(&l->e, q->size, q->dst, word);
+        x_load_sx(&l->e, q->size, q->sx, q->dst, word);
     else
         x_load(&l->e, q->size, q->dst, word);
 }
@@ -349,15 +399,14 @@ static void slow_scalar(struct lower *l, const struct ool *q)
             load_result(l, q);
         return;
     }
-    put_arg_reg(l, 0, q->addr, q->disp);
-    if (q->shared && q->disp)
-        x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS), (s32)q->disp);
+    put_address(l, 0, q);
     if (q->kind == OOL_STORE)
-        put_arg_reg(l, 1, q->value, q->imm);
+        put_arg_reg(l, 1, q->value, address_const(l, q->imm));
     if (q->shared)
-        emit_call_stub(l, STUB_TRY + q->priv * 9u + q->access * 3u + size);
+        emit_call_stub(l, STUB_TRY + stub_try(l->code64, (enum priv)q->priv,
+                                              (enum slow_access)q->access, size));
     else
-        emit_call_stub(l, STUB_MEM + q->access * 3u + size);
+        emit_call_stub(l, STUB_MEM + q->access * 4u + size);
     if (q->kind == OOL_LOAD)
         load_result(l, q);
 }
@@ -377,7 +426,7 @@ void ool_memory(struct lower *l, struct ool *q)
         x_bind(&l->e, q->cross);
     else if (q->cross)
         cross_test(l, q);
-    for (unsigned n = 0; n < 2; n++) {
+    for (unsigned n = 0; n < ARRAY_LEN(q->from); n++) {
         if (q->from[n])
             x_bind(&l->e, q->from[n]);
     }

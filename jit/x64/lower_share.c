@@ -28,6 +28,14 @@ static s32 add_wrapping(s32 a, u32 b)
     return (s32)((u32)a + b);
 }
 
+enum { FAR_AWAY = 1 << 30 };
+
+/* Addresses of 64 bits do not wrap where s32 does: deltas stay below that. */
+static bool is_near(s64 delta)
+{
+    return delta > -FAR_AWAY && delta < FAR_AWAY;
+}
+
 static struct place fresh(struct finder *f)
 {
     if (f->nroots == MAX_ROOTS - 1)
@@ -80,9 +88,9 @@ static bool is_step(const struct ir_insn *o, u32 *by)
 static struct place result_of(struct finder *f, const struct ir_insn *o)
 {
     struct place p = place_of(f, o->a);
-    bool whole = o->op == IR_LEA || o->size == 0;
+    bool code64 = f->l->code64, whole = (o->op == IR_LEA || o->size == 0) && o->wide == code64;
     u32 by;
-    if (p.root && whole && is_step(o, &by))
+    if (p.root && whole && is_step(o, &by) && (!code64 || is_near((s64)p.delta + (s32)by)))
         return (struct place){p.root, add_wrapping(p.delta, by)};
     return fresh(f);
 }
@@ -166,10 +174,13 @@ void share_find(struct lower *l)
             bool wraps = segment_of(o) & IR_WRAP16;
             struct place p = wraps ? place16_of(&f, o->a) : place_of(&f, o->a);
             bool vector = o->op == IR_LDV || o->op == IR_STV;
-            s32 off = add_wrapping(p.delta, vector ? 0 : o->imm);
+            u32 disp = vector ? 0 : o->imm;
+            s32 off = add_wrapping(p.delta, disp);
+            if (l->code64 && !is_near((s32)disp))
+                p.root = 0;
             if (wraps)
                 off = (s16)(u16)off;
-            if (p.root && off > -(1 << 30) && off < 1 << 30)
+            if (p.root && is_near(off))
                 join(&f, i, o, p, off);
         } else if (o->op == IR_CALL) {
             u8 hf = helper_info[o->imm].flags;
@@ -237,17 +248,19 @@ struct x_mem share_look_up(struct lower *l, const struct ir_insn *o, struct grou
     }
     s32 to_lo = (s32)(disp + (u32)g->lo - (u32)off); /* from base to the group's first byte */
     if (to_lo)
-        x_lea(e, 4, g->reg, x_at(base, to_lo));
+        x_lea(e, l->word, g->reg, x_at(base, to_lo));
     else
-        x_mov_rr(e, 4, g->reg, base);
+        x_mov_rr(e, l->word, g->reg, base);
     x_mov_rr(e, 4, entry, g->reg);
     x_alu_ri(e, X_AND, 4, entry, PAGE_MASK);
     x_alu_ri(e, X_CMP, 4, entry, (s32)PAGE_SIZE - (g->hi - g->lo));
     q->from[0] = x_jcc(e, CC_A);
-    x_mov_rr(e, 4, entry, g->reg);
-    x_shift_ri(e, X_SHR, 4, entry, PAGE_BITS);
-    x_load(e, 8, entry,
-           x_idx(REG_CPU, entry, 3, tlb_at(l, o, g->write ? ACCESS_WRITE : ACCESS_READ)));
+    enum priv priv = access_priv(l, o);
+    enum access acc = g->write ? ACCESS_WRITE : ACCESS_READ;
+    tlb_find(l->be, e, l->code64, (struct tlb_regs){g->reg, entry, q->tag}, priv, acc);
+    if (l->code64)
+        q->from[2] = x_jcc(e, CC_NE);
+    tlb_load(e, l->code64, entry, priv, acc);
     x_test_ri(e, 1, entry, TLB_VALID);
     q->from[1] = x_jcc(e, CC_E);
     x_lea(e, 8, g->reg, x_idx(g->reg, entry, 0, -(s32)TLB_VALID - g->lo));

@@ -283,9 +283,9 @@ static void keep_flags(struct lower *l, bool overrule)
             continue;
         x_mov_ri(&l->e, t, value);
         if (overrule) {
-            x_cmov(&l->e, (enum x_cc)results[n].cc, r, t);
+            x_cmov(&l->e, (enum x_cc)results[n].cc, 4, r, t);
         } else {
-            x_cmov(&l->e, (enum x_cc)(results[n].cc ^ 1), t, zero);
+            x_cmov(&l->e, (enum x_cc)(results[n].cc ^ 1), 4, t, zero);
             x_lea(&l->e, 4, r, x_idx(r, t, 0, 0));
         }
     }
@@ -455,7 +455,7 @@ static void access(struct lower *l, const struct ir_insn *o, struct ool *q, u32 
 {
     bool load = o->op == IR_LDV, own;
     struct group *g = share_begin(l, q);
-    unsigned addr = mem_address(l, o, 0, q, &own), entry = !g || q->leader ? ra_scratch(l) : 0;
+    unsigned addr = mem_address(l, o, 0, q, &own), entry = !g || q->leader ? mem_scratch(l, q) : 0;
     struct x_mem guest;
     q->sync = flags_sync(l);
     q->size = o->size;
@@ -567,7 +567,7 @@ void lower_stv(struct lower *l, const struct ir_insn *o)
 
 void slow_vector(struct lower *l, const struct ool *q)
 {
-    put_arg_reg(l, 0, q->addr, q->disp);
+    put_arg_reg(l, 0, q->addr, address_const(l, q->disp));
     put_arg_reg(l, 1, HOST_NONE, q->imm);
     put_arg_reg(l, 2, HOST_NONE, q->size);
     put_arg_reg(l, 3, HOST_NONE, q->how);

@@ -29,7 +29,7 @@ static void begin(struct lower *l, const struct ir_insn *o, struct ool *q, enum 
 {
     q->size = o->size;
     q->access = (u8)access;
-    q->sx = o->op == IR_LDSX;
+    q->sx = o->op == IR_LDSX ? 4 : 0;
     q->in_seg = o->cc >> 4;
     q->wrap = o->cc & IR_WRAP16;
     q->addr = irv_is(o->a, IRV_CONST) ? HOST_NONE : (u8)ra_use(l, o->a);
@@ -61,7 +61,7 @@ static void copy_offset(struct lower *l, const struct ool *q, unsigned at, s32 m
 static void load(struct lower *l, const struct ir_insn *o, unsigned d, struct x_mem m)
 {
     if (o->op == IR_LDSX)
-        x_load_sx(&l->e, o->size, d, m);
+        x_load_sx(&l->e, o->size, 4, d, m);
     else
         x_load(&l->e, o->size, d, m);
 }
@@ -235,7 +235,7 @@ void slow_window(struct lower *l, const struct ool *q)
 {
     put_arg_reg(l, 0, q->addr, q->disp);
     if (q->addr != HOST_NONE && q->disp)
-        x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS), (s32)q->disp);
+        x_alu_mi(&l->e, X_ADD, 4, arg_at(0, 0), (s32)q->disp);
     if (q->addr != HOST_NONE && q->wrap)
         x_store_i(&l->e, 2, x_at(RSP, FRAME_ARGS + 2), 0);
     put_arg_reg(l, 1, HOST_NONE, q->in_seg - 1u);

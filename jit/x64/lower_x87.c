@@ -144,7 +144,7 @@ static void note_code(struct lower *l, u32 desc)
 
 void lower_x87chk(struct lower *l)
 {
-    struct x_mem word = x_at(RSP, FRAME_ARGS);
+    struct x_mem word = arg_at(0, 0);
     if (l->x87.checked)
         return;
     struct ool *q = ool_new(l, OOL_X87CHK);
@@ -175,7 +175,7 @@ static void emit_form(struct lower *l, u32 desc)
 static void emit_cmov(struct lower *l, const struct ir_insn *o)
 {
     unsigned r = ra_scratch(l);
-    ra_move(l, r, o->a);
+    ra_move(l, 4, r, o->a);
     x_unary(&l->e, NEG, 4, r);
     x_byte(&l->e, FCMOVB);
     x_byte(&l->e, 0xc0 | (x87_desc_modrm(o->imm) & 7));
@@ -194,7 +194,7 @@ static void emit_compare(struct lower *l, const struct ir_insn *o)
     x_mov_ri(&l->e, d, 0);
     for (unsigned n = 0; n < ARRAY_LEN(results); n++) {
         x_mov_ri(&l->e, t, results[n].value);
-        x_cmov(&l->e, (enum x_cc)results[n].cc, d, t);
+        x_cmov(&l->e, (enum x_cc)results[n].cc, 4, d, t);
     }
     l->x87.flags_at = l->i;
     l->x87.flags_gen = l->e.flags_gen;
@@ -211,11 +211,11 @@ static void emit_status(struct lower *l, const struct ir_insn *o)
 {
     unsigned d = ra_def(l, o->d, IR_NONE), keep = ra_scratch(l);
     if (d != RAX)
-        x_mov_rr(&l->e, 4, keep, RAX);
+        x_mov_rr(&l->e, 8, keep, RAX);
     emit_form(l, o->imm);
     x_zx(&l->e, 2, d, RAX);
     if (d != RAX)
-        x_mov_rr(&l->e, 4, RAX, keep);
+        x_mov_rr(&l->e, 8, RAX, keep);
 }
 
 void lower_x87(struct lower *l, const struct ir_insn *o)
@@ -325,10 +325,12 @@ void lower_x87m(struct lower *l, const struct ir_insn *o)
     struct x_mem at;
     to_host(l);
     struct group *g = begin_access(l, o, q);
-    if (!g || q->leader || !is_lasting(o))
+    if (!g || q->leader)
+        entry = mem_scratch(l, q);
+    else if (!is_lasting(o))
         entry = ra_scratch(l);
     if (is_fldcw(desc))
-        masks = ra_scratch(l);
+        masks = l->code64 ? q->tag : ra_scratch(l);
     q->sync = flags_sync(l);
     if (g) {
         at = share_look_up(l, o, g, q, q->addr, entry);
@@ -351,33 +353,45 @@ void lower_x87m(struct lower *l, const struct ir_insn *o)
     note_data(l, o, q, entry);
 }
 
+static void pop_after_try(struct lower *l)
+{
+    if (l->code64)
+        x_pop(&l->e, R10);
+    x_pop(&l->e, R9);
+    x_pop(&l->e, R8);
+}
+
 /* An access that was not made through its group: alone, if the TLB grants that. Ends with the jump
  * to where it goes on; falls through if it does not. */
 static void try_alone(struct lower *l, const struct ool *q)
 {
+    enum priv priv = (enum priv)q->priv;
+    enum access acc = (enum access)q->access;
     struct enc *e = &l->e;
     x_push(e, R8);
     x_push(e, R9);
-    x_lea(e, 4, R8, x_at(q->addr, (s32)q->disp));
+    if (l->code64)
+        x_push(e, R10);
+    x_lea(e, l->word, R8, x_at(q->addr, (s32)q->disp));
     x_mov_rr(e, 4, R9, R8);
     x_alu_ri(e, X_AND, 4, R9, PAGE_MASK);
     x_alu_ri(e, X_CMP, 4, R9, (s32)PAGE_SIZE - q->size);
     u32 crosses = x_jcc(e, CC_A);
-    x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(q->priv, q->access)));
+    tlb_find(l->be, e, l->code64, (struct tlb_regs){R8, R9, R10}, priv, acc);
+    u32 elsewhere = l->code64 ? x_jcc(e, CC_NE) : 0;
+    tlb_load(e, l->code64, R9, priv, acc);
     x_test_ri(e, 1, R9, TLB_VALID);
     u32 missing = x_jcc(e, CC_E);
     emit_mem_form(l, q->move, x_idx(R8, R9, 0, -(s32)TLB_VALID));
-    x_pop(e, R9);
-    x_pop(e, R8);
+    pop_after_try(l);
     if (q->clear != HOST_NONE)
         x_alu_rr(e, X_XOR, 4, q->clear, q->clear);
     x_jmp_to(e, q->back);
     x_bind(e, crosses);
     x_bind(e, missing);
-    x_pop(e, R9);
-    x_pop(e, R8);
+    if (elsewhere)
+        x_bind(e, elsewhere);
+    pop_after_try(l);
 }
 
 void slow_x87(struct lower *l, const struct ool *q)
@@ -388,8 +402,6 @@ void slow_x87(struct lower *l, const struct ool *q)
     if (q->how & OWN_OFFSET)
         put_arg_reg(l, 1, q->value, q->imm);
     else
-        put_arg_reg(l, 1, q->addr, q->disp);
-    if (!(q->how & OWN_OFFSET) && q->shared && q->disp)
-        x_alu_mi(&l->e, X_ADD, 4, x_at(RSP, FRAME_ARGS + 4), (s32)q->disp);
+        put_address(l, 1, q);
     emit_call_stub(l, STUB_X87_SLOW);
 }

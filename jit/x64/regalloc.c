@@ -65,6 +65,40 @@ static u32 flags_until(struct lower *l, u32 i, struct flag_ends *end)
     return until ? until : i;
 }
 
+/* Does o look at bits 63:32 of its input x? Of 64-bit code. */
+static bool reads_wide(const struct ir_insn *o, const struct irv *x)
+{
+    switch ((enum ir_op)o->op) {
+    case IR_ST: return x == &o->a || o->size == 8;
+    case IR_DEP8:
+    case IR_DEPH8:
+    case IR_DEP16: return x == &o->a && o->wide;
+    default: return o->wide && (o->op < IR_EXT8U || o->op > IR_EXTH8);
+    }
+}
+
+static void note_width(struct lower *l, const struct ir_insn *o, const struct irv *x)
+{
+    if (irv_is(*x, IRV_TEMP))
+        l->temp[x->v].wide |= reads_wide(o, x);
+}
+
+/* Whether somebody looks at bits 63:32 of temporaries, and what may be there. */
+static void find_widths(struct lower *l)
+{
+    for (u32 i = 0; l->code64 && i < l->ir->nops; i++) {
+        const struct ir_insn *o = &l->ir->ops[i];
+        note_width(l, o, &o->a);
+        note_width(l, o, &o->b);
+        note_width(l, o, &o->c);
+        note_width(l, o, &o->e);
+        if (irv_is(o->d, IRV_TEMP))
+            l->temp[o->d.v].dirty = o->wide || o->op == IR_MOV;
+        if (irv_is(o->d2, IRV_TEMP))
+            l->temp[o->d2.v].dirty = o->wide;
+    }
+}
+
 static void find_lifetimes(struct lower *l)
 {
     const struct ir *ir = l->ir;
@@ -104,6 +138,7 @@ void ra_begin(struct lower *l)
     l->nspill = 0;
     l->nfree_slots = 0;
     find_lifetimes(l);
+    find_widths(l);
 }
 
 /* -- registers -- */
@@ -141,7 +176,7 @@ static void evict(struct lower *l, unsigned reg)
     }
     if (temp->slot == NO_SLOT) {
         temp->slot = (u16)(l->nfree_slots ? l->free_slots[--l->nfree_slots] : l->nspill++);
-        x_store(&l->e, 4, slot_at(temp->slot), reg);
+        x_store(&l->e, 8, slot_at(temp->slot), reg);
     }
 }
 
@@ -211,25 +246,30 @@ unsigned ra_use(struct lower *l, struct irv x)
         if (t->reg == HOST_NONE) {
             unsigned r = take_reg(l);
             CHECK(t->slot != NO_SLOT, "temporary %u is nowhere", x.v);
-            x_load(&l->e, 4, r, slot_at(t->slot));
+            x_load(&l->e, 8, r, slot_at(t->slot));
             settle(l, x.v, r);
         }
         lock(l, t->reg);
         return t->reg;
     }
+    return ra_const(l, irv_is(x, IRV_CONST) ? ir_const_value(&l->ir->ops[l->i], x) : 0);
+}
+
+unsigned ra_const(struct lower *l, u64 v)
+{
     unsigned r = ra_scratch(l);
-    x_mov_ri(&l->e, r, irv_is(x, IRV_CONST) ? x.v : 0);
+    x_mov_ri64(&l->e, r, v);
     return r;
 }
 
-void ra_move(struct lower *l, unsigned reg, struct irv x)
+void ra_move(struct lower *l, unsigned size, unsigned reg, struct irv x)
 {
     if (irv_is(x, IRV_CONST)) {
-        x_mov_ri(&l->e, reg, x.v);
+        x_mov_ri64(&l->e, reg, size == 8 ? (u64)(s64)(s32)x.v : x.v);
     } else {
         unsigned s = ra_use(l, x);
         if (s != reg)
-            x_mov_rr(&l->e, 4, reg, s);
+            x_mov_rr(&l->e, size, reg, s);
     }
 }
 
@@ -309,7 +349,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
             continue;
         }
         unsigned r = take_reg(l);
-        x_mov_rr(&l->e, 4, r, reg);
+        x_mov_rr(&l->e, 8, r, reg);
         l->owner[r] = t; /* not locked: whoever wants t at this op has asked before */
         temp->reg = (u8)r;
     }

@@ -15,18 +15,18 @@
 
 /* -- what the stubs call -- */
 
-static u32 read_sys(struct cpu *cpu, laddr la, unsigned size)
+static u64 read_sys(struct cpu *cpu, laddr la, unsigned size)
 {
-    return (u32)mem_read(cpu, la, size, false);
+    return mem_read(cpu, la, size, false);
 }
 
-static u32 rmw_sys(struct cpu *cpu, laddr la, unsigned size)
+static u64 rmw_sys(struct cpu *cpu, laddr la, unsigned size)
 {
     mem_probe_write(cpu, la, size, false);
-    return (u32)mem_read(cpu, la, size, false);
+    return mem_read(cpu, la, size, false);
 }
 
-static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
+static void write_sys(struct cpu *cpu, laddr la, unsigned size, u64 value)
 {
     mem_write(cpu, la, size, value, false);
 }
@@ -218,6 +218,7 @@ struct c_call {
     u8 flags;      /* HF_REGS, HF_FAULT */
     bool keeps_vu; /* the vector state is in registers afterwards if it was before */
     u32 size;      /* not 0: the second argument after cpu is this, the others follow */
+    bool narrow;   /* only the low halves of the words are arguments */
 };
 
 static void save_temps(struct enc *e)
@@ -247,14 +248,14 @@ static void emit_c_call(const struct x64 *be, struct enc *e, const struct c_call
     save_temps(e);
     x_mov_rr(e, 8, RDI, REG_CPU);
     for (unsigned word = 0; word < c->nargs; word++) {
-        x_load(e, 4, arg_regs[n++], x_at(RSP, (s32)(SAVED_BYTES + FRAME_ARGS + 4 * word)));
+        x_load(e, c->narrow ? 4 : 8, arg_regs[n++], arg_at(SAVED_BYTES, word));
         if (word == 0 && c->size)
             x_mov_ri(e, arg_regs[n++], c->size);
     }
     x_mov_ri64(e, RAX, (u64)(uintptr_t)c->fn);
     x_rr(e, 0xff, 2, RAX); /* CALL */
     if (c->returns)
-        x_store(e, 4, x_at(RSP, SAVED_BYTES + FRAME_ARGS), RAX);
+        x_store(e, 8, arg_at(SAVED_BYTES, 0), RAX);
     restore_temps(e);
     if (c->keeps_vu)
         move_vu(be, e, STUB_VU_LOAD);
@@ -279,7 +280,7 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
         [SLOW_RMW_SYS] = {(c_fn)rmw_sys, 1},      [SLOW_WRITE_SYS] = {(c_fn)write_sys, 2},
     };
     for (unsigned a = 0; a < ARRAY_LEN(access); a++) {
-        for (unsigned s = 0; s < 3; s++) {
+        for (unsigned s = 0; s < 4; s++) {
             struct c_call c = {.fn = access[a].fn,
                                .nargs = access[a].nargs,
                                .returns = access[a].nargs == 1,
@@ -287,55 +288,63 @@ static void make_memory_stubs(struct x64 *be, struct enc *e)
                                .keeps_vu = true,
                                .size = 1u << s};
             x_align(e, 16);
-            be->stub[STUB_MEM + a * 3 + s] = enc_pos(e);
+            be->stub[STUB_MEM + a * 4 + s] = enc_pos(e);
             emit_c_call(be, e, &c);
         }
     }
 }
 
+static void pop_try(struct enc *e)
+{
+    x_pop(e, R10);
+    x_pop(e, R9);
+    x_pop(e, R8);
+}
+
 /* What a slow access does that the TLB may grant after all: argument words as STUB_MEM's. */
-static void emit_try(const struct x64 *be, struct enc *e, unsigned priv, unsigned access,
-                     unsigned log2)
+static void emit_try(const struct x64 *be, struct enc *e, bool wide, enum priv priv,
+                     enum slow_access access, unsigned log2)
 {
     unsigned size = 1u << log2;
-    unsigned acc = access == SLOW_READ ? ACCESS_READ : ACCESS_WRITE;
-    struct x_mem word0 = x_at(RSP, 24 + FRAME_ARGS), word1 = x_at(RSP, 24 + FRAME_ARGS + 4);
+    enum access acc = access == SLOW_READ ? ACCESS_READ : ACCESS_WRITE;
+    struct x_mem word0 = arg_at(32, 0), word1 = arg_at(32, 1);
     x_push(e, R8);
     x_push(e, R9);
-    x_load(e, 4, R8, word0);
+    x_push(e, R10);
+    x_load(e, 8, R8, word0);
     x_mov_rr(e, 4, R9, R8);
     x_alu_ri(e, X_AND, 4, R9, PAGE_MASK);
     x_alu_ri(e, X_CMP, 4, R9, (s32)(PAGE_SIZE - size));
     u32 crosses = x_jcc(e, CC_A);
-    x_mov_rr(e, 4, R9, R8);
-    x_shift_ri(e, X_SHR, 4, R9, PAGE_BITS);
-    x_load(e, 8, R9, x_idx(REG_CPU, R9, 3, TLB_TABLE_OFF(priv, acc)));
+    tlb_find(be, e, wide, (struct tlb_regs){R8, R9, R10}, priv, acc);
+    u32 elsewhere = wide ? x_jcc(e, CC_NE) : 0;
+    tlb_load(e, wide, R9, priv, acc);
     x_test_ri(e, 1, R9, TLB_VALID);
     u32 missing = x_jcc(e, CC_E);
     if (access == SLOW_WRITE) {
         x_lea(e, 8, R8, x_idx(R8, R9, 0, -(s32)TLB_VALID));
-        x_load(e, 4, R9, word1);
+        x_load(e, 8, R9, word1);
         x_store(e, size, x_at(R8, 0), R9);
     } else {
         x_load(e, size, R8, x_idx(R8, R9, 0, -(s32)TLB_VALID));
-        x_store(e, 4, word0, R8);
+        x_store(e, 8, word0, R8);
     }
-    x_pop(e, R9);
-    x_pop(e, R8);
+    pop_try(e);
     x_byte(e, 0xc3);
     x_bind(e, crosses);
     x_bind(e, missing);
-    x_pop(e, R9);
-    x_pop(e, R8);
-    x_jmp_to(e, be->stub[STUB_MEM + access * 3 + log2]);
+    if (wide)
+        x_bind(e, elsewhere);
+    pop_try(e);
+    x_jmp_to(e, be->stub[STUB_MEM + (u32)access * 4 + log2]);
 }
 
 static void make_try_stubs(struct x64 *be, struct enc *e)
 {
-    for (unsigned n = 0; n < 9 * PRIV_COUNT; n++) {
-        x_align(e, 16);
-        be->stub[STUB_TRY + n] = enc_pos(e);
-        emit_try(be, e, n / 9, n % 9 / 3, n % 3);
+    for (unsigned n = 0; n < 2 * PRIV_COUNT * 12; n++) {
+        begin_stub(be, e, STUB_TRY + n);
+        emit_try(be, e, n / 12 / PRIV_COUNT, (enum priv)(n / 12 % PRIV_COUNT),
+                 (enum slow_access)(n / 4 % 3), n % 4);
     }
 }
 
@@ -351,25 +360,24 @@ static void make_c_stub(struct x64 *be, struct enc *e, u32 stub, struct c_call c
 static void emit_try_window(const struct x64 *be, struct enc *e, unsigned access, unsigned log2)
 {
     bool write = access != SLOW_READ;
-    s32 args = 24 + FRAME_ARGS;
     s32 first = CPU_OFF(tlb.window) + (write ? (s32)sizeof(struct tlb_window) : 0);
     s32 end = (s32)(offsetof(struct tlb_window, end) + log2 * sizeof(u32));
     x_push(e, R8);
     x_push(e, R9);
-    x_load(e, 4, R8, x_at(RSP, args));
-    x_load(e, 4, R9, x_at(RSP, args + 4));
-    x_imul_rri(e, R9, R9, 2 * sizeof(struct tlb_window));
+    x_load(e, 4, R8, arg_at(24, 0));
+    x_load(e, 4, R9, arg_at(24, 1));
+    x_imul_rri(e, 4, R9, R9, 2 * sizeof(struct tlb_window));
     x_alu_rm(e, X_SUB, 4, R8, x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, lo)));
     x_alu_rm(e, X_CMP, 4, R8, x_idx(REG_CPU, R9, 0, first + end));
     u32 missing = x_jcc(e, CC_AE);
     x_alu_rm(e, X_ADD, 8, R8,
              x_idx(REG_CPU, R9, 0, first + (s32)offsetof(struct tlb_window, host)));
     if (access == SLOW_WRITE) {
-        x_load(e, 4, R9, x_at(RSP, args + 8));
+        x_load(e, 4, R9, arg_at(24, 2));
         x_store(e, 1u << log2, x_at(R8, 0), R9);
     } else {
         x_load(e, 1u << log2, R8, x_at(R8, 0));
-        x_store(e, 4, x_at(RSP, args), R8);
+        x_store(e, 4, arg_at(24, 0), R8);
     }
     x_pop(e, R9);
     x_pop(e, R8);
@@ -390,8 +398,9 @@ static void make_window_stubs(struct x64 *be, struct enc *e)
     for (unsigned n = 0; n < 9; n++) {
         unsigned a = n / 3;
         bool write = a == SLOW_WRITE;
-        make_c_stub(be, e, STUB_WINDOW + n,
-                    (struct c_call){fn[a], write ? 3 : 2, !write, HF_FAULT, true, 1u << n % 3});
+        make_c_stub(
+            be, e, STUB_WINDOW + n,
+            (struct c_call){fn[a], write ? 3 : 2, !write, HF_FAULT, true, 1u << n % 3, false});
         begin_stub(be, e, STUB_TRY_WINDOW + n);
         emit_try_window(be, e, a, n % 3);
     }
@@ -402,24 +411,29 @@ static void make_call_stubs(struct x64 *be, struct enc *e)
     make_memory_stubs(be, e);
     make_try_stubs(be, e);
     make_window_stubs(be, e);
-    make_c_stub(be, e, STUB_GETFL, (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0});
-    make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0});
-    make_c_stub(be, e, STUB_LDV, (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0});
-    make_c_stub(be, e, STUB_STV, (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, true, 0});
+    make_c_stub(be, e, STUB_GETFL,
+                (struct c_call){(c_fn)current_flags, 0, true, 0, true, 0, false});
+    make_c_stub(be, e, STUB_VEC, (struct c_call){(c_fn)run_vec, 4, false, 0, false, 0, false});
+    make_c_stub(be, e, STUB_LDV,
+                (struct c_call){(c_fn)load_vector, 4, false, HF_FAULT, true, 0, false});
+    make_c_stub(be, e, STUB_STV,
+                (struct c_call){(c_fn)store_vector, 4, false, HF_FAULT, true, 0, false});
     make_c_stub(be, e, STUB_ALONE,
-                (struct c_call){(c_fn)cpu_alone, 0, false, HF_REGS | HF_FAULT, true, 0});
-    make_c_stub(be, e, STUB_X87_LOAD, (struct c_call){(c_fn)host_x87_load, 0, false, 0, true, 0});
-    make_c_stub(be, e, STUB_X87_SAVE, (struct c_call){(c_fn)host_x87_save, 0, false, 0, true, 0});
+                (struct c_call){(c_fn)cpu_alone, 0, false, HF_REGS | HF_FAULT, true, 0, false});
+    make_c_stub(be, e, STUB_X87_LOAD,
+                (struct c_call){(c_fn)host_x87_load, 0, false, 0, true, 0, false});
+    make_c_stub(be, e, STUB_X87_SAVE,
+                (struct c_call){(c_fn)host_x87_save, 0, false, 0, true, 0, false});
     make_c_stub(be, e, STUB_X87_PENDING,
-                (struct c_call){(c_fn)help_wait, 0, false, HF_FAULT, true, 0});
+                (struct c_call){(c_fn)help_wait, 0, false, HF_FAULT, true, 0, false});
     make_c_stub(be, e, STUB_X87_SLOW,
-                (struct c_call){(c_fn)host_x87_slow, 2, false, HF_FAULT, true, 0});
+                (struct c_call){(c_fn)host_x87_slow, 2, false, HF_FAULT, true, 0, false});
     make_c_stub(be, e, STUB_SEGCHK,
-                (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, true, 0});
+                (struct c_call){(c_fn)check_segment, 4, false, HF_FAULT, true, 0, false});
     for (u32 h = 0; h < HELPER_COUNT; h++) {
         const struct helper_info *i = &helper_info[h];
         make_c_stub(be, e, STUB_HELPER + h,
-                    (struct c_call){i->fn, i->nargs, i->returns, i->flags, false, 0});
+                    (struct c_call){i->fn, i->nargs, i->returns, i->flags, false, 0, !i->wide});
     }
 }
 
@@ -501,12 +515,14 @@ static void make_exit(struct x64 *be, struct enc *e, enum stub stub, enum leave_
     be->stub[stub] = enc_pos(e);
     if (stub == STUB_EXIT_SLOT) {
         x_mov_rr(e, 8, R10, R8);
-        x_load(e, 4, R8, x_at(R10, offsetof(struct block_exit, page_off)));
+        x_load_sx(e, 4, 8, R8, x_at(R10, offsetof(struct block_exit, page_off)));
     } else {
         x_mov_ri(e, R10, 0);
     }
-    if (how == EIP_PAGE_R8)
-        x_alu_rm(e, X_ADD, 4, R8, cpu_at(CPU_OFF(eip_page)));
+    if (how == EIP_PAGE_R8) {
+        x_alu_rm(e, X_ADD, 8, R8, cpu_at(CPU_OFF(eip_page)));
+        x_alu_rm(e, X_AND, 8, R8, cpu_at(CPU_OFF(eip_mask)));
+    }
     if (how != EIP_SET)
         x_store(e, 8, cpu_at(CPU_OFF(eip)), R8);
     x_mov_ri(e, R9, result);

@@ -32,6 +32,7 @@ static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsign
 {
     struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
     struct x_mem aux = cc_at(CPU_OFF(cc_aux));
+    unsigned width = size == 8 ? 8 : 4;
     bool add = kind == FK_ADD || kind == FK_ADC;
     switch ((enum flag_kind)kind) {
     case FK_EFLAGS:
@@ -41,22 +42,22 @@ static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsign
         x_mov_rr(e, 8, RAX, R8);
         return true;
     case FK_CMP:
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_alu_rm(e, X_CMP, size, R8, src);
         return true;
     case FK_LOGIC:
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_test_rr(e, size, R8, R8);
         return true;
     case FK_ADD:
     case FK_SUB:
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, src);
         x_alu_rm(e, add ? X_ADD : X_SUB, size, R8, src);
         return true;
     case FK_ADC:
     case FK_SBB:
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, src);
         x_alu_rm(e, add ? X_SUB : X_ADD, size, R8, aux);
         x_bt_mi(e, aux, 0);
@@ -64,7 +65,7 @@ static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsign
         return true;
     case FK_INC:
     case FK_DEC:
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_incdec(e, kind == FK_INC, size, R8);
         x_bt_mi(e, src, 0);
         x_incdec(e, kind == FK_DEC, size, R8);
@@ -77,6 +78,7 @@ static bool emit_kind(const struct x64 *be, struct enc *e, unsigned kind, unsign
 static bool emit_kind_carry(const struct x64 *be, struct enc *e, unsigned kind, unsigned size)
 {
     struct x_mem dst = cc_at(CPU_OFF(cc_dst)), src = cc_at(CPU_OFF(cc_src));
+    unsigned width = size == 8 ? 8 : 4;
 
     switch ((enum flag_kind)kind) {
     case FK_LOGIC:
@@ -88,11 +90,11 @@ static bool emit_kind_carry(const struct x64 *be, struct enc *e, unsigned kind, 
     case FK_DEC:
     case FK_SHR: x_bt_mi(e, src, 0); return true;
     case FK_ADD: /* the sum wrapped */
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_alu_rm(e, X_CMP, size, R8, src);
         return true;
     case FK_SUB: /* it borrowed if adding back carries */
-        x_load(e, 4, R8, dst);
+        x_load(e, width, R8, dst);
         x_alu_rm(e, X_ADD, size, R8, src);
         return true;
     default: return emit_kind(be, e, kind, size);
@@ -109,7 +111,7 @@ static u32 make_dispatch(struct x64 *be, struct enc *e, emit_kind_fn *emit, u32 
 
     for (unsigned op = 0; op < FK_COUNT * 4; op++) {
         u32 pos = enc_pos(e);
-        bool made = (op & 3) < 3 && emit(be, e, op >> 2, 1u << (op & 3));
+        bool made = emit(be, e, op >> 2, 1u << (op & 3));
         if (made)
             x_pop(e, R9);
         if (made)

@@ -1,9 +1,9 @@
 /* What the files of the x86-64 back end share.
  *
  * In translated code: guest EAX ECX EDX EBX EBP ESI EDI are in the host registers of the same name,
- * zero-extended, guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold
- * temporaries. The host stack has the frame below, aligned to 16; nothing is ever pushed across
- * operations.
+ * guest ESP in R14, struct cpu * in R15, the budget in R13. R8-R12 hold temporaries. Outside 64-bit
+ * code bits 63:32 of all of them are 0. The host stack has the frame below, aligned to 16; nothing
+ * is ever pushed across operations.
  *
  * Guest XMM registers are in struct cpu until vector code asks for them: from then on, until code
  * is left or C is called, all eight are in the host's registers of the same number, and after the
@@ -17,13 +17,13 @@
 
 enum { REG_CPU = R15, REG_BUDGET = R13, REG_ESP = R14 };
 
-/* The frame of translated code, from RSP: four words that carry arguments to stubs and results
- * back, then slots for temporaries. */
+/* The frame of translated code, from RSP: four words of 8 bytes that carry arguments to stubs and
+ * results back, then slots for temporaries. */
 enum {
     FRAME_ARGS = 0,
-    FRAME_VU = 16,         /* byte: VU_* */
-    FRAME_HOST_MXCSR = 20, /* the host's own, while VU_FP */
-    FRAME_SLOTS = 24,
+    FRAME_VU = 32,         /* byte: VU_* */
+    FRAME_HOST_MXCSR = 36, /* the host's own, while VU_FP */
+    FRAME_SLOTS = 40,
     FRAME_SIZE = FRAME_SLOTS + 8 * IR_MAX_TEMPS, /* 8 modulo 16: see make_enter() */
 };
 
@@ -36,7 +36,7 @@ enum stub {
     STUB_ENTER,
     STUB_EXIT_SLOT,   /* r8 = struct block_exit: to its page offset, RUN_NEXT with it */
     STUB_EXIT_OFF,    /* r8d = page offset: RUN_NEXT */
-    STUB_EXIT_EIP,    /* r8d = EIP: RUN_NEXT */
+    STUB_EXIT_EIP,    /* r8 = EIP: RUN_NEXT */
     STUB_EXIT_BUDGET, /* r8d = page offset: RUN_BUDGET */
     STUB_EXIT_EVENT,  /* cpu->eip is set: on with the block there, or RUN_EVENT */
     STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
@@ -57,18 +57,23 @@ enum stub {
     STUB_X87_PENDING, /* help_wait() */
     STUB_X87_SLOW,    /* host_x87_slow(): two argument words */
     STUB_SEGCHK,      /* segment, offset, size, access */
-    STUB_MEM,         /* + enum slow_access * 3 + log2 size: address, value; result in word 0 */
-    STUB_TRY = STUB_MEM + 18, /* + enum priv * 9 + SLOW_READ..SLOW_WRITE * 3 + log2 size: through
-                                 the TLB if possible */
-    STUB_WINDOW = STUB_TRY + 9 * PRIV_COUNT, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset,
-                                                segment, value; result in word 0 */
-    STUB_TRY_WINDOW = STUB_WINDOW + 9,       /* the same, through the window if possible */
-    STUB_HELPER = STUB_TRY_WINDOW + 9,       /* + enum helper */
+    STUB_MEM,         /* + enum slow_access * 4 + log2 size: address, value; result in word 0 */
+    STUB_TRY = STUB_MEM + 24, /* + stub_try(): the same, through the TLB if possible */
+    STUB_WINDOW = STUB_TRY + 2 * PRIV_COUNT * 12, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size:
+                                                     offset, segment, value; result in word 0 */
+    STUB_TRY_WINDOW = STUB_WINDOW + 9,            /* the same, through the window if possible */
+    STUB_HELPER = STUB_TRY_WINDOW + 9,            /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
 
 enum vector_how { VECTOR_PRIV = 3 /* enum priv */, VECTOR_SYS = 4, VECTOR_ALIGNED = 8 };
 enum slow_access { SLOW_READ, SLOW_RMW, SLOW_WRITE, SLOW_READ_SYS, SLOW_RMW_SYS, SLOW_WRITE_SYS };
+
+/* wide: in 64-bit code; access: one of the first three */
+static inline u32 stub_try(bool wide, enum priv priv, enum slow_access access, unsigned log2)
+{
+    return (((u32)wide * PRIV_COUNT + (u32)priv) * 3 + (u32)access) * 4 + log2;
+}
 
 struct run_return {
     u64 result; /* enum run_result */
@@ -99,10 +104,34 @@ static inline struct x_mem cpu_at(s32 offset)
     return x_at(REG_CPU, offset);
 }
 
-/* Offset of a TLB table in struct cpu */
-#define TLB_TABLE_OFF(priv, acc)                                                                   \
-    ((s32)(offsetof(struct cpu, tlb.e) + sizeof(struct tlb_entry) * TLB_PAGES *                    \
-                                             ((unsigned)(priv)*ACCESS_COUNT + (unsigned)(acc))))
+/* Word n of the arguments; rsp is depth below the frame. */
+static inline struct x_mem arg_at(s32 depth, unsigned n)
+{
+    return x_at(RSP, depth + FRAME_ARGS + 8 * (s32)n);
+}
+
+/* Offsets of the TLB's tables in struct cpu: of entries, of tags */
+static inline s32 tlb_table(bool wide, enum priv priv, enum access acc)
+{
+    size_t n = TLB_PAGES * ((unsigned)priv * ACCESS_COUNT + (unsigned)acc);
+    size_t tables = wide ? offsetof(struct cpu, tlb.e64) : offsetof(struct cpu, tlb.e);
+    return (s32)(tables + n * sizeof(struct tlb_entry));
+}
+static inline s32 tlb_tags(enum priv priv, enum access acc)
+{
+    size_t n = TLB_PAGES * ((unsigned)priv * ACCESS_COUNT + (unsigned)acc);
+    return (s32)(offsetof(struct cpu, tlb.tag) + n * sizeof(u32));
+}
+
+/* look_up.c: entry = the number of addr's page in the table; if wide, the host flags are E if the
+ * tag there is that of addr, NE if the entry is another page's. tag is to work with, and only if
+ * wide. Then: entry = what the table has there. */
+struct tlb_regs {
+    unsigned addr, entry, tag;
+};
+void tlb_find(const struct x64 *be, struct enc *e, bool wide, struct tlb_regs r, enum priv priv,
+              enum access acc);
+void tlb_load(struct enc *e, bool wide, unsigned entry, enum priv priv, enum access acc);
 
 /* A chained exit to another page compares the page's host address + TLB_VALID with a constant that
  * lies so many bytes before the jump's displacement; FAR_NOWHERE equals none. */

@@ -227,6 +227,8 @@ static inline void emit_segchk(struct gen *g, struct irv addr)
 static inline void emit_call(struct gen *g)
 {
     enum helper h = (enum helper)pick(g, HELPER_COUNT);
+    while (helper_info[h].wide && !is_code64(g))
+        h = (enum helper)pick(g, HELPER_COUNT);
     unsigned n = helper_info[h].nargs;
     if (helper_info[h].wide && !(g->ir->mode & MODE_CODE64))
         return;

@@ -98,7 +98,7 @@ void mem_write_miss(struct cpu *cpu, laddr la, unsigned size, u64 value, enum pr
 {
     world_last.user = user;
     world_writes++;
-    access_memory(cpu, 2, la, size, value);
+    access_memory(cpu, 2, la, size, value & ~0ull >> (64 - size * 8));
 }
 void mem_probe_write(struct cpu *cpu, laddr la, unsigned size, enum priv user)
 {

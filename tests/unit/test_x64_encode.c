@@ -128,22 +128,26 @@ static void registers_two_by_two(void **state)
             for (unsigned k = 0; k < 2; k++) {
                 x_zx(e, sizes[k], d, s);
                 expect("movzx %s, %s", reg(4, d), reg(sizes[k], s));
-                x_sx(e, sizes[k], d, s);
+                x_sx(e, sizes[k], 4, d, s);
                 expect("movsx %s, %s", reg(4, d), reg(sizes[k], s));
+                x_sx(e, sizes[k], 8, d, s);
+                expect("movsx %s, %s", reg(8, d), reg(sizes[k], s));
             }
-            x_movsxd(e, d, s);
+            x_sx(e, 4, 8, d, s);
             expect("movsxd %s, %s", reg(8, d), reg(4, s));
             x_imul_rr(e, 4, d, s);
             expect("imul %s, %s", reg(4, d), reg(4, s));
             x_imul_rr(e, 8, d, s);
             expect("imul %s, %s", reg(8, d), reg(8, s));
-            x_imul_rri(e, d, s, 0x123456);
-            expect("imul %s, %s, 0x123456", reg(4, d), reg(4, s));
-            x_imul_rri(e, d, s, 5);
-            expect("imul %s, %s, 5", reg(4, d), reg(4, s));
-            for (unsigned cc = 0; cc < 16; cc++) {
-                x_cmov(e, (enum x_cc)cc, d, s);
-                expect("cmov%s %s, %s", cc_names[cc], reg(4, d), reg(4, s));
+            for (unsigned z = 4; z <= 8; z += 4) {
+                x_imul_rri(e, z, d, s, 0x123456);
+                expect("imul %s, %s, 0x123456", reg(z, d), reg(z, s));
+                x_imul_rri(e, z, d, s, 5);
+                expect("imul %s, %s, 5", reg(z, d), reg(z, s));
+                for (unsigned cc = 0; cc < 16; cc++) {
+                    x_cmov(e, (enum x_cc)cc, z, d, s);
+                    expect("cmov%s %s, %s", cc_names[cc], reg(z, d), reg(z, s));
+                }
             }
             x_rr(e, 0xbc | XO_0F, d, s);
             expect("bsf %s, %s", reg(4, d), reg(4, s));
@@ -176,14 +180,17 @@ static void shifts(void **state)
             }
         }
         for (unsigned s = 0; s < 16; s++) {
-            for (unsigned c = 0; c < 16; c++) {
-                x_shiftx(e, X_SHL, d, s, c);
-                expect("shlx %s, %s, %s", reg(4, d), reg(4, s), reg(4, c));
-                x_shiftx(e, X_SHR, d, s, c);
-                expect("shrx %s, %s, %s", reg(4, d), reg(4, s), reg(4, c));
-                x_shiftx(e, X_SAR, d, s, c);
-                expect("sarx %s, %s, %s", reg(4, d), reg(4, s), reg(4, c));
+            for (unsigned n = 0; n < 32; n++) {
+                unsigned c = n & 15, z = n < 16 ? 4 : 8;
+                x_shiftx(e, X_SHL, z, d, s, c);
+                expect("shlx %s, %s, %s", reg(z, d), reg(z, s), reg(z, c));
+                x_shiftx(e, X_SHR, z, d, s, c);
+                expect("shrx %s, %s, %s", reg(z, d), reg(z, s), reg(z, c));
+                x_shiftx(e, X_SAR, z, d, s, c);
+                expect("sarx %s, %s, %s", reg(z, d), reg(z, s), reg(z, c));
             }
+            x_rorx64(e, d, s, 32);
+            expect("rorx %s, %s, 0x20", reg(8, d), reg(8, s));
         }
     }
 }
@@ -203,8 +210,10 @@ static void one_register(void **state)
             x_incdec(e, 1, sizes[k], d);
             expect("dec %s", reg(sizes[k], d));
         }
-        x_bswap(e, d);
+        x_bswap(e, 4, d);
         expect("bswap %s", reg(4, d));
+        x_bswap(e, 8, d);
+        expect("bswap %s", reg(8, d));
         x_push(e, d);
         expect("push %s", reg(8, d));
         x_pop(e, d);
@@ -215,12 +224,20 @@ static void one_register(void **state)
         expect("movabs %s, 0x123456789abcdef0", reg(8, d));
         x_mov_ri64(e, d, 0x89abcdef);
         expect("mov %s, 0x89abcdef", reg(4, d));
+        x_mov_ri64(e, d, 0xffffffff89abcdef);
+        expect("mov %s, -0x76543211", reg(8, d));
+        x_unary(e, 4, 8, d);
+        expect("mul %s", reg(8, d));
+        x_unary(e, 5, 8, d);
+        expect("imul %s", reg(8, d));
         x_mov_low_ri(e, 1, d, 0x45);
         expect("mov %s, 0x45", reg(1, d));
         x_mov_low_ri(e, 2, d, 0x4567);
         expect("mov %s, 0x4567", reg(2, d));
         x_bt_ri(e, d, 31);
         expect("bt %s, 0x1f", reg(4, d));
+        x_bt_ri(e, d, 63);
+        expect("bt %s, 0x3f", reg(8, d));
         x_rr(e, 0xff, 2, d);
         expect("call %s", reg(8, d));
         x_rr(e, 0xff, 4, d);
@@ -303,15 +320,21 @@ static void check_memory(struct x_mem m, unsigned r)
         }
     }
     for (unsigned z = 1; z <= 2; z++) {
-        x_load_sx(e, z, r, m);
+        x_load_sx(e, z, 4, r, m);
         expect("movsx %s, %s%s", reg(4, r), ptr(z), mem(m));
+        x_load_sx(e, z, 8, r, m);
+        expect("movsx %s, %s%s", reg(8, r), ptr(z), mem(m));
     }
+    x_load_sx(e, 4, 8, r, m);
+    expect("movsxd %s, %s%s", reg(8, r), ptr(4), mem(m));
     x_lea(e, 4, r, m);
     expect("lea %s, %s", reg(4, r), mem(m));
     x_lea(e, 8, r, m);
     expect("lea %s, %s", reg(8, r), mem(m));
     x_bt_mi(e, m, 7);
     expect("bt dword ptr %s, 7", mem(m));
+    x_bt_mi(e, m, 40);
+    expect("bt qword ptr %s, 0x28", mem(m));
     x_rm(e, 0xff, 4, m);
     expect("jmp qword ptr %s", mem(m));
     x_rm(e, 0x6e | XO_0F | XO_66, 0, m);
@@ -389,10 +412,11 @@ static void flag_changes_are_counted(void **state)
     KEEPS(x_store_i(e, 4, x_at(RCX, 4), 1));
     KEEPS(x_zx(e, 1, RAX, RCX));
     KEEPS(x_setcc(e, CC_B, RAX));
-    KEEPS(x_cmov(e, CC_B, RAX, RCX));
+    KEEPS(x_cmov(e, CC_B, 4, RAX, RCX));
     KEEPS(x_unary(e, 2, 4, RAX)); /* NOT */
-    KEEPS(x_shiftx(e, X_SHL, RAX, RCX, RDX));
-    KEEPS(x_bswap(e, RAX));
+    KEEPS(x_rorx64(e, RAX, RCX, 3));
+    KEEPS(x_shiftx(e, X_SHL, 4, RAX, RCX, RDX));
+    KEEPS(x_bswap(e, 4, RAX));
     KEEPS(x_xchg(e, RAX, RCX));
     KEEPS((void)x_jcc(e, CC_B));
     CHANGES(x_alu_rr(e, X_ADD, 4, RAX, RCX));
@@ -406,7 +430,7 @@ static void flag_changes_are_counted(void **state)
     CHANGES(x_shift_ri(e, X_SHL, 4, RAX, 3));
     CHANGES(x_shift_cl(e, X_ROL, 4, RAX));
     CHANGES(x_imul_rr(e, 4, RAX, RCX));
-    CHANGES(x_imul_rri(e, RAX, RCX, 3));
+    CHANGES(x_imul_rri(e, 4, RAX, RCX, 3));
     CHANGES(x_bt_ri(e, RAX, 1));
     CHANGES(x_bt_mi(e, x_at(RAX, 1), 1));
 }
