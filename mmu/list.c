@@ -28,7 +28,8 @@ static void found(const struct list *l, laddr la, u32 size, u64 above, u64 entry
     l->fn(l->opaque, &page);
 }
 
-/* May an entry of a table whose entries stand for 1 << shift bytes be a page's? */
+/* May an entry of a table whose entries stand for 1 << shift bytes be a page's? If not, bit 7 is
+ * ignored (32-bit) or reserved. */
 static bool may_be_page(const struct list *l, unsigned shift)
 {
     if (shift <= 21)
@@ -49,7 +50,7 @@ static void list_table(const struct list *l, laddr la, u64 above, paddr at, unsi
             continue;
         if (shift == PAGE_BITS || ((e & E_PS) && may_be_page(l, shift)))
             found(l, here, 1u << shift, above, e);
-        else
+        else if (!(e & E_PS) || shift == 22)
             list_table(l, here, above & e, e & PAE_ADDR, shift - (l->size == 8 ? 9 : 10));
     }
 }
