@@ -36,8 +36,8 @@ enum mmu_result mem_translate(struct cpu *cpu, laddr la, enum access acc, enum p
 
     if (r == MMU_FAULT)
         cpu_raise_pf(cpu, la, w->pf_code);
-    if (cpu->mmu.code_written) { /* perhaps the running block's: nothing has been done yet */
-        cpu->mmu.code_written = false;
+    if (cpu->mmu.disturbed) { /* perhaps the running block: nothing has been done yet */
+        cpu->mmu.disturbed = false;
         if (cpu->in_block)
             cpu->hooks->restart_single(cpu);
         cpu->io_done = 1;

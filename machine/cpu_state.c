@@ -205,7 +205,7 @@ static void loaded(struct cpu *cpu, const struct counted *c)
     cpu_set_eflags(cpu, c->eflags);
     crs_restored(cpu);
     cpu->mmu.smm = cpu->smm;
-    cpu->mmu.code_written = false;
+    cpu->mmu.disturbed = false;
     debug_update(cpu);
     cpu_update_mode(cpu);
 }

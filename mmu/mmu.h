@@ -66,14 +66,16 @@ struct mmu {
     struct tlb *tlb;
     u32 cr0, cr4;
     u64 cr3;
-    bool lma;          /* EFER.LMA: four levels of tables, linear addresses of 48 bits */
-    bool nxe;          /* EFER.NXE */
-    bool smm;          /* the CPU is in SMM: the chipset shows it SMRAM */
-    bool code_written; /* a walk has set A or D in a line that holds translated code */
-    u64 pdpte[4];      /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
-    u64 a20_mask;      /* ANDed onto physical addresses: the address lines that there are, but for
-                          a gated A20 */
-    u8 phys_bits;      /* MAXPHYADDR, for reserved-bit faults */
+    bool lma;       /* EFER.LMA: four levels of tables, linear addresses of 48 bits */
+    bool nxe;       /* EFER.NXE */
+    bool smm;       /* the CPU is in SMM: the chipset shows it SMRAM */
+    bool disturbed; /* a walk has set A or D in a line that holds translated code, or its fill has
+                       replaced an entry, of which the running block may have made a note: the
+                       TLB must not hold more by one back end than by another */
+    u64 pdpte[4];   /* PAE: loaded by mmu_load_pdptes() at MOV CR3/CR0/CR4 (SDM 3A 4.4.1) */
+    u64 a20_mask;   /* ANDed onto physical addresses: the address lines that there are, but for
+                       a gated A20 */
+    u8 phys_bits;   /* MAXPHYADDR, for reserved-bit faults */
     bool pat, pse36, page1gb;   /* the CPU has them: bits of entries that are reserved otherwise */
     u32 phys_gen;               /* phys_generation() that the TLB was filled under */
     laddr watch[MMU_MAX_WATCH]; /* addresses whose pages are not granted for data: accesses are

@@ -88,7 +88,10 @@ static void put_wide(struct tlb *t, u64 key, u64 entry)
     laddr la = tlb_key_linear(key);
     u32 i = tlb_index(la);
 
-    t->tag[priv][acc][i] = (u32)(la >> 32);
+    if (t->tag[priv][acc][i] != (u32)(la >> 32)) {
+        t->replaced |= acc != ACCESS_EXEC && t->e64[priv][acc][i].addend;
+        t->tag[priv][acc][i] = (u32)(la >> 32);
+    }
     t->e64[priv][acc][i].addend = entry;
 }
 
@@ -347,6 +350,7 @@ void mmu_cache(struct mmu *m, const struct mmu_cached *list, u32 n)
 
         put(m->tlb, key, addend(la, host) | (kept ? TLB_KEPT : TLB_VALID), list[i].global);
     }
+    m->tlb->replaced = false;
     forget_windows(m->tlb);
 }
 

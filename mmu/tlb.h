@@ -64,7 +64,8 @@ struct tlb_run {
 #define TLB_WINDOWS 12 /* for each segment register, to read and to write */
 
 struct tlb {
-    bool wide; /* the CPU is in 64-bit mode: the wide tables are used for all addresses */
+    bool wide;     /* the CPU is in 64-bit mode: the wide tables are used for all addresses */
+    bool replaced; /* an entry for data has been, by another page's: see struct mmu */
     struct tlb_window window[TLB_WINDOWS];
     struct tlb_run run[2];     /* the last that windows were made of: to read, to write */
     u32 live;                  /* bit by window: end may not be 0 */

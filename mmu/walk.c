@@ -199,7 +199,7 @@ static void set_accessed(struct mmu *m, struct path *w, bool dirty)
         if (v != w->value[i]) {
             w->value[i] = v;
             if (phys_holds_code(m->phys, w->entry[i], 4))
-                m->code_written = true;
+                m->disturbed = true;
             phys_write_as(m->phys, PHYS_WALK, w->entry[i], 4, (u32)v);
         }
     }
@@ -412,6 +412,9 @@ enum mmu_result mmu_translate(struct mmu *m, laddr la, enum access acc, enum pri
         if (acc == ACCESS_WRITE)
             phys_touch(m->phys, out->pa);
         fill_walked(m, la, acc, priv, &w, out);
+        if (m->tlb->replaced)
+            m->disturbed = true;
+        m->tlb->replaced = false;
     }
     return r;
 }

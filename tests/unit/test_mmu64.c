@@ -355,6 +355,12 @@ static void test_slots(void **state)
         assert_false(has(m, USER) || has(m, KERNEL));
     }
     assert_true(m->tlb->filled[false].cap <= 2048);
+    assert_true(m->disturbed); /* blocks that share look-ups are left */
+    m->disturbed = false;
+    expect_pa(m, LOW, ACCESS_EXEC, PRIV_SUPER, FRAME);
+    expect_pa(m, USER, ACCESS_EXEC, PRIV_SUPER, FRAME);
+    expect_pa(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    assert_false(m->disturbed);
     mmu_flush_page(m, USER);
     mmu_flush_page(m, KERNEL);
     assert_true(has(m, LOW));
@@ -638,29 +644,45 @@ static void test_list(void **state)
     assert_int_equal(l.n, 6);
 }
 
-/* An access that C code makes: #GP(0), and without one byte written. */
-static void test_raised(void **state)
+/* A CPU in 64-bit mode, at privilege level 3, with the tables of m. */
+static struct cpu *make_cpu(struct mmu *m)
 {
-    struct mmu *m = *state;
     static const struct cpu_pins pins;
-    struct phys *phys = phys_new(RAM_SIZE);
-    struct cpu *cpu = cpu_new(phys, &pins);
-    sigjmp_buf back;
-    laddr last = 0x00007ffffffff000;
+    struct cpu *cpu = cpu_new(phys_new(RAM_SIZE), &pins);
 
     assert_non_null(cpu);
-    map(m, last, ALL, FRAME | ALL);
-    memcpy(phys_ram(phys), phys_ram(m->phys), RAM_SIZE);
+    memcpy(phys_ram(cpu->mmu.phys), phys_ram(m->phys), RAM_SIZE);
     cpu->mmu.cr0 = m->cr0;
     cpu->mmu.cr3 = m->cr3;
     cpu->mmu.cr4 = m->cr4;
     cpu->mmu.lma = cpu->tlb.wide = true;
     cpu->eip_mask = ~0ull;
+    cpu->mode |= MODE_USER;
+    return cpu;
+}
+
+static void drop_cpu(struct cpu *cpu)
+{
+    struct phys *phys = cpu->mmu.phys;
+
+    cpu_free(cpu);
+    phys_free(phys);
+}
+
+/* An address that is not canonical is #GP(0), and not one byte has been written. */
+static void test_raised(void **state)
+{
+    const laddr last = 0x00007ffffffff000;
+    struct cpu *cpu;
+    sigjmp_buf back;
+
+    map(*state, last, ALL, FRAME | ALL);
+    cpu = make_cpu(*state);
     cpu->unwind = &back;
-    mem_write(cpu, last + 0xff8, 8, 0x1122334455667788, PRIV_USER);
-    assert_int_equal(mem_read(cpu, last + 0xff8, 8, PRIV_USER), 0x1122334455667788);
+    mem_slow_write(cpu, last + 0xff8, 8, 0x1122334455667788);
+    assert_int_equal(mem_slow_read(cpu, last + 0xff8, 8), 0x1122334455667788);
     if (!sigsetjmp(back, 0)) {
-        mem_write(cpu, last + 0xffc, 8, 0, PRIV_USER);
+        mem_slow_write(cpu, last + 0xffc, 8, 0);
         fail();
     }
     assert_int_equal(cpu->pending.vector, VEC_GP);
@@ -669,8 +691,50 @@ static void test_raised(void **state)
     assert_int_equal(cpu->pending.why.rule, RULE_noncanonical);
     assert_int_equal(cpu->cr2, 0);
     assert_int_equal(mem_read(cpu, last + 0xff8, 8, PRIV_USER), 0x1122334455667788);
-    cpu_free(cpu);
-    phys_free(phys);
+    if (!sigsetjmp(back, 0)) { /* a page fault has the address in full */
+        mem_probe_write(cpu, 0x7fffffffdff8, 16, PRIV_USER);
+        fail();
+    }
+    assert_int_equal(cpu->pending.vector, VEC_PF);
+    assert_int_equal(cpu->pending.error, PF_W | PF_U);
+    assert_true(cpu->cr2 == 0x7fffffffdff8);
+    drop_cpu(cpu);
+}
+
+/* Eight bytes over the end of a page, and over 4 GiB: there 64-bit mode goes on, others wrap. */
+static void test_across(void **state)
+{
+    const u64 v = 0x8877665544332211;
+    struct mmu *m = *state;
+    struct cpu *cpu;
+    u8 *frame;
+
+    for (unsigned i = 0; i < 2; i++)
+        map(m, USER + i * PAGE_SIZE, ALL, (FRAME + 2 * i * PAGE_SIZE) | ALL);
+    map(m, 0xfffff000, ALL, FRAME | ALL);
+    set_entry(m, 4ull << 30, 1, 0x40000000 | ALL | PS);
+    set_entry(m, 0, 1, ALL | PS);
+    cpu = make_cpu(m);
+    cpu->mmu.page1gb = true;
+    phys_add_ram(cpu->mmu.phys, 0x40000000, PAGE_SIZE);
+    frame = phys_ram(cpu->mmu.phys) + FRAME;
+    for (unsigned i = 1; i < 8; i++) {
+        memset(frame, 0, 3 * PAGE_SIZE);
+        mem_slow_write(cpu, USER + PAGE_SIZE - i, 8, v);
+        assert_true(load_le(frame + PAGE_SIZE - i, i) == (v & ((1ull << 8 * i) - 1)));
+        assert_true(load_le(frame + 2 * PAGE_SIZE, 8 - i) == v >> 8 * i);
+        assert_int_equal(frame[PAGE_SIZE] | frame[2 * PAGE_SIZE + 8 - i], 0);
+        assert_true(mem_slow_read(cpu, USER + PAGE_SIZE - i, 8) == v);
+        assert_true(mem_slow_read_rmw(cpu, USER + PAGE_SIZE - i, 8) == v);
+        assert_true(mem_read(cpu, USER + PAGE_SIZE - i, 8, PRIV_SUPER) == v);
+    }
+    mem_slow_write(cpu, 0xfffffffc, 8, v);
+    assert_int_equal(phys_read(cpu->mmu.phys, 0x40000000, 4), v >> 32);
+    cpu->eip_mask = UINT32_MAX;
+    mem_slow_write(cpu, 0xfffffffc, 8, ~v);
+    assert_int_equal(phys_read(cpu->mmu.phys, 0x40000000, 4), v >> 32);
+    assert_int_equal(phys_read(cpu->mmu.phys, 0, 4), ~v >> 32);
+    drop_cpu(cpu);
 }
 
 int main(void)
@@ -681,7 +745,7 @@ int main(void)
         T(test_reserved), T(test_nx_smep_smap),  T(test_noncanonical), T(test_high_tables),
         T(test_slots),    T(test_flat_and_wide), T(test_invlpg_large), T(test_global),
         T(test_code),     T(test_watch),         T(test_cached),       T(test_list),
-        T(test_raised),
+        T(test_raised),   T(test_across),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);
