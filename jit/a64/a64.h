@@ -1,11 +1,12 @@
 /* What the files of the AArch64 back end share.
  *
- * In translated code the guest's registers are in W19 to W26, zero-extended; the budget is in X27,
- * struct cpu * in X28. The lazy flags are in registers too: cc_op, cc_dst, cc_src in W5 to W7; the
- * rest of them is in struct cpu. X29 points to the TLB table for reads at the block's privilege,
- * X8 to that for writes. X9 to X15 hold temporaries; X0, X2, X3, X4 are scratch of one operation,
- * X1 its address, X16 and X17 scratch of one step. Stubs are called by BL with arguments in W1 to
- * W4 and answer in W0; they keep the temporaries. V0 to V7 hold nothing between operations: the
+ * In translated code the guest's registers are in X19 to X26, outside 64-bit mode with upper halves
+ * of 0; the budget is in X27, struct cpu * in X28. The lazy flags are in registers too: cc_op,
+ * cc_dst, cc_src in X5 to X7; the rest of them is in struct cpu. X29 points to the TLB table for
+ * reads at the block's privilege, in 64-bit mode the wide one, X8 to that for writes; the frame has
+ * those of their tags. X9 to X15 hold temporaries; X0, X2, X3, X4 are scratch of one operation, X1
+ * its address, X16, X17 and X30 scratch of one step. Stubs are called by BL with arguments in X1 to
+ * X4 and answer in X0; they keep the temporaries. V0 to V7 hold nothing between operations: the
  * guest's vector registers are in struct cpu. FPCR is 0 but for FZ. The stack has the frame below.
  */
 #ifndef JIT_A64_A64_H
@@ -31,8 +32,9 @@ enum {
 /* From SP: what stubs save, then slots for temporaries. */
 enum {
     FRAME_LINK = 0,   /* X30 and X9 to X15 while C runs */
-    FRAME_SLOTS = 64, /* 4 bytes each */
-    FRAME_SIZE = FRAME_SLOTS + 4 * IR_MAX_TEMPS,
+    FRAME_TAGS = 64,  /* of the tables for reads and for writes; in 64-bit mode alone */
+    FRAME_SLOTS = 80, /* 8 bytes each */
+    FRAME_SIZE = FRAME_SLOTS + 8 * IR_MAX_TEMPS,
 };
 
 enum slow_access { SLOW_READ, SLOW_RMW, SLOW_WRITE, SLOW_READ_SYS, SLOW_RMW_SYS, SLOW_WRITE_SYS };
@@ -43,12 +45,13 @@ enum stub {
     STUB_ENTER,
     STUB_EXIT_SLOT,   /* X0 = struct block_exit: to its page offset, RUN_NEXT with it */
     STUB_EXIT_OFF,    /* W0 = page offset: RUN_NEXT */
-    STUB_EXIT_EIP,    /* W0 = EIP: RUN_NEXT */
+    STUB_EXIT_EIP,    /* X0 = EIP: RUN_NEXT */
     STUB_EXIT_BUDGET, /* W0 = page offset: RUN_BUDGET */
     STUB_EXIT_EVENT,  /* cpu->eip is set: on with the block there, or RUN_EVENT */
     STUB_EXIT_LOOP,   /* cpu->eip is set: RUN_EVENT */
     STUB_LOOK_UP,     /* + 2 * (CS is flat) + (user mode): W0 = EIP, on by the jump cache */
-    STUB_GETFL = STUB_LOOK_UP + 4,
+    STUB_LOOK_UP64 = STUB_LOOK_UP + 4, /* + (user mode): the same in 64-bit mode, X0 */
+    STUB_GETFL = STUB_LOOK_UP64 + 2,
     STUB_VEC, /* vec_exec(): operation, destination, source, immediate */
     STUB_LDV, /* vector access, slow: address, offset, size, enum vector_how */
     STUB_STV,
@@ -57,9 +60,9 @@ enum stub {
     STUB_X87_MEM,  /* descriptor, offset */
     STUB_X87_WAIT, /* help_wait() */
     STUB_SEGCHK,   /* segment, offset, size, access */
-    STUB_MEM,      /* + enum slow_access * 3 + log2 size: address, value */
+    STUB_MEM,      /* + enum slow_access * 4 + log2 size: address, value */
     STUB_WINDOW =
-        STUB_MEM + 18, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset, segment, value */
+        STUB_MEM + 24, /* + SLOW_READ..SLOW_WRITE * 3 + log2 size: offset, segment, value */
     STUB_HELPER = STUB_WINDOW + 9, /* + enum helper */
     STUB_COUNT = STUB_HELPER + HELPER_COUNT,
 };
@@ -86,6 +89,7 @@ struct a64 {
 
 /* Distance between the tables of two kinds of access at one privilege */
 #define TLB_TABLE_BYTES ((u64)sizeof(struct tlb_entry) * TLB_PAGES)
+#define TAG_TABLE_BYTES ((u64)sizeof(u32) * TLB_PAGES)
 
 static inline unsigned host_of(unsigned gpr)
 {
@@ -94,7 +98,8 @@ static inline unsigned host_of(unsigned gpr)
 
 static inline const void *read_tlb(const struct cpu *cpu)
 {
-    return cpu->tlb.e[mode_priv(cpu->mode)][ACCESS_READ];
+    enum priv priv = mode_priv(cpu->mode);
+    return cpu_is_code64(cpu) ? cpu->tlb.e64[priv][ACCESS_READ] : cpu->tlb.e[priv][ACCESS_READ];
 }
 
 /* What an unchained exit goes to lies at the start of the code out of line: for each exit so many
@@ -112,6 +117,9 @@ static inline enum priv exec_priv(u32 mode)
 /* The register that points to the TLB table of priv and acc, in a block at privilege own: via, if
  * it has to be computed. */
 unsigned table_reg(struct a_enc *e, enum priv own, enum priv priv, enum access acc, unsigned via);
+
+/* The same of the tags, which come to register reg. */
+void load_tags(struct a_enc *e, enum priv own, enum priv priv, enum access acc, unsigned reg);
 
 /* stubs.c: writes the stubs to the start of the code memory. */
 void stubs_make(struct a64 *be);

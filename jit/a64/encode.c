@@ -44,6 +44,12 @@ void a_addsub(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsign
     a_addsub_shift(e, sf, op, d, n, m, A_LSL, 0);
 }
 
+void a_addsub_carry(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
+                    unsigned m)
+{
+    a_word(e, 0x1a000000 | addsub_bits(e, sf, op) | m << 16 | n << 5 | d);
+}
+
 void a_addsub_ext(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
                   unsigned m, enum a_extend ext, unsigned by)
 {
@@ -176,6 +182,15 @@ void a_mov_imm(struct a_enc *e, unsigned d, u32 imm)
     }
 }
 
+/* How many quarters of imm are not half? */
+static unsigned halves_unlike(u64 imm, u32 half)
+{
+    unsigned count = 0;
+    for (unsigned n = 0; n < 4; n++)
+        count += (imm >> 16 * n & 0xffff) != half;
+    return count;
+}
+
 void a_mov_imm64(struct a_enc *e, unsigned d, u64 imm)
 {
     bool first = true;
@@ -185,13 +200,16 @@ void a_mov_imm64(struct a_enc *e, unsigned d, u64 imm)
     }
     if (a_logic_imm(e, 1, A_ORR, d, A_ZR, imm))
         return;
+    u32 rest = halves_unlike(imm, 0xffff) < halves_unlike(imm, 0) ? 0xffff : 0;
     for (unsigned n = 0; n < 4; n++) {
         u32 half = (u32)(imm >> 16 * n) & 0xffff;
-        if (!half)
+        if (half == rest)
             continue;
-        move_wide(e, first ? MOVZ : MOVK, 1, d, half, n);
+        move_wide(e, !first ? MOVK : rest ? MOVN : MOVZ, 1, d, first ? half ^ rest : half, n);
         first = false;
     }
+    if (first) /* all ones */
+        move_wide(e, MOVN, 1, d, 0, 0);
 }
 
 void a_mov_address(struct a_enc *e, unsigned d, u64 v)
@@ -263,6 +281,12 @@ void a_ccmp_imm(struct a_enc *e, unsigned sf, unsigned n, unsigned imm, unsigned
 {
     e->flags_gen++;
     a_word(e, 0x7a400800 | (u32)sf << 31 | imm << 16 | (u32)c << 12 | n << 5 | nzcv);
+}
+
+void a_ccmp(struct a_enc *e, unsigned sf, unsigned n, unsigned m, unsigned nzcv, enum a_cond c)
+{
+    e->flags_gen++;
+    a_word(e, 0x7a400000 | (u32)sf << 31 | m << 16 | (u32)c << 12 | n << 5 | nzcv);
 }
 
 /* -- memory -- */

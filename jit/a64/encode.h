@@ -45,18 +45,28 @@ enum a_extend { A_UXTB, A_UXTH, A_UXTW, A_UXTX, A_SXTB, A_SXTH, A_SXTW, A_SXTX }
 enum a_two_source { A_UDIV = 2, A_SDIV = 3, A_LSLV = 8, A_LSRV, A_ASRV, A_RORV };
 enum a_one_source { A_RBIT = 0, A_REV16, A_REV32, A_REV = 3, A_CLZ = 4 };
 enum a_select { A_CSEL, A_CSINC, A_CSINV, A_CSNEG };
-enum a_mul { A_MADD = 0x000, A_SMADDL = 0x120, A_UMADDL = 0x1a0, A_MSUB = 0x001 };
+enum a_mul {
+    A_MADD = 0x000,
+    A_SMADDL = 0x120,
+    A_UMADDL = 0x1a0,
+    A_SMULH = 0x140, /* the addend is A_ZR */
+    A_UMULH = 0x1c0,
+    A_MSUB = 0x001
+};
 
 /* Loads and stores: size << 3 | V << 2 | opc. */
 enum a_access {
     A_STRB = 0 << 3,
     A_LDRB,
-    A_LDRSB_W = 3,
+    A_LDRSB_X,
+    A_LDRSB_W,
     A_STRH = 1 << 3,
     A_LDRH,
-    A_LDRSH_W = (1 << 3) + 3,
+    A_LDRSH_X,
+    A_LDRSH_W,
     A_STR_W = 2 << 3,
     A_LDR_W,
+    A_LDRSW,
     A_STR_X = 3 << 3,
     A_LDR_X,
     A_STR_S = (2 << 3) + 4,
@@ -83,6 +93,9 @@ void a_quad(struct a_enc *e, u64 v);
 void a_addsub(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n, unsigned m);
 void a_addsub_shift(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
                     unsigned m, enum a_shift shift, unsigned by);
+/* d = n + m + C, or with A_SUB and A_SUBS n - m - !C */
+void a_addsub_carry(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
+                    unsigned m);
 /* n and d may be SP; m is extended, then shifted by 0 to 4 */
 void a_addsub_ext(struct a_enc *e, unsigned sf, enum a_addsub op, unsigned d, unsigned n,
                   unsigned m, enum a_extend ext, unsigned by);
@@ -114,9 +127,10 @@ void a_mul(struct a_enc *e, unsigned sf, enum a_mul op, unsigned d, unsigned n, 
 void a_select(struct a_enc *e, unsigned sf, enum a_select op, unsigned d, unsigned n, unsigned m,
               enum a_cond c);
 void a_cset(struct a_enc *e, unsigned d, enum a_cond c);
-/* If c, NZCV of n - imm (0 to 31), else nzcv. */
+/* If c, NZCV of n - imm (0 to 31) or n - m, else nzcv. */
 void a_ccmp_imm(struct a_enc *e, unsigned sf, unsigned n, unsigned imm, unsigned nzcv,
                 enum a_cond c);
+void a_ccmp(struct a_enc *e, unsigned sf, unsigned n, unsigned m, unsigned nzcv, enum a_cond c);
 
 /* Can offset be encoded? */
 bool a_offset_fits(enum a_access op, s64 offset);

@@ -41,6 +41,37 @@ void emit_place(struct lower *l, u32 off, u32 left)
     a_access(&l->e, A_STR_W, A_IP0, REG_CPU, CPU_OFF(insn_off));
 }
 
+void emit_eip(struct lower *l, unsigned reg, u32 imm, unsigned via)
+{
+    bool wide = is_code64(l);
+    a_access(&l->e, wide ? A_LDR_X : A_LDR_W, reg, REG_CPU, CPU_OFF(eip_page));
+    if (imm)
+        a_addsub_any(&l->e, wide, A_ADD, reg, reg, (u64)(s64)(s32)imm, via);
+}
+
+void emit_page_entry(struct lower *l)
+{
+    struct a_enc *e = &l->e;
+    enum priv own = mode_priv(l->ir->mode), priv = exec_priv(l->ir->mode);
+    unsigned table = table_reg(e, own, priv, ACCESS_EXEC, A_IP1);
+    a_shift_imm(e, 0, A_LSR, 1, 0, PAGE_BITS);
+    if (is_code64(l)) {
+        load_tags(e, own, priv, ACCESS_EXEC, A_LR);
+        a_access_reg(e, A_LDR_W, A_LR, A_LR, 1, A_UXTW, true);
+        a_addsub_shift(e, 1, A_SUBS, A_ZR, A_LR, 0, A_LSR, 32);
+    }
+    a_access_reg(e, A_LDR_X, 1, table, 1, A_UXTW, true);
+    a_addsub(e, 1, A_ADD, 1, 1, 0);
+}
+
+void emit_page_compare(struct lower *l)
+{
+    if (is_code64(l))
+        a_ccmp(&l->e, 1, 1, 2, 0, A_EQ);
+    else
+        a_addsub(&l->e, 1, A_SUBS, A_ZR, 1, 2);
+}
+
 void emit_call_stub(struct lower *l, u32 stub)
 {
     a_call_to(&l->e, (s64)l->be->stub[stub] - l->base);
@@ -80,18 +111,14 @@ static u32 emit_second_page(struct lower *l)
     struct a_enc *e = &l->e;
     if (l->b->pa2 == ~(paddr)0)
         return 0;
-    a_access(e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
+    emit_eip(l, 0, PAGE_SIZE, 1);
     if (!(l->ir->mode & MODE_CS_FLAT)) {
         a_access(e, A_LDR_W, 1, REG_CPU, CPU_OFF(seg[SEG_CS].base));
         a_addsub(e, 0, A_ADD, 0, 0, 1);
     }
-    a_addsub_imm(e, 0, A_ADD, 0, 0, PAGE_SIZE);
-    a_shift_imm(e, 0, A_LSR, 1, 0, PAGE_BITS);
-    unsigned table = table_reg(e, mode_priv(l->ir->mode), exec_priv(l->ir->mode), ACCESS_EXEC, 2);
-    a_access_reg(e, A_LDR_X, 1, table, 1, A_UXTW, true);
-    a_addsub_ext(e, 1, A_ADD, 0, 1, 0, A_UXTW, 0);
-    a_mov_imm64(e, 1, (u64)(uintptr_t)l->b->host2 + TLB_VALID);
-    a_addsub(e, 1, A_SUBS, A_ZR, 0, 1);
+    emit_page_entry(l);
+    a_mov_imm64(e, 2, (u64)(uintptr_t)l->b->host2 + TLB_VALID);
+    emit_page_compare(l);
     return a_jump_if(e, A_NE);
 }
 

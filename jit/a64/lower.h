@@ -43,7 +43,7 @@ struct flag_sync {
     bool set_op;
     bool set[FLAG_PARTS];
     u8 reg[FLAG_PARTS]; /* A_NONE: imm */
-    u32 imm[FLAG_PARTS];
+    u64 imm[FLAG_PARTS];
 };
 
 /* Code out of line, emitted after the block. Positions are 0 where there is none. */
@@ -52,17 +52,18 @@ enum ool_kind { OOL_MEMORY, OOL_CALL, OOL_EXIT, OOL_OVER, OOL_CARRY, OOL_FP };
 struct ool {
     u8 kind;
     u8 size;
-    u8 addr;  /* register to be moved to W1 */
-    u8 value; /* the same to W2, or A_NONE */
+    u8 addr;  /* register to be moved to X1 */
+    u8 value; /* the same to X2, or A_NONE */
     u8 dst;   /* register for the result, or A_NONE */
     u8 clear; /* register to zero after the slow path, or A_NONE */
     bool sx;  /* the result is to be sign-extended from size */
+    bool wide; /* the result has 64 bits */
     u8 entry; /* register of the page's TLB entry, still free when cross is taken */
     u8 nargs; /* CALL: constants in arg[] for W1 on, but that of number `addr_arg` */
     u8 addr_arg;
     s8 slot; /* EXIT: number, or -1 */
     u32 stub;
-    u32 arg[4];
+    u64 arg[4];
     u32 imm;       /* EXIT, OVER: page offset */
     u32 from[2];   /* jumps that lead here */
     u32 cross;     /* jump taken when the access is not aligned */
@@ -104,6 +105,7 @@ struct lower {
     struct { /* whose flags NZCV has, while gen is e.flags_gen */
         u32 gen, at;
         u8 op; /* enum ir_op */
+        bool wide;
         struct irv d, a, b;
     } alu;
     u32 nzcv_gen; /* NZCV is that of the recipe's operation while this is e.flags_gen */
@@ -116,6 +118,12 @@ struct lower {
     bool flag_used[IR_MAX_OPS]; /* FLAGS: a condition of them is evaluated */
     struct ool ool[IR_MAX_OPS];
 };
+
+/* Is it a block of 64-bit mode? Then addresses and EIP have 64 bits. */
+static inline bool is_code64(const struct lower *l)
+{
+    return l->ir->mode & MODE_CODE64;
+}
 
 /* -- regalloc.c -- */
 void ra_begin(struct lower *l);
@@ -188,6 +196,13 @@ void lower_x87m(struct lower *l, const struct ir_insn *o);
 /* -- lower.c -- */
 struct ool *ool_new(struct lower *l, enum ool_kind kind); /* with the place of now */
 void emit_place(struct lower *l, u32 off, u32 left);      /* cpu->insn_off, insn_left */
+/* reg = EIP at page offset imm; may use via */
+void emit_eip(struct lower *l, unsigned reg, u32 imm, unsigned via);
+/* Is the page of the linear address in X0 where a block wants it, executable? The first finds in X1
+ * where it is, host address + TLB_VALID, the second sets NZCV to EQ if that is X2. May use X17,
+ * X30. */
+void emit_page_entry(struct lower *l);
+void emit_page_compare(struct lower *l);
 void emit_call_stub(struct lower *l, u32 stub);
 void emit_jmp_stub(struct lower *l, u32 stub);
 

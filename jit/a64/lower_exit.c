@@ -7,10 +7,11 @@
 
 static void put_arg(struct lower *l, unsigned reg, struct irv x)
 {
+    const struct ir_insn *o = &l->ir->ops[l->i];
     if (irv_is(x, IRV_CONST) || irv_is(x, IRV_NONE))
-        a_mov_imm(&l->e, reg, irv_is(x, IRV_CONST) ? x.v : 0);
+        a_mov_imm64(&l->e, reg, irv_is(x, IRV_CONST) ? ir_const_value(o, x) : 0);
     else
-        a_mov(&l->e, 0, reg, ra_use(l, x));
+        a_mov(&l->e, o->wide, reg, ra_use(l, x));
 }
 
 /* Helpers that the host has an instruction for. */
@@ -42,19 +43,21 @@ void lower_call(struct lower *l, const struct ir_insn *o)
     }
     emit_call_stub(l, STUB_HELPER + o->imm);
     if (h->returns && ra_is_wanted(l, o->d))
-        a_mov(&l->e, 0, ra_def(l, o->d, IR_NONE), 0);
+        a_mov(&l->e, o->wide, ra_def(l, o->d, IR_NONE), 0);
     if (h->flags & HF_FLAGS_W)
         l->fl = (struct recipe){0};
 }
 
 /* -- leaving, the flags in their registers -- */
 
-/* W0 = EIP. Goes on with the block that the jump cache has for it. */
+/* X0 = EIP. Goes on with the block that the jump cache has for it. */
 static void emit_look_up(struct lower *l)
 {
     bool flat = l->ir->mode & MODE_CS_FLAT, user = l->ir->mode & MODE_USER;
     if (mode_priv(l->ir->mode) == PRIV_SUPER_AC)
         emit_jmp_stub(l, STUB_EXIT_EIP); /* rare, and its tables are elsewhere */
+    else if (is_code64(l))
+        emit_jmp_stub(l, STUB_LOOK_UP64 + user);
     else
         emit_jmp_stub(l, STUB_LOOK_UP + 2u * flat + user);
 }
@@ -81,16 +84,11 @@ static void emit_patched(struct lower *l, s8 slot, u64 host)
 static void emit_far(struct lower *l, u32 imm, s8 slot)
 {
     struct a_enc *e = &l->e;
-    u32 mode = l->ir->mode;
-    a_access(e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
-    a_addsub_any(e, 0, A_ADD, 0, 0, imm & ~PAGE_MASK, 1);
-    unsigned table = table_reg(e, mode_priv(mode), exec_priv(mode), ACCESS_EXEC, A_IP1);
-    a_shift_imm(e, 0, A_LSR, 1, 0, PAGE_BITS);
-    a_access_reg(e, A_LDR_X, 1, table, 1, A_UXTW, true);
-    a_addsub_ext(e, 1, A_ADD, 1, 1, 0, A_UXTW, 0);
-    /* from the load: CMP, B.NE and STR, then the jump */
+    emit_eip(l, 0, imm & ~PAGE_MASK, 1);
+    emit_page_entry(l);
+    /* from the load: comparison, B.NE and STR, then the jump */
     a_load_literal(e, 2, 16 + (l->be->far_jumps ? EXIT_HOST : EXIT_HOST_NEAR));
-    a_addsub(e, 1, A_SUBS, A_ZR, 1, 2);
+    emit_page_compare(l);
     u32 elsewhere = a_jump_if(e, A_NE);
     a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip_page));
     emit_patched(l, slot, FAR_NOWHERE);
@@ -110,8 +108,7 @@ static void emit_direct(struct lower *l, u32 imm, s8 slot)
         a_mov_imm(e, 0, imm);
         emit_jmp_stub(l, STUB_EXIT_OFF);
     } else {
-        a_access(e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
-        a_addsub_any(e, 0, A_ADD, 0, 0, imm, 1);
+        emit_eip(l, 0, imm, 1);
         emit_look_up(l);
     }
 }
@@ -167,7 +164,7 @@ void ool_exit(struct lower *l, const struct ool *q)
 void lower_leave_if_zero(struct lower *l, const struct ir_insn *o)
 {
     struct ool *q = ool_new(l, OOL_OVER);
-    a_logic_imm(&l->e, 0, A_ANDS, A_ZR, ra_use(l, o->e), 31);
+    a_logic_imm(&l->e, 0, A_ANDS, A_ZR, ra_use(l, o->e), ir_count_mask(o->wide));
     l->scratch = 0;
     q->sync = flags_sync(l);
     q->imm = o->imm;
@@ -179,8 +176,7 @@ void ool_over(struct lower *l, const struct ool *q)
     a_bind(&l->e, q->from[0]);
     flags_store(l, &q->sync);
     emit_give_back(l, q->left ? q->left - 1u : 0);
-    a_access(&l->e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
-    a_addsub_any(&l->e, 0, A_ADD, 0, 0, q->imm, 1);
+    emit_eip(l, 0, q->imm, 1);
     emit_look_up(l);
 }
 
@@ -196,12 +192,11 @@ void lower_end(struct lower *l, const struct ir_insn *o)
     case IR_XJMP: emit_direct(l, o->imm, take_slot(l, o)); break;
     case IR_XIND:
         if (eip != 0)
-            a_mov(e, 0, 0, eip);
+            a_mov(e, 1, 0, eip);
         emit_look_up(l);
         break;
     case IR_XNEXT:
-        a_access(e, A_LDR_W, 0, REG_CPU, CPU_OFF(eip_page));
-        a_addsub_any(e, 0, A_ADD, 0, 0, o->imm, 1);
+        emit_eip(l, 0, o->imm, 1);
         a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip));
         emit_jmp_stub(l, STUB_EXIT_EVENT);
         break;

@@ -26,7 +26,18 @@ static bool same(struct irv x, struct irv y)
     return x.kind == y.kind && x.v == y.v;
 }
 
+/* Are the operands 64 bits wide? */
+static bool is_wide(const struct lower *l)
+{
+    return l->fl.size == 8;
+}
+
 /* -- to their registers -- */
+
+static u64 const_part(const struct recipe *r, struct irv v)
+{
+    return r->size == 8 ? (u64)(s64)(s32)v.v : v.v;
+}
 
 static unsigned place_of(const struct lower *l, struct irv v)
 {
@@ -39,7 +50,7 @@ void flags_part_lost(struct lower *l, unsigned n)
 {
     struct flag_part *p = &l->fl.part[n];
     if (l->fl.end > l->i && p->needed && !p->in_reg && !irv_is(p->v, IRV_NONE)) {
-        a_mov(&l->e, 0, REG_DST + n, place_of(l, p->v));
+        a_mov(&l->e, 1, REG_DST + n, place_of(l, p->v));
         p->in_reg = true;
     }
     p->v = IR_NONE;
@@ -59,7 +70,7 @@ struct flag_sync flags_sync(const struct lower *l)
             continue;
         CHECK(!irv_is(p->v, IRV_NONE), "flags part %u is lost", n);
         s.set[n] = true;
-        s.imm[n] = p->v.v;
+        s.imm[n] = const_part(r, p->v);
         s.reg[n] = irv_is(p->v, IRV_CONST) ? A_NONE : (u8)place_of(l, p->v);
     }
     return s;
@@ -75,9 +86,9 @@ void flags_store(struct lower *l, const struct flag_sync *s)
 {
     for (unsigned n = 0; n < FLAG_PARTS; n++) {
         if (s->set[n] && s->reg[n] == A_NONE)
-            a_mov_imm(&l->e, REG_DST + n, s->imm[n]);
+            a_mov_imm64(&l->e, REG_DST + n, s->imm[n]);
         else if (s->set[n])
-            a_mov(&l->e, 0, REG_DST + n, s->reg[n]);
+            a_mov(&l->e, 1, REG_DST + n, s->reg[n]);
     }
     if (s->set_op)
         a_mov_imm(&l->e, REG_OP, s->op);
@@ -99,8 +110,8 @@ static bool is_nzcv(const struct lower *l)
 {
     struct irv a = l->alu.a, b = l->alu.b;
     const struct recipe *r = &l->fl;
-    if (l->alu.gen != l->e.flags_gen || l->alu.at + 1 != l->i || r->size != 4 ||
-        !same(l->alu.d, r->part[PART_DST].v))
+    if (l->alu.gen != l->e.flags_gen || l->alu.at + 1 != l->i ||
+        r->size != (l->alu.wide ? 8 : 4) || !same(l->alu.d, r->part[PART_DST].v))
         return false;
     switch (r->kind) {
     case FK_ADD:
@@ -132,7 +143,7 @@ void lower_flags(struct lower *l, const struct ir_insn *o)
     set_part(l, PART_DST, parts & HAS_DST ? o->a : IR_NONE);
     set_part(l, PART_SRC, parts & HAS_SRC ? o->b : IR_NONE);
     if (parts & HAS_AUX)
-        a_access(&l->e, A_STR_W, ra_use_z(l, o->c), REG_CPU, CPU_OFF(cc_aux));
+        a_access(&l->e, A_STR_X, ra_use_z(l, o->c), REG_CPU, CPU_OFF(cc_aux));
     l->nzcv_gen = is_nzcv(l) ? l->e.flags_gen : l->e.flags_gen - 1;
 }
 
@@ -142,15 +153,15 @@ static void set_over(struct lower *l, struct irv v, s32 field, u32 flag, unsigne
     struct a_enc *e = &l->e;
     if (irv_is(v, IRV_NONE))
         return;
-    a_access(e, A_STR_W, ra_use_z(l, v), REG_CPU, field);
+    a_access(e, A_STR_X, ra_use_z(l, v), REG_CPU, field);
     if (l->fl.known) {
-        l->fl.over = (l->fl.over & ~(31u << shift)) | flag | bit << shift;
+        l->fl.over = (l->fl.over & ~((u32)FLAG_OP_BIT << shift)) | flag | bit << shift;
         l->fl.op_in_reg = false;
         return;
     }
     a_logic_imm(e, 0, A_ORR, REG_OP, REG_OP, flag);
     a_mov_imm(e, A_IP0, bit);
-    a_bitfield(e, 0, A_BFM, REG_OP, A_IP0, -shift & 31, 4);
+    a_bitfield(e, 0, A_BFM, REG_OP, A_IP0, -shift & 31, 5);
 }
 
 void lower_flagbits(struct lower *l, const struct ir_insn *o)
@@ -164,9 +175,9 @@ void lower_flagbits(struct lower *l, const struct ir_insn *o)
 /* Will the flags of the op at hand be asked for? Then it is worth computing them on the way. */
 bool flags_wanted_from(const struct lower *l)
 {
-    const struct ir_insn *next = &l->ir->ops[l->i + 1];
-    return next->op == IR_FLAGS && next->size == 4 && l->flag_used[l->i + 1] &&
-           same(next->a, l->ir->ops[l->i].d);
+    const struct ir_insn *o = &l->ir->ops[l->i], *next = o + 1;
+    return next->op == IR_FLAGS && next->size == (o->wide ? 8 : 4) && l->flag_used[l->i + 1] &&
+           same(next->a, o->d);
 }
 
 /* -- conditions -- */
@@ -177,27 +188,34 @@ enum { CC_O, CC_B = 2, CC_E = 4, CC_BE = 6, CC_S = 8, CC_P = 10, CC_L = 12, CC_L
 static unsigned part(struct lower *l, unsigned n)
 {
     const struct flag_part *p = &l->fl.part[n];
-    return irv_is(p->v, IRV_NONE) || p->in_reg ? REG_DST + n : ra_use(l, p->v);
+    if (irv_is(p->v, IRV_NONE) || p->in_reg)
+        return REG_DST + n;
+    if (!irv_is(p->v, IRV_CONST))
+        return ra_use(l, p->v);
+    unsigned r = ra_scratch(l); /* the op at hand may be of another width */
+    a_mov_imm64(&l->e, r, const_part(&l->fl, p->v));
+    return r;
 }
 
 static unsigned shift_up(const struct lower *l)
 {
-    return 32 - 8 * l->fl.size;
+    return is_wide(l) ? 0 : 32 - 8 * l->fl.size;
 }
 
-/* NZCV of the operands a and part src, shifted up to 32 bits */
+/* NZCV of the operands a and part src, shifted up to 32 bits if they are smaller */
 static void compare_src(struct lower *l, enum a_addsub op, unsigned a)
 {
     struct a_enc *e = &l->e;
     const struct flag_part *src = &l->fl.part[PART_SRC];
-    unsigned up = shift_up(l);
+    unsigned up = shift_up(l), sf = is_wide(l);
     if (up) {
         a_shift_imm(e, 0, A_LSL, A_IP0, a, up);
         a = A_IP0;
     }
-    if (irv_is(src->v, IRV_CONST) && a_addsub_imm(e, 0, op, A_ZR, a, src->v.v << up))
+    if (irv_is(src->v, IRV_CONST) &&
+        a_addsub_imm(e, sf, op, A_ZR, a, const_part(&l->fl, src->v) << up))
         return;
-    a_addsub_shift(e, 0, op, A_ZR, a, part(l, PART_SRC), A_LSL, up);
+    a_addsub_shift(e, sf, op, A_ZR, a, part(l, PART_SRC), A_LSL, up);
 }
 
 /* N and Z of the result; C and V are 0. */
@@ -207,7 +225,7 @@ static void test_dst(struct lower *l)
     if (up)
         a_addsub_shift(&l->e, 0, A_ADDS, A_ZR, A_ZR, dst, A_LSL, up);
     else
-        a_logic(&l->e, 0, A_ANDS, A_ZR, dst, dst);
+        a_logic(&l->e, is_wide(l), A_ANDS, A_ZR, dst, dst);
 }
 
 /* After a - b; after a + b only those that do not ask for C alone. */
@@ -218,9 +236,9 @@ static enum a_cond invert_if(enum a_cond c, bool invert)
     return invert ? c ^ 1 : c;
 }
 
-static enum a_cond test_bit(struct lower *l, unsigned reg, u32 bits)
+static enum a_cond test_bit(struct lower *l, unsigned reg, u64 bits)
 {
-    a_logic_any(&l->e, 0, A_ANDS, A_ZR, reg, bits, A_IP1);
+    a_logic_any(&l->e, bits > UINT32_MAX, A_ANDS, A_ZR, reg, bits, A_IP1);
     return A_NE;
 }
 
@@ -276,8 +294,9 @@ static void first_operand(struct lower *l, enum a_addsub op)
 {
     const struct flag_part *src = &l->fl.part[PART_SRC];
     unsigned dst = part(l, PART_DST);
-    if (!irv_is(src->v, IRV_CONST) || !a_addsub_imm(&l->e, 0, op, A_IP0, dst, src->v.v))
-        a_addsub(&l->e, 0, op, A_IP0, dst, part(l, PART_SRC));
+    if (!irv_is(src->v, IRV_CONST) ||
+        !a_addsub_imm(&l->e, is_wide(l), op, A_IP0, dst, const_part(&l->fl, src->v)))
+        a_addsub(&l->e, is_wide(l), op, A_IP0, dst, part(l, PART_SRC));
 }
 
 static enum a_cond of_add(struct lower *l, unsigned cc)
@@ -288,8 +307,8 @@ static enum a_cond of_add(struct lower *l, unsigned cc)
         if (cc >> 1 == CC_B >> 1)
             return A_CC;
         if (!up)
-            a_mov(&l->e, 0, A_IP0, part(l, PART_DST)); /* compare_src() has it there if not */
-        a_ccmp_imm(&l->e, 0, A_IP0, 0, 4, A_CS);
+            a_mov(&l->e, 1, A_IP0, part(l, PART_DST)); /* compare_src() has it there if not */
+        a_ccmp_imm(&l->e, is_wide(l), A_IP0, 0, 4, A_CS);
         return A_EQ;
     }
     first_operand(l, A_SUB);
@@ -317,14 +336,32 @@ static enum a_cond of_step(struct lower *l, unsigned cc)
         if (up)
             a_shift_imm(e, 0, A_LSL, A_IP0, dst, up);
         test_bit(l, src, 1);
-        a_ccmp_imm(e, 0, up ? (unsigned)A_IP0 : dst, 0, 4, A_EQ);
+        a_ccmp_imm(e, is_wide(l), up ? (unsigned)A_IP0 : dst, 0, 4, A_EQ);
         return A_EQ;
     }
-    a_addsub_imm(e, 0, inc ? A_SUB : A_ADD, A_IP0, dst, 1);
+    a_addsub_imm(e, is_wide(l), inc ? A_SUB : A_ADD, A_IP0, dst, 1);
     if (up)
         a_shift_imm(e, 0, A_LSL, A_IP0, A_IP0, up);
-    a_addsub_any(e, 0, inc ? A_ADDS : A_SUBS, A_ZR, A_IP0, 1u << up, A_IP1);
+    a_addsub_any(e, is_wide(l), inc ? A_ADDS : A_SUBS, A_ZR, A_IP0, 1u << up, A_IP1);
     return (enum a_cond)after_sub[cc >> 1];
+}
+
+/* CF of ADC and SBB of 64 bits: the operation once more */
+static enum a_cond carry_of_sum64(struct lower *l)
+{
+    struct a_enc *e = &l->e;
+    bool add = l->fl.kind == FK_ADC;
+    unsigned dst = part(l, PART_DST), src = part(l, PART_SRC);
+    enum a_addsub undo = add ? A_SUB : A_ADD;
+    a_access(e, A_LDR_W, A_IP1, REG_CPU, CPU_OFF(cc_aux));
+    a_addsub(e, 1, undo, A_IP0, dst, src);
+    a_addsub(e, 1, undo, A_IP0, A_IP0, A_IP1);
+    if (add)
+        a_addsub_imm(e, 0, A_SUBS, A_ZR, A_IP1, 1);
+    else
+        a_addsub(e, 0, A_SUBS, A_ZR, A_ZR, A_IP1); /* C is no borrow */
+    a_addsub_carry(e, 1, add ? A_ADDS : A_SUBS, A_ZR, A_IP0, src);
+    return add ? A_CS : A_CC;
 }
 
 /* CF of ADC and SBB: bit 32 of the sum of the operands without their upper halves */
@@ -351,15 +388,16 @@ static enum a_cond carry_of_sum(struct lower *l)
 /* CF alone of shifts: a bit of src */
 static enum a_cond carry_of_shift(struct lower *l)
 {
-    return test_bit(l, part(l, PART_SRC), l->fl.kind == FK_SHL ? 1u << (8 * l->fl.size - 1) : 1);
+    u64 top = (u64)1 << (8 * l->fl.size - 1);
+    return test_bit(l, part(l, PART_SRC), l->fl.kind == FK_SHL ? top : 1);
 }
 
 /* CF or OF that is from elsewhere */
 static enum a_cond over_bit(struct lower *l, bool overflow)
 {
     unsigned shift = overflow ? FLAG_OP_OF_BIT : FLAG_OP_CF_BIT;
-    a_access(&l->e, A_LDR_W, A_IP0, REG_CPU, overflow ? CPU_OFF(cc_of) : CPU_OFF(cc_cf));
-    return test_bit(l, A_IP0, 1u << (l->fl.over >> shift & 31));
+    a_access(&l->e, A_LDR_X, A_IP0, REG_CPU, overflow ? CPU_OFF(cc_of) : CPU_OFF(cc_cf));
+    return test_bit(l, A_IP0, (u64)1 << (l->fl.over >> shift & FLAG_OP_BIT));
 }
 
 static bool uses_over(const struct lower *l, unsigned cc)
@@ -396,7 +434,7 @@ static enum a_cond of_recipe(struct lower *l, unsigned cc)
     case FK_INC:
     case FK_DEC: return of_step(l, cc);
     case FK_ADC:
-    case FK_SBB: return carry ? carry_of_sum(l) : from_c(l, cc);
+    case FK_SBB: return !carry ? from_c(l, cc) : is_wide(l) ? carry_of_sum64(l) : carry_of_sum(l);
     case FK_SHL:
     case FK_SHR: return carry ? carry_of_shift(l) : from_c(l, cc);
     default: return from_c(l, cc);
@@ -480,7 +518,7 @@ void lower_selcc(struct lower *l, const struct ir_insn *o)
 {
     enum a_cond c = flags_to_host(l, o->cc);
     unsigned a = ra_use_z(l, o->a), b = ra_use_z(l, o->b);
-    a_select(&l->e, 0, A_CSEL, ra_def(l, o->d, IR_NONE), a, b, c);
+    a_select(&l->e, o->wide, A_CSEL, ra_def(l, o->d, IR_NONE), a, b, c);
 }
 
 void lower_getfl(struct lower *l, const struct ir_insn *o)

@@ -241,7 +241,7 @@ void ool_fp(struct lower *l, const struct ool *q)
     a_bind(e, rounding);
     a_bind(e, special);
     for (unsigned n = 0; n < 4; n++)
-        a_mov_imm(e, n + 1, q->arg[n]);
+        a_mov_imm(e, n + 1, (u32)q->arg[n]);
     emit_call_stub(l, STUB_VEC);
     a_jump_to(e, q->back);
 }

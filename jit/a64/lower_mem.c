@@ -1,5 +1,5 @@
 /* Guest memory and the fields of struct cpu. An access looks its page up in the flat TLB
- * (mmu/tlb.h) inline; what the TLB does not grant, and what crosses a page, goes out of line to a
+ * (mmu/tlb.h) inline, in 64-bit mode the wide one with its tags; what the TLB does not grant, and what crosses a page, goes out of line to a
  * stub that calls C. Accesses are usually aligned, so that the low address bits are tested first
  * and the exact test is out of line. Accesses to segments compare with a window (cpu/window.h).
  *
@@ -18,14 +18,17 @@ static enum priv access_priv(const struct lower *l, const struct ir_insn *o)
 
 static enum a_access load_op(const struct ir_insn *o)
 {
-    if (o->op == IR_LDSX)
-        return o->size == 1 ? A_LDRSB_W : A_LDRSH_W;
-    return o->size == 1 ? A_LDRB : o->size == 2 ? A_LDRH : A_LDR_W;
+    static const u8 plain[] = {A_LDRB, A_LDRH, A_LDR_W, A_LDR_X};
+    static const u8 extend[] = {A_LDRSB_W, A_LDRSH_W};
+    static const u8 extend64[] = {A_LDRSB_X, A_LDRSH_X, A_LDRSW};
+    const u8 *ops = o->op != IR_LDSX ? plain : o->cc & IR_SX64 ? extend64 : extend;
+    return (enum a_access)ops[__builtin_ctz(o->size)];
 }
 
 static enum a_access store_op(unsigned size)
 {
-    return size == 1 ? A_STRB : size == 2 ? A_STRH : A_STR_W;
+    static const u8 ops[] = {A_STRB, A_STRH, A_STR_W, A_STR_X};
+    return (enum a_access)ops[__builtin_ctz(size)];
 }
 
 void field_access(struct a_enc *e, enum a_access op, unsigned t, s32 offset)
@@ -43,17 +46,25 @@ void field_access(struct a_enc *e, enum a_access op, unsigned t, s32 offset)
     a_access_reg(e, op, t, REG_CPU, A_IP0, A_UXTX, false);
 }
 
-/* The address in a register: W1 if it is not there as it is. */
-static unsigned address(struct lower *l, struct irv a, u32 disp)
+/* The constant part of the address a + imm. */
+static u64 displacement(const struct lower *l, struct irv a, u32 imm)
 {
+    u64 sum = (u64)(s64)(s32)imm + (irv_is(a, IRV_CONST) ? (u64)(s64)(s32)a.v : 0);
+    return is_code64(l) ? sum : (u32)sum;
+}
+
+/* The address in a register: X1 if it is not there as it is. */
+static unsigned address(struct lower *l, struct irv a, u32 imm)
+{
+    u64 disp = displacement(l, a, imm);
     if (irv_is(a, IRV_CONST)) {
-        a_mov_imm(&l->e, 1, a.v + disp);
+        a_mov_imm64(&l->e, 1, disp);
         return 1;
     }
     unsigned base = ra_use(l, a);
     if (!disp)
         return base;
-    a_addsub_any(&l->e, 0, A_ADD, 1, base, disp, A_IP0);
+    a_addsub_any(&l->e, is_code64(l), A_ADD, 1, base, disp, A_IP0);
     return 1;
 }
 
@@ -63,6 +74,28 @@ static u32 jump_if_clear(struct lower *l, unsigned reg, unsigned bit)
         return a_jump_bit(&l->e, false, reg, bit);
     a_logic_imm(&l->e, 1, A_ANDS, A_ZR, reg, (u64)1 << bit);
     return a_jump_if(&l->e, A_EQ);
+}
+
+/* X16 = entry of addr's page, whose upper half is compared with the tag. */
+static void load_entry64(struct lower *l, struct ool *q, enum priv priv, enum access acc,
+                         unsigned addr)
+{
+    struct a_enc *e = &l->e;
+    enum priv own = mode_priv(l->ir->mode);
+    load_tags(e, own, priv, acc, A_IP1);
+    a_shift_imm(e, 0, A_LSR, A_IP0, addr, PAGE_BITS);
+    a_access_reg(e, A_LDR_W, A_IP1, A_IP1, A_IP0, A_UXTW, true);
+    unsigned table = table_reg(e, own, priv, acc, A_LR);
+    a_access_reg(e, A_LDR_X, A_IP0, table, A_IP0, A_UXTW, true);
+    a_addsub_shift(e, 1, A_SUBS, A_ZR, A_IP1, addr, A_LSR, 32);
+    q->from[1] = a_jump_if(e, A_NE);
+}
+
+static void load_entry(struct lower *l, enum priv priv, enum access acc, unsigned addr)
+{
+    unsigned table = table_reg(&l->e, mode_priv(l->ir->mode), priv, acc, A_IP1);
+    a_shift_imm(&l->e, 0, A_LSR, A_IP0, addr, PAGE_BITS);
+    a_access_reg(&l->e, A_LDR_X, A_IP0, table, A_IP0, A_UXTW, true);
 }
 
 /* X16 = address of the guest's byte, less TLB_VALID: it is 1 too high. */
@@ -75,11 +108,12 @@ static void look_up(struct lower *l, struct ool *q, enum priv priv, enum access 
         q->cross = a_jump_if(e, A_NE);
         q->back_fast = a_pos(e);
     }
-    unsigned table = table_reg(e, mode_priv(l->ir->mode), priv, acc, A_IP1);
-    a_shift_imm(e, 0, A_LSR, A_IP0, addr, PAGE_BITS);
-    a_access_reg(e, A_LDR_X, A_IP0, table, A_IP0, A_UXTW, true);
+    if (is_code64(l))
+        load_entry64(l, q, priv, acc, addr);
+    else
+        load_entry(l, priv, acc, addr);
     q->from[0] = jump_if_clear(l, A_IP0, 0);
-    a_addsub_ext(e, 1, A_ADD, A_IP0, A_IP0, addr, A_UXTW, 0);
+    a_addsub(e, 1, A_ADD, A_IP0, A_IP0, addr);
 }
 
 /* X16 + the register returned is the host's address. */
@@ -148,7 +182,7 @@ static void slow_stub(struct ool *q, const struct ir_insn *o, enum slow_access a
     u32 log2 = (u32)__builtin_ctz(o->size);
     int seg = ir_seg_of(o->cc);
     if (seg < 0) {
-        q->stub = STUB_MEM + (access + (o->cc & 1 ? (u32)SLOW_READ_SYS : 0)) * 3 + log2;
+        q->stub = STUB_MEM + (access + (o->cc & 1 ? (u32)SLOW_READ_SYS : 0)) * 4 + log2;
         return;
     }
     q->stub = STUB_WINDOW + access * 3 + log2;
@@ -174,6 +208,7 @@ void lower_load(struct lower *l, const struct ir_insn *o)
     q->addr = (u8)addr;
     q->size = o->size;
     q->sx = o->op == IR_LDSX;
+    q->wide = o->size == 8 || (q->sx && (o->cc & IR_SX64));
     q->dst = (u8)d;
     if (in_seg) {
         unsigned at = look_up_window(l, q, o, addr, rmw);
@@ -218,7 +253,7 @@ void lower_store(struct lower *l, const struct ir_insn *o)
         /* out of line the address is computed again: it is rare */
         unsigned at = l->rmw.reg;
         q->addr = irv_is(o->a, IRV_CONST) ? A_NONE : (u8)ra_use(l, o->a);
-        q->arg[0] = o->imm + (irv_is(o->a, IRV_CONST) ? o->a.v : 0);
+        q->arg[0] = displacement(l, o->a, o->imm);
         q->addr_arg = o->cc & IR_WRAP16 ? 2 : 1;
         q->from[0] = a_jump_zero(e, 1, true, at);
         a_access(e, store_op(o->size), value, at, 0);
@@ -296,7 +331,12 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
         s32 limit = seg + (s32)(o->cc ? offsetof(struct segment, limit_w)
                                       : offsetof(struct segment, limit_r));
         field_access(e, A_LDR_X, A_IP0, limit);
-        a_addsub_imm(e, 1, A_ADD, A_IP1, a, o->size - 1u);
+        if (is_code64(l)) { /* the offset has 32 bits */
+            a_mov(e, 0, A_IP1, a);
+            a_addsub_imm(e, 1, A_ADD, A_IP1, A_IP1, o->size - 1u);
+        } else {
+            a_addsub_imm(e, 1, A_ADD, A_IP1, a, o->size - 1u);
+        }
         a_addsub(e, 1, A_SUBS, A_ZR, A_IP1, A_IP0);
         q->from[0] = a_jump_if(e, A_GT);
     }
@@ -355,14 +395,14 @@ static void begin_slow(struct lower *l, const struct ool *q)
     flags_store(l, &q->sync);
 }
 
-/* W1 = the address that a read-modify-write has had */
+/* X1 = the address that a read-modify-write has had */
 static void address_again(struct lower *l, const struct ool *q)
 {
     struct a_enc *e = &l->e;
     if (q->addr == A_NONE)
-        a_mov_imm(e, 1, q->arg[0]);
+        a_mov_imm64(e, 1, q->arg[0]);
     else
-        a_addsub_any(e, 0, A_ADD, 1, q->addr, q->arg[0], A_IP0);
+        a_addsub_any(e, is_code64(l), A_ADD, 1, q->addr, q->arg[0], A_IP0);
     if (q->addr_arg == 2)
         a_bitfield(e, 0, A_UBFM, 1, 1, 0, 15);
 }
@@ -374,20 +414,20 @@ void ool_memory(struct lower *l, const struct ool *q)
     if (q->cross)
         cross_test(l, q);
     begin_slow(l, q);
-    /* the value may be in W2: first */
+    /* the value may be in X2: first */
     if (q->value != A_NONE && q->value != window_value)
-        a_mov(e, 0, window_value, q->value);
+        a_mov(e, 1, window_value, q->value);
     if (q->addr_arg)
         address_again(l, q);
     else if (q->addr != 1)
-        a_mov(e, 0, 1, q->addr);
+        a_mov(e, 1, 1, q->addr);
     for (unsigned n = 1; n < q->nargs; n++)
-        a_mov_imm(e, n + 1, q->arg[n]);
+        a_mov_imm(e, n + 1, (u32)q->arg[n]);
     emit_call_stub(l, q->stub);
     if (q->dst != A_NONE && q->sx)
-        a_bitfield(e, 0, A_SBFM, q->dst, 0, 0, 8u * q->size - 1);
+        a_bitfield(e, q->wide, A_SBFM, q->dst, 0, 0, 8u * q->size - 1);
     else if (q->dst != A_NONE && q->dst != 0)
-        a_mov(e, 0, q->dst, 0);
+        a_mov(e, q->wide, q->dst, 0);
     if (q->clear != A_NONE)
         a_mov(e, 1, q->clear, A_ZR);
     a_jump_to(e, q->back);
@@ -400,7 +440,7 @@ void ool_call(struct lower *l, const struct ool *q)
         a_mov(&l->e, 0, q->addr_arg, q->addr);
     for (unsigned n = 0; n < q->nargs; n++) {
         if (n + 1 != q->addr_arg)
-            a_mov_imm(&l->e, n + 1, q->arg[n]);
+            a_mov_imm(&l->e, n + 1, (u32)q->arg[n]);
     }
     emit_call_stub(l, q->stub);
     a_jump_to(&l->e, q->back);

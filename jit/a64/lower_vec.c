@@ -214,15 +214,14 @@ void lower_x87m(struct lower *l, const struct ir_insn *o)
 {
     struct a_enc *e = &l->e;
     struct irv off = irv_is(o->b, IRV_NONE) ? o->a : o->b;
-    u32 disp = irv_is(o->b, IRV_NONE) ? o->imm : 0;
+    u64 disp = irv_is(o->b, IRV_NONE) ? ir_const_value(o, ir_const(o->imm)) : 0;
     flags_sync_inline(l);
     if (irv_is(off, IRV_CONST) && o->wide)
-        a_mov_imm64(e, 2, ir_const_value(o, off) + (u64)(s64)(s32)disp);
+        a_mov_imm64(e, 2, ir_const_value(o, off) + disp);
     else if (irv_is(off, IRV_CONST))
-        a_mov_imm(e, 2, off.v + disp);
+        a_mov_imm(e, 2, off.v + (u32)disp);
     else
-        a_addsub_any(e, o->wide, A_ADD, 2, ra_use(l, off), o->wide ? (u64)(s64)(s32)disp : disp,
-                     A_IP0);
+        a_addsub_any(e, o->wide, A_ADD, 2, ra_use(l, off), disp, A_IP0);
     a_mov_imm(e, 1, o->c.v);
     emit_place(l, l->off, l->left);
     emit_call_stub(l, STUB_X87_MEM);

@@ -8,7 +8,7 @@
 
 static s32 slot_at(u32 slot)
 {
-    return (s32)(FRAME_SLOTS + 4 * slot);
+    return (s32)(FRAME_SLOTS + 8 * slot);
 }
 
 /* -- lifetimes -- */
@@ -103,7 +103,7 @@ static void evict(struct lower *l, unsigned reg)
     temp->reg = A_NONE;
     if (temp->slot == NO_SLOT) {
         temp->slot = (u16)(l->nfree_slots ? l->free_slots[--l->nfree_slots] : l->nspill++);
-        a_access(&l->e, A_STR_W, reg, A_SP, slot_at(temp->slot));
+        a_access(&l->e, A_STR_X, reg, A_SP, slot_at(temp->slot));
     }
 }
 
@@ -165,14 +165,14 @@ unsigned ra_use(struct lower *l, struct irv x)
         if (t->reg == A_NONE) {
             unsigned r = take_reg(l);
             CHECK(t->slot != NO_SLOT, "temporary %u is nowhere", x.v);
-            a_access(&l->e, A_LDR_W, r, A_SP, slot_at(t->slot));
+            a_access(&l->e, A_LDR_X, r, A_SP, slot_at(t->slot));
             settle(l, x.v, r);
         }
         l->locked |= 1u << t->reg;
         return t->reg;
     }
     unsigned r = ra_scratch(l);
-    a_mov_imm(&l->e, r, irv_is(x, IRV_CONST) ? x.v : 0);
+    a_mov_imm64(&l->e, r, irv_is(x, IRV_CONST) ? ir_const_value(&l->ir->ops[l->i], x) : 0);
     return r;
 }
 
@@ -241,7 +241,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
             continue;
         }
         unsigned r = take_reg(l);
-        a_mov(&l->e, 0, r, reg);
+        a_mov(&l->e, 1, r, reg);
         l->owner[r] = t; /* not locked: whoever wants t at this op has asked before */
         temp->reg = (u8)r;
     }

@@ -17,18 +17,18 @@
 
 /* -- what the stubs call -- */
 
-static u32 read_sys(struct cpu *cpu, laddr la, unsigned size)
+static u64 read_sys(struct cpu *cpu, laddr la, unsigned size)
 {
-    return (u32)mem_read(cpu, la, size, false);
+    return mem_read(cpu, la, size, false);
 }
 
-static u32 rmw_sys(struct cpu *cpu, laddr la, unsigned size)
+static u64 rmw_sys(struct cpu *cpu, laddr la, unsigned size)
 {
     mem_probe_write(cpu, la, size, false);
-    return (u32)mem_read(cpu, la, size, false);
+    return mem_read(cpu, la, size, false);
 }
 
-static void write_sys(struct cpu *cpu, laddr la, unsigned size, u32 value)
+static void write_sys(struct cpu *cpu, laddr la, unsigned size, u64 value)
 {
     mem_write(cpu, la, size, value, false);
 }
@@ -134,6 +134,20 @@ unsigned table_reg(struct a_enc *e, enum priv own, enum priv priv, enum access a
     return via;
 }
 
+void load_tags(struct a_enc *e, enum priv own, enum priv priv, enum access acc, unsigned reg)
+{
+    const s64 most = 2; /* tables that an immediate operand reaches */
+    s64 tables = ((s64)priv - (s64)own) * ACCESS_COUNT + (s64)acc;
+    a_access(e, A_LDR_X, reg, A_SP, FRAME_TAGS + (tables == ACCESS_WRITE ? 8 : 0));
+    if (tables == ACCESS_WRITE)
+        return;
+    while (tables) {
+        s64 step = tables > most ? most : tables < -most ? -most : tables;
+        a_addsub_imm(e, 1, A_ADD, reg, reg, (u64)step * TAG_TABLE_BYTES);
+        tables -= step;
+    }
+}
+
 static void begin_stub(struct a64 *be, struct a_enc *e, u32 stub)
 {
     a_align(e, 16);
@@ -169,8 +183,8 @@ static void make_c_stub(struct a64 *be, struct a_enc *e, u32 stub, c_fn fn, u8 f
     if (flags & HF_FAULT)
         move_budget(e, false);
     if (size) {
-        a_mov(e, 0, 4, 3);
-        a_mov(e, 0, 3, 2);
+        a_mov(e, 1, 4, 3);
+        a_mov(e, 1, 3, 2);
         a_mov_imm(e, 2, size);
     }
     emit_call(e, fn);
@@ -196,8 +210,8 @@ static void make_memory_stubs(struct a64 *be, struct a_enc *e)
         [SLOW_RMW] = (c_fn)window_slow_read_rmw,
         [SLOW_WRITE] = (c_fn)window_write,
     };
-    for (unsigned n = 0; n < 3 * ARRAY_LEN(access); n++)
-        make_c_stub(be, e, STUB_MEM + n, access[n / 3], HF_FAULT, 1u << n % 3);
+    for (unsigned n = 0; n < 4 * ARRAY_LEN(access); n++)
+        make_c_stub(be, e, STUB_MEM + n, access[n / 4], HF_FAULT, 1u << n % 4);
     for (unsigned n = 0; n < 3 * ARRAY_LEN(window); n++)
         make_c_stub(be, e, STUB_WINDOW + n, window[n / 3], HF_FAULT, 1u << n % 3);
 }
@@ -224,17 +238,39 @@ enum { JUMP_ENTRY_LOG2 = 5 };
 _Static_assert(sizeof(struct jump_cache_entry) == 1 << JUMP_ENTRY_LOG2 && JUMP_CACHE_BITS == 16,
                "the look-up computes the index by two shifts");
 
-static void make_look_up(struct a64 *be, struct a_enc *e, bool flat, bool user)
+/* X1 = the entry for EIP in W0, if it is that */
+static void emit_jump_entry(struct a_enc *e, s64 miss)
 {
-    enum priv priv = user ? PRIV_USER : PRIV_SUPER;
-    s64 miss = be->stub[STUB_EXIT_EIP];
-    begin_stub(be, e, STUB_LOOK_UP + 2u * flat + user);
     a_bitfield(e, 0, A_UBFM, 1, 0, 0, JUMP_CACHE_BITS - 1); /* jump_cache_index() */
     a_addsub_any(e, 1, A_ADD, 2, REG_CPU, (u64)CPU_OFF(jump_cache), 2);
     a_addsub_shift(e, 1, A_ADD, 1, 2, 1, A_LSL, JUMP_ENTRY_LOG2);
     a_access(e, A_LDR_W, 3, 1, offsetof(struct jump_cache_entry, eip));
     a_addsub(e, 0, A_SUBS, A_ZR, 3, 0);
     a_jump_if_to(e, A_NE, miss);
+}
+
+/* On to the entry in X1 for EIP in X0, if W2, what the exec TLB says of the page, still agrees. W3
+ * is the linear address. */
+static void emit_jump_by_entry(struct a_enc *e, unsigned sf, s64 miss)
+{
+    a_access(e, A_LDR_X, A_IP0, REG_CPU, CPU_OFF(jump_tag));
+    a_logic(e, 1, A_ORR, 2, 2, A_IP0);
+    a_access(e, A_LDR_X, A_IP0, 1, offsetof(struct jump_cache_entry, where));
+    a_addsub(e, 1, A_SUBS, A_ZR, 2, A_IP0);
+    a_jump_if_to(e, A_NE, miss);
+    a_bitfield(e, 0, A_UBFM, 3, 3, 0, PAGE_BITS - 1);
+    a_addsub(e, sf, A_SUB, 0, 0, 3);
+    a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip_page));
+    a_access(e, A_LDR_X, A_IP0, 1, offsetof(struct jump_cache_entry, code));
+    a_br(e, A_IP0);
+}
+
+static void make_look_up(struct a64 *be, struct a_enc *e, bool flat, bool user)
+{
+    enum priv priv = user ? PRIV_USER : PRIV_SUPER;
+    s64 miss = be->stub[STUB_EXIT_EIP];
+    begin_stub(be, e, STUB_LOOK_UP + 2u * flat + user);
+    emit_jump_entry(e, miss);
     if (!flat) {
         a_access(e, A_LDR_W, 2, REG_CPU, CPU_OFF(seg[SEG_CS].base));
         a_addsub(e, 0, A_ADD, 3, 0, 2);
@@ -242,16 +278,25 @@ static void make_look_up(struct a64 *be, struct a_enc *e, bool flat, bool user)
     unsigned table = table_reg(e, priv, priv, ACCESS_EXEC, 4);
     a_shift_imm(e, 0, A_LSR, 2, 3, PAGE_BITS);
     a_access_reg(e, A_LDR_X, 2, table, 2, A_UXTW, true);
-    a_access(e, A_LDR_X, A_IP0, REG_CPU, CPU_OFF(jump_tag));
-    a_logic(e, 1, A_ORR, 2, 2, A_IP0);
-    a_access(e, A_LDR_X, A_IP0, 1, offsetof(struct jump_cache_entry, where));
-    a_addsub(e, 1, A_SUBS, A_ZR, 2, A_IP0);
+    emit_jump_by_entry(e, 0, miss);
+}
+
+/* The tag vouches for the upper half of EIP. */
+static void make_look_up64(struct a64 *be, struct a_enc *e, bool user)
+{
+    enum priv priv = user ? PRIV_USER : PRIV_SUPER;
+    s64 miss = be->stub[STUB_EXIT_EIP];
+    begin_stub(be, e, STUB_LOOK_UP64 + user);
+    emit_jump_entry(e, miss);
+    unsigned table = table_reg(e, priv, priv, ACCESS_EXEC, 4);
+    load_tags(e, priv, priv, ACCESS_EXEC, A_IP0);
+    a_shift_imm(e, 0, A_LSR, 2, 0, PAGE_BITS);
+    a_access_reg(e, A_LDR_W, A_IP0, A_IP0, 2, A_UXTW, true);
+    a_addsub_shift(e, 1, A_SUBS, A_ZR, A_IP0, 0, A_LSR, 32);
     a_jump_if_to(e, A_NE, miss);
-    a_bitfield(e, 0, A_UBFM, 3, 3, 0, PAGE_BITS - 1);
-    a_addsub(e, 0, A_SUB, 0, 0, 3);
-    a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip_page));
-    a_access(e, A_LDR_X, A_IP0, 1, offsetof(struct jump_cache_entry, code));
-    a_br(e, A_IP0);
+    a_access_reg(e, A_LDR_X, 2, table, 2, A_UXTW, true);
+    a_mov(e, 0, 3, 0);
+    emit_jump_by_entry(e, 1, miss);
 }
 
 /* -- in and out -- */
@@ -271,6 +316,19 @@ static void move_sp(struct a_enc *e, enum a_addsub op, u32 bytes)
     a_addsub_imm(e, 1, op, A_SP, A_SP, bytes & PAGE_MASK);
 }
 
+/* REG_READ_TLB is what C says: the others by it. Of the tags only in 64-bit mode is that true. */
+static void set_tables(struct a_enc *e)
+{
+    set_write_tlb(e);
+    a_addsub_any(e, 1, A_ADD, A_IP1, REG_CPU, (u64)CPU_OFF(tlb.e64), A_IP1);
+    a_addsub(e, 1, A_SUB, A_IP1, REG_READ_TLB, A_IP1);
+    a_addsub_any(e, 1, A_ADD, A_LR, REG_CPU, (u64)CPU_OFF(tlb.tag), A_LR);
+    _Static_assert(sizeof(struct tlb_entry) == 2 * sizeof(u32), "a table of tags is half as large");
+    a_addsub_shift(e, 1, A_ADD, A_IP1, A_LR, A_IP1, A_LSR, 1);
+    a_addsub_imm(e, 1, A_ADD, A_LR, A_IP1, TAG_TABLE_BYTES);
+    a_pair(e, 1, false, A_IP1, A_LR, A_SP, FRAME_TAGS);
+}
+
 /* struct run_return enter(struct cpu *cpu, const void *code, const void *read_tlb) */
 static void make_enter(struct a64 *be, struct a_enc *e)
 {
@@ -281,7 +339,7 @@ static void make_enter(struct a64 *be, struct a_enc *e)
     a_mov(e, 1, REG_CPU, 0);
     a_mov(e, 1, A_IP0, 1);
     a_mov(e, 1, REG_READ_TLB, 2);
-    set_write_tlb(e);
+    set_tables(e);
     move_gprs(e, true);
     move_flags(e, true);
     move_budget(e, true);
@@ -305,7 +363,7 @@ static u32 make_leave(struct a_enc *e)
     return pos;
 }
 
-enum leave_eip { EIP_SET, EIP_W0, EIP_PAGE_W0 };
+enum leave_eip { EIP_SET, EIP_X0, EIP_PAGE_W0 };
 
 static void make_exit(struct a64 *be, struct a_enc *e, enum stub stub, enum leave_eip how,
                       enum run_result result, u32 leave)
@@ -318,8 +376,10 @@ static void make_exit(struct a64 *be, struct a_enc *e, enum stub stub, enum leav
         a_mov(e, 1, 1, A_ZR);
     }
     if (how == EIP_PAGE_W0) {
-        a_access(e, A_LDR_W, 2, REG_CPU, CPU_OFF(eip_page));
-        a_addsub(e, 0, A_ADD, 0, 0, 2);
+        a_access(e, A_LDR_X, 2, REG_CPU, CPU_OFF(eip_page));
+        a_addsub_ext(e, 1, A_ADD, 0, 2, 0, A_SXTW, 0);
+        a_access(e, A_LDR_X, 2, REG_CPU, CPU_OFF(eip_mask));
+        a_logic(e, 1, A_AND, 0, 0, 2);
     }
     if (how != EIP_SET)
         a_access(e, A_STR_X, 0, REG_CPU, CPU_OFF(eip));
@@ -335,7 +395,7 @@ static void make_resume(struct a64 *be, struct a_enc *e)
     emit_call(e, (c_fn)resume);
     move_flags(e, true);
     a_mov(e, 1, REG_READ_TLB, 1);
-    set_write_tlb(e);
+    set_tables(e);
     u32 none = a_jump_zero(e, 1, true, 0);
     a_br(e, 0);
     a_bind(e, none);
@@ -350,12 +410,14 @@ void stubs_make(struct a64 *be)
     u32 leave = make_leave(e);
     make_exit(be, e, STUB_EXIT_SLOT, EIP_PAGE_W0, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_OFF, EIP_PAGE_W0, RUN_NEXT, leave);
-    make_exit(be, e, STUB_EXIT_EIP, EIP_W0, RUN_NEXT, leave);
+    make_exit(be, e, STUB_EXIT_EIP, EIP_X0, RUN_NEXT, leave);
     make_exit(be, e, STUB_EXIT_BUDGET, EIP_PAGE_W0, RUN_BUDGET, leave);
     make_exit(be, e, STUB_EXIT_LOOP, EIP_SET, RUN_EVENT, leave);
     make_resume(be, e);
     for (unsigned n = 0; n < 4; n++)
         make_look_up(be, e, n & 2, n & 1);
+    for (unsigned user = 0; user < 2; user++)
+        make_look_up64(be, e, user);
     make_call_stubs(be, e);
     CHECK(e->p <= e->end, "the stubs do not fit into the code memory");
     code_mem_commit(&be->mem, CODE_HOT, a_pos(e));
