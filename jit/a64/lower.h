@@ -52,14 +52,14 @@ enum ool_kind { OOL_MEMORY, OOL_CALL, OOL_EXIT, OOL_OVER, OOL_CARRY, OOL_FP };
 struct ool {
     u8 kind;
     u8 size;
-    u8 addr;  /* register to be moved to X1 */
-    u8 value; /* the same to X2, or A_NONE */
-    u8 dst;   /* register for the result, or A_NONE */
-    u8 clear; /* register to zero after the slow path, or A_NONE */
-    bool sx;  /* the result is to be sign-extended from size */
+    u8 addr;   /* register to be moved to X1 */
+    u8 value;  /* the same to X2, or A_NONE */
+    u8 dst;    /* register for the result, or A_NONE */
+    u8 clear;  /* register to zero after the slow path, or A_NONE */
+    bool sx;   /* the result is to be sign-extended from size */
     bool wide; /* the result has 64 bits */
-    u8 entry; /* register of the page's TLB entry, still free when cross is taken */
-    u8 nargs; /* CALL: constants in arg[] for W1 on, but that of number `addr_arg` */
+    u8 entry;  /* register of the page's TLB entry, still free when cross is taken */
+    u8 nargs;  /* CALL: constants in arg[] for W1 on, but that of number `addr_arg` */
     u8 addr_arg;
     s8 slot; /* EXIT: number, or -1 */
     u32 stub;

@@ -114,7 +114,8 @@ static bool cuts(const struct lower *l, const struct ir_insn *o)
 
 static void lower_mov(struct lower *l, const struct ir_insn *o)
 {
-    if (!cuts(l, o) && irv_is(o->d, IRV_TEMP) && irv_is(o->a, IRV_REG) && ra_alias(l, o->d.v, o->a.v))
+    if (!cuts(l, o) && irv_is(o->d, IRV_TEMP) && irv_is(o->a, IRV_REG) &&
+        ra_alias(l, o->d.v, o->a.v))
         return;
     if (is_const(o->a)) {
         a_mov_imm64(&l->e, ra_def(l, o->d, IR_NONE), ir_const_value(o, o->a));
@@ -220,7 +221,7 @@ static void lower_ext(struct lower *l, const struct ir_insn *o)
         u8 op, from, to;
     } how[IR_OP_COUNT] = {
         [IR_EXT8U] = {A_UBFM, 0, 7},   [IR_EXT8S] = {A_SBFM, 0, 7},  [IR_EXT16U] = {A_UBFM, 0, 15},
-        [IR_EXT16S] = {A_SBFM, 0, 15}, [IR_EXTH8] = {A_UBFM, 8, 15},  [IR_EXT32S] = {A_SBFM, 0, 31},
+        [IR_EXT16S] = {A_SBFM, 0, 15}, [IR_EXTH8] = {A_UBFM, 8, 15}, [IR_EXT32S] = {A_SBFM, 0, 31},
     };
     unsigned a = ra_use(l, o->a), d = ra_def(l, o->d, o->a);
     a_bitfield(&l->e, o->wide, (enum a_bitfield)how[o->op].op, d, a, how[o->op].from,

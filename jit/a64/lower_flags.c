@@ -110,8 +110,8 @@ static bool is_nzcv(const struct lower *l)
 {
     struct irv a = l->alu.a, b = l->alu.b;
     const struct recipe *r = &l->fl;
-    if (l->alu.gen != l->e.flags_gen || l->alu.at + 1 != l->i ||
-        r->size != (l->alu.wide ? 8 : 4) || !same(l->alu.d, r->part[PART_DST].v))
+    if (l->alu.gen != l->e.flags_gen || l->alu.at + 1 != l->i || r->size != (l->alu.wide ? 8 : 4) ||
+        !same(l->alu.d, r->part[PART_DST].v))
         return false;
     switch (r->kind) {
     case FK_ADD:

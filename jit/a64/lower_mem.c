@@ -1,7 +1,8 @@
 /* Guest memory and the fields of struct cpu. An access looks its page up in the flat TLB
- * (mmu/tlb.h) inline, in 64-bit mode the wide one with its tags; what the TLB does not grant, and what crosses a page, goes out of line to a
- * stub that calls C. Accesses are usually aligned, so that the low address bits are tested first
- * and the exact test is out of line. Accesses to segments compare with a window (cpu/window.h).
+ * (mmu/tlb.h) inline, in 64-bit mode the wide one with its tags; what the TLB does not grant, and
+ * what crosses a page, goes out of line to a stub that calls C. Accesses are usually aligned, so
+ * that the low address bits are tested first and the exact test is out of line. Accesses to
+ * segments compare with a window (cpu/window.h).
  *
  * A read-modify-write looks up once: LDRMW leaves the host address for the ST that follows, or 0 if
  * it had to go the slow way. */

@@ -67,6 +67,12 @@ static void arithmetic(void **state)
     expect("cmn wzr, w3, lsl #24");
     a_addsub_ext(e, 1, A_ADD, 16, 16, 3, A_UXTW, 0);
     expect("add x16, x16, w3, uxtw");
+    a_addsub_ext(e, 1, A_ADD, 0, 2, 0, A_SXTW, 0);
+    a_addsub_shift(e, 1, A_SUBS, A_ZR, 17, 1, A_LSR, 32);
+    expect("add x0, x2, w0, sxtw; cmp x17, x1, lsr #32");
+    a_addsub_carry(e, 1, A_ADDS, A_ZR, 2, 3);
+    a_addsub_carry(e, 1, A_SUBS, A_ZR, 2, 3);
+    expect("adcs xzr, x2, x3; sbcs xzr, x2, x3");
     assert_true(a_addsub_imm(e, 1, A_SUBS, 27, 27, 12));
     expect("subs x27, x27, #0xc");
     assert_true(a_addsub_imm(e, 1, A_ADD, 8, 29, 0x800000));
@@ -86,6 +92,9 @@ static void arithmetic(void **state)
     expect("umull x1, w2, w3");
     a_mul(e, 1, A_SMADDL, 1, 2, 3, A_ZR);
     expect("smull x1, w2, w3");
+    a_mul(e, 1, A_SMULH, 1, 2, 3, A_ZR);
+    a_mul(e, 1, A_UMULH, 1, 2, 3, A_ZR);
+    expect("smulh x1, x2, x3; umulh x1, x2, x3");
     a_mul(e, 0, A_MSUB, 1, 2, 3, 4);
     expect("msub w1, w2, w3, w4");
     a_two(e, 0, A_UDIV, 1, 2, 3);
@@ -140,6 +149,17 @@ static void moves(void **state)
     a_init(e, code, code + sizeof(code));
     a_mov_imm64(e, 1, 0x123400005678);
     expect("mov x1, #0x5678; movk x1, #0x1234, lsl #32");
+    a_mov_imm64(e, 1, 0xffffffff81000000); /* MOVN, MOVK */
+    a_mov_imm64(e, 1, 0xfffffffff2345678);
+    assert_int_equal(a_pos(e), 16);
+    assert_int_equal(load_le(code, 4), 0x929fffe1);
+    assert_int_equal(load_le(code + 4, 4), 0xf2b02001);
+    assert_int_equal(load_le(code + 8, 4), 0x929530e1);
+    assert_int_equal(load_le(code + 12, 4), 0xf2be4681);
+    a_init(e, code, code + sizeof(code));
+    a_mov_imm64(e, 1, ~(u64)0);
+    assert_int_equal(load_le(code, 4), 0x92800001);
+    a_init(e, code, code + sizeof(code));
     a_bitfield(e, 0, A_UBFM, 1, 2, 0, 15);
     a_bitfield(e, 0, A_SBFM, 1, 2, 0, 7);
     a_bitfield(e, 0, A_UBFM, 1, 2, 8, 15);
@@ -162,7 +182,8 @@ static void moves(void **state)
     a_select(e, 0, A_CSEL, 1, 2, 3, A_GT);
     a_cset(e, 1, A_CS);
     a_ccmp_imm(e, 0, 1, 0, 4, A_CS);
-    expect("csel w1, w2, w3, gt; cset w1, hs; ccmp w1, #0, #4, hs");
+    a_ccmp(e, 1, 1, 2, 0, A_EQ);
+    expect("csel w1, w2, w3, gt; cset w1, hs; ccmp w1, #0, #4, hs; ccmp x1, x2, #0, eq");
     a_crc32c(e, 2, 1, 2, 3);
     expect("crc32cw w1, w2, w3");
 }
@@ -180,6 +201,10 @@ static void memory(void **state)
     a_access(e, A_LDRSH_W, 1, 2, 2);
     a_access(e, A_STRH, 1, 2, 2);
     expect("ldrsb w1, [x2, #3]; ldrsh w1, [x2, #2]; strh w1, [x2, #2]");
+    a_access(e, A_LDRSB_X, 1, 2, 3);
+    a_access(e, A_LDRSH_X, 1, 2, 2);
+    a_access(e, A_LDRSW, 1, 2, 4);
+    expect("ldrsb x1, [x2, #3]; ldrsh x1, [x2, #2]; ldrsw x1, [x2, #4]");
     a_access(e, A_LDR_Q, 1, 2, 16);
     a_access(e, A_STR_D, 1, 2, 8);
     a_access(e, A_LDR_S, 1, 2, -1);
