@@ -145,7 +145,9 @@ struct flag_sync flags_sync(const struct lower *l);
 void flags_store(struct lower *l, const struct flag_sync *s);
 void flags_resync(const struct lower *l, struct flag_sync *s); /* s from before ra_def() */
 void flags_sync_inline(struct lower *l);
-void flags_part_lost(struct lower *l, unsigned n);
+/* Part n's register is about to change: before the op at hand is done with it (now), or by its
+ * result. */
+void flags_part_lost(struct lower *l, unsigned n, bool now);
 bool flags_wanted_from(const struct lower *l);           /* will the op's own NZCV be asked for? */
 enum a_cond flags_to_host(struct lower *l, unsigned cc); /* the condition that is guest's cc */
 void lower_flags(struct lower *l, const struct ir_insn *o);

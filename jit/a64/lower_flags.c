@@ -46,10 +46,11 @@ static unsigned place_of(const struct lower *l, struct irv v)
     return r;
 }
 
-void flags_part_lost(struct lower *l, unsigned n)
+void flags_part_lost(struct lower *l, unsigned n, bool now)
 {
     struct flag_part *p = &l->fl.part[n];
-    if (l->fl.end > l->i && p->needed && !p->in_reg && !irv_is(p->v, IRV_NONE)) {
+    bool wanted = l->fl.end + (now ? 1u : 0u) > l->i;
+    if (wanted && p->needed && !p->in_reg && !irv_is(p->v, IRV_NONE)) {
         a_mov(&l->e, 1, REG_DST + n, place_of(l, p->v));
         p->in_reg = true;
     }

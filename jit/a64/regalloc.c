@@ -81,12 +81,12 @@ void ra_begin(struct lower *l)
 
 /* -- registers -- */
 
-static void give_to_flags(struct lower *l, u32 t)
+static void give_to_flags(struct lower *l, u32 t, bool now)
 {
     for (unsigned n = 0; n < FLAG_PARTS; n++) {
         struct irv v = l->fl.part[n].v;
         if (irv_is(v, IRV_TEMP) && v.v == t)
-            flags_part_lost(l, n);
+            flags_part_lost(l, n, now);
     }
 }
 
@@ -99,7 +99,7 @@ static void evict(struct lower *l, unsigned reg)
         return;
     }
     struct temp *temp = &l->temp[t];
-    give_to_flags(l, (u32)t); /* while temp->reg still tells where it is */
+    give_to_flags(l, (u32)t, true); /* while temp->reg still tells where it is */
     temp->reg = A_NONE;
     if (temp->slot == NO_SLOT) {
         temp->slot = (u16)(l->nfree_slots ? l->free_slots[--l->nfree_slots] : l->nspill++);
@@ -192,7 +192,7 @@ unsigned ra_def(struct lower *l, struct irv d, struct irv reuse)
     if (irv_is(reuse, IRV_TEMP) && l->temp[reuse.v].last == l->i) {
         unsigned r = l->temp[reuse.v].reg;
         if (r != A_NONE && l->owner[r] == (s16)reuse.v) {
-            give_to_flags(l, reuse.v);
+            give_to_flags(l, reuse.v, false);
             l->temp[reuse.v].reg = A_NONE;
             settle(l, d.v, r);
             return r;
@@ -228,7 +228,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
     for (unsigned n = 0; n < FLAG_PARTS; n++) {
         struct irv v = l->fl.part[n].v;
         if (irv_is(v, IRV_REG) && v.v == gpr)
-            flags_part_lost(l, n);
+            flags_part_lost(l, n, false);
     }
     for (unsigned n = 0; n < ALIASES; n++) {
         s16 t = l->alias[gpr][n];
@@ -237,7 +237,7 @@ void ra_reg_written(struct lower *l, unsigned gpr)
         l->alias[gpr][n] = OWNER_FREE;
         struct temp *temp = &l->temp[t];
         if (temp->last <= l->i) { /* read by this op at most: what it asked for is still good */
-            give_to_flags(l, (u32)t);
+            give_to_flags(l, (u32)t, false);
             continue;
         }
         unsigned r = take_reg(l);
@@ -259,7 +259,7 @@ static void hand_over(struct lower *l, u32 t, unsigned reg)
         if (reg >= REG_GPR && reg < REG_GPR + GPR_COUNT)
             p->v = ir_reg(reg - REG_GPR);
         else
-            flags_part_lost(l, n);
+            flags_part_lost(l, n, false);
     }
 }
 
