@@ -1,6 +1,6 @@
 /* Delivery of interrupts and exceptions: the real-mode vector table, and the IDT's interrupt, trap
- * and task gates of 16 and 32 bits, from protected and virtual-8086 mode (SDM 3A 6.12, 20.3; SDM 2,
- * INT n).
+ * and task gates of 16 and 32 bits, from protected and virtual-8086 mode, and gates of 64 bits (SDM
+ * 3A 6.12, 6.14, 20.3; SDM 2, INT n).
  *
  * Everything that may fault comes first: descriptors, accessed bits, the pushes. Registers change
  * last. */
@@ -10,7 +10,7 @@
 
 /* What to push, in order. */
 struct frame {
-    u32 v[10];
+    u64 v[10];
     unsigned n;
 };
 
@@ -35,6 +35,14 @@ void tss_stack(struct cpu *cpu, unsigned cpl, u32 ext, struct segment *ss, u32 *
     seg_check_ss(cpu, ss, sel, cpl, VEC_TS, ext);
 }
 
+u64 tss_stack64(struct cpu *cpu, u32 off, u32 ext)
+{
+    if (off + 7 > cpu->tr.limit)
+        cpu_raise_err(cpu, VEC_TS, sel_err(cpu->tr.sel) | ext,
+                      why_access(RULE_tss_stack_limit, &cpu->tr, off, 8));
+    return mem_read(cpu, segment_base64(&cpu->tr) + off, 8, false);
+}
+
 unsigned gate_code(struct cpu *cpu, u16 sel, u32 ext, struct segment *out)
 {
     struct desc d;
@@ -47,11 +55,21 @@ unsigned gate_code(struct cpu *cpu, u16 sel, u32 ext, struct segment *out)
         cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_desc(RULE_gate_code_type, sel, d));
     if (desc_dpl(d) > cpu->cpl)
         cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_desc(RULE_gate_code_dpl, sel, d));
+    if (cpu_is_ia32e(cpu) && (d.hi & (DH_L | DH_DB)) != DH_L)
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel) | ext, why_desc(RULE_gate_code64, sel, d));
     if (!(d.hi & DH_P))
         cpu_raise_err(cpu, VEC_NP, sel_err(sel) | ext, why_desc(RULE_code_present, sel, d));
     desc_set(cpu, sel, &d, DH_ACCESSED);
     seg_from_desc(out, sel, d);
     return d.hi & DH_CONFORM ? cpu->cpl : desc_dpl(d);
+}
+
+/* The linear address of byte `at` of the IDT. */
+static laddr idt_address(const struct cpu *cpu, u32 at)
+{
+    laddr la = cpu->idtr.base + at;
+
+    return cpu_is_ia32e(cpu) ? la : (u32)la;
 }
 
 static void deliver_real(struct cpu *cpu, const struct event *ev)
@@ -61,7 +79,7 @@ static void deliver_real(struct cpu *cpu, const struct event *ev)
     if (ev->vec * 4u + 3 > cpu->idtr.limit)
         cpu_raise_err(cpu, VEC_GP, ev->vec * 8u + 2,
                       why_table(RULE_ivt_limit, ev->vec * 4u, 4, cpu->idtr.limit));
-    u32 target = (u32)mem_read(cpu, cpu->idtr.base + ev->vec * 4u, 4, false);
+    u32 target = (u32)mem_read(cpu, idt_address(cpu, ev->vec * 4u), 4, false);
     struct frame f = {{cpu_eflags(cpu), cpu->seg[SEG_CS].sel, cpu->eip}, 3};
     push_frame(cpu, &st, &f, 2);
 
@@ -77,17 +95,18 @@ static struct why why_gate(enum rule rule, struct desc gate)
     return (struct why){.rule = (u16)rule, .has = WHY_DESC, .lo = gate.lo, .hi = gate.hi};
 }
 
-/* Reads and checks the IDT entry of ev: a present interrupt, trap or task gate that may be used. */
-static struct desc fetch_gate(struct cpu *cpu, const struct event *ev)
+/* Reads and checks the IDT entry of ev, of size bytes: a present interrupt or trap gate that may be
+ * used, or where those have 8 bytes a task gate. */
+static struct desc fetch_gate(struct cpu *cpu, const struct event *ev, unsigned size)
 {
-    u32 err = ev->vec * 8u + 2 + !ev->soft;
+    u32 err = ev->vec * 8u + 2 + !ev->soft, at = ev->vec * size;
+    unsigned types = size == 8 ? 9 : 1; /* bits of the type that may differ */
 
-    if (ev->vec * 8u + 7 > cpu->idtr.limit)
-        cpu_raise_err(cpu, VEC_GP, err,
-                      why_table(RULE_idt_limit, ev->vec * 8u, 8, cpu->idtr.limit));
-    struct desc gate = desc_read(cpu, cpu->idtr.base + ev->vec * 8u);
+    if (at + size - 1 > cpu->idtr.limit)
+        cpu_raise_err(cpu, VEC_GP, err, why_table(RULE_idt_limit, at, size, cpu->idtr.limit));
+    struct desc gate = desc_read(cpu, idt_address(cpu, at));
     unsigned type = desc_type(gate);
-    if (type != SYS_TASK_GATE && (type & ~9u) != (SYS_INT16 & ~9u))
+    if ((type != SYS_TASK_GATE || size != 8) && (type & ~types) != (SYS_INT32 & ~types))
         cpu_raise_err(cpu, VEC_GP, err, why_gate(RULE_idt_type, gate));
     if (ev->soft && desc_dpl(gate) < cpu->cpl)
         cpu_raise_err(cpu, VEC_GP, err, why_gate(RULE_idt_dpl, gate));
@@ -163,6 +182,52 @@ static void deliver_gate(struct cpu *cpu, const struct event *ev, struct desc ga
         cpu_update_mode_transfer(cpu);
 }
 
+/* The stack that a gate of IA-32e mode uses (SDM 3A 6.14.4, 6.14.5): of the interrupt stack table,
+ * of an inner level, or the one there is. */
+static struct stack gate_stack64(struct cpu *cpu, struct desc gate, unsigned cpl, u32 ext)
+{
+    enum { IST1 = 0x24 };
+    unsigned ist = gate.hi & 7;
+    u64 rsp = cpu->gpr[ESP];
+
+    if (ist)
+        rsp = tss_stack64(cpu, IST1 + 8 * (ist - 1), ext);
+    else if (cpl != cpu->cpl)
+        rsp = tss_stack64(cpu, tss_rsp_offset(cpl), ext);
+    return stack_64(cpu, cpl, rsp & ~15ull, ext);
+}
+
+/* In IA-32e mode. SS:RSP is always pushed (SDM 3A 6.14.2). */
+static void deliver_gate64(struct cpu *cpu, const struct event *ev)
+{
+    struct desc gate = fetch_gate(cpu, ev, 16);
+    u32 ext = !ev->soft;
+    u64 rip = (gate.lo & 0xffff) | (gate.hi & 0xffff0000);
+    struct segment cs;
+
+    rip |= mem_read(cpu, idt_address(cpu, ev->vec * 16u + 8), 4, false) << 32;
+    unsigned cpl = gate_code(cpu, (u16)(gate.lo >> 16), ext, &cs);
+    struct stack st = gate_stack64(cpu, gate, cpl, ext);
+    struct frame f = {{cpu->seg[SEG_SS].sel, cpu->gpr[ESP], flags_image(cpu, ev),
+                       cpu->seg[SEG_CS].sel, cpu->eip, ev->error},
+                      ev->has_error ? 6 : 5};
+
+    stack_check_room(cpu, &st, 8 * f.n);
+    if (!laddr_is_canonical(rip))
+        cpu_raise_err(cpu, VEC_GP, ext, why_value(RULE_noncanonical, rip, rip & NONCANONICAL_BITS));
+    push_frame(cpu, &st, &f, 8);
+
+    if (cpl != cpu->cpl)
+        seg_null_ss(&cpu->seg[SEG_SS], cpl);
+    cs_commit(cpu, &cs, cpl);
+    cpu->gpr[ESP] = st.sp;
+    cpu->eip = rip;
+    cpu->eflags &= ~(u32)(FLAG_TF | FLAG_NT | FLAG_RF);
+    if (!(desc_type(gate) & 1))
+        cpu->eflags &= ~(u32)FLAG_IF;
+    cpu_update_mode_transfer(cpu);
+}
+
 void gate_deliver(struct cpu *cpu, const struct event *ev)
 {
     cpu->rep_more = false;
@@ -170,7 +235,11 @@ void gate_deliver(struct cpu *cpu, const struct event *ev)
         deliver_real(cpu, ev);
         return;
     }
-    struct desc gate = fetch_gate(cpu, ev);
+    if (cpu_is_ia32e(cpu)) {
+        deliver_gate64(cpu, ev);
+        return;
+    }
+    struct desc gate = fetch_gate(cpu, ev, 8);
     if (desc_type(gate) == SYS_TASK_GATE)
         task_gate(cpu, gate, TASK_EVENT, cpu->eip, ev);
     else

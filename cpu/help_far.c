@@ -6,9 +6,9 @@
 #include "cpu/smm.h"
 #include "cpu/vme.h"
 
-static u32 next_eip(const struct cpu *cpu, u32 len)
+static u64 next_eip(const struct cpu *cpu, u32 len)
 {
-    u32 next = cpu_eip(cpu) + len;
+    u64 next = (cpu_eip(cpu) + len) & cpu->eip_mask;
 
     /* 16-bit code in a segment of more than 64 KiB just goes on */
     return (cpu->mode & MODE_CODE32) || cpu_eip(cpu) > 0xffff ? next : next & 0xffff;
@@ -24,9 +24,19 @@ void help_far_jmp(struct cpu *cpu, u32 sel, u32 off, u32 len)
     far_jmp(cpu, (u16)sel, off, next_eip(cpu, len));
 }
 
+void help_far_jmp64(struct cpu *cpu, u64 sel, u64 off, u64 len)
+{
+    far_jmp(cpu, (u16)sel, off, next_eip(cpu, (u32)len));
+}
+
 void help_far_call(struct cpu *cpu, u32 sel, u32 off, u32 opsize, u32 len)
 {
     far_call(cpu, (u16)sel, off, opsize, next_eip(cpu, len));
+}
+
+void help_far_call64(struct cpu *cpu, u64 sel, u64 off, u64 opsize, u64 len)
+{
+    far_call(cpu, (u16)sel, off, (unsigned)opsize, next_eip(cpu, (u32)len));
 }
 
 void help_far_ret(struct cpu *cpu, u32 opsize, u32 release)
@@ -47,7 +57,7 @@ static void soft_int(struct cpu *cpu, u8 vec, u32 len)
 
 void help_int_n(struct cpu *cpu, u32 vec, u32 len)
 {
-    if (!(cpu->eflags & FLAG_VM) || !vme_soft_int(cpu, (u8)vec, next_eip(cpu, len)))
+    if (!(cpu->eflags & FLAG_VM) || !vme_soft_int(cpu, (u8)vec, (u32)next_eip(cpu, len)))
         soft_int(cpu, (u8)vec, len);
 }
 
@@ -80,7 +90,17 @@ void help_sysenter(struct cpu *cpu)
     far_sysenter(cpu);
 }
 
-void help_sysexit(struct cpu *cpu)
+void help_sysexit(struct cpu *cpu, u32 opsize)
 {
-    far_sysexit(cpu);
+    far_sysexit(cpu, opsize);
+}
+
+void help_syscall(struct cpu *cpu, u32 len)
+{
+    far_syscall(cpu, next_eip(cpu, len));
+}
+
+void help_sysret(struct cpu *cpu, u32 opsize)
+{
+    far_sysret(cpu, opsize);
 }

@@ -22,11 +22,12 @@ static void check_ports(struct cpu *cpu, u16 port, unsigned size)
     if (!(cpu->tr.attr & SA_P) || !(cpu->tr.attr & 8) || cpu->tr.limit < TSS_IO_BASE + 1)
         cpu_raise_err(cpu, VEC_GP, 0,
                       why_limit(RULE_io_no_map, cpu->tr.sel, TSS_IO_BASE, 2, cpu->tr.limit));
-    u32 at = (u32)mem_read(cpu, cpu->tr.base + TSS_IO_BASE, 2, false) + port / 8u;
+    laddr tss = system_base(cpu, &cpu->tr);
+    u32 at = (u32)mem_read(cpu, tss + TSS_IO_BASE, 2, false) + port / 8u;
     if (at + 1 > cpu->tr.limit)
         cpu_raise_err(cpu, VEC_GP, 0,
                       why_limit(RULE_io_map_limit, cpu->tr.sel, at, 2, cpu->tr.limit));
-    u32 map = (u32)mem_read(cpu, cpu->tr.base + at, 2, false) >> (port & 7);
+    u32 map = (u32)mem_read(cpu, tss + at, 2, false) >> (port & 7);
     if (map & ((1u << size) - 1))
         cpu_raise_err(cpu, VEC_GP, 0,
                       why_value(RULE_io_denied, map & 0xff, map & ((1u << size) - 1)));
@@ -80,7 +81,7 @@ void help_out(struct cpu *cpu, u32 port, u32 how, u32 value)
 
 struct io_string {
     unsigned size;
-    u32 mask; /* of index and count, by the address size */
+    u64 mask; /* of index and count, by the address size */
     enum seg seg;
     bool rep;
 };
@@ -88,14 +89,17 @@ struct io_string {
 static struct io_string unpack(u32 a)
 {
     return (struct io_string){.size = a & 0xff,
-                              .mask = (a >> 8 & 0xff) == 4 ? 0xffffffff : 0xffff,
+                              .mask = ~0ull >> (64 - 8 * (a >> 8 & 0xff)),
                               .seg = a >> 16 & 0xff,
                               .rep = a >> 24};
 }
 
-static void add_masked(u64 *reg, u32 n, u32 mask)
+/* An address of 32 bits clears the upper half. */
+static void add_masked(u64 *reg, s64 n, u64 mask)
 {
-    *reg = (*reg & ~(u64)mask) | ((*reg + n) & mask);
+    u64 keep = mask == 0xffff ? ~mask : 0;
+
+    *reg = (*reg & keep) | ((*reg + (u64)n) & mask);
 }
 
 static unsigned repeated(const struct io_string *s)
@@ -118,7 +122,7 @@ static void ins_one(struct cpu *cpu, const struct io_string *s)
     mem_probe_write(cpu, la, s->size, cpu_priv(cpu)); /* before the device gives the datum away */
     u32 value = port_in(cpu, (u16)cpu->gpr[EDX], s->size, SMM_IO_INS | repeated(s), la);
     mem_write(cpu, la, s->size, value, cpu_priv(cpu));
-    add_masked(&cpu->gpr[EDI], (u32)cpu->df * s->size, s->mask);
+    add_masked(&cpu->gpr[EDI], (s64)cpu->df * s->size, s->mask);
 }
 
 static void outs_one(struct cpu *cpu, const struct io_string *s)
@@ -128,7 +132,7 @@ static void outs_one(struct cpu *cpu, const struct io_string *s)
     u32 value = (u32)mem_read(cpu, la, s->size, cpu_priv(cpu));
 
     port_out(cpu, (u16)cpu->gpr[EDX], s->size, value, SMM_IO_OUTS | repeated(s), la);
-    add_masked(&cpu->gpr[ESI], (u32)cpu->df * s->size, s->mask);
+    add_masked(&cpu->gpr[ESI], (s64)cpu->df * s->size, s->mask);
 }
 
 static bool interrupted(const struct cpu *cpu)
@@ -141,7 +145,7 @@ static void run_string(struct cpu *cpu, u32 a, u32 len,
                        void (*one)(struct cpu *cpu, const struct io_string *s))
 {
     struct io_string s = unpack(a);
-    u32 here = cpu_eip(cpu), next = here + len;
+    u64 here = cpu_eip(cpu), next = (here + len) & cpu->eip_mask;
 
     if (!(cpu->mode & MODE_CODE32) && here <= 0xffff)
         next &= 0xffff;
@@ -151,7 +155,7 @@ static void run_string(struct cpu *cpu, u32 a, u32 len,
     } else if (cpu->gpr[ECX] & s.mask) {
         for (unsigned n = 0; n < CHUNK; n++) {
             one(cpu, &s);
-            add_masked(&cpu->gpr[ECX], (u32)-1, s.mask);
+            add_masked(&cpu->gpr[ECX], -1, s.mask);
             if (!(cpu->gpr[ECX] & s.mask) || interrupted(cpu))
                 break;
         }

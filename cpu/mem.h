@@ -53,7 +53,7 @@ static inline laddr seg_base(const struct cpu *cpu, enum seg seg)
 
 /* Exact segment check (limit, type, expand-down, alignment of the mode) for size bytes at off;
  * raises #GP(0), or #SS(0) for SS; returns the linear address. In 64-bit mode nothing but
- * alignment is checked. */
+ * alignment is checked: the access itself finds what is not canonical. */
 laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum access acc);
 
 /* #GP(0) unless eip is within the limit of CS, or in 64-bit mode canonical. */

@@ -28,13 +28,13 @@ static void check_available(struct cpu *cpu)
 }
 
 /* The checks are those of a load of one byte. Only plain memory is watched. */
-void help_monitor(struct cpu *cpu, u32 seg, u32 off)
+void help_monitor64(struct cpu *cpu, u64 seg, u64 off)
 {
     struct mmu_walk w;
     laddr la;
 
     check_available(cpu);
-    if (cpu->gpr[ECX]) /* no extensions */
+    if ((u32)cpu->gpr[ECX]) /* no extensions */
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_monitor_ecx, cpu->gpr[ECX], cpu->gpr[ECX]));
     la = seg_linear(cpu, (enum seg)seg, off, 1, ACCESS_READ);
     mem_translate(cpu, la, ACCESS_READ, cpu_priv(cpu), &w);
@@ -43,11 +43,16 @@ void help_monitor(struct cpu *cpu, u32 seg, u32 off)
         w.host && phys_dma_read(cpu->mmu.phys, cpu->monitor.pa, cpu->monitor.line, MONITOR_LINE);
 }
 
+void help_monitor(struct cpu *cpu, u32 seg, u32 off)
+{
+    help_monitor64(cpu, seg, off);
+}
+
 /* ECX bit 0: interrupts end the wait even if IF masks them. */
 void help_mwait(struct cpu *cpu)
 {
     check_available(cpu);
-    if (cpu->gpr[ECX] & ~1u)
+    if ((u32)cpu->gpr[ECX] & ~1u)
         cpu_raise_err(cpu, VEC_GP, 0,
                       why_value(RULE_monitor_ecx, cpu->gpr[ECX], cpu->gpr[ECX] & ~1u));
     if (cpu->monitor.armed && !line_changed(cpu))

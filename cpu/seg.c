@@ -8,16 +8,29 @@
 
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la)
 {
-    u32 base = cpu->gdtr.base, limit = cpu->gdtr.limit;
+    u64 base = cpu->gdtr.base;
+    u32 limit = cpu->gdtr.limit;
 
     if (sel & 4) {
         if (!(cpu->ldtr.attr & SA_P))
             return false;
-        base = cpu->ldtr.base;
+        base = system_base(cpu, &cpu->ldtr);
         limit = cpu->ldtr.limit;
     }
-    *la = base + (sel & 0xfff8u);
+    base += sel & 0xfff8u;
+    *la = cpu_is_ia32e(cpu) ? base : (u32)base;
     return (sel | 7u) <= limit;
+}
+
+u32 desc_fetch_high(struct cpu *cpu, u16 sel)
+{
+    struct desc d;
+
+    if ((sel | 7u) + 8 > 0xffff || !desc_fetch(cpu, (u16)(sel + 8), &d))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_sel(RULE_desc16_limit, sel));
+    if (d.hi & (DH_S | DH_TYPE))
+        cpu_raise_err(cpu, VEC_GP, sel_err(sel), why_desc(RULE_desc16_type, sel, d));
+    return d.lo;
 }
 
 struct why desc_why(const struct cpu *cpu, u16 sel)
@@ -220,6 +233,20 @@ void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, e
     seg_from_desc(out, sel, d);
 }
 
+void seg_null_ss(struct segment *ss, unsigned cpl)
+{
+    seg_null(ss, (u16)cpl);
+    ss->attr = (u16)(cpl << SA_DPL_SHIFT);
+}
+
+void seg_check_ss64(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl)
+{
+    if (sel_null(sel) && cpl != 3 && (sel & 3) == cpl)
+        seg_null_ss(out, cpl);
+    else
+        seg_check_ss(cpu, out, sel, cpl, VEC_GP, 0);
+}
+
 static void check_data(struct cpu *cpu, struct segment *out, u16 sel)
 {
     struct desc d;
@@ -248,7 +275,9 @@ void seg_load(struct cpu *cpu, enum seg seg, u16 sel)
     } else if (cpu->eflags & FLAG_VM) {
         seg_set_v86(&cpu->seg[seg], sel);
     } else {
-        if (seg == SEG_SS)
+        if (seg == SEG_SS && cpu_is_code64(cpu))
+            seg_check_ss64(cpu, &s, sel, cpu->cpl);
+        else if (seg == SEG_SS)
             seg_check_ss(cpu, &s, sel, cpu->cpl, VEC_GP, 0);
         else
             check_data(cpu, &s, sel);
@@ -267,10 +296,31 @@ void seg_drop_inner(struct cpu *cpu)
 
         if ((s->attr & SA_P) && !conforming &&
             (unsigned)(s->attr & SA_DPL) >> SA_DPL_SHIFT < cpu->cpl) {
+            u32 base = s->base, high = s->base_high;
+
             seg_null(s, 0);
+            if (cpu_is_ia32e(cpu)) { /* the MSRs keep theirs */
+                s->base = base;
+                s->base_high = high;
+            }
             cpu_update_mode_seg(cpu, (enum seg)segs[i]);
         }
     }
+}
+
+/* #SS unless all of the bytes have canonical addresses. */
+static void check_canonical(struct cpu *cpu, const struct stack *st, laddr la, unsigned size)
+{
+    laddr bad = laddr_is_canonical(la) ? la + size - 1 : la;
+
+    if (!laddr_is_canonical(bad))
+        cpu_raise_err(cpu, VEC_SS, st->err,
+                      why_value(RULE_noncanonical, bad, bad & NONCANONICAL_BITS));
+}
+
+static bool is_stack64(const struct stack *st)
+{
+    return st->mask == ~0ull;
 }
 
 static _Noreturn void refuse_stack(struct cpu *cpu, const struct stack *st, u32 off, unsigned size,
@@ -292,10 +342,14 @@ static void check_push(struct cpu *cpu, const struct stack *st, u32 off, unsigne
 
 void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes)
 {
+    if (is_stack64(st)) {
+        check_canonical(cpu, st, st->sp - bytes, bytes);
+        return;
+    }
     if (st->sp >= bytes && st->sp <= st->mask && (s64)st->sp - 1 <= st->ss->limit_w)
         return; /* all of it lies below the limit */
     for (u32 n = 2; n <= bytes; n += 2)
-        check_push(cpu, st, (st->sp - n) & st->mask, 2);
+        check_push(cpu, st, (u32)((st->sp - n) & st->mask), 2);
 }
 
 static void check_aligned(struct cpu *cpu, const struct stack *st, laddr la, unsigned size)
@@ -304,40 +358,60 @@ static void check_aligned(struct cpu *cpu, const struct stack *st, laddr la, uns
         cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
 }
 
-void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value)
+static void push64(struct cpu *cpu, struct stack *st, unsigned size, u64 value)
 {
-    u32 off = (st->sp - size) & st->mask;
+    laddr la = st->sp - size;
+
+    check_canonical(cpu, st, la, size);
+    check_aligned(cpu, st, la, size);
+    mem_write(cpu, la, size, value, st->priv);
+    st->sp = la;
+}
+
+void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u64 value)
+{
+    if (is_stack64(st)) {
+        push64(cpu, st, size, value);
+        return;
+    }
+    u32 off = (u32)((st->sp - size) & st->mask);
 
     if (!has_limits(cpu) && off == 0xffff) { /* the word goes on at the segment's start */
         mem_write(cpu, st->ss->base + off, 1, value & 0xff, PRIV_SUPER);
         mem_write(cpu, st->ss->base, 1, value >> 8 & 0xff, PRIV_SUPER);
-        st->sp = stack_sp_add(st, 0 - size);
+        st->sp = stack_sp_add(st, 0 - (u64)size);
         return;
     }
     check_push(cpu, st, off, size);
     check_aligned(cpu, st, st->ss->base + off, size);
-    mem_write(cpu, st->ss->base + off, size, value, st->priv);
-    st->sp = stack_sp_add(st, 0 - size);
+    mem_write(cpu, (u32)(st->ss->base + off), size, value, st->priv);
+    st->sp = stack_sp_add(st, 0 - (u64)size);
 }
 
-u32 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size)
+u64 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size)
 {
-    u32 off = (st->sp + at) & st->mask;
-    laddr la = st->ss->base + off;
+    u32 off = (u32)((st->sp + at) & st->mask);
+    laddr la = (u32)(st->ss->base + off);
+
+    if (is_stack64(st)) {
+        la = st->sp + at;
+        check_canonical(cpu, st, la, size);
+        check_aligned(cpu, st, la, size);
+        return mem_read(cpu, la, size, st->priv);
+    }
 
     if ((s64)off + size - 1 > st->ss->limit_r && !seg_allows(st->ss, off, size, ACCESS_READ)) {
         if (has_limits(cpu))
             refuse_stack(cpu, st, off, size, ACCESS_READ);
-        return (u32)(mem_read(cpu, la, 1, PRIV_SUPER) | mem_read(cpu, st->ss->base, 1, PRIV_SUPER)
-                                                            << 8);
+        return mem_read(cpu, la, 1, PRIV_SUPER) | mem_read(cpu, st->ss->base, 1, PRIV_SUPER) << 8;
     }
     check_aligned(cpu, st, la, size);
-    return (u32)mem_read(cpu, la, size, st->priv);
+    return mem_read(cpu, la, size, st->priv);
 }
 
-u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
+u64 stack_pop(struct cpu *cpu, struct stack *st, unsigned size)
 {
-    u32 value = stack_peek(cpu, st, 0, size);
+    u64 value = stack_peek(cpu, st, 0, size);
 
     st->sp = stack_sp_add(st, size);
     return value;

@@ -22,6 +22,7 @@ enum {
     DH_TYPE386 = 1u << 11, /* of a system descriptor: one that the 80286 does not know */
     DH_S = 1u << 12,
     DH_P = 1u << 15,
+    DH_L = 1u << 21, /* of a code segment, in IA-32e mode: 64-bit code */
     DH_DB = 1u << 22,
     DH_G = 1u << 23,
     DH_BUSY = 1u << 9, /* of a TSS */
@@ -76,6 +77,18 @@ static inline u32 desc_limit(struct desc d)
     return d.hi & DH_G ? limit << 12 | 0xfff : limit;
 }
 
+/* A code segment that IA-32e mode refuses: L and D are both set (SDM 3A 5.2.1). */
+static inline bool desc_is_code_bad64(const struct cpu *cpu, struct desc d)
+{
+    return cpu_is_ia32e(cpu) && (d.hi & (DH_L | DH_DB)) == (DH_L | DH_DB);
+}
+
+/* Does code in this segment run in 64-bit mode? */
+static inline bool seg_is_code64(const struct cpu *cpu, const struct segment *cs)
+{
+    return cpu_is_ia32e(cpu) && (cs->attr & SA_L);
+}
+
 /* Evidence for an exception: a descriptor as read; a segment register, and an access to it. */
 static inline struct why why_desc(enum rule rule, u16 sel, struct desc d)
 {
@@ -116,6 +129,12 @@ static inline unsigned cpu_iopl(const struct cpu *cpu)
     return (cpu->eflags & FLAG_IOPL) >> 12;
 }
 
+/* The base of LDTR or TR. */
+static inline laddr system_base(const struct cpu *cpu, const struct segment *s)
+{
+    return cpu_is_ia32e(cpu) ? segment_base64(s) : s->base;
+}
+
 /* Linear address of sel's descriptor in the GDT or LDT; false if it is beyond the table. */
 bool desc_address(const struct cpu *cpu, u16 sel, laddr *la);
 /* Reads the descriptor at la as the model sees it: to an 80286 the last word means nothing, and the
@@ -124,6 +143,10 @@ struct desc desc_read(struct cpu *cpu, laddr la);
 /* Reads sel's descriptor (may raise #PF); false if it is beyond its table. Null selectors are the
  * caller's. */
 bool desc_fetch(struct cpu *cpu, u16 sel, struct desc *d);
+/* The second half of a descriptor of 16 bytes, which those of LDTs, TSSs and call gates are in
+ * IA-32e mode (SDM 3A 5.8.3.1, 7.2.3): bits 63:32 of the base or offset. Raises #GP(sel) for what
+ * is wrong with it. */
+u32 desc_fetch_high(struct cpu *cpu, u16 sel);
 /* Why desc_address() said no. */
 struct why desc_why(const struct cpu *cpu, u16 sel);
 /* Sets bits in the second dword of sel's descriptor, in memory and in *d, if they are not set yet.
@@ -158,14 +181,19 @@ void seg_load(struct cpu *cpu, enum seg seg, u16 sel);
  * present, error codes ORed with ext. Sets the accessed bit; fills *out. */
 void seg_check_ss(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl, enum vector vec,
                   u32 ext);
+/* The same for code that runs in 64-bit mode at cpl, where SS may be null but at level 3; #GP. */
+void seg_check_ss64(struct cpu *cpu, struct segment *out, u16 sel, unsigned cpl);
+/* SS as an entry of level cpl in 64-bit mode leaves it: null (SDM 3A 6.14.2). */
+void seg_null_ss(struct segment *ss, unsigned cpl);
 /* ES, DS, FS, GS that CPL may no longer use become null (after a return to an outer level). */
 void seg_drop_inner(struct cpu *cpu);
 
 /* A stack in use by an instruction that has not committed yet. */
 struct stack {
     const struct segment *ss;
-    u32 sp;         /* whole ESP */
-    u32 mask;       /* the bits of it that are the stack pointer, by SS.B */
+    u64 sp;         /* whole RSP */
+    u64 mask;       /* the bits of it that are the stack pointer, by SS.B; all: SS does not count,
+                       64-bit mode's stack */
     enum priv priv; /* of the accesses */
     u32 err;        /* error code of #SS */
 };
@@ -187,18 +215,25 @@ static inline enum priv stack_priv(const struct cpu *cpu, unsigned cpl)
 static inline struct stack stack_current(const struct cpu *cpu)
 {
     const struct segment *ss = &cpu->seg[SEG_SS];
-    return (struct stack){ss, cpu->gpr[ESP], stack_mask(ss), cpu_priv(cpu), 0};
+    u64 mask = cpu_is_code64(cpu) ? ~0ull : stack_mask(ss);
+    return (struct stack){ss, cpu->gpr[ESP], mask, cpu_priv(cpu), 0};
+}
+
+/* A stack of 64-bit mode at privilege level cpl. */
+static inline struct stack stack_64(const struct cpu *cpu, unsigned cpl, u64 sp, u32 err)
+{
+    return (struct stack){&cpu->seg[SEG_SS], sp, ~0ull, stack_priv(cpu, cpl), err};
 }
 
 /* Raises #SS unless bytes more fit on the stack, by its segment alone. */
 void stack_check_room(struct cpu *cpu, const struct stack *st, u32 bytes);
 /* Both change st->sp within its mask only: once all is pushed or popped, it is the new ESP. */
-void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u32 value);
-u32 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);
+void stack_push(struct cpu *cpu, struct stack *st, unsigned size, u64 value);
+u64 stack_pop(struct cpu *cpu, struct stack *st, unsigned size);
 /* What a pop would bring, at bytes further up. */
-u32 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size);
+u64 stack_peek(struct cpu *cpu, const struct stack *st, u32 at, unsigned size);
 
-static inline u32 stack_sp_add(const struct stack *st, u32 n)
+static inline u64 stack_sp_add(const struct stack *st, u64 n)
 {
     return (st->sp & ~st->mask) | ((st->sp + n) & st->mask);
 }

@@ -135,7 +135,7 @@ u64 mem_slow_read_rmw(struct cpu *cpu, laddr la, unsigned size)
 laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum access acc)
 {
     access_memory(cpu, 9 + acc, off, size, seg);
-    return cpu->seg[seg].base + off;
+    return cpu->seg[seg].base + (u32)off;
 }
 void seg_check_eip(struct cpu *cpu, u64 eip)
 {

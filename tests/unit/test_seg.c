@@ -404,7 +404,7 @@ static void test_sysenter(void **state)
     assert_true(cpu->mode & MODE_CPL0);
     cpu->gpr[EDX] = 0x5002;
     cpu->gpr[ECX] = STACK3;
-    ASSERT_OK(s, far_sysexit(cpu));
+    ASSERT_OK(s, far_sysexit(cpu, 4));
     assert_int_equal(cpu->seg[SEG_CS].sel, S_CODE3);
     assert_int_equal(cpu->eip, 0x5002);
     assert_int_equal(cpu->cpl, 3);
