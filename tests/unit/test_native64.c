@@ -280,7 +280,7 @@ static int setup(void **state)
     w->be = native->init(NULL, 2 << 20, &why);
     prepare(w->cpu, 1);
     prepare64(w->cpu, 1);
-    w->cpu->mode = CODE64;
+    w->cpu->mode = LONG_MODE;
     world_fault_mask = 0;
     *state = w;
     return w->be ? 0 : -1;
