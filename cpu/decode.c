@@ -385,6 +385,15 @@ static u64 form_key(const struct scan *s)
 
 /* -- asking Capstone -- */
 
+/* REX without bits that do nothing, but confuse Capstone: REX.R with a segment register, REX.W
+ * where the operand size is 8 anyway. */
+static u8 clean_rex(const struct scan *s, const struct insn_row *row)
+{
+    unsigned useless = row_has_kind(row, OP_Sw) ? REX_R : row->attr & IA_F64 ? REX_W : 0;
+
+    return (u8)(s->rex & ~useless);
+}
+
 /* Writes the normalised bytes of s to buf, without displacement and immediate; returns their
  * number. */
 static unsigned normalise(const struct decoder *d, const struct scan *s, const struct insn_row *row,
@@ -401,8 +410,8 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     } else if (mand_byte[row->mand]) {
         buf[n++] = mand_byte[row->mand];
     }
-    if (s->rex) /* REX.R with a segment register does nothing, but Capstone would not have it */
-        buf[n++] = row_has_kind(row, OP_Sw) ? s->rex & ~REX_R : s->rex;
+    if (s->rex)
+        buf[n++] = clean_rex(s, row);
     if (s->map != MAP_1B)
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
