@@ -273,6 +273,14 @@ void lift_store(struct lift *l, struct mem_ref m, unsigned size, struct irv v)
         ir_in_seg(l->ir, m.seg);
 }
 
+/* Only MOV has one of 8 bytes: to others of that operand size it is sign-extended. */
+static struct irv immediate(struct lift *l, const struct insn *in, unsigned n)
+{
+    if (l->row->op[n] == OP_Iv && in->opsize == 8)
+        return ir_const64(l->ir, (u64)in->imm_high << 32 | in->imm);
+    return ir_const(in->imm);
+}
+
 struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
 {
     unsigned size = opnd_size(l, in, n);
@@ -280,7 +288,7 @@ struct irv opnd_read(struct lift *l, const struct insn *in, unsigned n)
     if (opnd_is_mem(l, in, n))
         return lift_load(l, IR_LD, lift_operand(l, in, size, false), size);
     switch (opnd_info(l, n).class) {
-    case OC_IMM: return ir_const(in->imm);
+    case OC_IMM: return immediate(l, in, n);
     case OC_ONE: return ir_const(1);
     default: return lift_gpr(l, opnd_reg(l, in, n), size);
     }
@@ -622,7 +630,7 @@ void lift_exit_next(struct lift *l)
 
 void lift_check_target(struct lift *l, struct irv eip, unsigned opsize)
 {
-    if (l->mode & MODE_CS_FLAT || (opsize == 2 && l->mode & MODE_CS_64K))
+    if (!lift_code64(l) && (l->mode & MODE_CS_FLAT || (opsize == 2 && l->mode & MODE_CS_64K)))
         return;
     ir_segchk_eip(l->ir, eip);
 }

@@ -322,10 +322,12 @@ void sem_cmpxchg(struct lift *l, const struct insn *in)
         opnd_write(l, in, 0, result);
 }
 
-/* Of two values of half bytes. The operand of CMPXCHG16B has to be aligned (SDM 2). */
-static void compare_pair(struct lift *l, const struct insn *in, unsigned half)
+/* Of two values of 4 bytes, or with REX.W of 8: CMPXCHG16B. Its operand has to be aligned, whatever
+ * the mode (SDM 2). */
+void sem_cmpxchg8b(struct lift *l, const struct insn *in)
 {
-    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), 2 * half, true);
+    unsigned half = in->opsize == 8 ? 8 : 4;
+    struct irv la = lift_linear(l, in->seg, lift_ea(l, in), half == 8 ? 1 : 8, true);
 
     if (half == 8)
         ir_call(l->ir, HELPER_align16, la, IR_NONE, IR_NONE, IR_NONE);
@@ -342,14 +344,4 @@ static void compare_pair(struct lift *l, const struct insn *in, unsigned half)
     lift_merge_flags(l, FLAG_ZF, ir_op2(l->ir, IR_SHL, equal, ir_const(6)));
     lift_set_gpr(l, EAX, half, lo);
     lift_set_gpr(l, EDX, half, hi);
-}
-
-void sem_cmpxchg8b(struct lift *l, const struct insn *in)
-{
-    compare_pair(l, in, 4);
-}
-
-void sem_cmpxchg16b(struct lift *l, const struct insn *in)
-{
-    compare_pair(l, in, 8);
 }

@@ -324,7 +324,11 @@ void lower_segchk(struct lower *l, const struct ir_insn *o)
     bool eip = o->cc == 2;
     s32 seg = (s32)(offsetof(struct cpu, seg) + o->imm * sizeof(struct segment));
     q->sync = flags_sync(l);
-    if (eip) {
+    if (eip && is_code64(l)) { /* bits 63:47 equal? */
+        a_bitfield(e, 1, A_SBFM, A_IP0, a, 0, 47);
+        a_addsub(e, 1, A_SUBS, A_ZR, a, A_IP0);
+        q->from[0] = a_jump_if(e, A_NE);
+    } else if (eip) {
         field_access(e, A_LDR_W, A_IP0, CPU_OFF(seg[SEG_CS].limit));
         a_addsub(e, 0, A_SUBS, A_ZR, a, A_IP0);
         q->from[0] = a_jump_if(e, A_HI);
@@ -438,7 +442,7 @@ void ool_call(struct lower *l, const struct ool *q)
 {
     begin_slow(l, q);
     if (q->addr != A_NONE && q->addr != q->addr_arg)
-        a_mov(&l->e, 0, q->addr_arg, q->addr);
+        a_mov(&l->e, is_code64(l), q->addr_arg, q->addr);
     for (unsigned n = 0; n < q->nargs; n++) {
         if (n + 1 != q->addr_arg)
             a_mov_imm(&l->e, n + 1, (u32)q->arg[n]);

@@ -61,7 +61,7 @@ static void store_vector(struct cpu *cpu, laddr la, u32 offset, u32 size, u32 ho
         mem_slow_write_block(cpu, la, (u8 *)cpu + offset, size);
 }
 
-static void check_segment(struct cpu *cpu, u32 seg, u32 off, u32 size, u32 acc)
+static void check_segment(struct cpu *cpu, u32 seg, u64 off, u32 size, u32 acc)
 {
     if (acc == ACCESS_EXEC)
         seg_check_eip(cpu, off);

@@ -185,7 +185,7 @@ static void check_segment(struct frame *f, const struct iop *o)
     u64 a = get(f, o->a);
     u32 off = (u32)a;
     if (o->cc == 2) {
-        if (off > s->limit || cpu_is_code64(f->cpu))
+        if (cpu_is_code64(f->cpu) ? !laddr_is_canonical(a) : off > s->limit)
             seg_check_eip(f->cpu, a);
     } else if ((s64)off + o->size - 1 > (o->cc ? s->limit_w : s->limit_r)) {
         seg_linear(f->cpu, (enum seg)o->imm, off, o->size, o->cc ? ACCESS_WRITE : ACCESS_READ);

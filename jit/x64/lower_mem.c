@@ -283,13 +283,20 @@ void lower_store(struct lower *l, const struct ir_insn *o)
 
 /* -- segments and fields -- */
 
-/* Of an EIP in the limit of CS. */
+/* Of an EIP in the limit of CS, or canonical: bits 63:47 equal. */
 static void compare_eip(struct lower *l, const struct ir_insn *o, struct ool *q)
 {
-    unsigned a = ra_use(l, o->a);
+    unsigned a = ra_use(l, o->a), t = l->code64 ? ra_scratch(l) : HOST_NONE;
     q->sync = flags_sync(l);
-    x_alu_rm(&l->e, X_CMP, 4, a, cpu_at(CPU_OFF(seg[SEG_CS].limit)));
-    q->from[0] = x_jcc(&l->e, CC_A);
+    if (l->code64) {
+        x_mov_rr(&l->e, 8, t, a);
+        x_shift_ri(&l->e, X_SHL, 8, t, 16);
+        x_shift_ri(&l->e, X_SAR, 8, t, 16);
+        x_alu_rr(&l->e, X_CMP, 8, t, a);
+    } else {
+        x_alu_rm(&l->e, X_CMP, 4, a, cpu_at(CPU_OFF(seg[SEG_CS].limit)));
+    }
+    q->from[0] = x_jcc(&l->e, l->code64 ? CC_NE : CC_A);
     q->back = enc_pos(&l->e);
     q->access = ACCESS_EXEC;
     q->addr = (u8)a;

@@ -24,8 +24,13 @@ enum {
     RIG_RAM = 1 << 20,
     RIG_DIR = 0x1000, /* page tables of rig_map() */
     RIG_TABLE = 0x2000,
+    RIG_PDPT = 0x3000, /* of rig_map_long(), beside those */
+    RIG_PD = 0x4000,
     RIG_BUDGET = 1000, /* instructions */
 };
+
+/* Where 64-bit code runs, the upper half: there, too, is the first megabyte. */
+#define RIG_HIGH 0xffff800000000000ull
 
 struct state; /* what a program compares: its own */
 
@@ -103,7 +108,21 @@ static inline void rig_map(struct rig *r, u32 absent)
         store_le(ram + RIG_TABLE + i * 4, 4, i == absent >> 12 ? 0 : i << 12 | 7);
 }
 
-/* After a change of control registers, EFLAGS or segments */
+/* The same by 4-level tables, and once more at RIG_HIGH. */
+static inline void rig_map_long(struct rig *r, u32 absent)
+{
+    u8 *ram = phys_ram(r->phys);
+
+    memset(ram + RIG_DIR, 0, PAGE_SIZE);
+    store_le(ram + RIG_DIR, 8, RIG_PDPT | 7);
+    store_le(ram + RIG_DIR + 256 * 8, 8, RIG_PDPT | 7);
+    store_le(ram + RIG_PDPT, 8, RIG_PD | 7);
+    store_le(ram + RIG_PD, 8, RIG_TABLE | 7);
+    for (u32 i = 0; i < RIG_RAM >> 12; i++)
+        store_le(ram + RIG_TABLE + i * 8, 8, i == absent >> 12 ? 0 : i << 12 | 7);
+}
+
+/* After a change of control registers, EFER, EFLAGS or segments */
 static inline void rig_update_mode(struct rig *r)
 {
     struct cpu *cpu = r->cpu;
@@ -111,6 +130,7 @@ static inline void rig_update_mode(struct rig *r)
     cpu->mmu.cr0 = cpu->cr0;
     cpu->mmu.cr3 = cpu->cr3;
     cpu->mmu.cr4 = cpu->cr4;
+    cpu->mmu.lma = cpu_is_ia32e(cpu);
     mmu_flush(&cpu->mmu);
     cpu_update_mode(cpu);
 }
@@ -120,7 +140,7 @@ static inline void rig_start(struct rig *r)
 {
     struct cpu *cpu = r->cpu;
 
-    cpu->eip = r->code - cpu->seg[SEG_CS].base;
+    cpu->eip = r->code - cpu->seg[SEG_CS].base + (cpu_is_code64(cpu) ? RIG_HIGH : 0);
     cpu->eip_page = cpu->eip - (r->code & PAGE_MASK);
     cpu->budget = RIG_BUDGET;
     cpu->icount_end = RIG_BUDGET;
@@ -186,13 +206,13 @@ static inline bool rig_lift(struct rig *r, unsigned len, u64 isas, bool optimize
 static inline bool rig_run(struct rig *r, bool repeats)
 {
     struct cpu *cpu = r->cpu;
-    u32 start = cpu->eip;
+    u64 start = cpu->eip;
     sigjmp_buf env;
 
     cpu->unwind = &env;
     if (sigsetjmp(env, 0)) {
         cpu->unwind = NULL;
-        cpu->eip = cpu->eip_page + cpu->insn_off;
+        cpu->eip = cpu_eip(cpu);
         cpu->budget += cpu->insn_left;
         cpu->insn_left = 0;
         return false;

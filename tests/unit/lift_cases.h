@@ -22,7 +22,15 @@ enum env {
     ALIGN,  /* FLAT with alignment checks */
     BASED,  /* FLAT with FS of base 0x20000 */
     OLD,    /* FLAT on an 80386 */
+    LONG, /* 64-bit mode, CPL 3; code and stack in the upper half of the address space: RIG_HIGH */
+    LONG_ALIGN, /* the same with alignment checks */
+    LONG_BASED, /* the same with GS of base RIG_HIGH */
 };
+
+static inline bool is_long(enum env env)
+{
+    return env >= LONG;
+}
 
 struct test {
     const char *code;     /* bytes in hexadecimal; text after a ; is for the reader */
@@ -31,10 +39,10 @@ struct test {
 };
 
 struct state {
-    u64 gpr[GPR_COUNT];
+    u64 gpr[GPR64_COUNT];
     u32 eflags;
     u32 flags_known; /* of an expectation */
-    u32 eip;         /* relative to the code; ~0: right after it */
+    u64 eip;         /* relative to the code; ~0: right after it */
     u32 fault, err;  /* fault ~0: none */
     u8 mem[DATA_END - DATA];
 };
@@ -48,6 +56,8 @@ static inline int setup(void **state)
 /* -- states as text -- */
 
 static const char *const reg_names[] = {"eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi"};
+static const char *const reg64_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                          "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 
 static const struct {
     const char *name;
@@ -58,11 +68,19 @@ static const struct {
     {"nt", FLAG_NT}, {"ac", FLAG_AC}, {"id", FLAG_ID},
 };
 
-/* Names: registers, flags, eip, fault, err, and [address] for a dword of memory. */
+/* Names: registers, flags, eip, fault, err, [address] for a dword of memory, {address} for 8
+ * bytes. */
 static inline void parse_one(struct state *s, const char *name, const char *value)
 {
-    u32 v = (u32)strtoul(value, NULL, 16);
+    u64 q = strtoull(value, NULL, 16);
+    u32 v = (u32)q;
 
+    for (unsigned i = 0; i < ARRAY_LEN(reg64_names); i++) {
+        if (!strcmp(name, reg64_names[i])) {
+            s->gpr[i] = q;
+            return;
+        }
+    }
     for (unsigned i = 0; i < ARRAY_LEN(reg_names); i++) {
         if (!strcmp(name, reg_names[i])) {
             s->gpr[i] = v;
@@ -81,13 +99,15 @@ static inline void parse_one(struct state *s, const char *name, const char *valu
         s->eflags = (s->eflags & ~(u32)FLAGS_ARITH) | v;
         s->flags_known |= FLAGS_ARITH;
     } else if (!strcmp(name, "eip")) {
-        s->eip = v;
+        s->eip = q;
     } else if (!strcmp(name, "fault")) {
         s->fault = v;
     } else if (!strcmp(name, "err")) {
         s->err = v;
     } else if (name[0] == '[') {
         store_le(s->mem + strtoul(name + 1, NULL, 16) - DATA, 4, v);
+    } else if (name[0] == '{') {
+        store_le(s->mem + strtoul(name + 1, NULL, 16) - DATA, 8, q);
     } else {
         fail_msg("no such name: %s", name);
     }
@@ -102,7 +122,7 @@ static inline void default_state(struct state *s)
     memcpy(s->gpr, gpr, sizeof(gpr));
     s->eflags = 2;
     s->fault = ~0u;
-    s->eip = ~0u;
+    s->eip = ~0ull;
     for (unsigned i = 0; i < sizeof(s->mem); i++)
         s->mem[i] = (u8)(i * 7 + (i >> 8));
 }
@@ -112,26 +132,31 @@ static inline void default_state(struct state *s)
 static inline void load_environment(struct rig *r, enum env env)
 {
     struct cpu *cpu = r->cpu;
-    bool real = env == REAL || env == V86;
+    bool real = env == REAL || env == V86, align = env == ALIGN || env == LONG_ALIGN;
     u16 dpl = env == KERNEL || env == REAL ? 0 : SA_DPL;
     u16 big = real ? 0 : SA_DB | SA_G;
     u32 base = real ? 0x10000 : 0;
     u32 limit = real ? 0xffff : 0xffffffff;
 
-    cpu->cr0 = CR0_PG | (env == REAL ? 0 : CR0_PE) | (env == ALIGN ? CR0_AM : 0);
+    cpu->cr0 = CR0_PG | (env == REAL ? 0 : CR0_PE) | (align ? CR0_AM : 0);
     cpu->cr3 = RIG_DIR;
-    cpu->cr4 = 0;
+    cpu->cr4 = is_long(env) ? CR4_PAE : 0;
+    cpu->msr.efer = is_long(env) ? EFER_LME | EFER_LMA : 0;
     cpu->cpl = dpl ? 3 : 0;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         rig_set_seg(r, i, base >> 4, base, limit, dpl | big);
     rig_set_seg(r, SEG_CS, base >> 4, base, limit, big | dpl | (real ? 0 : SA_CODE));
+    if (is_long(env))
+        cpu->seg[SEG_CS].attr ^= SA_L | SA_DB;
     if (real)
         rig_set_seg(r, SEG_SS, 0x2000, 0x20000, limit, dpl);
     if (env == BASED)
         rig_set_seg(r, SEG_FS, DATA >> 4, DATA, limit, big | dpl);
+    if (env == LONG_BASED)
+        cpu->seg[SEG_GS].base_high = RIG_HIGH >> 32;
     if (env == V86)
         cpu->eflags |= FLAG_VM;
-    if (env == ALIGN)
+    if (align)
         cpu->eflags |= FLAG_AC;
     rig_update_mode(r);
 }
@@ -157,14 +182,14 @@ static inline bool lift_code(struct rig *r, unsigned len, enum env env, bool opt
 static inline void run(struct rig *r, bool repeats, struct state *out)
 {
     const struct cpu *cpu = r->cpu;
-    u32 start = cpu->eip;
+    u64 start = cpu->eip;
     bool done = rig_run(r, repeats);
 
     out->fault = done ? ~0u : cpu->pending.vector;
     out->err = !done && cpu->pending.has_error ? cpu->pending.error : 0;
     memcpy(out->gpr, cpu->gpr, sizeof(out->gpr));
     out->eflags = cpu_eflags(cpu);
-    out->eip = cpu->eip - start;
+    out->eip = (cpu->eip - start) & cpu->eip_mask;
     memcpy(out->mem, phys_ram(r->phys) + DATA, sizeof(out->mem));
 }
 
@@ -172,15 +197,16 @@ static inline void compare(const struct test *t, const struct state *want, const
 {
     u32 changed = (want->eflags ^ got->eflags) & want->flags_known;
 
-    for (unsigned i = 0; i < GPR_COUNT; i++)
+    for (unsigned i = 0; i < GPR64_COUNT; i++)
         if (want->gpr[i] != got->gpr[i])
-            fail_msg("%s: %s is %x, not %x", t->code, reg_names[i], (unsigned)got->gpr[i],
-                     (unsigned)want->gpr[i]);
+            fail_msg("%s: %s is %llx, not %llx", t->code, reg64_names[i],
+                     (unsigned long long)got->gpr[i], (unsigned long long)want->gpr[i]);
     if (changed)
         fail_msg("%s: flags are %x, not %x (%x differ)", t->code, got->eflags, want->eflags,
                  changed);
     if (want->eip != got->eip)
-        fail_msg("%s: eip is %x, not %x", t->code, got->eip, want->eip);
+        fail_msg("%s: eip is %llx, not %llx", t->code, (unsigned long long)got->eip,
+                 (unsigned long long)want->eip);
     if (want->fault != got->fault || want->err != got->err)
         fail_msg("%s: fault %x(%x), not %x(%x)", t->code, got->fault, got->err, want->fault,
                  want->err);
@@ -200,9 +226,12 @@ static inline void check(struct rig *r, const struct test *t, bool optimize)
     want = in;
     want.flags_known = 0;
     rig_parse(&want, t->out, parse_one);
-    rig_map(r, ABSENT);
+    if (is_long(t->env))
+        rig_map_long(r, ABSENT);
+    else
+        rig_map(r, ABSENT);
     len = rig_load(r, t->code);
-    if (want.eip == ~0u)
+    if (want.eip == ~0ull)
         want.eip = want.fault == ~0u ? len : 0;
     load_state(r, &in, t->env);
     repeats = lift_code(r, len, t->env, optimize);
