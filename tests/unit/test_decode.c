@@ -203,12 +203,12 @@ static void test_address32(void **state)
     assert_int_equal(in.index, EBP);
     assert_int_equal(in.scale, 2);
     assert_int_equal(in.disp, -16);
-    in =
-        good(state, CODE32, BYTES(0x8b, 0x04, 0xed, 0x00, 0x00, 0x00, 0x80)); /* [ebp * 8 + disp32] */
+    in = good(state, CODE32,
+              BYTES(0x8b, 0x04, 0xed, 0x00, 0x00, 0x00, 0x80)); /* [ebp * 8 + disp32] */
     assert_int_equal(in.base, GPR_NONE);
     assert_int_equal(in.index, EBP);
     assert_int_equal(in.scale, 3);
-    assert_int_equal(in.seg, SEG_DS);                /* EBP as index does not mean SS */
+    assert_int_equal(in.seg, SEG_DS);                  /* EBP as index does not mean SS */
     in = good(state, CODE32, BYTES(0x8b, 0x45, 0x00)); /* [ebp + 0] */
     assert_int_equal(in.seg, SEG_SS);
     in = good(state, CODE32, BYTES(0x3e, 0x8b, 0x45, 0x00));
@@ -216,13 +216,13 @@ static void test_address32(void **state)
     in = good(state, CODE32, BYTES(0x8b, 0x05, 0x44, 0x33, 0x22, 0x91)); /* [disp32] */
     assert_int_equal(in.base, GPR_NONE);
     assert_int_equal((u32)in.disp, 0x91223344);
-    in =
-        good(state, CODE16, BYTES(0x67, 0x8b, 0x44, 0x88, 0x7f)); /* 32-bit address in 16-bit code */
+    in = good(state, CODE16,
+              BYTES(0x67, 0x8b, 0x44, 0x88, 0x7f)); /* 32-bit address in 16-bit code */
     assert_int_equal(in.base, EAX);
     assert_int_equal(in.index, ECX);
     assert_int_equal(in.opsize, 2);
-    in =
-        good(state, CODE32, BYTES(0xc7, 0x84, 0x24, 1, 2, 3, 4, 5, 6, 7, 8)); /* disp and immediate */
+    in = good(state, CODE32,
+              BYTES(0xc7, 0x84, 0x24, 1, 2, 3, 4, 5, 6, 7, 8)); /* disp and immediate */
     assert_int_equal(in.disp, 0x04030201);
     assert_int_equal(in.imm, 0x08070605);
 }
@@ -246,12 +246,12 @@ static void test_lock(void **state)
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x39, 0x00)), DECODE_UD); /* cmp */
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x83, 0x38, 1)), DECODE_UD);
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x83, 0x00, 1)), DECODE_OK);
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x87, 0x00)), DECODE_OK);    /* xchg */
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x91)), DECODE_UD);          /* xchg eax,ecx */
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x90)), DECODE_UD);          /* nop */
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x89, 0x00)), DECODE_UD);    /* mov */
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0xff, 0x00)), DECODE_OK);    /* inc */
-    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0xff, 0x30)), DECODE_UD);    /* push */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x87, 0x00)), DECODE_OK); /* xchg */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x91)), DECODE_UD);       /* xchg eax,ecx */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x90)), DECODE_UD);       /* nop */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x89, 0x00)), DECODE_UD); /* mov */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0xff, 0x00)), DECODE_OK); /* inc */
+    assert_int_equal(result(state, CODE32, BYTES(0xf0, 0xff, 0x30)), DECODE_UD); /* push */
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x0f, 0xa3, 0)), DECODE_UD); /* bt */
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x0f, 0xab, 0)), DECODE_OK); /* bts */
     assert_int_equal(result(state, CODE32, BYTES(0xf0, 0x0f, 0xc7, 0x08)), DECODE_OK);
@@ -408,7 +408,8 @@ static void test_memo_speed(void **state)
     assert_true(ns < 400);
 }
 
-static void assert_text(void **state, enum code_size code, const u8 *bytes, unsigned n, const char *want)
+static void assert_text(void **state, enum code_size code, const u8 *bytes, unsigned n,
+                        const char *want)
 {
     char buf[80];
 
@@ -465,7 +466,8 @@ static void test_3dnow(void **state)
         DECODE_OK); /* pfmul mm0, [1234] */
     assert_string_equal(insn_row_of(&in)->name, "pfmul");
     assert_int_equal(in.disp, 0x1234);
-    assert_int_equal(decode(*state, (const u8[]){0x0f, 0x0f, 0xc1, 0xbf}, 4, CODE32, &in), DECODE_OK);
+    assert_int_equal(decode(*state, (const u8[]){0x0f, 0x0f, 0xc1, 0xbf}, 4, CODE32, &in),
+                     DECODE_OK);
     assert_string_equal(insn_row_of(&in)->name, "pavgusb");
 }
 
