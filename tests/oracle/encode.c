@@ -312,6 +312,7 @@ static void put_immediates(struct encoder *e)
         case OP_Ib:
         case OP_sIb: put(e, edge(e->seed), 1); break;
         case OP_Iw: put(e, edge(e->seed), 2); break;
+        case OP_Iv:
         case OP_Iz: put(e, edge(e->seed), z); break;
         case OP_Jb: put(e, pick_displacement(e, true), 1); break;
         case OP_Jz: put(e, pick_displacement(e, false), z); break;

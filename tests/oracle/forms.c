@@ -43,6 +43,8 @@ static const char *skip_of(const struct insn_row *row, u64 isas)
             return skipped[i].why;
     if (!insn_row_lives(row, ISA_GENERATIONS - 1))
         return "of older processors only";
+    if (row->attr & (IA_64 | IA_REXW))
+        return "of 64-bit mode only";
     return isas >> row->isa & 1 ? NULL : "not an instruction of this host";
 }
 
@@ -51,8 +53,8 @@ static const char *immediate(const struct insn_row *row)
     static const struct {
         u8 op;
         const char *text;
-    } kinds[] = {{OP_Ib, " ib"}, {OP_sIb, " ib"}, {OP_Iw, " iw"}, {OP_Iz, " iz"}, {OP_Jb, " cb"},
-                 {OP_Jz, " cz"}, {OP_Ap, " cp"},  {OP_Ob, " mo"}, {OP_Ov, " mo"}};
+    } kinds[] = {{OP_Ib, " ib"}, {OP_sIb, " ib"}, {OP_Iw, " iw"}, {OP_Iz, " iz"}, {OP_Iv, " iz"},
+                 {OP_Jb, " cb"}, {OP_Jz, " cz"},  {OP_Ap, " cp"}, {OP_Ob, " mo"}, {OP_Ov, " mo"}};
     for (unsigned i = 0; i < 3; i++)
         for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
             if (row->op[i] == kinds[k].op)
