@@ -59,7 +59,13 @@ u32 help_ldmxcsr(struct cpu *cpu, u32 v)
 
 /* -- FXSAVE and FXRSTOR -- */
 
-enum { FX_AREA = 512, FX_X87 = 160, FX_MXCSR = 24, FX_MXCSR_MASK = 28, FX_USED = FX_X87 + 8 * 16 };
+enum { FX_AREA = 512, FX_X87 = 160, FX_MXCSR = 24, FX_MXCSR_MASK = 28 };
+
+/* XMM registers of the mode. */
+static unsigned xmm_count(const struct cpu *cpu)
+{
+    return cpu_is_code64(cpu) ? 16 : 8;
+}
 
 static laddr fx_address(struct cpu *cpu, u32 seg, u32 off, enum access acc)
 {
@@ -68,44 +74,64 @@ static laddr fx_address(struct cpu *cpu, u32 seg, u32 off, enum access acc)
 
     if (!seg_allows(s, off, FX_AREA, acc))
         seg_refuse(cpu, (enum seg)seg, off, FX_AREA, acc);
-    mem_check_align16(cpu, la);
     return la;
 }
 
 /* The reserved and available bytes past the XMM registers are left alone. */
-void help_fxsave(struct cpu *cpu, u32 seg, u32 off)
+static void fx_save(struct cpu *cpu, laddr la, bool wide)
 {
-    laddr la = fx_address(cpu, seg, off, ACCESS_WRITE);
-    u8 image[FX_USED] = {0};
+    unsigned n = xmm_count(cpu);
+    u8 image[FX_AREA] = {0};
 
+    mem_check_align16(cpu, la);
     cpu_sync_fpu(cpu);
-    x87_fxsave(&cpu->fpu, image, false);
+    x87_fxsave(&cpu->fpu, image, wide);
     store_le(image + FX_MXCSR, 4, cpu->mxcsr);
     store_le(image + FX_MXCSR_MASK, 4, mxcsr_mask(cpu));
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < 2 * n; i++)
         store_le(image + FX_X87 + 8 * i, 8, cpu->xmm[i / 2].q[i % 2]);
     mem_probe_write(cpu, la, FX_AREA, cpu_priv(cpu));
-    mem_slow_write_block(cpu, la, image, sizeof(image));
+    mem_slow_write_block(cpu, la, image, FX_X87 + 16 * n);
 }
 
-void help_fxrstor(struct cpu *cpu, u32 seg, u32 off)
+static void fx_restore(struct cpu *cpu, laddr la, bool wide)
 {
-    laddr la = fx_address(cpu, seg, off, ACCESS_READ);
     u8 image[FX_AREA];
 
+    mem_check_align16(cpu, la);
     mem_slow_read_block(cpu, la, image, sizeof(image));
     check_mxcsr(cpu, (u32)load_le(image + FX_MXCSR, 4));
     cpu_sync_fpu(cpu);
-    x87_fxrstor(&cpu->fpu, image, false);
+    x87_fxrstor(&cpu->fpu, image, wide);
     cpu->mxcsr = (u32)load_le(image + FX_MXCSR, 4);
-    for (unsigned i = 0; i < 16; i++)
+    for (unsigned i = 0; i < 2 * xmm_count(cpu); i++)
         cpu->xmm[i / 2].q[i % 2] = load_le(image + FX_X87 + 8 * i, 8);
     cpu_update_mode(cpu);
 }
 
+void help_fxsave(struct cpu *cpu, u32 seg, u32 off)
+{
+    fx_save(cpu, fx_address(cpu, seg, off, ACCESS_WRITE), false);
+}
+
+void help_fxrstor(struct cpu *cpu, u32 seg, u32 off)
+{
+    fx_restore(cpu, fx_address(cpu, seg, off, ACCESS_READ), false);
+}
+
+void help_fxsave64(struct cpu *cpu, u64 la, u64 wide)
+{
+    fx_save(cpu, la, wide);
+}
+
+void help_fxrstor64(struct cpu *cpu, u64 la, u64 wide)
+{
+    fx_restore(cpu, la, wide);
+}
+
 /* -- masked stores -- */
 
-void help_maskmov(struct cpu *cpu, u32 la, u32 data_off, u32 mask_off, u32 n)
+void help_maskmov64(struct cpu *cpu, u64 la, u64 data_off, u64 mask_off, u64 n)
 {
     union xmm data = {.q = {0, 0}}, mask = {.q = {0, 0}};
 
@@ -113,8 +139,13 @@ void help_maskmov(struct cpu *cpu, u32 la, u32 data_off, u32 mask_off, u32 n)
     memcpy(&mask, (const u8 *)cpu + mask_off, n);
     for (u32 i = 0; i < n; i++)
         if (VB(mask, i) & 0x80)
-            mem_probe_write(cpu, la + i, 1, cpu_priv(cpu));
+            mem_probe_write(cpu, cpu_linear_next(cpu, la, i), 1, cpu_priv(cpu));
     for (u32 i = 0; i < n; i++)
         if (VB(mask, i) & 0x80)
-            mem_slow_write(cpu, la + i, 1, VB(data, i));
+            mem_slow_write(cpu, cpu_linear_next(cpu, la, i), 1, VB(data, i));
+}
+
+void help_maskmov(struct cpu *cpu, u32 la, u32 data_off, u32 mask_off, u32 n)
+{
+    help_maskmov64(cpu, la, data_off, mask_off, n);
 }

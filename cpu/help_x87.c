@@ -84,11 +84,9 @@ u32 help_x87_reg(struct cpu *cpu, u32 desc, u32 flags)
  * BCD want 8, the environment and state images the operand size (SDM vol. 3A, table 6-7). */
 static laddr operand(struct cpu *cpu, enum seg seg, u64 off, unsigned size, bool op16, bool write)
 {
-    bool wide = cpu_is_code64(cpu);
-    laddr la = wide ? cpu_linear64(cpu, seg, off)
-                    : seg_linear(cpu, seg, (u32)off, size, write ? ACCESS_WRITE : ACCESS_READ);
+    laddr la = seg_linear(cpu, seg, off, size, write ? ACCESS_WRITE : ACCESS_READ);
     if (cpu->mode & MODE_ALIGN) {
-        unsigned align = size <= 8 ? (wide ? size : 1) : size == 10 ? 8 : op16 ? 2 : 4;
+        unsigned align = size <= 8 ? 1 : size == 10 ? 8 : op16 ? 2 : 4;
         if (la & (align - 1))
             cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (align - 1)));
     }

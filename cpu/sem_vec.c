@@ -8,12 +8,15 @@
  * ones. That is done once nothing can fault, except that a store that faults leaves TOP 0, and
  * MASKMOVQ and conversions that raise #XM the tags as well (observed on processors; the SDM is
  * silent). Where an SSE exception is unmasked (MODE_SSE_XM), arithmetic is a call that may raise
- * it. */
+ * it.
+ *
+ * REX names 16 XMM registers, but no more MMX registers than 8. */
 #include "cpu/lift.h"
 #include "cpu/vec.h"
 
 #define SCRATCH offsetof(struct cpu, xmm_scratch)
-#define RESULT  offsetof(struct cpu, scratch[1]) /* of operations that give a u32 */
+#define RESULT  offsetof(struct cpu, scratch[1]) /* of operations that give a u32, */
+#define RESULT8 offsetof(struct cpu, scratch[2]) /* a u64 */
 
 /* -- from instruction to operation -- */
 
@@ -42,7 +45,7 @@ static const u16 op_of[OP_KEYS] = {
 static enum vec_op find_op(const struct insn *in)
 {
     const struct insn_row *row = insn_row_of(in);
-    u16 wide = in->rex & REX_W && row->map == MAP_0F
+    u16 wide = in->opsize == 8 && row->map == MAP_0F
                    ? op_of[OP_KEY(MAP_0F, row->mand, row->opcode, WITH_W)]
                    : 0; /* none of them has number 0 */
 
@@ -63,6 +66,26 @@ static bool is_xmm(unsigned kind)
 {
     return kind == OP_Vx || kind == OP_Wx || kind == OP_Wq || kind == OP_Wd || kind == OP_Ww ||
            kind == OP_Ux;
+}
+
+static size_t xmm_reg(const struct insn *in)
+{
+    return xmm_offset(insn_reg(in));
+}
+
+static size_t xmm_rm(const struct insn *in)
+{
+    return xmm_offset(insn_rm(in));
+}
+
+static size_t mmx_reg(const struct insn *in)
+{
+    return mmx_offset(insn_reg3(in));
+}
+
+static size_t mmx_rm(const struct insn *in)
+{
+    return mmx_offset(insn_rm3(in));
 }
 
 static bool uses_mmx(const struct insn *in)
@@ -184,6 +207,18 @@ static void operate(struct lift *l, enum vec_op op, size_t dst, size_t src, u32 
         ir_vec(l->ir, op, dst, src, imm);
 }
 
+/* Lane i of size bytes of the XMM register at reg, modulo the number of lanes. */
+static size_t lane(size_t reg, unsigned size, u32 i)
+{
+    i &= 16 / size - 1;
+    switch (size) {
+    case 1: return vec_b(reg, i);
+    case 2: return vec_w(reg, i);
+    case 4: return vec_d(reg, i);
+    default: return vec_q(reg, i);
+    }
+}
+
 /* Offset of source operand n in struct cpu; one in memory or in a general register goes to the
  * scratch. */
 static size_t source(struct lift *l, const struct insn *in, unsigned n)
@@ -192,8 +227,10 @@ static size_t source(struct lift *l, const struct insn *in, unsigned n)
     unsigned kind = l->row->op[n];
 
     if (kind == OP_Ey) {
-        ir_sts(l->ir, vec_d(SCRATCH, 0), 4, opnd_read(l, in, n));
-        return vec_d(SCRATCH, 0);
+        unsigned size = opnd_size(l, in, n);
+        size_t at = lane(SCRATCH, size, 0);
+        ir_sts(l->ir, at, size, opnd_read(l, in, n));
+        return at;
     }
     if (insn_mod(in) != 3 && kind == OP_Ww) {
         ir_sts(l->ir, vec_d(SCRATCH, 0), 4, ir_ld(l->ir, IR_LD, address(l, in, 2, false), 0, 2));
@@ -203,7 +240,7 @@ static size_t source(struct lift *l, const struct insn *in, unsigned n)
         load(l, in, sizes[kind], kind == OP_Wx, sizes[kind] == 4 ? vec_d(SCRATCH, 0) : SCRATCH);
         return SCRATCH;
     }
-    return is_xmm(kind) ? xmm_offset(insn_rm(in)) : mmx_offset(insn_rm(in));
+    return is_xmm(kind) ? xmm_rm(in) : mmx_rm(in);
 }
 
 void sem_vec(struct lift *l, const struct insn *in)
@@ -211,22 +248,23 @@ void sem_vec(struct lift *l, const struct insn *in)
     enum vec_op op = find_op(in);
     unsigned shape = vec_op_info[op].shape;
     bool group = l->row->reg >= 0; /* destination ModRM.rm, no source */
-    unsigned reg = group ? insn_rm(in) : insn_reg(in);
+    unsigned size = shape == VS_RX || shape == VS_RM ? 4 : shape == VS_QX ? 8 : 0;
     bool mmx = shape == VS_M || shape == VS_MX;
-    size_t dst = mmx ? mmx_offset(reg) : xmm_offset(reg), src;
+    unsigned mm = group ? insn_rm3(in) : insn_reg3(in);
+    size_t dst = mmx ? mmx_offset(mm) : group ? xmm_rm(in) : xmm_reg(in), src;
 
     if (!enter(l, in))
         return;
-    if (shape == VS_RX || shape == VS_RM)
-        dst = RESULT;
+    if (size)
+        dst = size == 8 ? RESULT8 : RESULT;
     src = group ? dst : source(l, in, 1);
     if (uses_mmx(in))
         leave_mmx(l);
     operate(l, op, dst, src, in->imm & 0xff);
     if (mmx)
-        leave_mmx_written(l, reg);
-    if (shape == VS_RX || shape == VS_RM)
-        lift_set_gpr(l, reg, 4, ir_lds(l->ir, RESULT, 4));
+        leave_mmx_written(l, mm);
+    if (size)
+        lift_set_gpr(l, insn_reg(in), size, ir_lds(l->ir, dst, size));
     else if (shape == VS_F)
         ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_lds(l->ir, offsetof(struct cpu, scratch[0]), 4),
                  IR_NONE);
@@ -238,7 +276,7 @@ void sem_vec(struct lift *l, const struct insn *in)
 static void move(struct lift *l, const struct insn *in, bool aligned)
 {
     bool to_reg = l->row->op[0] == OP_Vx;
-    size_t reg = xmm_offset(insn_reg(in)), rm = xmm_offset(insn_rm(in));
+    size_t reg = xmm_reg(in), rm = xmm_rm(in);
 
     if (!enter_sse(l))
         return;
@@ -266,7 +304,7 @@ void sem_vec_movs(struct lift *l, const struct insn *in)
 {
     bool to_reg = l->row->op[0] == OP_Vx, single = l->row->mand == MP_F3;
     unsigned size = single ? 4 : 8;
-    size_t reg = xmm_offset(insn_reg(in)), rm = xmm_offset(insn_rm(in));
+    size_t reg = xmm_reg(in), rm = xmm_rm(in);
     size_t scratch = single ? vec_d(SCRATCH, 0) : SCRATCH;
 
     if (!enter_sse(l))
@@ -286,7 +324,7 @@ void sem_vec_movs(struct lift *l, const struct insn *in)
 void sem_vec_movlh(struct lift *l, const struct insn *in)
 {
     bool high = in->opcode & 4;
-    size_t reg = xmm_offset(insn_reg(in));
+    size_t reg = xmm_reg(in);
 
     if (!enter_sse(l))
         return;
@@ -300,18 +338,20 @@ void sem_vec_movlh(struct lift *l, const struct insn *in)
 
 void sem_vec_movd_store(struct lift *l, const struct insn *in)
 {
+    unsigned size = opnd_size(l, in, 0);
+
     if (enter_sse(l))
-        opnd_write(l, in, 0, ir_lds(l->ir, vec_d(xmm_offset(insn_reg(in)), 0), 4));
+        opnd_write(l, in, 0, ir_lds(l->ir, lane(xmm_reg(in), size, 0), size));
 }
 
 void sem_vec_movq_store(struct lift *l, const struct insn *in)
 {
-    size_t reg = xmm_offset(insn_reg(in));
+    size_t reg = xmm_reg(in);
 
     if (!enter_sse(l))
         return;
     if (insn_mod(in) == 3)
-        ir_vec(l->ir, VEC_OP_movq, xmm_offset(insn_rm(in)), reg, 0);
+        ir_vec(l->ir, VEC_OP_movq, xmm_rm(in), reg, 0);
     else
         store(l, in, 8, false, reg);
 }
@@ -327,7 +367,8 @@ static void copy_dword(struct lift *l, size_t to, size_t from)
 void sem_mmx_movq(struct lift *l, const struct insn *in)
 {
     bool to_reg = l->row->op[0] == OP_Pq;
-    unsigned to = to_reg ? insn_reg(in) : insn_rm(in), from = to_reg ? insn_rm(in) : insn_reg(in);
+    unsigned reg = insn_reg3(in), rm = insn_rm3(in);
+    unsigned to = to_reg ? reg : rm, from = to_reg ? rm : reg;
 
     if (!enter_mmx(l))
         return;
@@ -345,20 +386,23 @@ void sem_mmx_movq(struct lift *l, const struct insn *in)
     }
 }
 
-/* MOVD, either way */
+/* MOVD, either way, and MOVQ of a general register */
 void sem_mmx_movd(struct lift *l, const struct insn *in)
 {
-    unsigned n = insn_reg(in);
+    bool to_reg = l->row->op[0] == OP_Pq;
+    unsigned size = opnd_size(l, in, to_reg ? 1 : 0);
+    size_t at = size == 8 ? mmx_reg(in) : vec_d(mmx_reg(in), 0);
 
     if (!enter_mmx(l))
         return;
-    if (l->row->op[0] == OP_Pq) {
-        ir_sts(l->ir, vec_d(mmx_offset(n), 0), 4, opnd_read(l, in, 1));
-        ir_sts(l->ir, vec_d(mmx_offset(n), 1), 4, ir_const(0));
-        leave_mmx_written(l, n);
+    if (to_reg) {
+        ir_sts(l->ir, at, size, opnd_read(l, in, 1));
+        if (size == 4)
+            ir_sts(l->ir, vec_d(mmx_reg(in), 1), 4, ir_const(0));
+        leave_mmx_written(l, insn_reg3(in));
     } else {
         clear_top(l);
-        opnd_write(l, in, 0, ir_lds(l->ir, vec_d(mmx_offset(n), 0), 4));
+        opnd_write(l, in, 0, ir_lds(l->ir, at, size));
         leave_mmx(l);
     }
 }
@@ -378,21 +422,19 @@ void sem_emms(struct lift *l, const struct insn *in)
 void sem_vec_pinsrw(struct lift *l, const struct insn *in)
 {
     bool mmx = uses_mmx(in);
-    unsigned n = insn_reg(in);
 
     if (!enter(l, in))
         return;
-    ir_sts(l->ir, mmx ? vec_w(mmx_offset(n), in->imm & 3) : vec_w(xmm_offset(n), in->imm & 7), 2,
+    ir_sts(l->ir, mmx ? vec_w(mmx_reg(in), in->imm & 3) : vec_w(xmm_reg(in), in->imm & 7), 2,
            opnd_read(l, in, 1));
     if (mmx)
-        leave_mmx_written(l, n);
+        leave_mmx_written(l, insn_reg3(in));
 }
 
 void sem_vec_pextrw(struct lift *l, const struct insn *in)
 {
     bool mmx = uses_mmx(in);
-    unsigned n = insn_rm(in);
-    size_t from = mmx ? vec_w(mmx_offset(n), in->imm & 3) : vec_w(xmm_offset(n), in->imm & 7);
+    size_t from = mmx ? vec_w(mmx_rm(in), in->imm & 3) : vec_w(xmm_rm(in), in->imm & 7);
 
     if (!enter(l, in))
         return;
@@ -401,35 +443,42 @@ void sem_vec_pextrw(struct lift *l, const struct insn *in)
         leave_mmx(l);
 }
 
-/* PEXTRB, PEXTRW, PEXTRD, EXTRACTPS: opcodes 14 to 17 */
+/* PEXTRB, PEXTRW, PEXTRD or PEXTRQ, EXTRACTPS: opcodes 14 to 17 */
 void sem_vec_pextr(struct lift *l, const struct insn *in)
 {
-    unsigned size = in->opcode == 0x14 ? 1 : in->opcode == 0x15 ? 2 : 4;
-    unsigned i = in->imm & (16 / size - 1);
-    size_t reg = xmm_offset(insn_reg(in));
-    size_t from = size == 1 ? vec_b(reg, i) : size == 2 ? vec_w(reg, i) : vec_d(reg, i);
+    unsigned size = in->opcode == 0x14 ? 1 : in->opcode == 0x15 ? 2 : opnd_size(l, in, 0);
 
     if (enter_sse(l))
-        opnd_write(l, in, 0, ir_lds(l->ir, from, size));
+        opnd_write(l, in, 0, ir_lds(l->ir, lane(xmm_reg(in), size, in->imm), size));
 }
 
-/* PINSRB and PINSRD */
+/* PINSRB, PINSRD and PINSRQ */
 void sem_vec_pinsr(struct lift *l, const struct insn *in)
 {
-    size_t reg = xmm_offset(insn_reg(in));
-    bool byte = in->opcode == 0x20;
+    unsigned size = in->opcode == 0x20 ? 1 : opnd_size(l, in, 1);
 
     if (enter_sse(l))
-        ir_sts(l->ir, byte ? vec_b(reg, in->imm & 15) : vec_d(reg, in->imm & 3), byte ? 1 : 4,
-               opnd_read(l, in, 1));
+        ir_sts(l->ir, lane(xmm_reg(in), size, in->imm), size, opnd_read(l, in, 1));
 }
 
 /* In memory there is one element to choose. */
 void sem_vec_insertps(struct lift *l, const struct insn *in)
 {
     if (enter_sse(l))
-        operate(l, VEC_OP_insertps, xmm_offset(insn_reg(in)), source(l, in, 1),
+        operate(l, VEC_OP_insertps, xmm_reg(in), source(l, in, 1),
                 in->imm & (insn_mod(in) == 3 ? 0xff : 0x3f));
+}
+
+/* The explicit length in register reg, signed: from -16 to 16 if it has 64 bits, since what is
+ * beyond that does not count. */
+static struct irv string_length(struct lift *l, const struct insn *in, unsigned reg)
+{
+    struct irv n = ir_reg(reg);
+
+    if (in->opsize != 8)
+        return n;
+    n = ir_sel(l->ir, IRC_GTS, n, ir_const(16), ir_const(16), n);
+    return ir_sel(l->ir, IRC_LTS, n, ir_const(-16u), ir_const(-16u), n);
 }
 
 /* PCMPESTRM, PCMPESTRI, PCMPISTRM, PCMPISTRI. Operands in memory need no alignment. */
@@ -437,7 +486,7 @@ void sem_vec_pcmpstr(struct lift *l, const struct insn *in)
 {
     enum vec_op op = find_op(in);
     const struct vec_op_info *info = &vec_op_info[op];
-    size_t src = xmm_offset(insn_rm(in)), scratch = offsetof(struct cpu, scratch);
+    size_t src = xmm_rm(in), scratch = offsetof(struct cpu, scratch);
 
     if (!enter_sse(l))
         return;
@@ -446,23 +495,30 @@ void sem_vec_pcmpstr(struct lift *l, const struct insn *in)
         src = SCRATCH;
     }
     if (info->attr & VA_LEN) {
-        ir_sts(l->ir, scratch + 8, 4, ir_reg(EAX));
-        ir_sts(l->ir, scratch + 12, 4, ir_reg(EDX));
+        ir_sts(l->ir, scratch + 8, 4, string_length(l, in, EAX));
+        ir_sts(l->ir, scratch + 12, 4, string_length(l, in, EDX));
     }
-    ir_vec(l->ir, op, xmm_offset(insn_reg(in)), src, in->imm & 0xff);
+    ir_vec(l->ir, op, xmm_reg(in), src, in->imm & 0xff);
     ir_flags(l->ir, FK_EFLAGS, 4, IR_NONE, ir_lds(l->ir, scratch, 4), IR_NONE);
     if (info->shape == VS_SI)
         lift_set_gpr(l, ECX, 4, ir_lds(l->ir, RESULT, 4));
 }
 
+/* RDI, EDI or DI, as an address. */
+static struct irv edi_offset(struct lift *l, const struct insn *in)
+{
+    if (in->addrsize == 2)
+        return ir_op1(l->ir, IR_EXT16U, ir_reg(EDI));
+    return in->addrsize == 4 && lift_code64(l) ? lift_zext(l, ir_reg(EDI)) : ir_reg(EDI);
+}
+
 /* MASKMOVQ and MASKMOVDQU, to [EDI] */
 void sem_vec_maskmov(struct lift *l, const struct insn *in)
 {
-    bool mmx = uses_mmx(in);
-    unsigned data = insn_reg(in), mask = insn_rm(in);
-    struct irv off = in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(EDI)) : ir_reg(EDI);
+    bool mmx = uses_mmx(in), wide = lift_code64(l);
+    size_t data = mmx ? mmx_reg(in) : xmm_reg(in), mask = mmx ? mmx_rm(in) : xmm_rm(in);
+    struct irv off = edi_offset(l, in), la;
     u32 mode = l->mode, n = mmx ? 8 : 16;
-    struct irv la;
 
     if (!enter(l, in))
         return;
@@ -472,9 +528,10 @@ void sem_vec_maskmov(struct lift *l, const struct insn *in)
     la = lift_linear(l, in->seg, off, n, true);
     l->mode = mode;
     if (mode & MODE_ALIGN)
-        ir_call(l->ir, HELPER_align_check, la, ir_const(8), IR_NONE, IR_NONE);
-    ir_call(l->ir, HELPER_maskmov, la, ir_const((u32)(mmx ? mmx_offset(data) : xmm_offset(data))),
-            ir_const((u32)(mmx ? mmx_offset(mask) : xmm_offset(mask))), ir_const(n));
+        ir_call(l->ir, wide ? HELPER_align_check64 : HELPER_align_check, la, ir_const(8), IR_NONE,
+                IR_NONE);
+    ir_call(l->ir, wide ? HELPER_maskmov64 : HELPER_maskmov, la, ir_const((u32)data),
+            ir_const((u32)mask), ir_const(n));
 }
 
 /* -- control and state -- */
@@ -497,24 +554,38 @@ void sem_stmxcsr(struct lift *l, const struct insn *in)
         opnd_write(l, in, 0, ir_lds(l->ir, offsetof(struct cpu, mxcsr), 4));
 }
 
-static bool fx(struct lift *l, const struct insn *in, enum helper helper)
+/* In 64-bit code the helper gets the linear address, and whether pointers have 64 bits. */
+static bool fx(struct lift *l, const struct insn *in, enum helper helper, enum helper helper64,
+               bool write)
 {
-    if (l->mode & MODE_NOFPU) {
+    u32 mode = l->mode;
+    struct irv at;
+
+    if (mode & MODE_NOFPU) {
         lift_raise(l, VEC_NM, false, RULE_simd_ts);
         return false;
     }
-    ir_call(l->ir, helper, ir_const(in->seg), lift_ea(l, in), IR_NONE, IR_NONE);
+    at = lift_ea(l, in);
+    if (!lift_code64(l)) {
+        ir_call(l->ir, helper, ir_const(in->seg), at, IR_NONE, IR_NONE);
+        return true;
+    }
+    l->mode &= ~(u32)MODE_ALIGN;
+    at = lift_linear(l, in->seg, at, 16, write);
+    l->mode = mode;
+    ir_call(l->ir, helper64, at, ir_const(in->opsize == 8), IR_NONE, IR_NONE);
     return true;
 }
 
 void sem_fxsave(struct lift *l, const struct insn *in)
 {
-    fx(l, in, HELPER_fxsave);
+    fx(l, in, HELPER_fxsave, HELPER_fxsave64, true);
 }
 
 void sem_fxrstor(struct lift *l, const struct insn *in)
 {
-    if (fx(l, in, HELPER_fxrstor)) /* the mode word may have changed */
+    /* the mode word may have changed */
+    if (fx(l, in, HELPER_fxrstor, HELPER_fxrstor64, false))
         lift_exit_next(l);
 }
 

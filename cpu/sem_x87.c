@@ -49,7 +49,8 @@ static struct irv call(struct lift *l, const struct insn *in, u32 desc, struct i
 {
     if (insn_mod(in) == 3)
         return ir_call(l->ir, HELPER_x87_reg, ir_const(desc), flags, IR_NONE, IR_NONE);
-    ir_call(l->ir, HELPER_x87_mem, ir_const(desc), lift_ea(l, in), IR_NONE, IR_NONE);
+    ir_call(l->ir, lift_code64(l) ? HELPER_x87_mem64 : HELPER_x87_mem, ir_const(desc),
+            lift_ea(l, in), IR_NONE, IR_NONE);
     return IR_NONE;
 }
 
@@ -57,7 +58,7 @@ static struct irv call(struct lift *l, const struct insn *in, u32 desc, struct i
 static unsigned condition(const struct insn *in)
 {
     static const u8 cc[4] = {2 /* B */, 4 /* E */, 6 /* BE */, 10 /* U: P */};
-    return cc[insn_reg(in) & 3] | (in->opcode & 1u);
+    return cc[insn_reg3(in) & 3] | (in->opcode & 1u);
 }
 
 /* A store that an unmasked exception suppresses touches no memory: where the segment would have to

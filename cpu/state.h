@@ -405,12 +405,6 @@ static inline laddr segment_base64(const struct segment *s)
     return (u64)s->base_high << 32 | s->base;
 }
 
-/* The linear address of an offset in 64-bit mode. */
-static inline laddr cpu_linear64(const struct cpu *cpu, enum seg seg, u64 off)
-{
-    return off + (seg >= SEG_FS ? segment_base64(&cpu->seg[seg]) : 0);
-}
-
 /* Is an interrupt, NMI or SMI waiting that the CPU would take? It also ends HLT. */
 static inline bool cpu_interrupt_pending(const struct cpu *cpu)
 {
