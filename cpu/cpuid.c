@@ -272,6 +272,7 @@ void cpu_set_model(struct cpu *cpu, const struct cpu_model *model)
     cpu->mmu.phys_bits = cpu_has(cpu, FEAT_PAE) || cpu_has(cpu, FEAT_PSE36) ? 36 : 32;
     cpu->mmu.pat = cpu_has(cpu, FEAT_PAT);
     cpu->mmu.pse36 = cpu_has(cpu, FEAT_PSE36);
+    cpu->mmu.page1gb = cpu_has(cpu, FEAT_PDPE1GB);
 }
 
 void cpu_set_a20(struct cpu *cpu, bool open)

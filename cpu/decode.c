@@ -1,11 +1,11 @@
-/* The decoder: our own prefix scan and ModRM layout, the row of cpu/insn.def that fits, and
- * Capstone's word on whether the form exists. The normalising rule, which keeps the known defects
- * of Capstone 4 and 5 out of reach: Capstone sees only what decides the form (67 and 66, or the one
- * mandatory prefix right before 0F; opcode, ModRM, SIB; zeros for displacement and immediate) and
- * always in 32- or 64-bit mode: a 16-bit segment is the 32-bit one with 66 and 67 toggled. In
- * 64-bit mode REX counts among what decides the form. Everything with a value in it (immediates,
- * displacements, branch targets, sizes, segments, LOCK legality) is computed here from the raw
- * bytes.
+/* The decoder: a scan of our own (decode_scan.c) and ModRM layout, the row of cpu/insn.def that
+ * fits, and Capstone's word on whether the form exists. The normalising rule, which keeps the known
+ * defects of Capstone 4 and 5 out of reach: Capstone sees only what decides the form (67 and 66, or
+ * the one mandatory prefix right before 0F; opcode, ModRM, SIB; zeros for displacement and
+ * immediate) and always in 32- or 64-bit mode: a 16-bit segment is the 32-bit one with 66 and 67
+ * toggled. In 64-bit mode REX counts among what decides the form. Everything with a value in it
+ * (immediates, displacements, branch targets, sizes, segments, LOCK legality) is computed here from
+ * the raw bytes.
  *
  * The memo is keyed by the same normalised bytes, all of which fit one word, so equal keys are
  * equal forms. Prefixes, ModRM: SDM volume 2, chapter 2; the 15-byte limit: volume 3, 6.15,
@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu/decode.h"
+#include "cpu/decode_scan.h"
 
 enum {
     MAX_LEN = 15,
@@ -27,41 +27,24 @@ enum {
     SPAN = 8
 };
 
-/* An encoding reduced to what decides its form. */
-struct scan {
-    u8 len;      /* bytes up to and including the SIB byte */
-    u8 start;    /* offset of the first byte after the prefixes */
-    u8 prefixes; /* PFX_* */
-    u8 seg;      /* enum seg, or SEG_NONE */
-    u8 map, opcode, modrm, sib;
-    u8 mand;             /* enum mand, never MP_ANY */
-    u8 opsize, addrsize; /* by mode and prefixes alone: see row_opsize() */
-    u8 rex;              /* REX_* */
-    bool code64;
-};
-
 /* A form, as the memo keeps it. */
 struct form {
-    u64 key; /* form_key(), never 0 */
-    u16 row; /* NO_ROW: #UD */
-    u8 base, index;
-    u32 scale : 2, seg : 3, opsize : 4;
-    u32 disp_size : 4, imm_size : 4, sel_size : 2;
+    u32 key;      /* form_key(), */
+    u16 key_high; /* bits 47:32 of it, never 0 */
+    u16 row;      /* NO_ROW: #UD */
+    u8 opsize, seg, base, index, scale;
+    u8 disp_size, imm_size;
+    u8 sel_size : 2;
     bool imm_signed : 1, lock_ok : 1, disp_signed : 1;
 };
 _Static_assert(sizeof(struct form) == 16, "the memo should stay small");
-
-/* Per opcode, from its rows. */
-enum { OF_MODRM = 1, OF_RM_IS_REG = 2 /* MOV CR/DR: ModRM.mod is ignored, REX.R is not */ };
 
 struct decoder {
     csh cs[2]; /* of 32 and 64 bits, by scan.code64 */
     csh host;  /* of decode_host_text(); 0 until first used */
     cs_insn *insn;
     struct decoder_stats stats;
-    enum isa isa; /* generation whose encodings count */
-    unsigned max_len;
-    u8 flags[MAP_COUNT][256];       /* OF_* */
+    struct scan_rules rules;
     u16 first[MAP_COUNT * 256 + 1]; /* rows of opcode n: rows[first[n]..first[n + 1] - 1] */
     u16 *rows;
     struct form memo[MEMO_SIZE];
@@ -121,7 +104,7 @@ static void index_rows(struct decoder *d)
     for (unsigned r = 0; r < insn_table_len; r++) {
         const struct insn_row *row = &insn_table[r];
         for (unsigned i = 0; i < row_span(row); i++) {
-            u8 *flags = &d->flags[row->map][row->opcode + i];
+            u8 *flags = &d->rules.flags[row->map][row->opcode + i];
             d->first[row->map * 256u + row->opcode + i]++;
             if (insn_row_has_modrm(row))
                 *flags |= OF_MODRM;
@@ -138,11 +121,6 @@ static void index_rows(struct decoder *d)
     }
 }
 
-static bool scan_is_reg(const struct decoder *d, const struct scan *s)
-{
-    return s->modrm >= 0xc0 || (d->flags[s->map][s->opcode] & OF_RM_IS_REG);
-}
-
 /* Does ModRM.reg fit the row? With REX.R there are control and debug registers from 8 on, which
  * must be named; elsewhere an opcode's extension and a segment register have three bits. */
 static bool row_takes_reg_field(const struct decoder *d, const struct scan *s,
@@ -150,7 +128,7 @@ static bool row_takes_reg_field(const struct decoder *d, const struct scan *s,
 {
     unsigned reg = (s->modrm >> 3) & 7;
 
-    if ((d->flags[s->map][s->opcode] & OF_RM_IS_REG) && (s->rex & REX_R))
+    if ((d->rules.flags[s->map][s->opcode] & OF_RM_IS_REG) && (s->rex & REX_R))
         reg |= 8;
     if (row->reg < 0)
         return reg < 8;
@@ -180,197 +158,26 @@ static unsigned row_opsize(const struct scan *s, const struct insn_row *row)
 static unsigned find_row(const struct decoder *d, const struct scan *s)
 {
     unsigned n = s->map * 256u + s->opcode;
-    bool has_modrm = d->flags[s->map][s->opcode] & OF_MODRM;
+    bool has_modrm = d->rules.flags[s->map][s->opcode] & OF_MODRM;
 
     for (unsigned i = d->first[n]; i < d->first[n + 1]; i++) {
         const struct insn_row *row = &insn_table[d->rows[i]];
 
         if (row->mand != MP_ANY && row->mand != s->mand)
             continue;
-        if (!insn_row_lives(row, d->isa) || !row_takes_mode(s, row))
+        if (!insn_row_lives(row, d->rules.isa) || !row_takes_mode(s, row))
             continue;
         if (has_modrm && !row_takes_reg_field(d, s, row))
             continue;
-        if (has_modrm && !(scan_is_reg(d, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
+        if (has_modrm &&
+            !(scan_is_reg(&d->rules, s) ? insn_row_takes_reg(row) : insn_row_takes_mem(row)))
             continue;
         return d->rows[i];
     }
     return NO_ROW;
 }
 
-/* -- bytes to scan -- */
-
-/* Takes one prefix byte into s; false if it is none. Before the 80386 there are no 64 to 67, and F1
- * is a prefix too: LOCK on the 8086, without effect on the 80286. In 64-bit mode ES CS SS DS do
- * nothing, not even against an FS or GS before them. */
-static bool scan_prefix(const struct decoder *d, struct scan *s, u8 byte)
-{
-    bool wide = d->isa >= ISA_386;
-
-    switch (byte) {
-    case 0x26:
-    case 0x2e:
-    case 0x36:
-    case 0x3e:
-        if (s->code64)
-            return true;
-        s->seg = (byte >> 3) & 3; /* ES CS SS DS */
-        s->prefixes |= PFX_SEG;
-        return true;
-    case 0x64:
-    case 0x65:
-        if (!wide)
-            return false;
-        s->seg = byte == 0x64 ? SEG_FS : SEG_GS;
-        s->prefixes |= PFX_SEG;
-        return true;
-    case 0x66: s->prefixes |= wide ? PFX_OPSIZE : 0; return wide;
-    case 0x67: s->prefixes |= wide ? PFX_ADDRSIZE : 0; return wide;
-    case 0xf0: s->prefixes |= PFX_LOCK; return true;
-    case 0xf1: s->prefixes |= d->isa == ISA_8086 ? PFX_LOCK : 0; return !wide;
-    case 0xf2:
-    case 0xf3:
-        s->prefixes &= ~(PFX_REP | PFX_REPNE);
-        s->prefixes |= byte == 0xf3 ? PFX_REP : PFX_REPNE;
-        return true;
-    default: return false;
-    }
-}
-
-/* The prefixes, REX, which counts right before the opcode alone, included; returns their number. */
-static unsigned scan_prefixes(const struct decoder *d, const u8 *bytes, unsigned limit,
-                              struct scan *s)
-{
-    unsigned n = 0;
-
-    for (; n < limit; n++) {
-        if (s->code64 && (bytes[n] & 0xf0) == REX)
-            s->rex = bytes[n];
-        else if (scan_prefix(d, s, bytes[n]))
-            s->rex = 0;
-        else
-            break;
-    }
-    return n;
-}
-
-/* The 8086 decodes some opcodes in part only, and knows no illegal ones: each of these is what the
- * decoded bits make it. */
-static u8 opcode_8086(u8 opcode)
-{
-    if ((opcode & 0xf0) == 0x60) /* conditional jumps */
-        return opcode | 0x10;
-    if ((opcode & 0xf6) == 0xc0) /* returns */
-        return opcode | 2;
-    return opcode;
-}
-
-static u8 modrm_8086(u8 opcode, u8 modrm)
-{
-    switch (opcode) {
-    case 0x8c:
-    case 0x8e: return modrm & ~0x20u; /* four segment registers */
-    case 0x8f:
-    case 0xc6:
-    case 0xc7: return modrm & ~0x38u;
-    case 0xff: return (modrm & 0x38) == 0x38 ? modrm & ~0x08u : modrm; /* PUSH */
-    default: return modrm;
-    }
-}
-
-static void scan_sizes(struct scan *s, enum code_size code)
-{
-    bool op = s->prefixes & PFX_OPSIZE, addr = s->prefixes & PFX_ADDRSIZE;
-
-    if (code == CODE64) {
-        s->opsize = s->rex & REX_W ? 8 : op ? 2 : 4;
-        s->addrsize = addr ? 4 : 8;
-    } else {
-        s->opsize = (code == CODE32) != op ? 4 : 2;
-        s->addrsize = (code == CODE32) != addr ? 4 : 2;
-    }
-}
-
-static enum mand scan_mand(unsigned prefixes)
-{
-    if (prefixes & PFX_REP)
-        return MP_F3;
-    if (prefixes & PFX_REPNE)
-        return MP_F2;
-    return prefixes & PFX_OPSIZE ? MP_66 : MP_NONE;
-}
-
-/* Bytes ran out at n. */
-static enum decode_result scan_short(const struct decoder *d, struct scan *s, unsigned n)
-{
-    s->len = n;
-    return n >= d->max_len ? DECODE_LONG : DECODE_MORE;
-}
-
-/* Bytes of displacement of a ModRM operand. */
-static unsigned disp_size(const struct scan *s)
-{
-    unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
-
-    if (mod & 1)
-        return mod == 1;
-    if (s->addrsize == 2)
-        return mod || rm == 6 ? 2 : 0;
-    return mod || rm == 5 || (rm == 4 && (s->sib & 7) == 5) ? 4 : 0;
-}
-
-static enum decode_result scan_bytes(const struct decoder *d, const u8 *bytes, unsigned avail,
-                                     enum code_size code, struct scan *s)
-{
-    unsigned n, limit = avail < d->max_len ? avail : d->max_len;
-    bool old = d->isa == ISA_8086;
-
-    *s = (struct scan){.seg = SEG_NONE, .code64 = code == CODE64};
-    n = scan_prefixes(d, bytes, limit, s);
-    s->start = n;
-    s->mand = scan_mand(s->prefixes);
-    scan_sizes(s, code);
-
-    if (n >= limit)
-        return scan_short(d, s, n);
-    s->opcode = old ? opcode_8086(bytes[n]) : bytes[n];
-    n++;
-    if (s->opcode == 0x0f && !old) {
-        if (n >= limit)
-            return scan_short(d, s, n);
-        s->map = MAP_0F;
-        s->opcode = bytes[n++];
-        if (s->opcode == 0x0f) { /* all opcodes of the map have ModRM: the last one will do */
-            s->map = MAP_3DNOW;
-            s->opcode = 0xbf;
-        } else if (s->opcode == 0x38 || s->opcode == 0x3a) {
-            if (n >= limit)
-                return scan_short(d, s, n);
-            s->map = s->opcode == 0x38 ? MAP_0F38 : MAP_0F3A;
-            s->opcode = bytes[n++];
-        }
-    }
-    if (d->flags[s->map][s->opcode] & OF_MODRM) {
-        if (n >= limit)
-            return scan_short(d, s, n);
-        s->modrm = old ? modrm_8086(s->opcode, bytes[n]) : bytes[n];
-        n++;
-        if (s->addrsize != 2 && (s->modrm & 7) == 4 && !scan_is_reg(d, s)) {
-            if (n >= limit)
-                return scan_short(d, s, n);
-            s->sib = bytes[n++];
-        }
-    }
-    s->len = n;
-    if (s->map == MAP_3DNOW) {
-        n += disp_size(s);
-        if (n >= limit)
-            return scan_short(d, s, limit);
-        s->opcode = bytes[n];
-        s->mand = MP_NONE; /* prefixes do not matter */
-    }
-    return DECODE_OK;
-}
+/* -- the memo's key -- */
 
 /* Two bits of map: the fifth stands in the place of a mandatory prefix, which it has not. */
 static u64 form_key(const struct scan *s)
@@ -385,13 +192,22 @@ static u64 form_key(const struct scan *s)
 
 /* -- asking Capstone -- */
 
+/* REX without bits that do nothing, but confuse Capstone: REX.R with a segment register, REX.W
+ * where the operand size is 8 anyway. */
+static u8 clean_rex(const struct scan *s, const struct insn_row *row)
+{
+    unsigned useless = row_has_kind(row, OP_Sw) ? REX_R : row->attr & IA_F64 ? REX_W : 0;
+
+    return (u8)(s->rex & ~useless);
+}
+
 /* Writes the normalised bytes of s to buf, without displacement and immediate; returns their
  * number. */
 static unsigned normalise(const struct decoder *d, const struct scan *s, const struct insn_row *row,
                           u8 *buf)
 {
     static const u8 mand_byte[] = {[MP_66] = 0x66, [MP_F3] = 0xf3, [MP_F2] = 0xf2};
-    unsigned n = 0, flags = d->flags[s->map][s->opcode];
+    unsigned n = 0, flags = d->rules.flags[s->map][s->opcode];
 
     if (s->addrsize == (s->code64 ? 4 : 2))
         buf[n++] = 0x67;
@@ -401,8 +217,8 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     } else if (mand_byte[row->mand]) {
         buf[n++] = mand_byte[row->mand];
     }
-    if (s->rex) /* REX.R with a segment register does nothing, but Capstone would not have it */
-        buf[n++] = row_has_kind(row, OP_Sw) ? s->rex & ~REX_R : s->rex;
+    if (s->rex)
+        buf[n++] = clean_rex(s, row);
     if (s->map != MAP_1B)
         buf[n++] = 0x0f;
     if (s->map == MAP_0F38 || s->map == MAP_0F3A)
@@ -410,7 +226,7 @@ static unsigned normalise(const struct decoder *d, const struct scan *s, const s
     buf[n++] = s->map == MAP_3DNOW ? 0x0f : s->opcode;
     if (flags & OF_MODRM)
         buf[n++] = flags & OF_RM_IS_REG ? s->modrm | 0xc0 : s->modrm;
-    if (s->addrsize != 2 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(d, s))
+    if (s->addrsize != 2 && (s->modrm & 7) == 4 && (flags & OF_MODRM) && !scan_is_reg(&d->rules, s))
         buf[n++] = s->sib;
     return n;
 }
@@ -481,7 +297,7 @@ static void form_mem(struct form *f, const struct scan *s)
 {
     unsigned mod = s->modrm >> 6, rm = s->modrm & 7;
 
-    f->disp_size = disp_size(s);
+    f->disp_size = scan_disp_size(s);
     if (s->addrsize == 2)
         form_mem16(f, mod, rm);
     else
@@ -510,12 +326,16 @@ static void form_imm(struct form *f, const struct insn_row *row)
 static void form_make(struct decoder *d, const struct scan *s, u64 key, struct form *f)
 {
     unsigned r = find_row(d, s);
-    bool has_modrm = d->flags[s->map][s->opcode] & OF_MODRM;
+    bool has_modrm = d->rules.flags[s->map][s->opcode] & OF_MODRM;
     const struct insn_row *row;
 
-    *f = (struct form){
-        .key = key, .row = NO_ROW, .seg = SEG_DS, .base = GPR_NONE, .index = GPR_NONE};
-    if (has_modrm && !scan_is_reg(d, s))
+    *f = (struct form){.key = (u32)key,
+                       .key_high = (u16)(key >> 32),
+                       .row = NO_ROW,
+                       .seg = SEG_DS,
+                       .base = GPR_NONE,
+                       .index = GPR_NONE};
+    if (has_modrm && !scan_is_reg(&d->rules, s))
         form_mem(f, s);
     if (r == NO_ROW)
         return;
@@ -524,7 +344,7 @@ static void form_make(struct decoder *d, const struct scan *s, u64 key, struct f
         f->disp_size = s->addrsize;
     f->opsize = row_opsize(s, row);
     form_imm(f, row);
-    f->lock_ok = d->isa < ISA_386 || ((row->attr & IA_LOCK) && !scan_is_reg(d, s));
+    f->lock_ok = d->rules.isa < ISA_386 || ((row->attr & IA_LOCK) && !scan_is_reg(&d->rules, s));
     if (ask_capstone(d, s, row, f->disp_size + f->imm_size + f->sel_size))
         f->row = r;
 }
@@ -534,7 +354,7 @@ static const struct form *form_lookup(struct decoder *d, const struct scan *s)
     u64 key = form_key(s);
     struct form *f = &d->memo[key * 0x9e3779b97f4a7c15u >> (64 - MEMO_BITS)];
 
-    if (__builtin_expect(f->key == key, 1)) {
+    if (__builtin_expect(f->key == (u32)key && f->key_high == key >> 32, 1)) {
         d->stats.hits++;
     } else {
         d->stats.misses++;
@@ -561,7 +381,7 @@ static u32 get_value(const u8 *p, unsigned size, bool is_signed)
 static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsigned avail,
                                       enum code_size code, struct scan *s, struct insn *out)
 {
-    enum decode_result result = scan_bytes(d, bytes, avail, code, s);
+    enum decode_result result = scan_bytes(&d->rules, bytes, avail, code, s);
     const struct form *f;
     unsigned n = s->len, len;
 
@@ -574,8 +394,8 @@ static enum decode_result decode_scan(struct decoder *d, const u8 *bytes, unsign
         out->len = len <= avail ? len : n;
         return DECODE_UD;
     }
-    if (len > avail || len > d->max_len)
-        return avail >= d->max_len ? DECODE_LONG : DECODE_MORE;
+    if (len > avail || len > d->rules.max_len)
+        return avail >= d->rules.max_len ? DECODE_LONG : DECODE_MORE;
 
     *out = (struct insn){
         .row = f->row,
@@ -610,8 +430,8 @@ enum decode_result decode(struct decoder *d, const u8 *bytes, unsigned avail, en
 
 void decoder_set_isa(struct decoder *d, enum isa isa)
 {
-    d->isa = isa;
-    d->max_len = isa == ISA_286 ? MAX_LEN_286 : MAX_LEN;
+    d->rules.isa = isa;
+    d->rules.max_len = isa == ISA_286 ? MAX_LEN_286 : MAX_LEN;
     memset(d->memo, 0, sizeof(d->memo));
 }
 

@@ -119,15 +119,17 @@ void help_mov_to_dr(struct cpu *cpu, u32 n, u32 value)
 }
 
 /* An address that is not canonical has nothing to invalidate (SDM 2, INVLPG). */
-void help_invlpg64(struct cpu *cpu, u64 la)
+void help_invlpg64(struct cpu *cpu, u64 seg, u64 off)
 {
+    laddr la = (seg_base(cpu, (enum seg)seg) + off) & cpu->eip_mask;
+
     if (laddr_is_canonical(la))
         mmu_flush_page(&cpu->mmu, la);
 }
 
-void help_invlpg(struct cpu *cpu, u32 la)
+void help_invlpg(struct cpu *cpu, u32 seg, u32 off)
 {
-    mmu_flush_page(&cpu->mmu, la);
+    help_invlpg64(cpu, seg, off);
 }
 
 static void set_edx_eax(struct cpu *cpu, u64 value)

@@ -1,5 +1,5 @@
 /* Control transfers that the helpers do: far JMP, CALL and RET, IRET, software interrupts, SYSENTER
- * and SYSEXIT; the interrupt flag, HLT, and undefined instructions. All of them leave to the run
+ * and SYSEXIT, SYSCALL and SYSRET; the interrupt flag, HLT, and undefined instructions. All of them leave to the run
  * loop. */
 #include "cpu/lift.h"
 #include "cpu/sem_sys.h"
@@ -26,7 +26,8 @@ static void load_cs(struct lift *l, struct irv sel, struct irv eip)
 static void far_jmp(struct lift *l, const struct insn *in, struct irv off, struct irv sel)
 {
     if (!is_plain(l)) {
-        transfer(l, HELPER_far_jmp, sel, off, ir_const(in->len), IR_NONE);
+        transfer(l, lift_code64(l) ? HELPER_far_jmp64 : HELPER_far_jmp, sel, off,
+                 ir_const(in->len), IR_NONE);
         return;
     }
     lift_check_target(l, off, in->opsize);
@@ -51,7 +52,8 @@ static void far_call(struct lift *l, const struct insn *in, struct irv off, stru
     s32 size = in->opsize;
 
     if (!is_plain(l)) {
-        transfer(l, HELPER_far_call, sel, off, ir_const((u32)size), ir_const(in->len));
+        transfer(l, lift_code64(l) ? HELPER_far_call64 : HELPER_far_call, sel, off,
+                 ir_const((u32)size), ir_const(in->len));
         return;
     }
     struct irv cs = ir_lds(l->ir, offsetof(struct cpu, seg[SEG_CS].sel), 2);
@@ -147,8 +149,17 @@ void sem_sysenter(struct lift *l, const struct insn *in)
 
 void sem_sysexit(struct lift *l, const struct insn *in)
 {
-    (void)in;
-    transfer(l, HELPER_sysexit, IR_NONE, IR_NONE, IR_NONE, IR_NONE);
+    transfer(l, HELPER_sysexit, ir_const(in->opsize), IR_NONE, IR_NONE, IR_NONE);
+}
+
+void sem_syscall(struct lift *l, const struct insn *in)
+{
+    transfer(l, HELPER_syscall, ir_const(in->len), IR_NONE, IR_NONE, IR_NONE);
+}
+
+void sem_sysret(struct lift *l, const struct insn *in)
+{
+    transfer(l, HELPER_sysret, ir_const(in->opsize), IR_NONE, IR_NONE, IR_NONE);
 }
 
 /* IOPL is not in the mode word: only level 0 is always allowed. */

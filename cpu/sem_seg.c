@@ -31,12 +31,12 @@ static void leave(struct lift *l, enum seg seg, struct irv changed)
 
 void sem_mov_from_seg(struct lift *l, const struct insn *in)
 {
-    opnd_write(l, in, 0, ir_lds(l->ir, selector_field(insn_reg(in)), 2));
+    opnd_write(l, in, 0, ir_lds(l->ir, selector_field(insn_reg3(in)), 2));
 }
 
 void sem_mov_to_seg(struct lift *l, const struct insn *in)
 {
-    enum seg seg = (enum seg)insn_reg(in);
+    enum seg seg = (enum seg)insn_reg3(in);
 
     leave(l, seg, load_seg(l, seg, opnd_read(l, in, 1)));
 }
@@ -46,19 +46,20 @@ static enum seg named_segment(const struct lift *l)
     return (enum seg)(l->row->op[0] - OP_ES);
 }
 
-/* With a 32-bit operand too only 16 bits are written (SDM 2, PUSH: all recent processors). */
+/* With a 32-bit operand too only 16 bits are written (SDM 2, PUSH: all recent processors); with one
+ * of 64 bits all. */
 void sem_push_seg(struct lift *l, const struct insn *in)
 {
     struct irv sel = ir_lds(l->ir, selector_field(named_segment(l)), 2);
     s32 size = in->opsize;
 
-    if (size == 2) {
-        lift_push(l, 2, sel);
+    if (size != 4) {
+        lift_push(l, in->opsize, sel);
         return;
     }
     struct mem_ref to = lift_stack(l, ESP, -size, 2, true);
     lift_store(l, to, 2, sel);
-    lift_set_sp(l, ir_op2(l->ir, IR_SUB, ir_reg(ESP), ir_const((u32)size)));
+    lift_set_sp(l, lift_stack_add(l, ir_reg(ESP), -size));
 }
 
 /* Only the selector is read, whatever the operand size pops. */
@@ -74,8 +75,10 @@ void sem_pop_seg(struct lift *l, const struct insn *in)
 void lift_far_pointer(struct lift *l, const struct insn *in, struct irv *off, struct irv *sel)
 {
     struct irv ea = lift_ea(l, in);
+    bool before = lift_width_addr(l, in);
     struct irv next = ir_lea(l->ir, ea, IR_NONE, 0, in->opsize);
 
+    lift_width(l, before);
     if (in->addrsize == 2)
         next = ir_op1(l->ir, IR_EXT16U, next);
     *off = lift_ld(l, in->seg, ea, in->opsize);
@@ -176,12 +179,20 @@ void sem_ltr(struct lift *l, const struct insn *in)
 static void store_table(struct lift *l, const struct insn *in, u32 idt)
 {
     lift_umip(l);
-    ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in), IR_NONE);
+    if (lift_code64(l))
+        ir_call(l->ir, HELPER_store_table64, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
+                IR_NONE);
+    else
+        ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in), IR_NONE);
 }
 
 static void load_table(struct lift *l, const struct insn *in, u32 idt)
 {
-    ir_call(l->ir, HELPER_load_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
+    if (lift_code64(l))
+        ir_call(l->ir, HELPER_load_table64, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
+                IR_NONE);
+    else
+        ir_call(l->ir, HELPER_load_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
             ir_const(in->opsize));
 }
 
@@ -203,4 +214,10 @@ void sem_lgdt(struct lift *l, const struct insn *in)
 void sem_lidt(struct lift *l, const struct insn *in)
 {
     load_table(l, in, 1);
+}
+
+void sem_swapgs(struct lift *l, const struct insn *in)
+{
+    (void)in;
+    lift_exit_if(l, ir_call(l->ir, HELPER_swapgs, IR_NONE, IR_NONE, IR_NONE, IR_NONE));
 }

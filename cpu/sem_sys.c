@@ -15,19 +15,34 @@ static void call_and_leave(struct lift *l, enum helper helper)
 
 void sem_mov_from_cr(struct lift *l, const struct insn *in)
 {
-    static const u16 fields[] = {
-        [0] = offsetof(struct cpu, cr0),
-        [2] = offsetof(struct cpu, cr2),
-        [3] = offsetof(struct cpu, cr3),
-        [4] = offsetof(struct cpu, cr4),
+    static const struct {
+        u16 at;
+        u8 size;
+    } fields[] = {
+        [0] = {offsetof(struct cpu, cr0), 4},
+        [2] = {offsetof(struct cpu, cr2), 8},
+        [3] = {offsetof(struct cpu, cr3), 8},
+        [4] = {offsetof(struct cpu, cr4), 4},
     };
+    unsigned n = insn_reg(in);
 
-    opnd_write(l, in, 0, ir_lds(l->ir, fields[insn_reg(in)], 4));
+    if (n == 8)
+        opnd_write(l, in, 0,
+                   ir_call(l->ir, HELPER_mov_from_cr8, IR_NONE, IR_NONE, IR_NONE, IR_NONE));
+    else
+        opnd_write(l, in, 0,
+                   ir_lds(l->ir, fields[n].at, lift_code64(l) ? fields[n].size : 4));
+}
+
+/* The helper of 64-bit code, or of other code. */
+static enum helper by_mode(const struct lift *l, enum helper other, enum helper code64)
+{
+    return lift_code64(l) ? code64 : other;
 }
 
 void sem_mov_to_cr(struct lift *l, const struct insn *in)
 {
-    ir_call(l->ir, HELPER_mov_to_cr, ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_mov_to_cr, HELPER_mov_to_cr64), ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
     lift_exit_next(l);
 }
 
@@ -35,12 +50,12 @@ void sem_mov_from_dr(struct lift *l, const struct insn *in)
 {
     opnd_write(
         l, in, 0,
-        ir_call(l->ir, HELPER_mov_from_dr, ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
+        ir_call(l->ir, by_mode(l, HELPER_mov_from_dr, HELPER_mov_from_dr64), ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
 }
 
 void sem_mov_to_dr(struct lift *l, const struct insn *in)
 {
-    ir_call(l->ir, HELPER_mov_to_dr, ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_mov_to_dr, HELPER_mov_to_dr64), ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
     lift_exit_next(l);
 }
 
@@ -88,11 +103,8 @@ void sem_clts(struct lift *l, const struct insn *in)
 /* The address is not accessed: no limit or type counts, only the base. */
 void sem_invlpg(struct lift *l, const struct insn *in)
 {
-    size_t base = offsetof(struct cpu, seg) + in->seg * sizeof(struct segment) +
-                  offsetof(struct segment, base);
-    struct irv la = ir_op2(l->ir, IR_ADD, lift_ea(l, in), ir_lds(l->ir, base, 4));
-
-    ir_call(l->ir, HELPER_invlpg, la, IR_NONE, IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_invlpg, HELPER_invlpg64), ir_const(in->seg), lift_ea(l, in),
+            IR_NONE, IR_NONE);
     lift_exit_next(l);
 }
 
@@ -133,12 +145,16 @@ void sem_rdtscp(struct lift *l, const struct insn *in)
     call(l, HELPER_rdtscp);
 }
 
-/* At DS:EAX, or by a segment override. */
+/* At DS:RAX, or by a segment override. */
 void sem_monitor(struct lift *l, const struct insn *in)
 {
-    struct irv off = in->addrsize == 2 ? ir_op1(l->ir, IR_EXT16U, ir_reg(EAX)) : ir_reg(EAX);
+    struct irv off = ir_reg(EAX);
 
-    ir_call(l->ir, HELPER_monitor, ir_const(in->seg), off, IR_NONE, IR_NONE);
+    if (in->addrsize == 2)
+        off = ir_op1(l->ir, IR_EXT16U, off);
+    else if (in->addrsize == 4)
+        off = lift_zext(l, off);
+    ir_call(l->ir, by_mode(l, HELPER_monitor, HELPER_monitor64), ir_const(in->seg), off, IR_NONE, IR_NONE);
 }
 
 void sem_mwait(struct lift *l, const struct insn *in)
@@ -167,22 +183,4 @@ void sem_wait(struct lift *l, const struct insn *in)
     else if (l->mode & MODE_X87_MF)
         ir_x87_check(l->ir);
     l->mmx_ready = false; /* the check may take the state to the host's x87 */
-}
-
-void sem_syscall(struct lift *l, const struct insn *in)
-{
-    (void)in;
-    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
-}
-
-void sem_sysret(struct lift *l, const struct insn *in)
-{
-    (void)in;
-    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
-}
-
-void sem_swapgs(struct lift *l, const struct insn *in)
-{
-    (void)in;
-    lift_raise(l, VEC_UD, false, RULE_insn_invalid);
 }

@@ -22,7 +22,8 @@ COVERAGE = os.path.join(ROOT, "tests/oracle/coverage.tsv")
 TRACES = os.path.join(ROOT, "tests/oracle/traces.tsv")
 SUITES = os.path.join(ROOT, "docs/isa-suites.md")
 SINCE = {"P5": "Pentium", "P6": "Pentium Pro", "FPU": "x87", "SEP": "SYSENTER", "SSE41": "SSE4.1", "SSE42": "SSE4.2",
-         "MMXEXT": "MMX extensions", "3DNOW": "3DNow!", "3DNOWEXT": "3DNow! extensions"}
+         "MMXEXT": "MMX extensions", "3DNOW": "3DNow!", "3DNOWEXT": "3DNow! extensions", "LM": "64-bit mode", "CX16": "CMPXCHG16B",
+         "LAHF64": "LAHF in 64-bit mode"}
 
 Form = collections.namedtuple("Form", "encoding name isa how privileged skip")
 

@@ -22,25 +22,32 @@ static void guard_signed(struct lower *l, struct ool *q, unsigned d, unsigned si
         x_sx(&l->e, 1, 4, s, RAX);
         x_alu_rr(&l->e, X_CMP, 2, s, RAX);
     } else {
-        x_mov_rr(&l->e, 4, s, RAX);
+        unsigned width = size == 8 ? 8 : 4;
+        x_mov_rr(&l->e, width, s, RAX);
         if (size == 2)
             x_sx(&l->e, 2, 4, s, RAX);
-        x_shift_ri(&l->e, X_SAR, 4, s, 31);
+        x_shift_ri(&l->e, X_SAR, width, s, 8 * width - 1);
         x_alu_rr(&l->e, X_CMP, size, s, RDX);
     }
     q->from[0] = x_jcc(&l->e, CC_NE);
-    x_lea(&l->e, 4, s, x_at(d, 1));
+    x_lea(&l->e, 8, s, x_at(d, 1));
     x_alu_ri(&l->e, X_CMP, size, s, 2);
     q->from[1] = x_jcc(&l->e, CC_BE);
 }
 
 bool lower_divide(struct lower *l, const struct ir_insn *o)
 {
+    static const struct {
+        u8 size;
+        bool is_signed;
+    } helpers[] = {{1, false}, {2, false}, {4, false}, {1, true},
+                   {2, true},  {4, true},  {8, false}, {8, true}};
+    _Static_assert(HELPER_idiv64 == HELPER_div8 + 7, "the helpers' order");
     unsigned n = o->imm - HELPER_div8;
-    bool is_signed = n >= 3;
-    if (n > HELPER_idiv32 - HELPER_div8 || !irv_is(o->b, IRV_CONST))
+    if (n >= ARRAY_LEN(helpers) || irv_is(o->b, IRV_REG) || irv_is(o->b, IRV_TEMP))
         return false;
-    unsigned size = 1u << n % 3, d = ra_use(l, o->a);
+    unsigned size = helpers[n].size, d = ra_use(l, o->a);
+    bool is_signed = helpers[n].is_signed;
     struct ool *q = ool_new(l, OOL_DIVIDE);
     unsigned s = ra_scratch(l);
     q->sync = flags_sync(l);

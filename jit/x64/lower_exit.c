@@ -22,9 +22,10 @@ static bool lower_native_call(struct lower *l, const struct ir_insn *o)
 {
     static const u8 sizes[] = {1, 2, 4};
     unsigned n = o->imm - HELPER_crc32_8;
-    if (o->imm == HELPER_popcnt && l->be->popcnt) {
+    if ((o->imm == HELPER_popcnt || o->imm == HELPER_popcnt64) && l->be->popcnt) {
         unsigned a = ra_use(l, o->a);
-        x_rr(&l->e, 0xb8 | XO_0F | XO_F3 | XO_FL, ra_def(l, o->d, o->a), a);
+        u32 popcnt = 0xb8 | XO_0F | XO_F3 | XO_FL | (o->wide ? XO_W : 0);
+        x_rr(&l->e, popcnt, ra_def(l, o->d, o->a), a);
         return true;
     }
     if (n >= ARRAY_LEN(sizes) || !(l->be->vec & VA_SSE42))

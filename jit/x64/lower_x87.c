@@ -60,21 +60,13 @@ static struct x_mem field(s32 offset)
 }
 #define FPU(member) field((s32)offsetof(struct x87, member))
 
-/* Bytes of an address; the pointers' fields have 8 always. */
-static unsigned address_size(const struct lower *l)
-{
-    return l->ir->mode & MODE_CODE64 ? 8 : 4;
-}
-
 /* r = the address of the last memory operand */
 static void data_address(struct lower *l, const struct x87_last *last, unsigned r)
 {
-    if (last->base == GPR_NONE && address_size(l) == 8)
-        x_mov_ri64(&l->e, r, (u64)(s64)(s32)last->disp);
-    else if (last->base == GPR_NONE)
-        x_mov_ri(&l->e, r, last->disp);
+    if (last->base == GPR_NONE)
+        x_mov_ri64(&l->e, r, address_const(l, last->disp));
     else
-        x_lea(&l->e, address_size(l), r, x_at(host_of(last->base), (s32)last->disp));
+        x_lea(&l->e, l->word, r, x_at(host_of(last->base), (s32)last->disp));
 }
 
 static void copy_selector(struct lower *l, enum seg seg, struct x_mem to, unsigned r)
@@ -93,8 +85,8 @@ void x87_store_last(struct lower *l, const struct x87_last *last, unsigned free)
     if (free == HOST_NONE)
         x_push(e, r);
     if (last->code) {
-        x_load(e, address_size(l), r, cpu_at(CPU_OFF(eip_page)));
-        x_lea(e, address_size(l), r, x_at(r, last->off));
+        x_load(e, l->word, r, cpu_at(CPU_OFF(eip_page)));
+        x_lea(e, l->word, r, x_at(r, last->off));
         x_store(e, 8, FPU(fip), r);
         copy_selector(l, SEG_CS, FPU(fcs), r);
         x_store_i(e, 2, FPU(fop), last->fop);
@@ -260,7 +252,12 @@ static void check_masks(struct lower *l, struct ool *q, struct x_mem m, unsigned
  * stored before that register changes. */
 static bool is_lasting(const struct ir_insn *o)
 {
-    return !irv_is(irv_is(o->b, IRV_NONE) ? o->a : o->b, IRV_TEMP);
+    s64 sum = (s64)(s32)o->a.v + (s32)o->imm;
+    if (!irv_is(o->b, IRV_NONE))
+        return !irv_is(o->b, IRV_TEMP);
+    if (irv_is(o->a, IRV_CONST))
+        return !o->wide || sum == (s32)sum;
+    return irv_is(o->a, IRV_REG);
 }
 
 /* FDP and FDS are those of o from now on. scratch is free to use unless is_lasting(). */
@@ -280,7 +277,7 @@ static void note_data(struct lower *l, const struct ir_insn *o, const struct ool
     }
     unsigned r = own ? q->value : q->addr;
     if (disp && q->shared) {
-        x_lea(&l->e, address_size(l), scratch, x_at(r, (s32)disp));
+        x_lea(&l->e, l->word, scratch, x_at(r, (s32)disp));
         r = scratch;
     }
     x_store(&l->e, 8, FPU(fdp), r);
@@ -400,7 +397,7 @@ void slow_x87(struct lower *l, const struct ool *q)
         try_alone(l, q);
     put_arg_reg(l, 0, HOST_NONE, q->move);
     if (q->how & OWN_OFFSET)
-        put_arg_reg(l, 1, q->value, q->imm);
+        put_arg_reg(l, 1, q->value, address_const(l, q->imm));
     else
         put_address(l, 1, q);
     emit_call_stub(l, STUB_X87_SLOW);

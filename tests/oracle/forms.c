@@ -53,7 +53,7 @@ static const char *immediate(const struct insn_row *row)
     static const struct {
         u8 op;
         const char *text;
-    } kinds[] = {{OP_Ib, " ib"}, {OP_sIb, " ib"}, {OP_Iw, " iw"}, {OP_Iz, " iz"}, {OP_Iv, " iz"},
+    } kinds[] = {{OP_Ib, " ib"}, {OP_sIb, " ib"}, {OP_Iw, " iw"}, {OP_Iz, " iz"}, {OP_Iv, " iv"},
                  {OP_Jb, " cb"}, {OP_Jz, " cz"},  {OP_Ap, " cp"}, {OP_Ob, " mo"}, {OP_Ov, " mo"}};
     for (unsigned i = 0; i < 3; i++)
         for (unsigned k = 0; k < ARRAY_LEN(kinds); k++)
@@ -76,13 +76,14 @@ static void describe(struct form *f, const struct insn_row *row)
     static const char *const prefixes[] = {
         [MP_ANY] = "", [MP_NONE] = "NP ", [MP_66] = "66 ", [MP_F3] = "F3 ", [MP_F2] = "F2 "};
     static const char *const maps[] = {"", "0F ", "0F 38 ", "0F 3A ", "0F 0F /r "};
+    bool rex_r = row->reg >= 8 && row->reg < 16;
     char modrm[8] = "";
     if (row->reg >= MODRM(0))
         snprintf(modrm, sizeof(modrm), " %02X", row->reg & 0xff);
     else if (row->map == MAP_3DNOW)
         modrm[0] = 0;
     else if (row->reg >= 0)
-        snprintf(modrm, sizeof(modrm), " /%d", row->reg);
+        snprintf(modrm, sizeof(modrm), " /%d", row->reg & 7);
     else if (insn_row_has_modrm(row))
         strcpy(modrm, " /r");
     bool plain = row->reg >= MODRM(0) || row->map == MAP_3DNOW;
@@ -93,16 +94,19 @@ static void describe(struct form *f, const struct insn_row *row)
     else if (insn_row_has_modrm(row) && !insn_row_takes_mem(row))
         strcat(modrm, " r");
     snprintf(f->name, sizeof(f->name), "%s", row->name);
-    snprintf(f->encoding, sizeof(f->encoding), "%s%s%02X%s%s%s", prefixes[row->mand],
+    snprintf(f->encoding, sizeof(f->encoding), "%s%s%s%02X%s%s%s%s", prefixes[row->mand],
+             row->attr & IA_REXW ? "REX.W "
+             : rex_r             ? "REX.R "
+                                 : "",
              maps[row->map], row->opcode, has_op(row, OP_Zb, OP_Zv) ? "+r" : "", modrm,
-             immediate(row));
+             immediate(row), row->attr & IA_64 ? " (64-bit mode)" : "");
 }
 
 static void describe_x87(struct form *f, struct decoder *d)
 {
     const u8 bytes[16] = {f->opcode, f->modrm};
     char text[64];
-    decode_text(d, bytes, sizeof(bytes), true, 0, text, sizeof(text));
+    decode_text(d, bytes, sizeof(bytes), CODE32, 0, text, sizeof(text));
     text[strcspn(text, " ")] = 0;
     snprintf(f->name, sizeof(f->name), "%.15s", text);
     if (f->modrm < 0xc0)

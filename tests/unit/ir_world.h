@@ -240,10 +240,39 @@ void help_x87_mem64(struct cpu *cpu, u64 wide_desc, u64 off)
     cpu->fpu = f;
 }
 
+/* #DE */
+static inline void world_divide_error(const struct cpu *cpu)
+{
+    observe(cpu, 42);
+    world_faulted = true;
+    siglongjmp(world_unwind, 1);
+}
+
+static inline void world_divide64(struct cpu *cpu, bool is_signed, u64 divisor)
+{
+    __extension__ typedef unsigned __int128 u128;
+    u128 n = (u128)cpu->gpr[EDX] << 64 | cpu->gpr[EAX], d = divisor;
+    bool minus = is_signed && cpu->gpr[EDX] >> 63, other = is_signed && divisor >> 63;
+    if (minus)
+        n = -n;
+    if (other)
+        d = -(u64)divisor;
+    u128 q = d ? n / d : 0, limit = is_signed ? ((u128)1 << 63) - 1 + (minus != other) : ~0ull;
+    if (!d || q > limit)
+        world_divide_error(cpu);
+    u64 r = (u64)(n % d);
+    cpu->gpr[EAX] = minus != other ? -(u64)q : (u64)q;
+    cpu->gpr[EDX] = minus ? -r : r;
+}
+
 /* DIV and IDIV: a back end may have the host divide. */
-static inline void world_divide(struct cpu *cpu, enum helper h, u32 divisor)
+static inline void world_divide(struct cpu *cpu, enum helper h, u64 divisor)
 {
     unsigned n = (unsigned)h - HELPER_div8, bits = 8u << n % 3, up = 64 - bits;
+    if (h >= HELPER_div64) {
+        world_divide64(cpu, h == HELPER_idiv64, divisor);
+        return;
+    }
     bool is_signed = n >= 3;
     u64 low = bits == 8 ? cpu->gpr[EAX] & 0xff : cpu->gpr[EAX] & (u32)(~(u64)0 >> up);
     u64 high = bits == 8 ? cpu->gpr[EAX] >> 8 & 0xff : cpu->gpr[EDX] & (u32)(~(u64)0 >> up);
@@ -261,11 +290,8 @@ static inline void world_divide(struct cpu *cpu, enum helper h, u32 divisor)
         r = a % b;
         fits = q >> bits == 0;
     }
-    if (!fits) {
-        observe(cpu, 42);
-        world_faulted = true;
-        siglongjmp(world_unwind, 1);
-    }
+    if (!fits)
+        world_divide_error(cpu);
     u64 mask = ~(u64)0 >> up, keep = bits == 32 ? 0 : ~mask;
     if (bits == 8) {
         cpu->gpr[EAX] = (cpu->gpr[EAX] & ~0xffffull) | (r & 0xff) << 8 | (q & 0xff);
@@ -279,12 +305,14 @@ static inline void world_divide(struct cpu *cpu, enum helper h, u32 divisor)
 static inline u64 fake_helper(struct cpu *cpu, enum helper h, u64 a, u64 b, u64 c, u64 e)
 {
     unsigned hf = helper_info[h].flags;
-    if (h >= HELPER_div8 && h <= HELPER_idiv32) {
-        world_divide(cpu, h, (u32)a);
+    if (h >= HELPER_div8 && h <= HELPER_idiv64) {
+        world_divide(cpu, h, a);
         return 0;
     }
     if (h == HELPER_popcnt) /* these are what they are: back ends may compute them */
         return bits_count((u32)a);
+    if (h == HELPER_popcnt64)
+        return bits_count((u32)a) + bits_count((u32)(a >> 32));
     if (h >= HELPER_crc32_8 && h <= HELPER_crc32_32)
         return bits_crc32c((u32)a, (u32)b, 8u << (h - HELPER_crc32_8));
     world_log = mix(mix(mix(mix(mix(world_log, h), a), b), c), e);

@@ -1,5 +1,5 @@
-/* The decoder against a second opinion: hundreds of thousands of encodings (prefixes x opcodes x
- * ModRM x 16 and 32 bit) are decoded by decode() and by Zydis and compared in validity, length,
+/* The decoder against a second opinion: millions of encodings (prefixes x opcodes x ModRM x
+ * 16, 32 and 64 bit) are decoded by decode() and by Zydis and compared in validity, length,
  * sizes, memory operand, immediates, mnemonic and attributes of the row. A difference must match a
  * row of reviewed[], which says why it is right, and every such row must still be needed; an
  * encoding that only Zydis knows must belong to an instruction set of not_implemented[]. The same

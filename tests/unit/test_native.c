@@ -196,41 +196,6 @@ static void emit_exit(struct gen *g)
 
 /* -- x87 -- */
 
-/* A form that the host does itself, with or without memory. */
-static u32 x87_desc(struct gen *g, bool mem)
-{
-    for (;;) {
-        unsigned opcode = 0xd8 + pick(g, 8), modrm = pick(g, 256);
-        const struct x87_form *form = x87_lookup(opcode, modrm);
-        if (form && (form->attr & X87_HOST) && (modrm < 0xc0) == mem)
-            return X87_DESC(opcode, modrm, SEG_DS + pick(g, 2), 0);
-    }
-}
-
-static void emit_x87(struct gen *g)
-{
-    bool mem = pick(g, 2);
-    u32 desc = x87_desc(g, mem);
-    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
-    if ((g->ir->mode & MODE_X87_MF) && !(form->attr & X87_NOWAIT))
-        ir_x87_check(g->ir);
-    if (mem) {
-        struct irv a = address(g);
-        if (pick(g, 4) == 0)
-            a = ir_lea(g->ir, a, IR_NONE, 0, pick(g, 5) * 4);
-        ir_x87_mem(g->ir, desc, a, pick(g, 4) ? IR_NONE : a, form->size);
-        return;
-    }
-    struct irv taken =
-        form->attr & X87_FLAGS_IN ? ir_setc(g->ir, IRC_LTU, value(g), value(g)) : IR_NONE;
-    bool result = form->attr & (X87_AX | X87_FLAGS_OUT);
-    struct irv d = ir_x87(g->ir, desc, taken, result);
-    if (form->attr & X87_FLAGS_OUT)
-        ir_flags(g->ir, FK_EFLAGS, 4, IR_NONE, d, IR_NONE);
-    if (result && pick(g, 2))
-        keep(g, d);
-}
-
 /* Some x87 among other things; the state comes home for what accesses MMX registers. */
 static void emit_x87_code(struct gen *g)
 {
@@ -239,7 +204,7 @@ static void emit_x87_code(struct gen *g)
     u32 n = 2 + pick(g, 10);
     for (u32 i = 0; i < n; i++) {
         if (pick(g, 3))
-            emit_x87(g);
+            emit_x87(g, address(g));
         else
             other[pick(g, ARRAY_LEN(other))](g);
     }

@@ -155,6 +155,18 @@ static void emit_multiply(struct gen *g)
     ir_set_reg(g->ir, EDX, hi);
 }
 
+/* DIV and IDIV, often of a dividend that the host's instruction may be given. */
+static void emit_divide(struct gen *g)
+{
+    bool is_signed = pick(g, 2);
+    g->ir->wide = true;
+    ir_set_reg(g->ir, EAX, value64(g));
+    if (pick(g, 4))
+        ir_set_reg(g->ir, EDX,
+                   is_signed ? ir_op2(g->ir, IR_SAR, ir_reg(EAX), ir_const(63)) : ir_const(0));
+    ir_call(g->ir, is_signed ? HELPER_idiv64 : HELPER_div64, value64(g), IR_NONE, IR_NONE, IR_NONE);
+}
+
 /* PUSH and POP, whose addresses hang together. */
 static void emit_stack(struct gen *g)
 {
@@ -171,6 +183,19 @@ static void emit_stack(struct gen *g)
             ir_set_reg(g->ir, pick(g, 8) ? EAX : ESP, v);
         }
     }
+}
+
+/* x87 operations among stores of registers that addresses hang on. */
+static void emit_x87_code(struct gen *g)
+{
+    for (u32 n = 1 + pick(g, 8); n-- > 0;) {
+        g->ir->wide = true;
+        if (pick(g, 4) == 0)
+            ir_set_reg(g->ir, pick(g, GPR_COUNT), value64(g));
+        else
+            emit_x87(g, address(g));
+    }
+    ir_x87_home(g->ir);
 }
 
 static void emit_exit(struct gen *g)
@@ -202,7 +227,7 @@ static void emit_flag_users(struct gen *g)
 
 static void emit_random(struct gen *g)
 {
-    switch (pick(g, 22)) {
+    switch (pick(g, 23)) {
     case 0:
     case 1:
     case 2: emit_memory(g); break;
@@ -216,11 +241,12 @@ static void emit_random(struct gen *g)
     case 10: emit_compare(g); break;
     case 11: emit_field(g); break;
     case 12: pick(g, 3) ? emit_multiply(g) : emit_exit(g); break;
+    case 17: pick(g, 3) ? emit_x87_code(g) : emit_divide(g); break;
     case 13:
     case 14: emit_set_reg(g); break;
     case 15:
     case 16: emit_insn_begin(g); break;
-    case 17: ir_segchk_eip(g->ir, value64(g)); break;
+    case 18: ir_segchk_eip(g->ir, value64(g)); break;
     default: emit_pure64(g); break;
     }
 }

@@ -212,6 +212,44 @@ static void test_stale(void **state)
     }
 }
 
+/* So are the wide tables of IA-32e mode, entries of which share slots with the flat ones and with
+ * each other, and where large pages are. */
+static void test_wide(void **state)
+{
+    static const laddr at[] = {0xffff888000040000, 0x00007fff00041000, 0xfffffffffffff000};
+    static const laddr large[] = {0x80000000, 0xffffffff81200000, 0xffff888040000000};
+    struct orrery *o = make_paged(NULL);
+    struct mmu *m = &o->cpu->mmu;
+    struct tlb *t = m->tlb;
+    u64 was[MMU_LARGE_COUNT][MMU_LARGE_WORDS];
+    const u8 *page = phys_ram(m->phys) + OLD;
+    struct snapshot *s;
+
+    (void)state;
+    advance(o, 50);
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++)
+        tlb_fill(t, at[i], PRIV_USER, ACCESS_READ, page + i * PAGE_SIZE, i == 2);
+    for (unsigned i = 0; i < MMU_LARGE_COUNT; i++)
+        mmu_note_large(m, large[i], (enum mmu_large)i);
+    memcpy(was, m->large, sizeof(was));
+    s = snapshot_take(o);
+    mmu_flush(m);
+    tlb_fill(t, at[0] ^ 1ull << 46, PRIV_USER, ACCESS_READ, page, false);
+    snapshot_restore(o, s);
+    for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
+        assert_true(tlb_has(t, at[i], PRIV_USER, ACCESS_READ));
+        assert_ptr_equal(tlb_host(t, at[i], PRIV_USER, ACCESS_READ), page + i * PAGE_SIZE);
+    }
+    assert_false(tlb_has(t, at[0] ^ 1ull << 46, PRIV_USER, ACCESS_READ));
+    assert_true(tlb_has(t, LINEAR, PRIV_SUPER, ACCESS_READ));
+    assert_memory_equal(m->large, was, sizeof(was));
+    mmu_flush_nonglobal(m);
+    assert_false(tlb_has(t, at[1], PRIV_USER, ACCESS_READ));
+    assert_true(tlb_has(t, at[2], PRIV_USER, ACCESS_READ));
+    snapshot_free(s);
+    orrery_free(o);
+}
+
 /* Somebody who watches the page from outside changes nothing of that. */
 static void test_watched(void **state)
 {
@@ -294,10 +332,10 @@ static void test_pace(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_repeat), cmocka_unit_test(test_unnoticed),
-        cmocka_unit_test(test_pace),   cmocka_unit_test(test_size),
-        cmocka_unit_test(test_stale),  cmocka_unit_test(test_watched),
-        cmocka_unit_test(test_code),
+        cmocka_unit_test(test_repeat),  cmocka_unit_test(test_unnoticed),
+        cmocka_unit_test(test_pace),    cmocka_unit_test(test_size),
+        cmocka_unit_test(test_stale),   cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_watched), cmocka_unit_test(test_code),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
