@@ -293,6 +293,7 @@ main:
     faults mov rax, [rbx + 16]
     mov rbx, HIGH + 0x3ffffffc
     mov ecx, 0x12345678
+    mov qword ptr [PD + 5 * 8], 0x200000 + 0x87      # where the tables are seen meanwhile
     mov qword ptr [PD + 8], 0x400000 + 0x87          # 2 MiB is now 4 MiB
     mov rax, 0x200000
     mov r8d, 0x400000
@@ -302,7 +303,7 @@ main:
     invlpg [0x200000]
     mov eax, [HIGH + 0x200000]
     show "remapped", rax
-    mov qword ptr [PD + HIGH + 8], 0x200000 + 0x87
+    mov qword ptr [PD + 0x800000 + 8], 0x200000 + 0x87
     mov rax, cr3
     mov cr3, rax
     bts qword ptr [PD + 3 * 8], 63                   # NX
