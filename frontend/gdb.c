@@ -117,8 +117,10 @@ static void attach(struct gdb *g)
     struct session *s = g->target.session;
 
     g->state = BETWEEN;
-    g->target = (struct gdb_target){
-        .session = s, .step_bits = GDB_STEP_ENABLE | GDB_STEP_NOIRQ | GDB_STEP_NOTIMER};
+    g->target =
+        (struct gdb_target){.session = s,
+                            .step_bits = GDB_STEP_ENABLE | GDB_STEP_NOIRQ | GDB_STEP_NOTIMER,
+                            .wide = orrery_debugs_64(s->machine)};
     g->attached = true;
     s->debuggers++;
     session_pause(s);

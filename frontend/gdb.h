@@ -42,6 +42,7 @@ struct gdb_target {
     bool waiting;          /* it has let the guest run, and wants to hear when it stands */
     bool detached;
     bool no_ack; /* packets are no longer acknowledged */
+    bool wide;   /* registers are those of 64-bit mode */
     char *xml;   /* the description that is being read */
 };
 
@@ -73,7 +74,7 @@ bool gdb_put_register(const struct gdb_target *t, unsigned reg, struct gdb_reply
 void gdb_put_registers(const struct gdb_target *t, struct gdb_reply *r);
 /* hex begins with the value's digits; *used: how many they are. */
 bool gdb_write_register(const struct gdb_target *t, unsigned reg, const char *hex, size_t *used);
-/* The target description, allocated. */
-char *gdb_description(const struct gdb_target *t);
+/* The target description, allocated: of 64-bit mode or not, which is decided anew. */
+char *gdb_description(struct gdb_target *t);
 
 #endif

@@ -238,7 +238,8 @@ static bool parse_break(const struct gdb_target *t, const char *at, struct orrer
                                                    ORRERY_BREAK_ACCESS};
     uint64_t type, addr, len;
 
-    if (!number(&at, ',', &type) || type > 4 || !number(&at, ',', &addr))
+    if (!number(&at, ',', &type) || type > 4 || !number(&at, ',', &addr) ||
+        (!t->wide && addr > UINT32_MAX))
         return false;
     for (len = 0; digit(*at) >= 0 && len < 1 << 16; at++)
         len = len << 4 | (unsigned)digit(*at);
@@ -282,16 +283,16 @@ static void remove_break(struct gdb_target *t, const char *at, size_t n, struct 
 /* c, s with an address go there first. */
 static bool go_to(struct gdb_target *t, const char *at)
 {
-    uint8_t value[4];
+    uint8_t value[8];
     uint64_t pc;
 
     if (!*at)
         return true;
     if (!number(&at, 0, &pc))
         return false;
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < sizeof(value); i++)
         value[i] = (uint8_t)(pc >> 8 * i);
-    return orrery_write_register(t->session->machine, orrery_find_register("pc"), value);
+    return orrery_write_register(t->session->machine, orrery_find_register("pc64"), value);
 }
 
 static void go(struct gdb_target *t, const char *at, bool step, struct gdb_reply *r)

@@ -70,6 +70,72 @@ static const struct reg machine[] = {
     {"tr_base", "tr.base", "int32"},
 };
 
+/* The same of 64-bit mode, in GDB's order. */
+static const struct reg core64[] = {
+    {"rax", "rax", "int64"},    {"rbx", "rbx", "int64"},     {"rcx", "rcx", "int64"},
+    {"rdx", "rdx", "int64"},    {"rsi", "rsi", "int64"},     {"rdi", "rdi", "int64"},
+    {"rbp", "rbp", "data_ptr"}, {"rsp", "rsp", "data_ptr"},  {"r8", "r8", "int64"},
+    {"r9", "r9", "int64"},      {"r10", "r10", "int64"},     {"r11", "r11", "int64"},
+    {"r12", "r12", "int64"},    {"r13", "r13", "int64"},     {"r14", "r14", "int64"},
+    {"r15", "r15", "int64"},    {"rip", "pc64", "code_ptr"}, {"eflags", "eflags", "eflags"},
+    {"cs", "cs", "int32"},      {"ss", "ss", "int32"},       {"ds", "ds", "int32"},
+    {"es", "es", "int32"},      {"fs", "fs", "int32"},       {"gs", "gs", "int32"},
+    {"st0", "st0", "i387_ext"}, {"st1", "st1", "i387_ext"},  {"st2", "st2", "i387_ext"},
+    {"st3", "st3", "i387_ext"}, {"st4", "st4", "i387_ext"},  {"st5", "st5", "i387_ext"},
+    {"st6", "st6", "i387_ext"}, {"st7", "st7", "i387_ext"},  {"fctrl", "fctrl", "int"},
+    {"fstat", "fstat", "int"},  {"ftag", "ftag", "int"},     {"fiseg", "fiseg", "int"},
+    {"fioff", "fioff", "int"},  {"foseg", "foseg", "int"},   {"fooff", "fooff", "int"},
+    {"fop", "fop", "int"},
+};
+static const struct reg sse64[] = {
+    {"xmm0", "xmm0", "vec128"},   {"xmm1", "xmm1", "vec128"},   {"xmm2", "xmm2", "vec128"},
+    {"xmm3", "xmm3", "vec128"},   {"xmm4", "xmm4", "vec128"},   {"xmm5", "xmm5", "vec128"},
+    {"xmm6", "xmm6", "vec128"},   {"xmm7", "xmm7", "vec128"},   {"xmm8", "xmm8", "vec128"},
+    {"xmm9", "xmm9", "vec128"},   {"xmm10", "xmm10", "vec128"}, {"xmm11", "xmm11", "vec128"},
+    {"xmm12", "xmm12", "vec128"}, {"xmm13", "xmm13", "vec128"}, {"xmm14", "xmm14", "vec128"},
+    {"xmm15", "xmm15", "vec128"}, {"mxcsr", "mxcsr", "mxcsr"},
+};
+static const struct reg segments64[] = {
+    {"fs_base", "fs.base64", "int64"},
+    {"gs_base", "gs.base64", "int64"},
+};
+static const struct reg machine64[] = {
+    {"ip", "rip", "int64"},
+    {"k_gs_base", "kernel_gs.base", "int64"},
+    {"cs_base", "cs.base", "int32"},
+    {"ss_base", "ss.base", "int32"},
+    {"ds_base", "ds.base", "int32"},
+    {"es_base", "es.base", "int32"},
+    {"cs_limit", "cs.limit", "int32"},
+    {"ss_limit", "ss.limit", "int32"},
+    {"ds_limit", "ds.limit", "int32"},
+    {"es_limit", "es.limit", "int32"},
+    {"fs_limit", "fs.limit", "int32"},
+    {"gs_limit", "gs.limit", "int32"},
+    {"cpl", "cpl", "int32"},
+    {"code_bits", "cs.bits", "int32"},
+    {"cr0", "cr0", "cr0"},
+    {"cr2", "cr2.64", "int64"},
+    {"cr3", "cr3.64", "int64"},
+    {"cr4", "cr4", "cr4"},
+    {"cr8", "cr8", "int32"},
+    {"efer", "efer", "efer"},
+    {"dr0", "dr0.64", "int64"},
+    {"dr1", "dr1.64", "int64"},
+    {"dr2", "dr2.64", "int64"},
+    {"dr3", "dr3.64", "int64"},
+    {"dr6", "dr6.64", "int64"},
+    {"dr7", "dr7.64", "int64"},
+    {"gdtr", "gdtr.64", "int64"},
+    {"gdtr_limit", "gdtr.limit", "int32"},
+    {"idtr", "idtr.64", "int64"},
+    {"idtr_limit", "idtr.limit", "int32"},
+    {"ldtr", "ldtr", "int32"},
+    {"ldtr_base", "ldtr.base64", "int64"},
+    {"tr", "tr", "int32"},
+    {"tr_base", "tr.base64", "int64"},
+};
+
 static const struct flag {
     const char *type, *name;
     unsigned bit;
@@ -99,16 +165,26 @@ static const struct feature {
     unsigned n;
     const char *flags[3]; /* types that it defines */
     const char *group;
-    bool sse;
+    bool sse, wide;
 } features[] = {
-    {"org.gnu.gdb.i386.core", core, COUNT(core), {"eflags"}, NULL, false},
-    {"org.gnu.gdb.i386.sse", sse, COUNT(sse), {"mxcsr"}, NULL, true},
-    {"org.orrery.i386.machine", machine, COUNT(machine), {"cr0", "cr4"}, "system", false},
+    {"org.gnu.gdb.i386.core", core, COUNT(core), {"eflags"}, NULL, false, false},
+    {"org.gnu.gdb.i386.sse", sse, COUNT(sse), {"mxcsr"}, NULL, true, false},
+    {"org.orrery.i386.machine", machine, COUNT(machine), {"cr0", "cr4"}, "system", false, false},
+    {"org.gnu.gdb.i386.core", core64, COUNT(core64), {"eflags"}, NULL, false, true},
+    {"org.gnu.gdb.i386.sse", sse64, COUNT(sse64), {"mxcsr"}, NULL, true, true},
+    {"org.gnu.gdb.i386.segments", segments64, COUNT(segments64), {NULL}, NULL, false, true},
+    {"org.orrery.i386.machine",
+     machine64,
+     COUNT(machine64),
+     {"cr0", "cr4", "efer"},
+     "system",
+     false,
+     true},
 };
 
 static bool is_there(const struct gdb_target *t, const struct feature *f)
 {
-    return !f->sse || orrery_has_sse(t->session->machine);
+    return f->wide == t->wide && (!f->sse || orrery_has_sse(t->session->machine));
 }
 
 unsigned gdb_registers(const struct gdb_target *t)
@@ -184,7 +260,8 @@ static const char vec128[] =
 
 static void put_flags(FILE *out, const char *type)
 {
-    fprintf(out, "<flags id=\"%s\" size=\"4\">", type);
+    fprintf(out, "<flags id=\"%s\" size=\"%u\">", type,
+            orrery_register_bytes(orrery_find_register(type)));
     for (size_t i = 0; i < COUNT(flags); i++)
         if (!strcmp(flags[i].type, type))
             fprintf(out, "<field name=\"%s\" start=\"%u\" end=\"%u\"/>", flags[i].name,
@@ -210,7 +287,7 @@ static void put_feature(FILE *out, const struct feature *f)
     fputs("</feature>", out);
 }
 
-char *gdb_description(const struct gdb_target *t)
+char *gdb_description(struct gdb_target *t)
 {
     const struct session *s = t->session;
     bool kernel = s->options.config.kernel; /* what is debugged, not what starts it */
@@ -220,6 +297,9 @@ char *gdb_description(const struct gdb_target *t)
     FILE *out = open_memstream(&text, &n);
 
     CHECK(out, "out of memory");
+    t->wide = orrery_debugs_64(s->machine);
+    if (t->wide)
+        arch = "i386:x86-64";
     fprintf(out,
             "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
             "<architecture>%s</architecture><osabi>none</osabi>",

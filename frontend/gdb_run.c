@@ -95,7 +95,7 @@ static unsigned signal_of(const struct gdb_target *t, const struct cause *c)
 
 void gdb_put_stop(const struct gdb_target *t, struct gdb_reply *r)
 {
-    static const unsigned expedited[] = {4, 5, 8}; /* ESP, EBP, EIP */
+    static const unsigned expedited[2][3] = {{4, 5, 8}, {6, 7, 16}}; /* (E|R)SP, BP, IP */
     const struct cause *c = &t->session->cause;
 
     gdb_put(r, "T%02xthread:1;", signal_of(t, c));
@@ -105,9 +105,10 @@ void gdb_put_stop(const struct gdb_target *t, struct gdb_reply *r)
         gdb_put(r, "replaylog:begin;");
     if (c->stop == ORRERY_REPLAY_END)
         gdb_put(r, "replaylog:end;");
-    for (unsigned i = 0; i < sizeof(expedited) / sizeof(expedited[0]); i++) {
-        gdb_put(r, "%02x:", expedited[i]);
-        gdb_put_register(t, expedited[i], r);
+    for (unsigned i = 0; i < 3; i++) {
+        unsigned reg = expedited[t->wide][i];
+        gdb_put(r, "%02x:", reg);
+        gdb_put_register(t, reg, r);
         gdb_put(r, ";");
     }
 }

@@ -1,7 +1,10 @@
 /* The guest's memory and page tables for people: translation without side effects, memory by linear
  * address, disassembly, and the lists "info tlb" and "info mem" in QEMU's form. */
+#include "cpu/cpuid.h"
 #include "cpu/decode.h"
+#include "machine/linux_boot.h"
 #include "machine/machine.h"
+#include "machine/symbols.h"
 
 #include <string.h>
 
@@ -109,6 +112,14 @@ unsigned orrery_code_bits(const struct orrery *o)
 bool orrery_is_long(const struct orrery *o)
 {
     return cpu_is_ia32e(o->cpu);
+}
+
+bool orrery_debugs_64(const struct orrery *o)
+{
+    if (cpu_is_ia32e(o->cpu))
+        return true;
+    return cpu_has(o->cpu, FEAT_LM) &&
+           ((o->symbols && symbols_wide(o->symbols)) || (o->kernel && linux_is_64(o->kernel)));
 }
 
 uint64_t orrery_ram_bytes(const struct orrery *o)

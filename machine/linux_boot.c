@@ -35,6 +35,7 @@ enum {
     HDR_HEAP_END = 0x224,
     HDR_CMD_LINE_PTR = 0x228,
     HDR_INITRD_ADDR_MAX = 0x22c,
+    HDR_XLOADFLAGS = 0x236,
     HDR_CMDLINE_SIZE = 0x238,
     HDR_PREF_ADDRESS = 0x258,
     HDR_INIT_SIZE = 0x260,
@@ -44,6 +45,7 @@ enum {
 enum {
     LOADED_HIGH = 0x01,
     CAN_USE_HEAP = 0x80,
+    KERNEL_64 = 0x01, /* xloadflags, since 2.12 */
 };
 
 #define HDR_MAGIC_VALUE     0x53726448u /* "HdrS" */
@@ -80,6 +82,11 @@ static u32 field(const struct linux_image *img, unsigned offset, unsigned size)
 }
 
 /* ---- the kernel ---- */
+
+bool linux_is_64(const struct linux_image *img)
+{
+    return img->version >= 0x020c && (field(img, HDR_XLOADFLAGS, 2) & KERNEL_64);
+}
 
 /* Since 2.10 the header tells how much memory the kernel unpacks itself into. */
 static bool check_room(const struct linux_image *img, const char *path, char *err, size_t size)

@@ -16,6 +16,9 @@ void linux_image_free(struct linux_image *img);
  * them. The image must outlive the device. */
 void linux_add_items(const struct linux_image *img, struct dev *fw_cfg);
 
+/* Has the kernel a 64-bit entry, whichever is used? */
+bool linux_is_64(const struct linux_image *img);
+
 /* Hash of kernel, initrd and command line, for the journal's configuration. */
 u64 linux_image_hash(const struct linux_image *img);
 

@@ -551,6 +551,9 @@ bool orrery_symbol(const struct orrery *o, uint64_t linear, char *buf, size_t si
 bool orrery_paging(const struct orrery *o);
 unsigned orrery_code_bits(const struct orrery *o); /* of code now: 16, 32 or 64 */
 bool orrery_is_long(const struct orrery *o);       /* IA-32e mode: addresses have 64 bits */
+/* Is what runs, or is to run, 64-bit code: IA-32e mode is on, or the CPU has it and the kernel or
+ * the symbols given are of that kind? */
+bool orrery_debugs_64(const struct orrery *o);
 bool orrery_halted(const struct orrery *o);
 bool orrery_has_apic(const struct orrery *o);
 uint64_t orrery_ram_bytes(const struct orrery *o);

@@ -25,11 +25,24 @@ static u32 get32(const u8 *in)
     return (u32)load_le(in, 4);
 }
 
+/* Of a row that has 4 or 8 bytes. */
+static u64 get_value(const struct row *r, const u8 *in)
+{
+    return load_le(in, r->bytes);
+}
+
 /* ---- by offset ---- */
 
 static bool set_plain(struct cpu *cpu, const struct row *r, const u8 *in)
 {
     memcpy((u8 *)cpu + r->at, in, r->bytes);
+    return true;
+}
+
+/* Outside 64-bit mode general registers have 32 bits. */
+static bool set_gpr(struct cpu *cpu, const struct row *r, const u8 *in)
+{
+    cpu->gpr[r->arg] = get_value(r, in) & cpu->eip_mask;
     return true;
 }
 
@@ -45,15 +58,15 @@ static bool set_mode(struct cpu *cpu, const struct row *r, const u8 *in)
 
 static void get_eip(const struct cpu *cpu, const struct row *r, u8 *out)
 {
-    store_le(out, 4, cpu_eip(cpu) + (r->arg ? cpu->seg[SEG_CS].base : 0));
+    store_le(out, r->bytes, r->arg ? cpu_code_linear(cpu, cpu_eip(cpu)) : cpu_eip(cpu));
 }
 
 /* It also ends HLT and a repeated instruction: the CPU is somewhere else. */
 static bool set_eip(struct cpu *cpu, const struct row *r, const u8 *in)
 {
-    u32 eip = get32(in) - (r->arg ? cpu->seg[SEG_CS].base : 0);
+    u64 eip = (get_value(r, in) - (r->arg ? cpu->seg[SEG_CS].base : 0)) & cpu->eip_mask;
 
-    if (eip > cpu->seg[SEG_CS].limit)
+    if (cpu_is_code64(cpu) ? !laddr_is_canonical(eip) : eip > cpu->seg[SEG_CS].limit)
         return false;
     if (eip == cpu->eip)
         return true;
@@ -81,11 +94,11 @@ static bool set_eflags(struct cpu *cpu, const struct row *r, const u8 *in)
 /* ---- what may be refused by a fault ---- */
 
 /* False: it raised. Nothing has then been changed by it. */
-static bool attempt(struct cpu *cpu, void (*fn)(struct cpu *cpu, unsigned arg, u32 value),
-                    unsigned arg, u32 value)
+static bool attempt(struct cpu *cpu, void (*fn)(struct cpu *cpu, unsigned arg, u64 value),
+                    unsigned arg, u64 value)
 {
     sigjmp_buf env, *outer = cpu->unwind;
-    volatile u32 cr2 = cpu->cr2;
+    volatile u64 cr2 = cpu->cr2;
     volatile bool ok = true;
 
     cpu->unwind = &env;
@@ -120,7 +133,7 @@ static void load_cs(struct cpu *cpu, u16 sel)
     cpu_update_mode(cpu);
 }
 
-static void load_selector(struct cpu *cpu, unsigned seg, u32 sel)
+static void load_selector(struct cpu *cpu, unsigned seg, u64 sel)
 {
     if (seg == SEG_CS)
         load_cs(cpu, (u16)sel);
@@ -138,23 +151,51 @@ static bool set_selector(struct cpu *cpu, const struct row *r, const u8 *in)
     return get32(in) == cpu->seg[r->arg].sel || attempt(cpu, load_selector, r->arg, get32(in));
 }
 
-static void load_cr(struct cpu *cpu, unsigned n, u32 value)
+static void load_cr(struct cpu *cpu, unsigned n, u64 value)
 {
-    static void (*const load[])(struct cpu * cpu,
-                                u64 value) = {[0] = cr0_load, [3] = cr3_load, [4] = cr4_load};
+    static void (*const load[])(struct cpu * cpu, u64 value) = {
+        [0] = cr0_load, [3] = cr3_load, [4] = cr4_load, [8] = cr8_load};
 
     load[n](cpu, value);
 }
 
 static bool set_cr(struct cpu *cpu, const struct row *r, const u8 *in)
 {
-    return attempt(cpu, load_cr, r->arg, get32(in));
+    return attempt(cpu, load_cr, r->arg, get_value(r, in));
+}
+
+static void load_dr(struct cpu *cpu, unsigned n, u64 value)
+{
+    dr_load(cpu, n, value);
+}
+
+static void get_cr8(const struct cpu *cpu, const struct row *r, u8 *out)
+{
+    store_le(out, r->bytes, cr8_read(cpu));
+}
+
+/* Of FS, GS, LDTR and TR; the row's place is that of the low half. */
+static bool set_base64(struct cpu *cpu, const struct row *r, const u8 *in)
+{
+    struct segment *s = &cpu->seg[r->arg];
+    u64 base = get_value(r, in);
+
+    if (!laddr_is_canonical(base))
+        return false;
+    s->base = (u32)base;
+    s->base_high = (u32)(base >> 32);
+    cpu_update_mode(cpu);
+    return true;
+}
+
+static bool set_canonical(struct cpu *cpu, const struct row *r, const u8 *in)
+{
+    return laddr_is_canonical(get_value(r, in)) && set_plain(cpu, r, in);
 }
 
 static bool set_dr(struct cpu *cpu, const struct row *r, const u8 *in)
 {
-    dr_load(cpu, r->arg, get32(in));
-    return true;
+    return attempt(cpu, load_dr, r->arg, get_value(r, in));
 }
 
 static void get_cpl(const struct cpu *cpu, const struct row *r, u8 *out)
@@ -163,11 +204,11 @@ static void get_cpl(const struct cpu *cpu, const struct row *r, u8 *out)
     store_le(out, 4, cpu->cpl);
 }
 
-/* Of the code that runs now: 16 or 32. */
+/* Of the code that runs now. */
 static void get_code_bits(const struct cpu *cpu, const struct row *r, u8 *out)
 {
     (void)r;
-    store_le(out, 4, cpu->seg[SEG_CS].attr & SA_DB ? 32 : 16);
+    store_le(out, 4, 16u << mode_code_size(cpu->mode));
 }
 
 /* ---- floating point ---- */
@@ -259,7 +300,11 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
 #define AT(f) offsetof(struct cpu, f)
 #define GPR(n, i)                                                                                  \
     {                                                                                              \
-        n, 4, 0, AT(gpr) + (i)*8, NULL, set_plain                                                  \
+        n, 4, i, AT(gpr) + (i)*8, NULL, set_gpr                                                    \
+    }
+#define GPR64(n, i)                                                                                \
+    {                                                                                              \
+        n, 8, i, AT(gpr) + (i)*8, NULL, set_gpr                                                    \
     }
 #define SEL(n, i)                                                                                  \
     {                                                                                              \
@@ -281,6 +326,14 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
     {                                                                                              \
         n, 4, i, AT(dr[i]), NULL, set_dr                                                           \
     }
+#define DR64(n, i)                                                                                 \
+    {                                                                                              \
+        n, 8, i, AT(dr[i]), NULL, set_dr                                                           \
+    }
+#define BASE64(n, s, i, set)                                                                       \
+    {                                                                                              \
+        n, 8, i, AT(s.base), NULL, set                                                             \
+    }
 #define ST(n, i)                                                                                   \
     {                                                                                              \
         n, 10, i, 0, get_st, set_st                                                                \
@@ -298,6 +351,7 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
         n, 16, 0, AT(xmm[i]), NULL, set_plain                                                      \
     }
 
+/* Journals refer to rows by number: new ones go to the end. */
 static const struct row rows[] = {
     GPR("eax", EAX),
     GPR("ecx", ECX),
@@ -374,6 +428,48 @@ static const struct row rows[] = {
     XMM("xmm6", 6),
     XMM("xmm7", 7),
     {"mxcsr", 4, 0, AT(mxcsr), NULL, set_mxcsr},
+    GPR64("rax", EAX),
+    GPR64("rcx", ECX),
+    GPR64("rdx", EDX),
+    GPR64("rbx", EBX),
+    GPR64("rsp", ESP),
+    GPR64("rbp", EBP),
+    GPR64("rsi", ESI),
+    GPR64("rdi", EDI),
+    GPR64("r8", 8),
+    GPR64("r9", 9),
+    GPR64("r10", 10),
+    GPR64("r11", 11),
+    GPR64("r12", 12),
+    GPR64("r13", 13),
+    GPR64("r14", 14),
+    GPR64("r15", 15),
+    {"rip", 8, 0, 0, get_eip, set_eip},
+    {"pc64", 8, 1, 0, get_eip, set_eip},
+    BASE64("fs.base64", seg[SEG_FS], SEG_FS, set_base64),
+    BASE64("gs.base64", seg[SEG_GS], SEG_GS, set_base64),
+    BASE64("ldtr.base64", ldtr, 0, NULL),
+    BASE64("tr.base64", tr, 0, NULL),
+    {"kernel_gs.base", 8, 0, AT(msr.kernel_gs_base), NULL, set_canonical},
+    {"cr2.64", 8, 0, AT(cr2), NULL, set_plain},
+    {"cr3.64", 8, 3, AT(cr3), NULL, set_cr},
+    {"cr8", 4, 8, 0, get_cr8, set_cr},
+    DR64("dr0.64", 0),
+    DR64("dr1.64", 1),
+    DR64("dr2.64", 2),
+    DR64("dr3.64", 3),
+    DR64("dr6.64", 6),
+    DR64("dr7.64", 7),
+    {"gdtr.64", 8, 0, AT(gdtr.base), NULL, set_canonical},
+    {"idtr.64", 8, 0, AT(idtr.base), NULL, set_canonical},
+    XMM("xmm8", 8),
+    XMM("xmm9", 9),
+    XMM("xmm10", 10),
+    XMM("xmm11", 11),
+    XMM("xmm12", 12),
+    XMM("xmm13", 13),
+    XMM("xmm14", 14),
+    XMM("xmm15", 15),
 };
 
 int orrery_find_register(const char *name)

@@ -21,7 +21,7 @@ struct symbol {
 struct symbols {
     struct symbol *v;
     size_t count, room;
-    bool sorted;
+    bool sorted, wide;
 };
 
 struct symbols *symbols_new(void)
@@ -44,6 +44,11 @@ bool symbols_empty(const struct symbols *s)
     return s->count == 0;
 }
 
+bool symbols_wide(const struct symbols *s)
+{
+    return s->wide;
+}
+
 static bool add(struct symbols *s, u64 addr, u64 size, const char *name, size_t len)
 {
     if (s->count == s->room) {
@@ -62,6 +67,7 @@ static bool add(struct symbols *s, u64 addr, u64 size, const char *name, size_t 
         if (*c == ';' || (u8)*c <= ' ') /* they have a meaning in folded stacks */
             *c = '_';
     s->count++;
+    s->wide |= addr >> 32 != 0;
     s->sorted = false;
     return true;
 }
@@ -202,6 +208,7 @@ static const char *load_data(struct symbols *s, const u8 *data, size_t len, u64 
     if (elf) {
         struct elf e = {data, len, data[4] == 2};
         ok = load_elf(s, &e, offset);
+        s->wide |= e.wide;
     } else {
         ok = load_map(s, (const char *)data, len, offset);
     }

@@ -25,5 +25,7 @@ const char *symbols_find(struct symbols *s, u64 addr);
 /* The same, and where it begins. */
 const char *symbols_locate(struct symbols *s, u64 addr, u64 *start);
 bool symbols_empty(const struct symbols *s);
+/* Is it 64-bit code: an ELF file says so, or an address is above 4 GiB? */
+bool symbols_wide(const struct symbols *s);
 
 #endif
