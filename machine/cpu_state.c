@@ -84,7 +84,7 @@ static const struct field fault_fields[] = {
     FIELD_V(struct fault_record, cr0, 2),
     FIELD_V(struct fault_record, cr4, 2),
     FIELD_GREW_V(struct fault_record, linear, 3, u32, 2),
-    FIELD_V(struct fault_record, code32, 2),
+    FIELD_MAX_V(struct fault_record, code32, CODE64, 2),
     FIELD_MAX_V(struct fault_record, why.rule, RULE_COUNT - 1, 2),
     FIELD_V(struct fault_record, why.sel, 2),
     FIELD_V(struct fault_record, why.has, 2),
@@ -213,9 +213,10 @@ static void loaded(struct cpu *cpu, const struct counted *c)
 
 /* EFER, CR0, CR4 and the code segment agree about IA-32e mode (SDM 3A 9.8.5), and there are no bits
  * of 64 where 64-bit code has not been. */
-static bool is_valid_long(const struct cpu *cpu, const struct counted *c)
+static bool is_valid_long(const struct cpu *now, const struct cpu *cpu, const struct counted *c)
 {
-    const u64 bits = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR;
+    const u64 bits = EFER_NXE | (cpu_has(now, FEAT_SYSCALL) ? (u64)EFER_SCE : 0) |
+                     (cpu_has(now, FEAT_LM) ? (u64)(EFER_LME | EFER_LMA) : 0);
     bool lma = cpu->msr.efer & EFER_LMA, paging = cpu->cr0 & CR0_PG;
     u64 high = cpu->eip;
 
@@ -237,7 +238,7 @@ static bool is_valid(const struct cpu *now, const struct cpu *cpu, const struct 
                        EV_MOV_SS | EV_SMI;
 
     if ((cpu->cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cpu->cr4 & ~cpu_cr4_bits(now)) ||
-        !is_valid_long(cpu, c) || (cpu->events & ~events))
+        !is_valid_long(now, cpu, c) || (cpu->events & ~events))
         return false;
     if ((c->eflags & FLAG_VM) && (!(cpu->cr0 & CR0_PE) || cpu->cpl != 3))
         return false;
