@@ -311,7 +311,7 @@ static void emit_strings(struct lower *l, const struct ir_insn *o)
     unsigned count = v->attr & VA_LEN ? 3 : v->shape == VS_SI ? 1 : 0, saved[3];
     unsigned d = operand(l, o->imm, XMM_B), s = operand(l, o->a.v, XMM_A);
     for (unsigned n = 0; n < count; n++)
-        x_mov_rr(&l->e, 4, saved[n] = ra_scratch(l), fixed[n]);
+        x_mov_rr(&l->e, l->word, saved[n] = ra_scratch(l), fixed[n]);
     for (unsigned n = 1; n < count; n++)
         x_load(&l->e, 4, fixed[n], cpu_at(CPU_OFF(scratch[1 + n])));
     x_rr(&l->e, opcode_of(v), d, s);
@@ -319,7 +319,7 @@ static void emit_strings(struct lower *l, const struct ir_insn *o)
     if (v->shape == VS_SI)
         x_store(&l->e, 4, cpu_at(CPU_OFF(scratch[1])), RCX);
     for (unsigned n = 0; n < count; n++)
-        x_mov_rr(&l->e, 4, fixed[n], saved[n]);
+        x_mov_rr(&l->e, l->word, fixed[n], saved[n]);
     ra_unlock_all(l);
     keep_flags(l, false);
 }

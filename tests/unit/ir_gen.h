@@ -17,8 +17,9 @@ struct gen_shape {
     u32 consts;                /* values that mean something, at most 10 */
     bool carry_in;             /* ADC and SBB may take the carry at hand, not just constants */
     u32 (*mode)(struct gen *); /* of the block */
-    void (*op)(struct gen *);  /* emits one thing */
-    void (*end)(struct gen *); /* emits the last exit */
+    struct irv (*address)(struct gen *); /* of operands in memory: for vec_gen.h */
+    void (*op)(struct gen *);            /* emits one thing */
+    void (*end)(struct gen *);           /* emits the last exit */
 };
 
 struct gen {
@@ -230,8 +231,6 @@ static inline void emit_call(struct gen *g)
     while (helper_info[h].wide && !is_code64(g))
         h = (enum helper)pick(g, HELPER_COUNT);
     unsigned n = helper_info[h].nargs;
-    if (helper_info[h].wide && !(g->ir->mode & MODE_CODE64))
-        return;
     keep(g, ir_call(g->ir, h, n > 0 ? value(g) : IR_NONE, n > 1 ? value(g) : IR_NONE,
                     n > 2 ? value(g) : IR_NONE, n > 3 ? value(g) : IR_NONE));
 }

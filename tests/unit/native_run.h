@@ -11,6 +11,7 @@
 #endif
 
 enum { RAM_BASE = 0x40000, RAM_PAGES = 4 };
+enum { LONG_MODE = MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_CS_FLAT | MODE_PROT };
 
 static const struct backend *native;
 
@@ -30,6 +31,7 @@ struct outcome {
     u32 flags, scratch[8], mxcsr;
     union xmm xmm[16];
     u64 x87[2][8]; /* registers, the rest */
+    u64 fip, fdp;
     s64 budget;
     int result;
     int exit;
@@ -139,9 +141,10 @@ static void copy_x87(const struct x87 *f, struct outcome *o)
         o->x87[1][i] = f->st[i].se;
     }
     o->x87[1][0] |= (u64)f->fcw << 48 | (u64)f->fsw << 32 | (u64)f->empty << 16;
-    o->x87[1][1] |= (u64)f->fip << 32 | (u64)f->fop << 16;
-    o->x87[1][2] |= (u64)f->fdp << 32;
-    o->x87[1][3] |= (u64)f->fcs << 32 | (u64)f->fds << 16;
+    o->x87[1][1] |= (u64)f->fop << 16;
+    o->fip = f->fip;
+    o->fdp = f->fdp;
+    o->x87[1][2] |= (u64)f->fcs << 32 | (u64)f->fds << 16;
 }
 
 static void prepare(struct cpu *cpu, u64 seed)
@@ -287,17 +290,24 @@ static void explain(const struct ir *ir, u64 seed, const struct outcome *a, cons
                     (unsigned long long)b->x87[i / 8][i % 8],
                     (unsigned long long)a->x87[i / 8][i % 8]);
     }
+    for (unsigned i = 0; i < 16; i++) {
+        if (memcmp(&a->xmm[i], &b->xmm[i], 16))
+            fprintf(stderr, "xmm%u: %016llx%016llx, should be %016llx%016llx\n", i,
+                    (unsigned long long)b->xmm[i].q[1], (unsigned long long)b->xmm[i].q[0],
+                    (unsigned long long)a->xmm[i].q[1], (unsigned long long)a->xmm[i].q[0]);
+    }
+    if (a->fip != b->fip || a->fdp != b->fdp)
+        fprintf(stderr, "fip %llx fdp %llx, should be %llx %llx\n", (unsigned long long)b->fip,
+                (unsigned long long)b->fdp, (unsigned long long)a->fip, (unsigned long long)a->fdp);
     fprintf(stderr,
             "mxcsr %x/%x log %d ram %d flags %x/%x eip %llx/%llx page %llx/%llx budget %d/%d "
             "result %d/%d "
             "exit %d/%d "
-            "xmm %d "
             "scratch %d\n",
             b->mxcsr, a->mxcsr, a->log != b->log, a->ram != b->ram, b->flags, a->flags,
             (unsigned long long)b->eip, (unsigned long long)a->eip, (unsigned long long)b->eip_page,
             (unsigned long long)a->eip_page, (int)b->budget, (int)a->budget, b->result, a->result,
-            b->exit, a->exit, memcmp(a->xmm, b->xmm, sizeof(a->xmm)),
-            memcmp(a->scratch, b->scratch, sizeof(a->scratch)));
+            b->exit, a->exit, memcmp(a->scratch, b->scratch, sizeof(a->scratch)));
     fail_msg("seed %llu: the back ends differ", (unsigned long long)seed);
 }
 

@@ -4,6 +4,7 @@
  * that fills up. */
 #include "tests/unit/ir_gen.h"
 #include "tests/unit/native_run.h"
+#include "tests/unit/vec_gen.h"
 
 /* -- random blocks -- */
 
@@ -81,90 +82,6 @@ static void emit_memory(struct gen *g)
     }
     if (pick(g, 6) == 0)
         g->ir->ops[g->ir->nops - 1].cc = 1;
-}
-
-/* -- vectors -- */
-
-static const u8 xmm_parts[] = {0, 0, 0, 8, 4, 2, 12};
-
-/* A field that a vector register may be, of size bytes. */
-static size_t vector_field(struct gen *g, unsigned size)
-{
-    if (pick(g, 4) == 0)
-        return mmx_offset(pick(g, 8));
-    if (pick(g, 4) == 0 && size < 16)
-        return xmm_offset(pick(g, 8)) + (size < 8 ? pick(g, 16 - size) : pick(g, 2) * 8);
-    return xmm_offset(pick(g, 8));
-}
-
-static bool is_scalar(const struct vec_op_info *v)
-{
-    return v->shape == VS_X && (v->attr & VA_FP) && v->map == MAP_0F && v->mand == MP_F2 &&
-           v->opcode >= 0x58 && v->opcode <= 0x5f && v->opcode != 0x5a && v->opcode != 0x5b;
-}
-
-static void emit_vec(struct gen *g)
-{
-    enum vec_op op = (enum vec_op)pick(g, VEC_OP_COUNT);
-    const struct vec_op_info *v = &vec_op_info[op];
-    bool from_mmx = v->shape == VS_M || v->shape == VS_XM || v->shape == VS_RM;
-    bool to_mmx = v->shape == VS_M || v->shape == VS_MX,
-         to_field = v->shape == VS_RX || v->shape == VS_RM || v->shape == VS_QX;
-    size_t dst = to_field ? offsetof(struct cpu, scratch[2])
-                 : to_mmx ? mmx_offset(pick(g, 8))
-                          : xmm_offset(pick(g, 8));
-    size_t src = from_mmx ? mmx_offset(pick(g, 8)) : xmm_offset(pick(g, 8));
-    if (v->ext >= 0) {
-        src = dst;
-    } else if (v->shape == VS_XR || v->shape == VS_XQ) {
-        src = offsetof(struct cpu, scratch[4]);
-    } else if (pick(g, 2)) {
-        src = offsetof(struct cpu, xmm_scratch);
-        ir_ldv(g->ir, src, address(g), is_scalar(v) || from_mmx ? 8 : 16);
-        if (g->ir->ops[g->ir->nops - 1].size == 16 && pick(g, 2))
-            ir_aligned(g->ir);
-        if (pick(g, 4) == 0)
-            ir_sts(g->ir, field(g), size124(g), value(g));
-    }
-    ir_vec(g->ir, op, dst, src, pick(g, 256));
-    if (v->shape == VS_F && pick(g, 4)) {
-        struct irv t = ir_lds(g->ir, offsetof(struct cpu, scratch[0]), 4);
-        ir_flags(g->ir, FK_EFLAGS, 4, IR_NONE, t, IR_NONE);
-    } else if (to_field) {
-        keep(g, ir_lds(g->ir, dst, 4));
-    }
-}
-
-static void emit_scalar_load(struct gen *g)
-{
-    unsigned size = pick(g, 2) ? 4 : 8;
-    ir_ldv(g->ir, offsetof(struct cpu, xmm_scratch), address(g), size);
-    ir_vec(g->ir,
-           size == 4    ? VEC_OP_movd
-           : pick(g, 2) ? VEC_OP_movq
-                        : VEC_OP_movlhps,
-           xmm_offset(pick(g, 8)), offsetof(struct cpu, xmm_scratch), 0);
-}
-
-static void emit_vector(struct gen *g)
-{
-    unsigned size = 4u << pick(g, 3);
-    switch (pick(g, 10)) {
-    case 0: ir_ldv(g->ir, vector_field(g, size), address(g), size); break;
-    case 1: ir_stv(g->ir, address(g), vector_field(g, size), size); break;
-    case 2: emit_scalar_load(g); return;
-    case 3:
-        size = size124(g);
-        if (pick(g, 2))
-            keep(g, ir_lds(g->ir, xmm_offset(pick(g, 7)) + xmm_parts[pick(g, 7)], size));
-        else
-            ir_sts(g->ir, xmm_offset(pick(g, 7)) + xmm_parts[pick(g, 7)], size, value(g));
-        return;
-    case 4: keep(g, ir_lds(g->ir, offsetof(struct cpu, mxcsr), 4)); return;
-    default: emit_vec(g); return;
-    }
-    if (size == 16 && pick(g, 2))
-        ir_aligned(g->ir);
 }
 
 /* PUSH and POP, whose addresses hang together. */
@@ -267,6 +184,7 @@ static void random_block(struct ir *ir, u64 seed)
         .carry_in = true,
         .leaves = true,
         .mode = random_mode,
+        .address = address,
         .op = emit_random,
         .end = emit_end,
     };

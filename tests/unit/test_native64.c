@@ -4,8 +4,6 @@
 #include "tests/unit/ir_gen.h"
 #include "tests/unit/native_run.h"
 
-enum { LONG_MODE = MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_CS_FLAT | MODE_PROT };
-
 /* -- random blocks -- */
 
 static u64 random_u64(struct gen *g)
