@@ -451,6 +451,8 @@ on_compat:
     ret
 to_compat:
     mov rsp, STACK
+    mov eax, UDATA                      # IRET to level 3 has made DS null
+    mov ds, eax
     hook 0x2e, on_compat
     mov rax, offset compat
     push KCODE32
