@@ -4,14 +4,11 @@
 #ifndef TESTS_NATIVE_RUN_H
 #define TESTS_NATIVE_RUN_H
 
-#include "tests/unit/ir_gen.h"
+#include "tests/unit/ir_gen64.h"
 
 #ifdef __x86_64__
 #include "jit/x64/x64.h"
 #endif
-
-enum { RAM_BASE = 0x40000, RAM_PAGES = 4 };
-enum { LONG_MODE = MODE_CODE64 | MODE_CODE32 | MODE_STACK32 | MODE_CS_FLAT | MODE_PROT };
 
 static const struct backend *native;
 
@@ -36,10 +33,6 @@ struct outcome {
     int result;
     int exit;
 };
-
-/* Where the RAM is in 64-bit code. */
-static const u64 ram_bases[] = {RAM_BASE, 0xffffffff80050000, 0x00007f1200060000,
-                                0xffff888000070000};
 
 static void fill_page(struct cpu *cpu, laddr la, u32 user, u32 acc, u64 addend)
 {
@@ -190,14 +183,6 @@ static void prepare(struct cpu *cpu, u64 seed)
     world_log = 0;
     world_faulted = false;
     world_fault_mask = seed & 1 ? 0 : 7;
-}
-
-/* 64 bits of which perhaps only some are used, or sign-extended ones. */
-static u64 wide_value(u64 *seed)
-{
-    u64 v = (u64)rnd(seed) << 32 | rnd(seed);
-    u32 how = rnd(seed);
-    return how & 1 ? v >> (how >> 1 & 63) : (u64)((s64)v >> (how >> 1 & 63));
 }
 
 /* What 64-bit code has more; after prepare(). */

@@ -1,7 +1,7 @@
 /* The optimizer: random blocks must behave the same before and after (every access, helper call,
  * fault and exit sees the same registers, flags and position), and the patterns that matter for
  * code quality must come out as the native back ends want them. */
-#include "tests/unit/ir_gen.h"
+#include "tests/unit/ir_gen64.h"
 
 #include <time.h>
 
@@ -96,13 +96,43 @@ static void random_block(struct ir *ir, u64 seed)
     gen_block(ir, &shape, seed);
 }
 
+static void random_block64(struct ir *ir, u64 seed)
+{
+    static const struct gen_shape shape = {
+        .reg_values = 4,
+        .temps = 64,
+        .consts = 10,
+        .mode = mode64,
+        .op = emit_random64,
+        .end = emit_end64,
+    };
+    gen_block(ir, &shape, seed);
+}
+
 struct outcome {
     u64 log;
     u64 gpr[GPR_COUNT];
-    u32 flags, eip, scratch[8];
+    u64 eip;
+    u32 flags, scratch[8];
     s64 budget;
     int result;
 };
+
+static void prepare64(struct cpu *cpu, u64 *seed)
+{
+    cpu->mode = LONG_MODE;
+    cpu->tlb.wide = true;
+    cpu->eip_mask = ~0ull;
+    cpu->eip_page = 0xffffffff80005000;
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        cpu->gpr[r] = wide_value(seed);
+    cpu->cc_op = rnd(seed) % (FK_COUNT * 4);
+    cpu->cc_dst = wide_value(seed);
+    cpu->cc_src = wide_value(seed);
+    memset(&cpu->fpu, 0, sizeof(cpu->fpu));
+    x87_init(&cpu->fpu);
+    memset(cpu->xmm, 0, sizeof(cpu->xmm));
+}
 
 static void run_once(struct cpu *cpu, const struct ir *ir, u64 seed, struct outcome *o)
 {
@@ -118,6 +148,8 @@ static void run_once(struct cpu *cpu, const struct ir *ir, u64 seed, struct outc
     cpu->cc_src = rnd(&seed);
     cpu->cc_aux = rnd(&seed) & 1;
     cpu->eip_page = 0x5000;
+    if (ir->mode & MODE_CODE64)
+        prepare64(cpu, &seed);
     cpu->budget = 1000;
     world_log = 0;
     world_faulted = false;
@@ -133,15 +165,14 @@ static void run_once(struct cpu *cpu, const struct ir *ir, u64 seed, struct outc
     o->result = result;
 }
 
-static void random_blocks_behave_the_same(void **state)
+static void compare_random_blocks(void (*make)(struct ir *, u64 seed), u64 seeds)
 {
     struct cpu *cpu = world_cpu();
     struct ir *a = new_ir(0), *b = new_ir(0);
     u32 before = 0, after = 0;
-    (void)state;
-    for (u64 seed = 1; seed <= 40000; seed++) {
+    for (u64 seed = 1; seed <= seeds; seed++) {
         struct outcome oa, ob;
-        random_block(a, seed * 7919);
+        make(a, seed * 7919);
         assert_null(ir_verify(a));
         *b = *a;
         ir_optimize(b);
@@ -158,9 +189,9 @@ static void random_blocks_behave_the_same(void **state)
                 print_ir("before:", a);
                 print_ir("after:", b);
                 fail_msg("seed %u: the optimized block behaves differently: log %d regs %d "
-                         "flags %x %x eip %x %x scratch %d",
+                         "flags %x %x eip %llx %llx scratch %d",
                          (unsigned)seed, oa.log != ob.log, memcmp(oa.gpr, ob.gpr, sizeof(oa.gpr)),
-                         oa.flags, ob.flags, oa.eip, ob.eip,
+                         oa.flags, ob.flags, (unsigned long long)oa.eip, (unsigned long long)ob.eip,
                          memcmp(oa.scratch, ob.scratch, sizeof(oa.scratch)));
             }
         }
@@ -171,6 +202,18 @@ static void random_blocks_behave_the_same(void **state)
     free(a);
     free(b);
     world_cpu_free(cpu);
+}
+
+static void random_blocks_behave_the_same(void **state)
+{
+    (void)state;
+    compare_random_blocks(random_block, 40000);
+}
+
+static void random_blocks_of_64_bits_behave_the_same(void **state)
+{
+    (void)state;
+    compare_random_blocks(random_block64, 40000);
 }
 
 /* -- patterns -- */
@@ -441,6 +484,7 @@ int main(void)
         cmocka_unit_test(byte_operands_lose_their_extensions),
         cmocka_unit_test(a_store_keeps_register_writes_in_place),
         cmocka_unit_test(random_blocks_behave_the_same),
+        cmocka_unit_test(random_blocks_of_64_bits_behave_the_same),
         cmocka_unit_test(cost_is_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
