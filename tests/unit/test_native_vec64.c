@@ -29,7 +29,7 @@ static void emit_x87_code(struct gen *g)
     static void (*const other[])(struct gen *) = {emit_flags, emit_insn_begin, emit_use};
     for (u32 n = 2 + pick(g, 10); n-- > 0;) {
         if (pick(g, 3))
-            emit_x87(g);
+            emit_x87(g, address(g));
         else if (pick(g, 3))
             other[pick(g, ARRAY_LEN(other))](g);
         else

@@ -1,4 +1,4 @@
-/* Pieces of random blocks of IR (ir_gen.h) with vector and x87 operations: on all XMM registers
+/* Pieces of random blocks of IR (ir_gen.h) with vector operations: on all XMM registers
  * that the mode has, with operands in memory at the addresses of the shape. */
 #ifndef TESTS_VEC_GEN_H
 #define TESTS_VEC_GEN_H
@@ -96,43 +96,6 @@ static inline void emit_vector(struct gen *g)
     }
     if (size == 16 && pick(g, 2))
         ir_aligned(g->ir);
-}
-
-/* -- x87 -- */
-
-/* A form that the host does itself, with or without memory. */
-static inline u32 x87_desc(struct gen *g, bool mem)
-{
-    for (;;) {
-        unsigned opcode = 0xd8 + pick(g, 8), modrm = pick(g, 256);
-        const struct x87_form *form = x87_lookup(opcode, modrm);
-        if (form && (form->attr & X87_HOST) && (modrm < 0xc0) == mem)
-            return X87_DESC(opcode, modrm, SEG_DS + pick(g, 2), 0);
-    }
-}
-
-static inline void emit_x87(struct gen *g)
-{
-    bool mem = pick(g, 2);
-    u32 desc = x87_desc(g, mem);
-    const struct x87_form *form = x87_lookup(x87_desc_opcode(desc), x87_desc_modrm(desc));
-    if ((g->ir->mode & MODE_X87_MF) && !(form->attr & X87_NOWAIT))
-        ir_x87_check(g->ir);
-    if (mem) {
-        struct irv a = g->shape->address(g);
-        if (pick(g, 4) == 0)
-            a = ir_lea(g->ir, a, IR_NONE, 0, pick(g, 5) * 4);
-        ir_x87_mem(g->ir, desc, a, pick(g, 4) ? IR_NONE : a, form->size);
-        return;
-    }
-    struct irv taken =
-        form->attr & X87_FLAGS_IN ? ir_setc(g->ir, IRC_LTU, value(g), value(g)) : IR_NONE;
-    bool result = form->attr & (X87_AX | X87_FLAGS_OUT);
-    struct irv d = ir_x87(g->ir, desc, taken, result);
-    if (form->attr & X87_FLAGS_OUT)
-        ir_flags(g->ir, FK_EFLAGS, 4, IR_NONE, d, IR_NONE);
-    if (result && pick(g, 2))
-        keep(g, d);
 }
 
 #endif
