@@ -129,7 +129,7 @@ static inline unsigned cpu_iopl(const struct cpu *cpu)
     return (cpu->eflags & FLAG_IOPL) >> 12;
 }
 
-/* The base of LDTR or TR. */
+/* The base of LDTR, TR, FS or GS. */
 static inline laddr system_base(const struct cpu *cpu, const struct segment *s)
 {
     return cpu_is_ia32e(cpu) ? segment_base64(s) : s->base;

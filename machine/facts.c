@@ -117,29 +117,25 @@ void fact_selector(const struct orrery_facts *f, u16 sel, const char *indent)
               sel >> 3, sel & 3, sel_null(sel) ? ", null" : "");
 }
 
-static const char *const system_kinds[16] = {"reserved",
-                                             "16-bit TSS, available",
-                                             "LDT",
-                                             "16-bit TSS, busy",
-                                             "16-bit call gate",
-                                             "task gate",
-                                             "16-bit interrupt gate",
-                                             "16-bit trap gate",
-                                             "reserved",
-                                             "32-bit TSS, available",
-                                             "reserved",
-                                             "32-bit TSS, busy",
-                                             "32-bit call gate",
-                                             "reserved",
-                                             "32-bit interrupt gate",
-                                             "32-bit trap gate"};
+/* Outside and in IA-32e mode (SDM 3A table 3-2). */
+static const char *const system_kinds[2][16] = {
+    {"reserved", "16-bit TSS, available", "LDT", "16-bit TSS, busy", "16-bit call gate",
+     "task gate", "16-bit interrupt gate", "16-bit trap gate", "reserved", "32-bit TSS, available",
+     "reserved", "32-bit TSS, busy", "32-bit call gate", "reserved", "32-bit interrupt gate",
+     "32-bit trap gate"},
+    {"reserved", "reserved", "LDT", "reserved", "reserved", "reserved", "reserved", "reserved",
+     "reserved", "64-bit TSS, available", "reserved", "64-bit TSS, busy", "64-bit call gate",
+     "reserved", "64-bit interrupt gate", "64-bit trap gate"}};
 
-const char *descriptor_kind(struct desc d, char *buf, size_t size)
+const char *descriptor_kind(struct desc d, bool ia32e, char *buf, size_t size)
 {
     if (!(d.hi & DH_S))
-        snprintf(buf, size, "%s", system_kinds[desc_type(d)]);
+        snprintf(buf, size, "%s", system_kinds[ia32e][desc_type(d)]);
     else if (d.hi & DH_CODE)
-        snprintf(buf, size, "%s-bit code, %s, %s", d.hi & DH_DB ? "32" : "16",
+        snprintf(buf, size, "%s-bit code, %s, %s",
+                 ia32e && d.hi & DH_L ? "64"
+                 : d.hi & DH_DB       ? "32"
+                                      : "16",
                  d.hi & DH_RW ? "readable" : "execute-only",
                  d.hi & DH_CONFORM ? "conforming" : "nonconforming");
     else
@@ -155,13 +151,27 @@ static bool is_gate(struct desc d)
     return !(d.hi & DH_S) && (type & 4);
 }
 
-void fact_descriptor(const struct orrery_facts *f, struct desc d, const char *indent)
+bool descriptor_is_long(struct long_desc d)
+{
+    return d.ia32e && !(d.d.hi & DH_S);
+}
+
+/* The code that a gate leads to. */
+static u64 gate_offset(struct long_desc d)
+{
+    u32 low = (d.d.lo & 0xffff) | (desc_type(d.d) & 8 ? d.d.hi & 0xffff0000 : 0);
+
+    return low | (descriptor_is_long(d) ? (u64)d.high << 32 : 0);
+}
+
+void fact_descriptor(const struct orrery_facts *f, struct long_desc l, const char *indent)
 {
     char kind[64];
+    struct desc d = l.d;
     const char *present = d.hi & DH_P ? "present" : "not present";
-    u32 offset = (d.lo & 0xffff) | (desc_type(d) & 8 ? d.hi & 0xffff0000 : 0);
+    u64 base = desc_base(d) | (descriptor_is_long(l) ? (u64)l.high << 32 : 0);
 
-    descriptor_kind(d, kind, sizeof(kind));
+    descriptor_kind(d, l.ia32e, kind, sizeof(kind));
     fact_open(f, "descriptor");
     fact_number(f, "low", d.lo);
     fact_number(f, "high", d.hi);
@@ -171,33 +181,38 @@ void fact_descriptor(const struct orrery_facts *f, struct desc d, const char *in
     fact_flag(f, "present", d.hi & DH_P);
     if (is_gate(d)) {
         fact_number(f, "target", d.lo >> 16);
-        fact_number(f, "offset", offset);
-        fact_line(f, "%sdescriptor %08x %08x: %s, to %04x:%08x, DPL %u, %s", indent, d.hi, d.lo,
-                  kind, d.lo >> 16, offset, desc_dpl(d), present);
+        fact_number(f, "offset", gate_offset(l));
+        if (descriptor_is_long(l))
+            fact_number(f, "stack", d.hi & 7);
+        fact_line(f, "%sdescriptor %08x %08x: %s, to %04x:" LADDR_FMT ", DPL %u, %s", indent, d.hi,
+                  d.lo, kind, d.lo >> 16, LADDR_ARG(gate_offset(l)), desc_dpl(d), present);
     } else {
-        fact_number(f, "base", desc_base(d));
+        fact_number(f, "base", base);
         fact_number(f, "limit", desc_limit(d));
-        fact_line(f, "%sdescriptor %08x %08x: %s, base %08x, limit %08x, DPL %u, %s", indent, d.hi,
-                  d.lo, kind, desc_base(d), desc_limit(d), desc_dpl(d), present);
+        fact_line(f, "%sdescriptor %08x %08x: %s, base " LADDR_FMT ", limit %08x, DPL %u, %s",
+                  indent, d.hi, d.lo, kind, LADDR_ARG(base), desc_limit(d), desc_dpl(d), present);
     }
     fact_close(f);
 }
 
-void fact_segment(const struct orrery_facts *f, const struct segment *s, const char *indent)
+void fact_segment(const struct orrery *o, const struct orrery_facts *f, const struct segment *s,
+                  const char *indent)
 {
-    char kind[64];
+    bool ia32e = cpu_is_ia32e(o->cpu);
+    laddr base = system_base(o->cpu, s);
     struct desc d = {.hi = (u32)s->attr << 8};
+    char kind[64];
 
-    descriptor_kind(d, kind, sizeof(kind));
+    descriptor_kind(d, ia32e, kind, sizeof(kind));
     fact_open(f, "cache");
-    fact_number(f, "base", s->base);
+    fact_number(f, "base", base);
     fact_number(f, "limit", s->limit);
     fact_number(f, "dpl", desc_dpl(d));
     fact_text(f, "kind", kind);
     fact_flag(f, "usable", s->attr & SA_P);
     fact_close(f);
-    fact_line(f, "%ssegment register: %s, base %08x, limit %08x, DPL %u%s", indent, kind, s->base,
-              s->limit, desc_dpl(d), s->attr & SA_P ? "" : ", unusable (null)");
+    fact_line(f, "%ssegment register: %s, base " LADDR_FMT ", limit %08x, DPL %u%s", indent, kind,
+              LADDR_ARG(base), s->limit, desc_dpl(d), s->attr & SA_P ? "" : ", unusable (null)");
 }
 
 /* ---- pages ---- */

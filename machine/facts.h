@@ -24,10 +24,18 @@ void fact_place(const struct orrery *o, const struct orrery_facts *f, laddr la);
 
 /* A selector, a descriptor (gates too), a segment register's cache. Lines begin with indent. */
 void fact_selector(const struct orrery_facts *f, u16 sel, const char *indent);
-void fact_descriptor(const struct orrery_facts *f, struct desc d, const char *indent);
+struct long_desc {
+    struct desc d;
+    bool ia32e; /* as IA-32e mode reads it: system descriptors have 16 bytes, ... */
+    u32 high;   /* ... the third dword of which is this */
+};
+void fact_descriptor(const struct orrery_facts *f, struct long_desc d, const char *indent);
+/* Has it 16 bytes? */
+bool descriptor_is_long(struct long_desc d);
 /* What kind of descriptor it is, in words. */
-const char *descriptor_kind(struct desc d, char *buf, size_t size);
-void fact_segment(const struct orrery_facts *f, const struct segment *s, const char *indent);
+const char *descriptor_kind(struct desc d, bool ia32e, char *buf, size_t size);
+void fact_segment(const struct orrery *o, const struct orrery_facts *f, const struct segment *s,
+                  const char *indent);
 
 /* A translation of a linear address, entry by entry, with what denies it. */
 void fact_translation(const struct orrery_facts *f, const struct mmu_trace *t, const char *indent);

@@ -15,28 +15,46 @@ static bool read_entry(struct orrery *o, laddr at, struct desc *d)
     return true;
 }
 
-/* Entries of 8 bytes, but for those that are all zeros. */
-static void tell_descriptors(struct orrery *o, const struct orrery_facts *f, u32 base, u32 limit,
+/* The entry at an address; in IA-32e mode those of systems have 16 bytes. */
+static bool read_descriptor(struct orrery *o, laddr at, struct long_desc *d)
+{
+    struct desc high = {0, 0};
+
+    d->ia32e = cpu_is_ia32e(o->cpu);
+    if (!read_entry(o, at, &d->d))
+        return false;
+    if (descriptor_is_long(*d) && !read_entry(o, at + 8, &high))
+        return false;
+    d->high = high.lo;
+    return true;
+}
+
+/* Entries of 8 bytes, or of 16, but for those that are all zeros. */
+static void tell_descriptors(struct orrery *o, const struct orrery_facts *f, laddr base, u32 limit,
                              bool vectors, u16 selector_bits)
 {
     char name[24], label[40];
-    struct desc d;
+    u32 step = vectors && cpu_is_ia32e(o->cpu) ? 16 : 8;
+    struct long_desc d;
 
     fact_number(f, "base", base);
     fact_number(f, "limit", limit);
-    fact_line(f, "base %08x, limit %04x", base, limit);
+    fact_line(f, "base " LADDR_FMT ", limit %04x", LADDR_ARG(base), limit);
     fact_open_list(f, "entries");
-    for (u32 n = 0; n * 8 + 7 <= limit && n < 8192; n++) {
-        if (!read_entry(o, base + n * 8, &d) || (!d.lo && !d.hi))
+    for (u32 at = 0; at + step - 1 <= limit && at < 65536; at += step) {
+        u32 n = at / step;
+        if (!read_descriptor(o, base + at, &d) || (!d.d.lo && !d.d.hi))
             continue;
         fact_open(f, NULL);
-        fact_number(f, vectors ? "vector" : "selector", vectors ? n : n * 8 | selector_bits);
+        fact_number(f, vectors ? "vector" : "selector", vectors ? n : at | selector_bits);
         if (vectors)
             snprintf(label, sizeof(label), "%02x %-9s ", n, vector_name(n, name, sizeof(name)));
         else
-            snprintf(label, sizeof(label), "%04x ", n * 8 | selector_bits);
+            snprintf(label, sizeof(label), "%04x ", at | selector_bits);
         fact_descriptor(f, d, label);
         fact_close(f);
+        if (!vectors && descriptor_is_long(d))
+            at += 8;
     }
     fact_close(f);
 }
@@ -52,7 +70,7 @@ static void tell_ldt(struct orrery *o, const struct orrery_facts *f)
 
     fact_flag(f, "present", s->attr & SA_P);
     if (s->attr & SA_P)
-        tell_descriptors(o, f, s->base, s->limit, false, 4);
+        tell_descriptors(o, f, system_base(o->cpu, s), s->limit, false, 4);
     else
         fact_line(f, "LDTR holds a null selector: there is no LDT");
 }
@@ -109,28 +127,42 @@ static const struct tss_field fields16[] = {
     {"esi", 30, 2},  {"edi", 32, 2}, {"es", 34, 2},  {"cs", 36, 2},     {"ss", 38, 2},
     {"ds", 40, 2},   {"ldt", 42, 2}};
 
+static const struct tss_field fields64[] = {{"rsp0", 4, 8},  {"rsp1", 12, 8},   {"rsp2", 20, 8},
+                                            {"ist1", 36, 8}, {"ist2", 44, 8},   {"ist3", 52, 8},
+                                            {"ist4", 60, 8}, {"ist5", 68, 8},   {"ist6", 76, 8},
+                                            {"ist7", 84, 8}, {"io-map", 102, 2}};
+
+static const struct tss_kind {
+    const char *bits;
+    const struct tss_field *fields;
+    size_t n;
+} tss16 = {"16", fields16, ARRAY_LEN(fields16)}, tss32 = {"32", fields32, ARRAY_LEN(fields32)},
+  tss64 = {"64", fields64, ARRAY_LEN(fields64)};
+
 static void tell_tss(struct orrery *o, const struct orrery_facts *f)
 {
     const struct segment *tr = &o->cpu->tr;
-    bool wide = tr->attr & 8;
-    const struct tss_field *fields = wide ? fields32 : fields16;
-    size_t n = wide ? ARRAY_LEN(fields32) : ARRAY_LEN(fields16);
+    const struct tss_kind *kind = cpu_is_ia32e(o->cpu) ? &tss64 : tr->attr & 8 ? &tss32 : &tss16;
+    laddr base = system_base(o->cpu, tr);
+    char name[16];
 
+    snprintf(name, sizeof(name), "%s-bit TSS", kind->bits);
     fact_number(f, "selector", tr->sel);
-    fact_number(f, "base", tr->base);
+    fact_number(f, "base", base);
     fact_number(f, "limit", tr->limit);
-    fact_text(f, "kind", wide ? "32-bit TSS" : "16-bit TSS");
-    fact_line(f, "TR %04x: %s-bit TSS, base %08x, limit %08x%s", tr->sel, wide ? "32" : "16",
-              tr->base, tr->limit, sel_null(tr->sel) ? " (never loaded)" : "");
+    fact_text(f, "kind", name);
+    fact_line(f, "TR %04x: %s, base " LADDR_FMT ", limit %08x%s", tr->sel, name, LADDR_ARG(base),
+              tr->limit, sel_null(tr->sel) ? " (never loaded)" : "");
     fact_open(f, "fields");
-    for (size_t i = 0; i < n; i++) {
-        u8 bytes[4];
-        if (fields[i].at + fields[i].size - 1u > tr->limit ||
-            !orrery_read_linear(o, tr->base + fields[i].at, bytes, fields[i].size))
+    for (size_t i = 0; i < kind->n; i++) {
+        const struct tss_field *at = &kind->fields[i];
+        u8 bytes[8];
+        if (at->at + at->size - 1u > tr->limit ||
+            !orrery_read_linear(o, base + at->at, bytes, at->size))
             continue;
-        u32 v = (u32)load_le(bytes, fields[i].size);
-        fact_number(f, fields[i].name, v);
-        fact_line(f, "  %02x %-7s %0*x", fields[i].at, fields[i].name, fields[i].size * 2, v);
+        u64 v = load_le(bytes, at->size);
+        fact_number(f, at->name, v);
+        fact_line(f, "  %02x %-7s %0*llx", at->at, at->name, at->size * 2, (unsigned long long)v);
     }
     fact_close(f);
 }

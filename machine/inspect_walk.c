@@ -9,7 +9,7 @@ static const char *const names[SEG_COUNT] = {"ES", "CS", "SS", "DS", "FS", "GS"}
 struct query {
     struct orrery *o;
     const struct orrery_facts *f;
-    u32 offset;
+    u64 offset;
     unsigned size, cpl;
     enum access acc;
 };
@@ -38,7 +38,7 @@ static bool read_descriptor(struct query *q, u16 sel, struct desc *d)
         return false;
     }
     *d = (struct desc){(u32)load_le(bytes, 4), (u32)load_le(bytes + 4, 4)};
-    fact_descriptor(q->f, *d, "  ");
+    fact_descriptor(q->f, (struct long_desc){.d = *d, .ia32e = cpu_is_ia32e(q->o->cpu)}, "  ");
     return true;
 }
 
@@ -74,13 +74,19 @@ static bool load_selector(struct query *q, u16 sel, struct segment *s)
     return true;
 }
 
-/* Limit and type. */
+/* Limit and type, which 64-bit mode does not look at. */
 static bool use_segment(struct query *q, const struct segment *s)
 {
-    enum rule broken = q->acc == ACCESS_EXEC ? q->offset > s->limit ? RULE_eip_limit : RULE_none
-                                             : seg_broken(s, q->offset, q->size, q->acc);
+    enum rule broken = RULE_none;
 
-    fact_segment(q->f, s, "  ");
+    fact_segment(q->o, q->f, s, "  ");
+    if (cpu_is_code64(q->o->cpu))
+        return true;
+    q->offset = (u32)q->offset;
+    if (q->acc != ACCESS_EXEC)
+        broken = seg_broken(s, (u32)q->offset, q->size, q->acc);
+    else if (q->offset > s->limit)
+        broken = RULE_eip_limit;
     if (broken)
         refuse(q, broken);
     return !broken;
@@ -138,7 +144,10 @@ void orrery_explain_walk(struct orrery *o, const struct orrery_walk *w,
         }
         if (!use_segment(&q, &s))
             return;
-        la += s.base;
+        if (!cpu_is_code64(cpu))
+            la = q.offset + s.base;
+        else if (w->seg == SEG_FS || w->seg == SEG_GS)
+            la += segment_base64(&s);
     }
-    translate(&q, la);
+    translate(&q, orrery_linear(o, la));
 }

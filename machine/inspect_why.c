@@ -47,7 +47,8 @@ static void tell_place(struct orrery *o, const struct orrery_facts *f, const str
               (unsigned long long)r->icount, r->cr0, r->cr4, r->eflags);
 }
 
-static void tell_evidence(const struct orrery_facts *f, const struct fault_record *r)
+static void tell_evidence(struct orrery *o, const struct orrery_facts *f,
+                          const struct fault_record *r)
 {
     const struct why *w = &r->why;
 
@@ -55,12 +56,13 @@ static void tell_evidence(const struct orrery_facts *f, const struct fault_recor
         fact_selector(f, w->sel, "    ");
     if (w->has & WHY_DESC) {
         struct desc d = {w->lo, w->hi};
-        fact_descriptor(f, d, "    ");
+        struct long_desc l = {.d = d, .ia32e = cpu_is_ia32e(o->cpu)};
+        fact_descriptor(f, l, "    ");
         fact_line(f, "    DPL %u, CPL %u", desc_dpl(d), r->cpl);
     }
     if (w->has & WHY_CACHE) {
         struct segment s = {.sel = w->sel, .attr = (u16)w->hi, .base = w->lo, .limit = w->limit};
-        fact_segment(f, &s, "    ");
+        fact_segment(o, f, &s, "    ");
     }
     if (w->has & WHY_LIMIT) {
         fact_number(f, "offset", w->offset);
@@ -124,7 +126,7 @@ static void tell_fault(struct orrery *o, const struct orrery_facts *f, const str
     if (!r->nested)
         tell_instruction(o, f, r);
     fact_rule(f, (enum rule)r->why.rule, "  ");
-    tell_evidence(f, r);
+    tell_evidence(o, f, r);
     tell_outcome(f, r);
     fact_close(f);
 }

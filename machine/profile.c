@@ -47,24 +47,25 @@ static bool user_mode(const struct cpu *cpu)
 }
 
 /* Reads without side effects. */
-static bool peek(struct cpu *cpu, laddr la, unsigned size, u32 *value)
+static bool peek(struct cpu *cpu, laddr la, unsigned size, u64 *value)
 {
-    u8 bytes[4];
+    u8 bytes[8];
     for (unsigned i = 0; i < size; i++) {
         struct mmu_walk w;
-        if (mmu_probe(&cpu->mmu, la + i, ACCESS_READ, user_mode(cpu), &w) != MMU_MEMORY)
+        if (mmu_probe(&cpu->mmu, cpu_linear_next(cpu, la, i), ACCESS_READ, user_mode(cpu), &w) !=
+            MMU_MEMORY)
             return false;
         bytes[i] = *w.host;
     }
-    *value = (u32)load_le(bytes, size);
+    *value = load_le(bytes, size);
     return true;
 }
 
-/* Does a CALL end at la? Direct, or FF /2 with 2, 3, 6 or 7 bytes. */
+/* Does a CALL end at la? Direct, or FF /2 with 2, 3, 6 or 7 bytes and perhaps REX. */
 static bool follows_call(struct cpu *cpu, laddr la)
 {
     static const u8 lengths[] = {2, 3, 6, 7};
-    u32 v;
+    u64 v;
     if (peek(cpu, la - 5, 1, &v) && v == 0xe8)
         return true;
     for (unsigned i = 0; i < sizeof(lengths); i++)
@@ -77,16 +78,18 @@ static bool follows_call(struct cpu *cpu, laddr la)
 static unsigned walk_frames(struct cpu *cpu, laddr out[MAX_FRAMES])
 {
     const u32 flat32 = MODE_CODE32 | MODE_STACK32;
-    laddr base = cpu->seg[SEG_SS].base, code = cpu->seg[SEG_CS].base;
-    u32 below = cpu->gpr[ESP], frame = cpu->gpr[EBP], next, ret;
-    unsigned n = 0;
+    bool wide = cpu_is_code64(cpu);
+    laddr base = wide ? 0 : cpu->seg[SEG_SS].base;
+    u64 below = cpu->gpr[ESP], frame = cpu->gpr[EBP], next, ret;
+    unsigned size = wide ? 8 : 4, n = 0;
     if ((cpu->mode & flat32) != flat32)
         return 0;
-    while (n < MAX_FRAMES && frame >= below && frame - below < MAX_FRAME && frame % 4 == 0 &&
-           peek(cpu, base + frame, 4, &next) && peek(cpu, base + frame + 4, 4, &ret) &&
-           follows_call(cpu, code + ret)) {
-        out[n++] = code + ret;
-        below = frame + 8;
+    while (n < MAX_FRAMES && frame >= below && frame - below < MAX_FRAME && frame % size == 0 &&
+           peek(cpu, cpu_linear_next(cpu, base, frame), size, &next) &&
+           peek(cpu, cpu_linear_next(cpu, base, frame + size), size, &ret) &&
+           follows_call(cpu, cpu_code_linear(cpu, ret))) {
+        out[n++] = cpu_code_linear(cpu, ret);
+        below = frame + 2 * size;
         frame = next;
     }
     return n;
@@ -121,7 +124,7 @@ static void sample_stack(struct profile *p)
 {
     struct cpu *cpu = p->o->cpu;
     laddr frames[MAX_FRAMES], at = cpu_code_linear(cpu, cpu_eip(cpu));
-    char text[TEXT_SIZE], number[16];
+    char text[TEXT_SIZE], number[24];
     unsigned n = walk_frames(cpu, frames);
     snprintf(text, sizeof(text), "%s", root_name(cpu));
     while (n-- > 0)

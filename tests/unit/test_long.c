@@ -367,13 +367,124 @@ static void test_nonsense(void **state)
     orrery_free(plain);
 }
 
+/* ---- what is told of tables ---- */
+
+static void ignore(void *opaque)
+{
+    (void)opaque;
+}
+
+static void ignore_open(void *opaque, const char *name, bool list)
+{
+    (void)opaque;
+    (void)name;
+    (void)list;
+}
+
+static void ignore_number(void *opaque, const char *name, uint64_t value)
+{
+    (void)opaque;
+    (void)name;
+    (void)value;
+}
+
+static void ignore_text(void *opaque, const char *name, const char *value)
+{
+    (void)opaque;
+    (void)name;
+    (void)value;
+}
+
+static void ignore_flag(void *opaque, const char *name, bool value)
+{
+    (void)opaque;
+    (void)name;
+    (void)value;
+}
+
+static void take_line(void *opaque, const char *text)
+{
+    fprintf(opaque, "%s\n", text);
+}
+
+static struct orrery_facts sink(FILE *f)
+{
+    return (struct orrery_facts){ignore_open, ignore, ignore_number, ignore_text, ignore_flag,
+                                 take_line,   f};
+}
+
+static void expect_lines(struct orrery *o, const char *table, const struct orrery_walk *w,
+                         const char *const *lines)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    struct orrery_facts facts = sink(f);
+
+    if (table)
+        assert_true(orrery_explain_table(o, table, &facts));
+    else
+        orrery_explain_walk(o, w, &facts);
+    fclose(f);
+    for (; *lines; lines++)
+        if (!strstr(text, *lines))
+            fail_msg("%s\nis not in\n%s", *lines, text);
+    free(text);
+}
+
+/* Descriptors of 16 bytes, the 64-bit TSS, tables at the top. */
+static void test_tables(void **state)
+{
+    struct orrery *o = start(NULL);
+    struct cpu *cpu = o->cpu;
+
+    (void)state;
+    poke(o, 0x5008, 0x00af9b000000ffff);
+    poke(o, 0x5010, 0x00cf93000000ffff);
+    poke(o, 0x5018, 0x80008b0060000067); /* TSS at TOP + 6000h */
+    poke(o, 0x5020, 0xffffffff);
+    poke(o, 0x5028, 0x00cff3000000ffff);
+    poke(o, 0x60e0, 0x80008e0200081000); /* vector 0eh, to TOP + 1000h, on the second stack */
+    poke(o, 0x60e8, 0xffffffff);
+    poke(o, 0x6004, TOP + 0x7000);
+    poke(o, 0x602c, TOP + 0x7800);
+    cpu->idtr.base = TOP + 0x6000;
+    cpu->idtr.limit = 0xfff;
+    cpu->tr = (struct segment){
+        .sel = 0x18, .attr = SA_P | 11, .base = 0x80006000, .base_high = 0xffffffff, .limit = 0x67};
+    expect_lines(o, "gdt", NULL,
+                 (const char *const[]){
+                     "base ffffffff80005000, limit 002f\n",
+                     "0008 descriptor 00af9b00 0000ffff: 64-bit code, readable, nonconforming, ",
+                     "0018 descriptor 80008b00 60000067: 64-bit TSS, busy, base ffffffff80006000, ",
+                     "67, DPL 0, present\n0028 descriptor 00cff300 0000ffff: data, ", NULL});
+    expect_lines(o, "idt", NULL,
+                 (const char *const[]){"base ffffffff80006000, limit 0fff\n",
+                                       "0e #PF       descriptor 80008e02 00081000: 64-bit "
+                                       "interrupt gate, to 0008:ffffffff80001000, DPL 0, ",
+                                       NULL});
+    expect_lines(o, "tss", NULL,
+                 (const char *const[]){"TR 0018: 64-bit TSS, base ffffffff80006000, limit 00000067",
+                                       "  04 rsp0    ffffffff80007000\n",
+                                       "  2c ist2    ffffffff80007800\n", NULL});
+    expect_lines(o, NULL, &(struct orrery_walk){SEG_DS, 0, TOP + DATA, 'w', -1, 8},
+                 (const char *const[]){"linear ffffffff80002000, write", "PML4E at ",
+                                       "physical 00002000\n", NULL});
+    expect_lines(o, NULL, &(struct orrery_walk){SEG_GS, 0, 0, 'r', -1, 8},
+                 (const char *const[]){"base ffff800000003000", "linear ffff800000003000, read",
+                                       "denied", NULL});
+    expect_lines(o, NULL, &(struct orrery_walk){-2, 0, 1ull << 47, 'r', -1, 8},
+                 (const char *const[]){"denied by rule", NULL});
+    orrery_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),    cmocka_unit_test(test_registers),
         cmocka_unit_test(test_memory),   cmocka_unit_test(test_breaks),
         cmocka_unit_test(test_hash),     cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_nonsense), cmocka_unit_test(test_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -523,7 +523,7 @@ test:
 #= msr_write
     mov ecx, 0xc0000080
     xor edx, edx
-    mov eax, 1
+    mov eax, 2
     wrmsr
 #= dr4_dr5
     bits cr4, 8
