@@ -15,8 +15,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CPUS = {"arm64": "aarch64", "riscv64": "riscv64"}
 ACCEL = {"arm64": "jit", "riscv64": "interp"}
 UNIT = ["test_a64_encode", "test_decode", "test_excp", "test_flags", "test_interp", "test_ir", "test_lift",
-        "test_lift_string", "test_mem", "test_mmu", "test_native", "test_native64", "test_native_vec64", "test_opt", "test_phys", "test_seg",
-        "test_sem_ext", "test_sem_vec", "test_sem_x87", "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
+        "test_lift_string", "test_mem", "test_mmu", "test_native", "test_native64", "test_native_vec64",
+        "test_opt", "test_phys", "test_seg", "test_sem_ext", "test_sem_vec", "test_sem_vec64", "test_sem_x87",
+        "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
 GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "paging", "ports", "real", "rings", "smc", "smm", "step",
           "strings", "timer", "triple", "vectors", "vme", "watch", "windows", "x87"]
 PAGES = {"arm64": ["16384", "65536"], "riscv64": []}  # of the host, besides 4096

@@ -326,33 +326,38 @@ static void test_gate(void **state)
     static const struct {
         u8 isa;
         const char *code;
+        bool code64;
     } forms[] = {
-        {ISA_SEP, "0f 34"},
-        {ISA_FXSR, "0f ae 06"},
-        {ISA_MMX, "0f fc c1"},
-        {ISA_MMXEXT, "0f da c1"},
-        {ISA_MMXEXT, "0f 70 c1 1b"},
-        {ISA_MMXEXT, "0f ae f8"},
-        {ISA_3DNOW, "0f 0f c1 9e"},
-        {ISA_3DNOW, "0f 0e"},
-        {ISA_3DNOWEXT, "0f 0f c1 bb"},
-        {ISA_PREFETCHW, "0f 0d 0e"},
-        {ISA_SSE, "0f 58 c1"},
-        {ISA_SSE2, "66 0f fc c1"},
-        {ISA_CLFLUSH, "0f ae 3e"},
-        {ISA_SSE3, "f2 0f d0 c1"},
-        {ISA_MONITOR, "0f 01 c8"},
-        {ISA_MONITOR, "0f 01 c9"},
-        {ISA_SSSE3, "66 0f 38 00 c1"},
-        {ISA_SSE41, "66 0f 38 17 c1"},
-        {ISA_SSE42, "f2 0f 38 f1 c1"},
-        {ISA_POPCNT, "f3 0f b8 c1"},
-        {ISA_MOVBE, "0f 38 f0 06"},
-        {ISA_AES, "66 0f 38 dc c1"},
-        {ISA_PCLMUL, "66 0f 3a 44 c1 00"},
-        {ISA_SHA, "0f 38 c8 c1"},
-        {ISA_RDTSCP, "0f 01 f9"},
-        {ISA_SMAP, "0f 01 ca"},
+        {ISA_SEP, "0f 34", false},
+        {ISA_FXSR, "0f ae 06", false},
+        {ISA_MMX, "0f fc c1", false},
+        {ISA_MMXEXT, "0f da c1", false},
+        {ISA_MMXEXT, "0f 70 c1 1b", false},
+        {ISA_MMXEXT, "0f ae f8", false},
+        {ISA_3DNOW, "0f 0f c1 9e", false},
+        {ISA_3DNOW, "0f 0e", false},
+        {ISA_3DNOWEXT, "0f 0f c1 bb", false},
+        {ISA_PREFETCHW, "0f 0d 0e", false},
+        {ISA_SSE, "0f 58 c1", false},
+        {ISA_SSE2, "66 0f fc c1", false},
+        {ISA_CLFLUSH, "0f ae 3e", false},
+        {ISA_SSE3, "f2 0f d0 c1", false},
+        {ISA_MONITOR, "0f 01 c8", false},
+        {ISA_MONITOR, "0f 01 c9", false},
+        {ISA_SSSE3, "66 0f 38 00 c1", false},
+        {ISA_SSE41, "66 0f 38 17 c1", false},
+        {ISA_SSE42, "f2 0f 38 f1 c1", false},
+        {ISA_POPCNT, "f3 0f b8 c1", false},
+        {ISA_MOVBE, "0f 38 f0 06", false},
+        {ISA_AES, "66 0f 38 dc c1", false},
+        {ISA_PCLMUL, "66 0f 3a 44 c1 00", false},
+        {ISA_SHA, "0f 38 c8 c1", false},
+        {ISA_RDTSCP, "0f 01 f9", false},
+        {ISA_SMAP, "0f 01 ca", false},
+        {ISA_LM, "48 63 c1", true},
+        {ISA_SYSCALL, "0f 05", true},
+        {ISA_CX16, "48 0f c7 0e", true},
+        {ISA_LAHF64, "9f", true},
     };
     struct rig *r = *state;
     static struct state in, out;
@@ -360,7 +365,7 @@ static void test_gate(void **state)
 
     for (unsigned i = 0; i < ARRAY_LEN(forms); i++) {
         default_state(&in);
-        load_state(r, &in);
+        load_state(r, &in, forms[i].code64);
         rig_lift(r, rig_load(r, forms[i].code), ISA_ALL & ~ISA_BIT(forms[i].isa), true);
         run(r, &out);
         assert_int_equal(out.fault, VEC_UD);

@@ -1,5 +1,6 @@
-/* Cases of vector instructions, for test_sem_vec.c and test_sem_ext.c: each is decoded, lifted and
- * run by the interpreter, as lifted and optimized. What a case does not mention must not change. */
+/* Cases of vector instructions, for test_sem_vec.c, test_sem_vec64.c and test_sem_ext.c: each is
+ * decoded, lifted and run by the interpreter, as lifted and optimized. What a case does not mention
+ * must not change. */
 #ifndef TESTS_VEC_CASES_H
 #define TESTS_VEC_CASES_H
 
@@ -18,12 +19,13 @@ enum {
 struct test {
     const char *code;     /* bytes in hexadecimal; text after a ; is for the reader */
     const char *in, *out; /* name=value ..., in hexadecimal; see fields[] */
+    bool code64;          /* in 64-bit mode */
 };
 
 /* What a case can name, and is compared. */
 struct state {
-    u64 gpr[GPR_COUNT];
-    union xmm xmm[8];
+    u64 gpr[GPR64_COUNT];
+    union xmm xmm[16];
     u64 mm[8];
     u32 se[8]; /* exponents of the MMX registers */
     u32 mxcsr, fcw, fsw, empty, flags, cr0, cr4, eflags_ac;
@@ -69,16 +71,26 @@ static const struct {
     FIELD(eip),
 };
 
+static const char *const gpr64_names[] = {"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+                                          "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+
 static inline void parse_one(struct state *s, const char *name, const char *value)
 {
     unsigned n = (unsigned)strlen(value);
     char high[17] = {0};
 
+    for (unsigned i = 0; i < GPR64_COUNT; i++) {
+        if (!strcmp(name, gpr64_names[i])) {
+            s->gpr[i] = strtoull(value, NULL, 16);
+            return;
+        }
+    }
     if (!strncmp(name, "xmm", 3)) { /* 32 digits, high part first */
+        union xmm *x = &s->xmm[strtoul(name + 3, NULL, 10)];
         assert_int_equal(n, 32);
         memcpy(high, value, 16);
-        s->xmm[name[3] - '0'].q[1] = strtoull(high, NULL, 16);
-        s->xmm[name[3] - '0'].q[0] = strtoull(value + 16, NULL, 16);
+        x->q[1] = strtoull(high, NULL, 16);
+        x->q[0] = strtoull(value + 16, NULL, 16);
         return;
     }
     if (!strncmp(name, "mm", 2)) {
@@ -106,10 +118,12 @@ static inline void parse_one(struct state *s, const char *name, const char *valu
 static inline void default_state(struct state *s)
 {
     memset(s, 0, sizeof(*s));
+    for (unsigned i = 0; i < 16; i++) {
+        s->xmm[i].q[0] = 0x1111111111111111u * i + 0x89abcdef;
+        s->xmm[i].q[1] = 0x1111111111111111u * i + 0x01234567;
+    }
     for (unsigned i = 0; i < 8; i++) {
         s->gpr[i] = 0x01010101 * i;
-        s->xmm[i].q[0] = 0x1111111111111111 * i + 0x89abcdef;
-        s->xmm[i].q[1] = 0x1111111111111111 * i + 0x01234567;
         s->mm[i] = 0x1111111111111111 * i + 0x42;
         s->se[i] = 0x3fff;
     }
@@ -130,7 +144,7 @@ static inline void default_state(struct state *s)
 
 /* -- the machine -- */
 
-static inline void load_state(struct rig *r, const struct state *s)
+static inline void load_state(struct rig *r, const struct state *s, bool code64)
 {
     struct cpu *cpu = r->cpu;
 
@@ -147,12 +161,15 @@ static inline void load_state(struct rig *r, const struct state *s)
     cpu->mxcsr = s->mxcsr;
     cpu->cr0 = s->cr0 | (s->eflags_ac ? CR0_AM : 0);
     cpu->cr3 = RIG_DIR;
-    cpu->cr4 = s->cr4;
+    cpu->cr4 = s->cr4 | (code64 ? CR4_PAE : 0);
+    cpu->msr.efer = code64 ? EFER_LME | EFER_LMA : 0;
     cpu->cpl = 3;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         rig_set_seg(r, i, cpu->seg[i].sel, i == SEG_FS ? DATA : 0,
                     i == SEG_GS ? DATA + 0x10f : 0xffffffff,
                     SA_DB | SA_G | SA_DPL | (i == SEG_CS ? SA_CODE : 0));
+    if (code64)
+        cpu->seg[SEG_CS].attr ^= SA_L | SA_DB;
     cpu_set_eflags(cpu, 2 | s->flags | (s->eflags_ac ? FLAG_AC : 0));
     rig_update_mode(r);
     rig_start(r);
@@ -173,7 +190,7 @@ static inline void save_state(const struct rig *r, struct state *s)
     s->empty = cpu->fpu.empty;
     s->mxcsr = cpu->mxcsr;
     s->flags = cpu_eflags(cpu) & FLAGS_ARITH;
-    s->eip = cpu->eip - CODE;
+    s->eip = (u32)cpu->eip - CODE;
     memcpy(s->mem, phys_ram(r->phys) + DATA, sizeof(s->mem));
 }
 
@@ -196,10 +213,15 @@ static inline void compare(const struct test *t, const struct state *want, const
         if (a != b)
             fail_msg("%s: %s is %x, not %x", t->code, fields[i].name, b, a);
     }
-    for (unsigned i = 0; i < 8; i++) {
+    for (unsigned i = 0; i < 16; i++) {
+        if (want->gpr[i] != got->gpr[i])
+            fail_msg("%s: %s is %llx, not %llx", t->code, gpr64_names[i],
+                     (unsigned long long)got->gpr[i], (unsigned long long)want->gpr[i]);
         if (memcmp(&want->xmm[i], &got->xmm[i], 16))
             fail_msg("%s: xmm%u is %016llx%016llx", t->code, i,
                      (unsigned long long)got->xmm[i].q[1], (unsigned long long)got->xmm[i].q[0]);
+    }
+    for (unsigned i = 0; i < 8; i++) {
         if (want->mm[i] != got->mm[i] || want->se[i] != got->se[i])
             fail_msg("%s: mm%u is %04x %016llx", t->code, i, got->se[i],
                      (unsigned long long)got->mm[i]);
@@ -218,11 +240,14 @@ static inline void check(struct rig *r, const struct test *t, bool optimize)
     rig_parse(&in, t->in, parse_one);
     want = in;
     rig_parse(&want, t->out, parse_one);
-    rig_map(r, ABSENT);
+    if (t->code64)
+        rig_map_long(r, ABSENT);
+    else
+        rig_map(r, ABSENT);
     len = rig_load(r, t->code);
     if (want.eip == ~0u)
         want.eip = want.fault == ~0u ? len : 0;
-    load_state(r, &in);
+    load_state(r, &in, t->code64);
     rig_lift(r, len, ISA_ALL, optimize);
     got = in;
     run(r, &got);
