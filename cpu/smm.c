@@ -2,7 +2,9 @@
  * table 31-1).
  *
  * What the manual leaves reserved in the map holds what is not architectural: descriptor caches,
- * table registers, CR4, and where an interrupted I/O instruction began. SMRAM is reached by
+ * table registers, CR4, and where an interrupted I/O instruction began. So it does of IA-32e mode:
+ * a CPU that has it still saves by the 32-bit map, as AMD's and Intel's others have nothing in
+ * common, with the upper halves of registers and R8 to R15 in such places. SMRAM is reached by
  * physical addresses as the chipset shows them in SMM (mmu_smram()); no translation survives entry
  * or RSM. */
 #include "cpu/smm.h"
@@ -34,25 +36,62 @@ enum {
     MAP_SEGMENTS = 0x7f18,   /* attributes, limit, base of ES to GS, LDTR, TR: 12 bytes each */
     MAP_PRIVATE_IO = 0x7e20, /* EIP, ECX, ESI, EDI of an I/O instruction; then whether it is one */
     MAP_NMI_MASKED = 0x7e34,
+    MAP_EFER = 0x7e38, /* 0 if it is not IA-32e mode that has been interrupted */
+    MAP_EIP_HIGH = 0x7e3c,
+    MAP_PRIVATE_IO_HIGH = 0x7e40,
+    MAP_BASES_HIGH = 0x7e50, /* of ES to GS, LDTR, TR */
 };
 
 /* Bits of the revision identifier: SMBASE relocation, I/O restart. */
 enum { REVISION = 1 << 17 | 1 << 16 };
 enum { ENTRY_EIP = 0x8000, IO_RESTART = 0xff, HALT_RESTART = 1 };
 
-/* The dwords that are fields of struct cpu as they are. */
+#define HIGH(field) (offsetof(struct cpu, field) + 4)
+#define LOW_HIGH(at, field)                                                                        \
+    {at, offsetof(struct cpu, field)},                                                             \
+    {                                                                                              \
+        at + 4, HIGH(field)                                                                        \
+    }
+
+/* The dwords that are fields of struct cpu as they are, or halves of them. */
 static const struct {
     u16 at;
     size_t field;
 } plain[] = {
-    {0x7ffc, offsetof(struct cpu, cr0)},       {0x7ff8, offsetof(struct cpu, cr3)},
-    {0x7fec, offsetof(struct cpu, gpr[EDI])},  {0x7fe8, offsetof(struct cpu, gpr[ESI])},
-    {0x7fe4, offsetof(struct cpu, gpr[EBP])},  {0x7fe0, offsetof(struct cpu, gpr[ESP])},
-    {0x7fdc, offsetof(struct cpu, gpr[EBX])},  {0x7fd8, offsetof(struct cpu, gpr[EDX])},
-    {0x7fd4, offsetof(struct cpu, gpr[ECX])},  {0x7fd0, offsetof(struct cpu, gpr[EAX])},
-    {0x7fcc, offsetof(struct cpu, dr[6])},     {0x7fc8, offsetof(struct cpu, dr[7])},
-    {0x7e10, offsetof(struct cpu, cr4)},       {0x7e14, offsetof(struct cpu, gdtr.base)},
+    {0x7ffc, offsetof(struct cpu, cr0)},
+    {0x7ff8, offsetof(struct cpu, cr3)},
+    {0x7fec, offsetof(struct cpu, gpr[EDI])},
+    {0x7fe8, offsetof(struct cpu, gpr[ESI])},
+    {0x7fe4, offsetof(struct cpu, gpr[EBP])},
+    {0x7fe0, offsetof(struct cpu, gpr[ESP])},
+    {0x7fdc, offsetof(struct cpu, gpr[EBX])},
+    {0x7fd8, offsetof(struct cpu, gpr[EDX])},
+    {0x7fd4, offsetof(struct cpu, gpr[ECX])},
+    {0x7fd0, offsetof(struct cpu, gpr[EAX])},
+    {0x7fcc, offsetof(struct cpu, dr[6])},
+    {0x7fc8, offsetof(struct cpu, dr[7])},
+    {0x7e10, offsetof(struct cpu, cr4)},
+    {0x7e14, offsetof(struct cpu, gdtr.base)},
     {0x7e18, offsetof(struct cpu, idtr.base)},
+    {0x7e70, HIGH(gpr[EAX])},
+    {0x7e74, HIGH(gpr[ECX])},
+    {0x7e78, HIGH(gpr[EDX])},
+    {0x7e7c, HIGH(gpr[EBX])},
+    {0x7e80, HIGH(gpr[ESP])},
+    {0x7e84, HIGH(gpr[EBP])},
+    {0x7e88, HIGH(gpr[ESI])},
+    {0x7e8c, HIGH(gpr[EDI])},
+    {0x7e90, HIGH(cr3)},
+    {0x7e94, HIGH(gdtr.base)},
+    {0x7e98, HIGH(idtr.base)},
+    LOW_HIGH(0x7ea0, gpr[8]),
+    LOW_HIGH(0x7ea8, gpr[9]),
+    LOW_HIGH(0x7eb0, gpr[10]),
+    LOW_HIGH(0x7eb8, gpr[11]),
+    LOW_HIGH(0x7ec0, gpr[12]),
+    LOW_HIGH(0x7ec8, gpr[13]),
+    LOW_HIGH(0x7ed0, gpr[14]),
+    LOW_HIGH(0x7ed8, gpr[15]),
 };
 
 struct map {
@@ -62,6 +101,11 @@ struct map {
 static u32 get(const struct map *m, unsigned at, unsigned size)
 {
     return (u32)load_le(m->bytes + at - MAP_BASE, size);
+}
+
+static u64 get64(const struct map *m, unsigned low, unsigned high)
+{
+    return get(m, low, 4) | (u64)get(m, high, 4) << 32;
 }
 
 static void put(struct map *m, unsigned at, unsigned size, u32 value)
@@ -110,11 +154,12 @@ static void save_io(struct cpu *cpu, struct map *m)
     if (!io->valid)
         return;
     put(m, MAP_IO_STATE, 4, 1 | (u32)io->size << 1 | (u32)io->type << 4 | (u32)io->port << 16);
-    put(m, MAP_IO_ADDRESS, 4, io->mem);
-    put(m, MAP_PRIVATE_IO, 4, io->eip);
-    put(m, MAP_PRIVATE_IO + 4, 4, io->ecx);
-    put(m, MAP_PRIVATE_IO + 8, 4, io->esi);
-    put(m, MAP_PRIVATE_IO + 12, 4, io->edi);
+    put(m, MAP_IO_ADDRESS, 4, (u32)io->mem);
+    const u64 regs[] = {io->eip, io->ecx, io->esi, io->edi};
+    for (unsigned i = 0; i < ARRAY_LEN(regs); i++) {
+        put(m, MAP_PRIVATE_IO + 4 * i, 4, (u32)regs[i]);
+        put(m, MAP_PRIVATE_IO_HIGH + 4 * i, 4, (u32)(regs[i] >> 32));
+    }
     put(m, MAP_PRIVATE_IO + 16, 4, 1);
 }
 
@@ -123,7 +168,9 @@ static void save(struct cpu *cpu, struct map *m, bool halted)
     for (unsigned i = 0; i < ARRAY_LEN(plain); i++)
         put(m, plain[i].at, 4, *(const u32 *)(const void *)((const u8 *)cpu + plain[i].field));
     put(m, MAP_EFLAGS, 4, cpu_eflags(cpu));
-    put(m, MAP_EIP, 4, cpu->eip);
+    put(m, MAP_EIP, 4, (u32)cpu->eip);
+    put(m, MAP_EIP_HIGH, 4, (u32)(cpu->eip >> 32));
+    put(m, MAP_EFER, 4, cpu_is_ia32e(cpu) ? (u32)cpu->msr.efer : 0);
     for (unsigned i = 0; i < SEGMENTS; i++) {
         unsigned selector, at = MAP_SEGMENTS + 12 * i;
         const struct segment *s = segment(cpu, i, &selector);
@@ -132,6 +179,7 @@ static void save(struct cpu *cpu, struct map *m, bool halted)
         put(m, at, 4, s->attr);
         put(m, at + 4, 4, s->limit);
         put(m, at + 8, 4, s->base);
+        put(m, MAP_BASES_HIGH + 4 * i, 4, s->base_high);
     }
     put(m, 0x7e1c, 4, cpu->gdtr.limit | (u32)cpu->idtr.limit << 16);
     put(m, MAP_NMI_MASKED, 4, cpu->nmi_masked);
@@ -144,9 +192,7 @@ static void save(struct cpu *cpu, struct map *m, bool halted)
 /* Everything that translations and the mode depend on has changed. */
 static void state_changed(struct cpu *cpu)
 {
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->mmu.cr3 = cpu->cr3;
-    cpu->mmu.cr4 = cpu->cr4;
+    crs_restored(cpu);
     cpu->mmu.smm = cpu->smm;
     cpu->smm_io.valid = false;
     cpu->rep_more = false;
@@ -173,6 +219,8 @@ void smm_enter(struct cpu *cpu)
     cpu->eip = ENTRY_EIP;
     cpu->cr0 &= ~(u32)(CR0_PE | CR0_EM | CR0_TS | CR0_PG);
     cpu->cr4 = 0;
+    if (cpu_is_ia32e(cpu))
+        cpu->msr.efer = 0;
     cpu->dr[7] = 0x400;
     cpu->cpl = 0;
     cpu->nmi_masked = true;
@@ -190,11 +238,16 @@ void smm_enter(struct cpu *cpu)
 /* SDM 3C 31.7: what RSM refuses. */
 static bool acceptable(const struct cpu *cpu, const struct map *m)
 {
+    const u32 lma = EFER_LMA | EFER_LME;
     u32 cr0 = get(m, 0x7ffc, 4), cr4 = get(m, 0x7e10, 4), smbase = get(m, MAP_SMBASE, 4);
+    u32 efer = get(m, MAP_EFER, 4);
 
     if (cr4 & ~cpu_cr4_bits(cpu))
         return false;
     if ((cr0 & (CR0_PG | CR0_PE)) == CR0_PG || (cr0 & (CR0_NW | CR0_CD)) == CR0_NW)
+        return false;
+    if (efer &&
+        (!cpu_has(cpu, FEAT_LM) || (efer & lma) != lma || !(cr0 & CR0_PG) || !(cr4 & CR4_PAE)))
         return false;
     return cpu->model->isa >= ISA_P6 || !(smbase & 0x7fff);
 }
@@ -208,7 +261,8 @@ static void load_segments(struct cpu *cpu, const struct map *m)
         *s = (struct segment){.sel = (u16)get(m, selector, 4),
                               .attr = (u16)get(m, at, 4) & 0xf0ff,
                               .limit = get(m, at + 4, 4),
-                              .base = get(m, at + 8, 4)};
+                              .base = get(m, at + 8, 4),
+                              .base_high = get(m, MAP_BASES_HIGH + 4 * i, 4)};
         seg_update_cache(s);
     }
 }
@@ -231,20 +285,22 @@ static void load(struct cpu *cpu, const struct map *m)
     for (unsigned i = 0; i < ARRAY_LEN(plain); i++)
         *(u32 *)(void *)((u8 *)cpu + plain[i].field) = get(m, plain[i].at, 4);
     cpu->cr0 = cr0_of_model(cpu, cpu->cr0);
+    if (get(m, MAP_EFER, 4))
+        cpu->msr.efer = get(m, MAP_EFER, 4) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
     dr_load(cpu, 6, cpu->dr[6]);
     dr_load(cpu, 7, cpu->dr[7]);
     cpu->gdtr.limit = (u16)get(m, 0x7e1c, 2);
     cpu->idtr.limit = (u16)get(m, 0x7e1e, 2);
     load_segments(cpu, m);
     load_flags(cpu, get(m, MAP_EFLAGS, 4));
-    cpu->eip = get(m, MAP_EIP, 4);
+    cpu->eip = get64(m, MAP_EIP, MAP_EIP_HIGH);
     cpu->nmi_masked = get(m, MAP_NMI_MASKED, 1) & 1;
     cpu->smbase = get(m, MAP_SMBASE, 4);
     if (get(m, MAP_IO_RESTART, 1) == IO_RESTART && get(m, MAP_PRIVATE_IO + 16, 1)) {
-        cpu->eip = get(m, MAP_PRIVATE_IO, 4);
-        cpu->gpr[ECX] = get(m, MAP_PRIVATE_IO + 4, 4);
-        cpu->gpr[ESI] = get(m, MAP_PRIVATE_IO + 8, 4);
-        cpu->gpr[EDI] = get(m, MAP_PRIVATE_IO + 12, 4);
+        cpu->eip = get64(m, MAP_PRIVATE_IO, MAP_PRIVATE_IO_HIGH);
+        cpu->gpr[ECX] = get64(m, MAP_PRIVATE_IO + 4, MAP_PRIVATE_IO_HIGH + 4);
+        cpu->gpr[ESI] = get64(m, MAP_PRIVATE_IO + 8, MAP_PRIVATE_IO_HIGH + 8);
+        cpu->gpr[EDI] = get64(m, MAP_PRIVATE_IO + 12, MAP_PRIVATE_IO_HIGH + 12);
     }
     if (get(m, MAP_HALT_RESTART, 1) & HALT_RESTART)
         cpu->events |= EV_HALT;
@@ -271,7 +327,8 @@ void smm_resume(struct cpu *cpu)
     load(cpu, &m);
     cpu->smm = false;
     state_changed(cpu);
-    if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !mmu_load_pdptes(&cpu->mmu))
+    if ((cpu->cr0 & CR0_PG) && (cpu->cr4 & CR4_PAE) && !cpu_is_ia32e(cpu) &&
+        !mmu_load_pdptes(&cpu->mmu))
         shut_down(cpu);
 }
 

@@ -323,7 +323,7 @@ struct cpu {
         bool valid;
         u8 size, type; /* enum smm_io_type */
         u16 port;
-        u32 eip, ecx, esi, edi, mem;
+        u64 eip, ecx, esi, edi, mem;
     } smm_io; /* the I/O instruction that brought the pending SMI about */
     bool
         rep_more; /* the instruction at EIP is a string instruction between iterations; RF is set */

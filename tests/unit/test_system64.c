@@ -10,6 +10,7 @@
 #include "cpu/far.h"
 #include "cpu/helpers.h"
 #include "cpu/msr.h"
+#include "cpu/smm.h"
 
 enum { HANDLER = 0x6000, PML4 = 0x100000, PDPT = 0x101000, PD = 0x102000, IST = 0xb000 };
 
@@ -681,15 +682,52 @@ static void test_io_map(void **state)
     ASSERT_OK(s, help_in(cpu, 0x80, 1)); /* by the map of a TSS far up */
 }
 
+/* An SMI in 64-bit mode, and RSM back to it. */
+static void test_smm(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    const u32 map = 0x38000;
+    u64 gpr[GPR64_COUNT];
+
+    go(s, 3);
+    for (unsigned i = 0; i < GPR64_COUNT; i++)
+        cpu->gpr[i] = gpr[i] = 0x1111111122222222ull * (i + 1);
+    assert_true(msr_write(cpu, (u32)M_GS, HIGH + 0x5000));
+    cpu->cr3 = cpu->mmu.cr3 |= 1ull << 32;
+    const struct segment gs = cpu->seg[SEG_GS], tr = cpu->tr;
+    const u64 efer = cpu->msr.efer;
+    const u32 mode = cpu->mode;
+    cpu->events |= EV_SMI;
+    smm_enter(cpu);
+    assert_false(cpu_is_ia32e(cpu) || cpu_is_code64(cpu) || cpu->mmu.lma);
+    assert_true(cpu->gpr[EDI] >> 32 == 0 && cpu->eip == 0x8000);
+    assert_int_equal(peek(s, map + 0x7fd0, 4), 0x22222222);
+    ASSERT_OK(s, smm_resume(cpu));
+    assert_memory_equal(cpu->gpr, gpr, sizeof(gpr));
+    assert_true(cpu->eip == HIGH + 0x5000 && cpu->msr.efer == efer && cpu->mode == mode);
+    assert_true(cpu->cr3 == (1ull << 32 | PML4) && cpu->mmu.cr3 == cpu->cr3 && cpu->mmu.lma);
+    assert_memory_equal(&cpu->seg[SEG_GS], &gs, sizeof(gs));
+    assert_memory_equal(&cpu->tr, &tr, sizeof(tr));
+    assert_int_equal(cpu->cpl, 3);
+    cpu->events |= EV_SMI;
+    smm_enter(cpu);
+    poke(s, map + 0x7e10, 4, 0); /* CR4 without PAE */
+    ASSERT_OK(s, smm_resume(cpu));
+    assert_int_equal(cpu->events & EV_TRIPLE, EV_TRIPLE);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup64, sys_teardown)
     const struct CMUnitTest tests[] = {
-        T(test_enter),           T(test_control),    T(test_msrs),        T(test_cpuid),
-        T(test_same_level),      T(test_from_user),  T(test_from_compat), T(test_gate_errors),
-        T(test_iret_errors),     T(test_iret_sizes), T(test_far_ret),     T(test_far_call),
-        T(test_far_errors),      T(test_syscall),    T(test_sysenter),    T(test_segments),
-        T(test_system_segments), T(test_tables),     T(test_watchpoint),  T(test_io_map),
+        T(test_enter),       T(test_control),         T(test_msrs),
+        T(test_cpuid),       T(test_same_level),      T(test_from_user),
+        T(test_from_compat), T(test_gate_errors),     T(test_iret_errors),
+        T(test_iret_sizes),  T(test_far_ret),         T(test_far_call),
+        T(test_far_errors),  T(test_syscall),         T(test_sysenter),
+        T(test_segments),    T(test_system_segments), T(test_tables),
+        T(test_watchpoint),  T(test_io_map),          T(test_smm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
