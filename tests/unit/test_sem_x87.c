@@ -177,13 +177,104 @@ static void pending_ferr(void **state)
     assert_int_equal(r->ferr, 0);
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, rig_free)
+/* -- 64-bit mode -- */
+
+enum { LONG_CODE = 0x10100, LONG_DATA = 0x20000 };
+
+static int setup64(void **state)
+{
+    setup(state);
+    struct rig *r = *state;
+    struct cpu *cpu = r->cpu;
+
+    r->code = LONG_CODE;
+    rig_map_long(r, 0x22000);
+    cpu->cr0 |= CR0_PG;
+    cpu->cr3 = RIG_DIR;
+    cpu->cr4 = CR4_PAE;
+    cpu->msr.efer = EFER_LME | EFER_LMA;
+    cpu->seg[SEG_CS].attr ^= SA_L | SA_DB;
+    cpu->seg[SEG_FS].base_high = RIG_HIGH >> 32;
+    rig_update_mode(r);
+    memset(phys_ram(r->phys) + LONG_DATA, 0xcc, 256);
+    cpu->gpr[ESI] = RIG_HIGH + LONG_DATA;
+    return 0;
+}
+
+/* Pointers have 64 bits; that of data is the offset in the segment. */
+static void pointers_of_64_bits(void **state)
+{
+    struct rig *r = *state;
+    const struct x87 *f = &r->cpu->fpu;
+    r->cpu->gpr[8] = RIG_HIGH + LONG_DATA + 16;
+    assert_int_equal(run(r, "d9 e8  41 dd 18"), -1); /* fld1; fstp qword [r8] */
+    assert_int_equal(load_le(phys_ram(r->phys) + LONG_DATA + 16, 8), 0x3ff0000000000000);
+    assert_true(f->fip == RIG_HIGH + LONG_CODE + 2);
+    assert_true(f->fdp == RIG_HIGH + LONG_DATA + 16);
+    assert_int_equal(f->empty, 0xff);
+    assert_int_equal(run(r, "64 dd 04 25 10 00 02 00"), -1); /* fld qword fs:[20010] */
+    assert_true(f->fdp == LONG_DATA + 16);
+    assert_int_equal(run(r, "dd 1d 0a ff 00 00"), -1); /* fstp qword [rip+ff0a] */
+    assert_true(f->fdp == RIG_HIGH + LONG_DATA + 16);
+    assert_int_equal(run(r, "67 df 6e 10"), -1); /* fild qword [esi+16] */
+    assert_true(f->fdp == LONG_DATA + 16);
+    assert_int_equal(f->st[7].se, 0x3fff + 61);
+}
+
+/* By REX.W as little as by REX.R, which ModRM's reg field does not heed here. */
+static void environment_in_64_bit_mode(void **state)
+{
+    struct rig *r = *state;
+    const u8 *data = phys_ram(r->phys) + LONG_DATA;
+    assert_int_equal(run(r, "d9 e8  4c d9 36"), -1); /* fld1; fnstenv */
+    assert_int_equal(load_le(data + 12, 4), (u32)(RIG_HIGH + LONG_CODE));
+    assert_int_equal(load_le(data + 16, 2), 8);
+    assert_int_equal(data[28], 0xcc);
+    assert_int_equal(run(r, "66 d9 76 40"), -1);
+    assert_int_equal(load_le(data + 0x40 + 6, 2), LONG_CODE & 0xffff);
+    assert_int_equal(data[0x40 + 14], 0xcc);
+    assert_int_equal(run(r, "4c dd 76 40"), -1); /* fnsave: 108 bytes */
+    assert_int_equal(data[0x40 + 108], 0xcc);
+}
+
+static void faults_in_64_bit_mode(void **state)
+{
+    struct rig *r = *state;
+    assert_int_equal(run(r, "d9 e8"), -1);
+    struct x87 before = r->cpu->fpu;
+    r->cpu->gpr[ESI] = 0x0001000000000000;
+    assert_int_equal(run(r, "dd 1e"), VEC_GP); /* not canonical */
+    assert_int_equal(run(r, "db 3e"), VEC_GP);
+    r->cpu->gpr[ESI] = RIG_HIGH + 0x21ffc;
+    assert_int_equal(run(r, "dd 1e"), VEC_PF);
+    assert_true(r->cpu->cr2 == RIG_HIGH + 0x22000);
+    r->cpu->cpl = 3;
+    r->cpu->cr0 |= CR0_AM;
+    r->cpu->eflags |= FLAG_AC;
+    r->cpu->gpr[ESI] = RIG_HIGH + LONG_DATA + 4;
+    assert_int_equal(run(r, "dd 1e"), VEC_AC);
+    assert_memory_equal(&r->cpu->fpu, &before, sizeof(before));
+    assert_int_equal(run(r, "dd 5e 04"), -1);
+    assert_true(r->cpu->fpu.fdp == RIG_HIGH + LONG_DATA + 8);
+}
+
+#define T(f)   cmocka_unit_test_setup_teardown(f, setup, rig_free)
+#define T64(f) cmocka_unit_test_setup_teardown(f, setup64, rig_free)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(memory_operands), T(image_sizes), T(faults_commit_nothing),    T(flags_and_ax),
-        T(availability),    T(pending_mf),  T(unmasking_ends_the_steps), T(pending_ferr),
+        T(memory_operands),
+        T(image_sizes),
+        T(faults_commit_nothing),
+        T(flags_and_ax),
+        T(availability),
+        T(pending_mf),
+        T(unmasking_ends_the_steps),
+        T(pending_ferr),
+        T64(pointers_of_64_bits),
+        T64(environment_in_64_bit_mode),
+        T64(faults_in_64_bit_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
