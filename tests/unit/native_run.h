@@ -34,7 +34,10 @@ struct outcome {
     int exit;
 };
 
-static void fill_page(struct cpu *cpu, laddr la, u32 user, u32 acc, u64 addend)
+/* Not inline: in the caller's loop gcc 12 would compute one table's address from the other's, lose
+ * sight of what that points to, and take the caller for a function without effects. */
+static __attribute__((noinline)) void fill_page(struct cpu *cpu, laddr la, u32 user, u32 acc,
+                                                u64 addend)
 {
     if (cpu->tlb.wide) {
         cpu->tlb.e64[user][acc][tlb_index(la)].addend = addend;
