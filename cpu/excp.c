@@ -10,6 +10,7 @@
 #include "cpu/cpuid.h"
 #include "cpu/debug.h"
 #include "cpu/gate.h"
+#include "cpu/stack_ref.h"
 #include "cpu/trace.h"
 #include "cpu/stops.h"
 
@@ -67,10 +68,20 @@ _Noreturn void cpu_raise_after(struct cpu *cpu, enum vector vec, u32 len, struct
     unwind(cpu, vec, false, 0, why);
 }
 
+/* An access that is not to a canonical address. */
+static _Noreturn void raise_unreachable(struct cpu *cpu, laddr la)
+{
+    bool stack =
+        cpu->mmu.fault.acc != ACCESS_EXEC && cpu_is_code64(cpu) && insn_is_on_stack(cpu, la);
+
+    unwind(cpu, stack ? VEC_SS : VEC_GP, true, 0,
+           why_value(RULE_noncanonical, la, la & NONCANONICAL_BITS));
+}
+
 _Noreturn void cpu_raise_pf(struct cpu *cpu, laddr addr, u32 error)
 {
     if (cpu->mmu.fault.deny == MMU_NONCANONICAL)
-        cpu_raise_noncanonical(cpu, addr);
+        raise_unreachable(cpu, addr);
     cpu->cr2 = addr;
     unwind(cpu, VEC_PF, true, error, why(why_denied((enum mmu_deny)cpu->mmu.fault.deny)));
 }

@@ -27,8 +27,8 @@ void help_align_check(struct cpu *cpu, u32 la, u32 size)
 
 void help_align_check64(struct cpu *cpu, u64 la, u64 size)
 {
-    if (la & (size - 1))
-        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, (u32)la, (u32)(la & (size - 1))));
+    if ((la & (size - 1)) && laddr_is_canonical(la)) /* else the access faults otherwise */
+        cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
 }
 
 void help_align16(struct cpu *cpu, u64 la)
@@ -48,7 +48,7 @@ void help_bound(struct cpu *cpu, u32 index, u32 lower, u32 upper)
  * Reference, 14.7). */
 static _Noreturn void divide_error(struct cpu *cpu, u64 divisor, u32 len)
 {
-    struct why w = why_value(divisor ? RULE_div_overflow : RULE_div_zero, (u32)divisor, 0);
+    struct why w = why_value(divisor ? RULE_div_overflow : RULE_div_zero, divisor, 0);
 
     if (cpu->model->isa <= ISA_186)
         cpu_raise_after(cpu, VEC_DE, len, w);

@@ -11,6 +11,8 @@
 #include "cpu/helpers.h"
 #include "cpu/mem.h"
 
+enum { REP_CUTS_SI = 1 << 8, REP_CUTS_DI = 1 << 9 }; /* beside what help_str.h has */
+
 struct chunk {
     struct cpu *cpu;
     unsigned size, log2;
@@ -37,15 +39,30 @@ static u32 clamp_count(u64 n)
     return n < PAGE_SIZE ? (u32)n : PAGE_SIZE;
 }
 
+/* With addresses of 32 bits in 64-bit mode the high halves of the registers become 0 even if
+ * nothing is done or a fault comes: of RCX, of MOVS and STOS those of the indices too (Intel's
+ * processors). */
+static void cut_registers(struct cpu *cpu, u32 info)
+{
+    if (!cpu_is_code64(cpu) || (info & REP_ADDR64))
+        return;
+    cpu->gpr[ECX] = (u32)cpu->gpr[ECX];
+    if (info & REP_CUTS_SI)
+        cpu->gpr[ESI] = (u32)cpu->gpr[ESI];
+    if (info & REP_CUTS_DI)
+        cpu->gpr[EDI] = (u32)cpu->gpr[EDI];
+}
+
 /* False if the count is 0. */
 static bool chunk_begin(struct chunk *c, struct cpu *cpu, u32 info)
 {
+    cut_registers(cpu, info);
     c->cpu = cpu;
     c->log2 = info & REP_SIZE_LOG2;
     c->size = 1u << c->log2;
     c->step = (s32)c->size * cpu->df;
     c->mask = info & REP_ADDR16 ? 0xffff : info & REP_ADDR64 ? ~0ull : UINT32_MAX;
-    c->seg = (enum seg)(info >> REP_SEG_SHIFT);
+    c->seg = (enum seg)(info >> REP_SEG_SHIFT & 7);
     c->repne = info & REP_REPNE;
     c->n = clamp_count(cpu->gpr[ECX] & c->mask);
     if (c->n > 1 && ((cpu->eflags & FLAG_TF) || debug_armed(cpu)))
@@ -322,7 +339,7 @@ u32 help_rep_movs(struct cpu *cpu, u32 info)
     uintptr_t from, to;
     u32 len;
 
-    if (!chunk_begin(&c, cpu, info))
+    if (!chunk_begin(&c, cpu, info | REP_CUTS_SI | REP_CUTS_DI))
         return again(cpu, false);
     src = source_side(&c, c.seg, ESI);
     dst = dest_side(&c);
@@ -397,7 +414,7 @@ u32 help_rep_stos(struct cpu *cpu, u32 info)
     struct chunk c;
     struct side dst;
 
-    if (!chunk_begin(&c, cpu, info))
+    if (!chunk_begin(&c, cpu, info | REP_CUTS_DI))
         return again(cpu, false);
     dst = dest_side(&c);
     if (dst.host)

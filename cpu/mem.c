@@ -94,8 +94,12 @@ static void map_span(struct cpu *cpu, laddr la, unsigned len, enum access acc, e
     if (len <= first) {
         map_part(cpu, la, len, acc, priv, &s->part[0]);
     } else {
+        laddr next = cpu_linear_next(cpu, la, first);
+
+        if (!laddr_is_canonical(next)) /* that comes before what the first page raises */
+            map_part(cpu, next, len - first, acc, priv, &s->part[1]);
         map_part(cpu, la, first, acc, priv, &s->part[0]);
-        map_part(cpu, cpu_linear_next(cpu, la, first), len - first, acc, priv, &s->part[1]);
+        map_part(cpu, next, len - first, acc, priv, &s->part[1]);
         s->n = 2;
     }
     if (cpu->mmu.nwatch) {

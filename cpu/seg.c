@@ -179,7 +179,8 @@ laddr seg_linear(struct cpu *cpu, enum seg seg, u64 off, unsigned size, enum acc
 
     if (!cpu_is_code64(cpu))
         check_limit(cpu, seg, (u32)off, size, acc);
-    if ((cpu->mode & MODE_ALIGN) && size <= 8 && !(size & (size - 1)) && (la & (size - 1)))
+    if ((cpu->mode & MODE_ALIGN) && size <= 8 && !(size & (size - 1)) && (la & (size - 1)) &&
+        laddr_is_canonical(la))
         cpu_raise_err(cpu, VEC_AC, 0, why_value(RULE_align, la, la & (size - 1)));
     return la;
 }

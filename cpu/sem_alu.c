@@ -38,10 +38,10 @@ static void logic(struct lift *l, const struct insn *in, enum ir_op op)
     opnd_write_flags(l, in, 0, ir_op2(l->ir, op, a, b), FK_LOGIC, IR_NONE, IR_NONE);
 }
 
-/* AND r,r and OR r,r write nothing new. */
+/* AND r,r and OR r,r write nothing new, unless bits 63:32 become 0. */
 static void logic_idempotent(struct lift *l, const struct insn *in, enum ir_op op)
 {
-    if (same_reg(in))
+    if (same_reg(in) && !(lift_code64(l) && opnd_size(l, in, 0) == 4))
         ir_flags(l->ir, FK_LOGIC, opnd_size(l, in, 0), opnd_read(l, in, 0), IR_NONE, IR_NONE);
     else
         logic(l, in, op);
@@ -302,9 +302,35 @@ void sem_xadd(struct lift *l, const struct insn *in)
         opnd_write(l, in, 0, sum);
 }
 
+/* Of 32 bits in 64-bit mode: a register that keeps its value keeps the high half, too (Intel's
+ * processors). */
+static void compare_exchange_32(struct lift *l, const struct insn *in)
+{
+    struct irv src = lift_zext(l, opnd_read(l, in, 1));
+    struct irv old = lift_zext(l, opnd_read_rmw(l, in, 0));
+    struct irv acc = lift_zext(l, ir_reg(EAX)), rax;
+    bool mem = opnd_is_mem(l, in, 0);
+
+    lift_width_all(l);
+    struct irv keep = mem ? old : lift_gpr(l, insn_rm(in), 8);
+    struct irv result = ir_sel(l->ir, IRC_EQ, acc, old, src, keep);
+    if (mem)
+        opnd_write(l, in, 0, result);
+    rax = ir_sel(l->ir, IRC_EQ, acc, old, ir_reg(EAX), old);
+    ir_flags(l->ir, FK_CMP, 4, acc, old, IR_NONE);
+    lift_set_gpr(l, EAX, 8, rax);
+    if (!mem)
+        lift_set_gpr(l, insn_rm(in), 8, result);
+}
+
 void sem_cmpxchg(struct lift *l, const struct insn *in)
 {
     unsigned size = opnd_size(l, in, 0);
+
+    if (size == 4 && lift_code64(l)) {
+        compare_exchange_32(l, in);
+        return;
+    }
     struct irv src = opnd_read(l, in, 1);
     struct irv old = opnd_read_rmw(l, in, 0);
     bool mem = opnd_is_mem(l, in, 0);
@@ -342,6 +368,12 @@ void sem_cmpxchg8b(struct lift *l, const struct insn *in)
     ir_st(l->ir, la, 0, half, new_lo);
     ir_st(l->ir, la, half, half, new_hi);
     lift_merge_flags(l, FLAG_ZF, ir_op2(l->ir, IR_SHL, equal, ir_const(6)));
+    if (half == 4 && lift_code64(l)) { /* if they were equal, the high halves stay, too */
+        lift_width_all(l);
+        lo = ir_sel(l->ir, IRC_NE, equal, ir_const(0), ir_reg(EAX), lo);
+        hi = ir_sel(l->ir, IRC_NE, equal, ir_const(0), ir_reg(EDX), hi);
+        half = 8;
+    }
     lift_set_gpr(l, EAX, half, lo);
     lift_set_gpr(l, EDX, half, hi);
 }

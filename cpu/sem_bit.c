@@ -88,7 +88,8 @@ void sem_btc(struct lift *l, const struct insn *in)
     bit_test(l, in, BIT_COMPLEMENT);
 }
 
-/* With a source of 0 ZF is set and the destination keeps its value, as on all processors. */
+/* With a source of 0 ZF is set and the destination keeps its value, as on all processors; of one of
+ * 32 bits that is all of the register. */
 static void scan(struct lift *l, const struct insn *in, enum ir_op op)
 {
     struct irv src = opnd_read(l, in, 1);
@@ -96,10 +97,14 @@ static void scan(struct lift *l, const struct insn *in, enum ir_op op)
 
     if (in->opsize == 2 && !opnd_is_mem(l, in, 1))
         src = ir_op1(l->ir, IR_EXT16U, src);
+    if (in->opsize == 4 && lift_code64(l))
+        src = lift_zext(l, src);
     index = ir_op1(l->ir, op, src);
-    index = ir_sel(l->ir, IRC_NE, src, ir_const(0), index, opnd_read(l, in, 0));
+    if (in->opsize == 4)
+        lift_width_all(l);
+    index = ir_sel(l->ir, IRC_NE, src, ir_const(0), index, lift_gpr(l, insn_reg(in), 8));
     ir_flags(l->ir, FK_LOGIC, in->opsize, src, IR_NONE, IR_NONE);
-    opnd_write(l, in, 0, index);
+    lift_set_gpr(l, insn_reg(in), in->opsize == 4 && lift_code64(l) ? 8 : in->opsize, index);
 }
 
 void sem_bsf(struct lift *l, const struct insn *in)
