@@ -302,7 +302,7 @@ bool lower_divide(struct lower *l, const struct ir_insn *o); /* false: not for t
 void ool_divide(struct lower *l, const struct ool *q);
 void ool_slot(struct lower *l, struct ool *q);
 
-/* -- lower_vec.c -- */
+/* -- lower_vec.c, lower_vec_mem.c -- */
 void lower_vec(struct lower *l, const struct ir_insn *o);
 void lower_ldv(struct lower *l, const struct ir_insn *o);
 void lower_stv(struct lower *l, const struct ir_insn *o);

@@ -5,35 +5,12 @@
  * vec_exec(). SDM 1, chapters 10 to 12; SDM 2.
  *
  * XMM8 to XMM15, which 64-bit code has, stay in struct cpu: operations take them from there as
- * memory operands, or load and store them in XMM9.
- *
- * A source operand in memory comes by way of xmm_scratch. If the VEC that takes it is near, it
- * stays in a register and xmm_scratch is not written: lifted code reads that once. */
-#include "jit/x64/lower.h"
+ * memory operands, or load and store them in XMM9. */
+#include "jit/x64/lower_vec.h"
 
 #include "base/check.h"
-#include "cpu/vec.h"
-
-enum { XMM_A = 8, XMM_B = 9 };
-enum { NEAR_OPS = 8 }; /* how far a VEC may be from the load of its source */
-#define SCRATCH ((u32)offsetof(struct cpu, xmm_scratch))
 
 enum {
-    MOVD_TO = 0x6e | XO_0F | XO_66,
-    MOVD_FROM = 0x7e | XO_0F | XO_66,
-    MOVQ_LOAD = 0x7e | XO_0F | XO_F3,
-    MOVQ_STORE = 0xd6 | XO_0F | XO_66,
-    MOVUPS_LOAD = 0x10 | XO_0F,
-    MOVUPS_STORE = 0x11 | XO_0F,
-    MOVAPS_LOAD = 0x28 | XO_0F,
-    MOVAPS_STORE = 0x29 | XO_0F,
-    MOVHPS_STORE = 0x17 | XO_0F,
-    PEXTRW = 0xc5 | XO_0F | XO_66,
-    PINSRW = 0xc4 | XO_0F | XO_66,
-    PEXTRB = 0x14 | XO_0F3A | XO_66,
-    PEXTRD = 0x16 | XO_0F3A | XO_66,
-    PINSRB = 0x20 | XO_0F3A | XO_66,
-    PINSRD = 0x22 | XO_0F3A | XO_66,
     PUNPCKLQDQ = 0x6c | XO_0F | XO_66,
     MOVSD = 0x10 | XO_0F | XO_F2,
     CVTDQ2PS = 0x5b | XO_0F,
@@ -46,33 +23,6 @@ enum {
     PSRLDQ = 3, /* SHIFT_Q's ModRM.reg */
 };
 
-static u32 load_of(unsigned size)
-{
-    return size == 4 ? MOVD_TO : size == 8 ? MOVQ_LOAD : MOVUPS_LOAD;
-}
-
-static u32 store_of(unsigned size)
-{
-    return size == 4 ? MOVD_FROM : size == 8 ? MOVQ_STORE : MOVUPS_STORE;
-}
-
-/* -- offsets in struct cpu -- */
-
-/* Of the registers that the host's may hold. */
-enum { XMM_BYTES = 8 * sizeof(union xmm), NOT_XMM = -1 };
-
-static bool overlaps_xmm(u32 off, u32 size)
-{
-    return off + size > xmm_offset(0) && off < xmm_offset(0) + XMM_BYTES;
-}
-
-static s32 xmm_at(u32 off)
-{
-    u32 rel = off - (u32)xmm_offset(0);
-    return rel < XMM_BYTES && rel % sizeof(union xmm) == 0 ? (s32)(rel / sizeof(union xmm))
-                                                           : NOT_XMM;
-}
-
 /* Is it one of XMM8 to XMM15? */
 static bool is_high_xmm(u32 off)
 {
@@ -82,8 +32,7 @@ static bool is_high_xmm(u32 off)
 
 /* -- the state in host registers -- */
 
-/* From here on it is, at least as far as need. */
-static void enter(struct lower *l, u8 need)
+void vec_enter(struct lower *l, u8 need)
 {
     if (l->vec.on >= need)
         return;
@@ -94,8 +43,7 @@ static void enter(struct lower *l, u8 need)
     l->vec.on = need;
 }
 
-/* struct cpu has it all. */
-static void leave(struct lower *l)
+void vec_leave(struct lower *l)
 {
     emit_call_stub(l, STUB_VU_OFF);
     l->vec.on = VU_OFF;
@@ -141,40 +89,35 @@ static bool host_has(const struct x64 *be, enum vec_op op)
     return !(v->attr & VA_HOST & ~be->vec);
 }
 
-static enum vec_op op_of(const struct ir_insn *o)
-{
-    return (enum vec_op)(o->cc | (u32)o->size << 8);
-}
-
 /* An operand of 16 bytes that is a register, or does not touch one. */
 static bool is_operand(u32 off)
 {
-    return xmm_at(off) != NOT_XMM || !overlaps_xmm(off, 16);
+    return vec_xmm_at(off) != NOT_XMM || !vec_overlaps(off, 16);
 }
 
 static bool is_target(u32 off)
 {
-    return xmm_at(off) != NOT_XMM || is_high_xmm(off);
+    return vec_xmm_at(off) != NOT_XMM || is_high_xmm(off);
 }
 
-static bool is_native(const struct lower *l, const struct ir_insn *o)
+bool vec_is_native(const struct lower *l, const struct ir_insn *o)
 {
     u32 dst = o->imm, src = o->a.v;
-    if (!host_has(l->be, op_of(o)))
+    if (!host_has(l->be, vec_op_of(o)))
         return false;
-    switch ((enum vec_shape)vec_op_info[op_of(o)].shape) {
+    switch ((enum vec_shape)vec_op_info[vec_op_of(o)].shape) {
     case VS_X: return is_target(dst) && is_operand(src);
-    case VS_XR: return is_target(dst) && !overlaps_xmm(src, 4);
-    case VS_XQ: return is_target(dst) && !overlaps_xmm(src, 8);
-    case VS_QX: return !overlaps_xmm(dst, 8) && is_operand(src);
-    case VS_RX: return !overlaps_xmm(dst, 4) && is_operand(src);
+    case VS_XR: return is_target(dst) && !vec_overlaps(src, 4);
+    case VS_XQ: return is_target(dst) && !vec_overlaps(src, 8);
+    case VS_QX: return !vec_overlaps(dst, 8) && is_operand(src);
+    case VS_RX: return !vec_overlaps(dst, 4) && is_operand(src);
     case VS_F:
     case VS_SI:
     case VS_SM: return is_operand(dst) && is_operand(src);
-    case VS_M: return !overlaps_xmm(dst, 8) && !overlaps_xmm(src, 8);
-    case VS_RM: return !overlaps_xmm(dst, 4) && !overlaps_xmm(src, 8);
-    case VS_XM: return is_target(dst) && !overlaps_xmm(src, 8);
-    case VS_MX: return !overlaps_xmm(dst, 8) && is_operand(src);
+    case VS_M: return !vec_overlaps(dst, 8) && !vec_overlaps(src, 8);
+    case VS_RM: return !vec_overlaps(dst, 4) && !vec_overlaps(src, 8);
+    case VS_XM: return is_target(dst) && !vec_overlaps(src, 8);
+    case VS_MX: return !vec_overlaps(dst, 8) && is_operand(src);
     default: return false;
     }
 }
@@ -191,8 +134,8 @@ static u32 opcode_of(const struct vec_op_info *v)
 /* The register that has the 16 bytes at off: temp if they have to be loaded. */
 static unsigned operand(struct lower *l, u32 off, unsigned temp)
 {
-    if (xmm_at(off) != NOT_XMM)
-        return (unsigned)xmm_at(off);
+    if (vec_xmm_at(off) != NOT_XMM)
+        return (unsigned)vec_xmm_at(off);
     if (off != SCRATCH || l->vec.taker != l->i || !l->i)
         x_rm(&l->e, MOVUPS_LOAD, temp, cpu_at((s32)off));
     return temp;
@@ -200,7 +143,7 @@ static unsigned operand(struct lower *l, u32 off, unsigned temp)
 
 static void emit_imm(struct lower *l, const struct ir_insn *o)
 {
-    if (vec_op_info[op_of(o)].attr & VA_IMM)
+    if (vec_op_info[vec_op_of(o)].attr & VA_IMM)
         x_byte(&l->e, o->b.v & 0xff);
 }
 
@@ -214,16 +157,16 @@ static bool overwrites(enum vec_op op)
 /* The register for the destination, with its value unless the operation does without. */
 static unsigned begin_target(struct lower *l, const struct ir_insn *o)
 {
-    if (xmm_at(o->imm) != NOT_XMM)
-        return (unsigned)xmm_at(o->imm);
-    if (!overwrites(op_of(o)))
+    if (vec_xmm_at(o->imm) != NOT_XMM)
+        return (unsigned)vec_xmm_at(o->imm);
+    if (!overwrites(vec_op_of(o)))
         x_rm(&l->e, MOVAPS_LOAD, XMM_B, cpu_at((s32)o->imm));
     return XMM_B;
 }
 
 static void end_target(struct lower *l, const struct ir_insn *o)
 {
-    if (xmm_at(o->imm) == NOT_XMM)
+    if (vec_xmm_at(o->imm) == NOT_XMM)
         x_rm(&l->e, MOVAPS_STORE, XMM_B, cpu_at((s32)o->imm));
 }
 
@@ -236,9 +179,9 @@ static bool takes_memory(enum vec_op op)
 
 static void emit_xmm(struct lower *l, const struct ir_insn *o)
 {
-    const struct vec_op_info *v = &vec_op_info[op_of(o)];
-    bool field = v->shape != VS_X || (is_high_xmm(o->a.v) && takes_memory(op_of(o)));
-    if (op_of(o) == VEC_OP_movdqa && is_high_xmm(o->imm)) {
+    const struct vec_op_info *v = &vec_op_info[vec_op_of(o)];
+    bool field = v->shape != VS_X || (is_high_xmm(o->a.v) && takes_memory(vec_op_of(o)));
+    if (vec_op_of(o) == VEC_OP_movdqa && is_high_xmm(o->imm)) {
         x_rm(&l->e, MOVAPS_STORE, operand(l, o->a.v, XMM_A), cpu_at((s32)o->imm));
         return;
     }
@@ -296,7 +239,7 @@ static void keep_flags(struct lower *l, bool overrule)
 
 static void emit_compare(struct lower *l, const struct ir_insn *o)
 {
-    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    const struct vec_op_info *v = &vec_op_info[vec_op_of(o)];
     unsigned d = operand(l, o->imm, XMM_B);
     x_rr(&l->e, opcode_of(v), d, operand(l, o->a.v, XMM_A));
     keep_flags(l, v->attr & VA_FP);
@@ -306,7 +249,7 @@ static void emit_compare(struct lower *l, const struct ir_insn *o)
  * are put aside. */
 static void emit_strings(struct lower *l, const struct ir_insn *o)
 {
-    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    const struct vec_op_info *v = &vec_op_info[vec_op_of(o)];
     static const u8 fixed[] = {RCX, RAX, RDX};
     unsigned count = v->attr & VA_LEN ? 3 : v->shape == VS_SI ? 1 : 0, saved[3];
     unsigned d = operand(l, o->imm, XMM_B), s = operand(l, o->a.v, XMM_A);
@@ -344,9 +287,9 @@ static void load_mmx_source(struct lower *l, const struct ir_insn *o, unsigned t
 
 static void emit_mmx(struct lower *l, const struct ir_insn *o)
 {
-    const struct vec_op_info *v = &vec_op_info[op_of(o)];
-    enum mmx_way way = mmx_way(op_of(o));
-    u32 opcode = opcode_of(v) | (op_of(o) == VEC_OP_mm_pshufw ? XO_F2 : XO_66);
+    const struct vec_op_info *v = &vec_op_info[vec_op_of(o)];
+    enum mmx_way way = mmx_way(vec_op_of(o));
+    u32 opcode = opcode_of(v) | (vec_op_of(o) == VEC_OP_mm_pshufw ? XO_F2 : XO_66);
     struct x_mem dst = cpu_at((s32)o->imm);
     if (v->ext < 0)
         load_mmx_source(l, o, XMM_A);
@@ -380,12 +323,12 @@ static void emit_to_xmm(struct lower *l, const struct ir_insn *o)
 {
     unsigned d = begin_target(l, o);
     struct x_mem src = cpu_at((s32)o->a.v);
-    if (op_of(o) == VEC_OP_cvtpi2ps) {
+    if (vec_op_of(o) == VEC_OP_cvtpi2ps) {
         x_rm(&l->e, MOVQ_LOAD, XMM_A, src);
         x_rr(&l->e, CVTDQ2PS, XMM_A, XMM_A);
         x_rr(&l->e, MOVSD, d, XMM_A);
     } else {
-        x_rm(&l->e, op_of(o) == VEC_OP_cvtpi2pd ? CVTDQ2PD : MOVQ_LOAD, d, src);
+        x_rm(&l->e, vec_op_of(o) == VEC_OP_cvtpi2pd ? CVTDQ2PD : MOVQ_LOAD, d, src);
     }
     end_target(l, o);
 }
@@ -393,11 +336,11 @@ static void emit_to_xmm(struct lower *l, const struct ir_insn *o)
 static void emit_from_xmm(struct lower *l, const struct ir_insn *o)
 {
     unsigned s = operand(l, o->a.v, XMM_A), r = XMM_A;
-    switch (op_of(o)) {
+    switch (vec_op_of(o)) {
     case VEC_OP_cvtps2pi:
     case VEC_OP_cvttps2pi:
         x_rr(&l->e, MOVQ_LOAD, XMM_A, s);
-        x_rr(&l->e, op_of(o) == VEC_OP_cvtps2pi ? CVTPS2DQ : CVTTPS2DQ, XMM_A, XMM_A);
+        x_rr(&l->e, vec_op_of(o) == VEC_OP_cvtps2pi ? CVTPS2DQ : CVTTPS2DQ, XMM_A, XMM_A);
         break;
     case VEC_OP_cvtpd2pi: x_rr(&l->e, CVTPD2DQ, XMM_A, s); break;
     case VEC_OP_cvttpd2pi: x_rr(&l->e, CVTTPD2DQ, XMM_A, s); break;
@@ -408,9 +351,9 @@ static void emit_from_xmm(struct lower *l, const struct ir_insn *o)
 
 static void emit_native(struct lower *l, const struct ir_insn *o)
 {
-    const struct vec_op_info *v = &vec_op_info[op_of(o)];
+    const struct vec_op_info *v = &vec_op_info[vec_op_of(o)];
     if (v->shape != VS_M && v->shape != VS_RM)
-        enter(l, v->attr & VA_FP ? VU_FP : VU_XMM);
+        vec_enter(l, v->attr & VA_FP ? VU_FP : VU_XMM);
     switch ((enum vec_shape)v->shape) {
     case VS_X:
     case VS_XR:
@@ -435,214 +378,14 @@ void lower_vec(struct lower *l, const struct ir_insn *o)
 {
     if (l->vec.done == l->i && l->i)
         return;
-    if (is_native(l, o)) {
+    if (vec_is_native(l, o)) {
         emit_native(l, o);
         return;
     }
-    put_arg_reg(l, 0, HOST_NONE, op_of(o));
+    put_arg_reg(l, 0, HOST_NONE, vec_op_of(o));
     put_arg_reg(l, 1, HOST_NONE, o->imm);
     put_arg_reg(l, 2, HOST_NONE, o->a.v);
     put_arg_reg(l, 3, HOST_NONE, o->b.v);
     emit_call_stub(l, STUB_VEC);
     l->vec.on = VU_OFF;
-}
-
-/* -- loads and stores -- */
-
-/* An access of size bytes whose register is xmm: in line by opcode move. */
-static void access(struct lower *l, const struct ir_insn *o, struct ool *q, u32 move, unsigned xmm,
-                   struct x_mem *field)
-{
-    bool load = o->op == IR_LDV, own;
-    struct group *g = share_begin(l, q);
-    unsigned addr = mem_address(l, o, 0, q, &own), entry = !g || q->leader ? mem_scratch(l, q) : 0;
-    struct x_mem guest;
-    q->sync = flags_sync(l);
-    q->size = o->size;
-    q->access = load ? STUB_LDV : STUB_STV;
-    q->addr = (u8)addr;
-    q->imm = o->imm;
-    q->how = (u8)((unsigned)access_priv(l, o) | (o->cc & 1 ? VECTOR_SYS : 0) |
-                  (o->cc & 2 ? VECTOR_ALIGNED : 0));
-    if (!load && field)
-        x_rm(&l->e, load_of(o->size), xmm, *field);
-    if (g) {
-        if (o->cc & 2) {
-            x_test_ri(&l->e, 1, addr, 15);
-            q->cross = x_jcc(&l->e, CC_NE);
-        }
-        guest = share_look_up(l, o, g, q, addr, entry);
-    } else {
-        mem_look_up(l, o, 0, addr, entry, load ? ACCESS_READ : ACCESS_WRITE, q);
-        guest = mem_guest_at(q, addr, entry);
-    }
-    x_rm(&l->e, move, xmm, guest);
-    if (load && field)
-        x_rm(&l->e, store_of(o->size), xmm, *field);
-    q->back = enc_pos(&l->e);
-    if (g)
-        share_end(l, g);
-}
-
-/* The VEC op that will read the size bytes which the op at hand loads to xmm_scratch, if nothing in
- * between may leave or use XMM_A. 0: none. */
-static u32 find_taker(const struct lower *l)
-{
-    for (u32 i = l->i + 1; i < l->ir->nops && i <= l->i + NEAR_OPS; i++) {
-        const struct ir_insn *o = &l->ir->ops[i];
-        bool field = o->op == IR_LDS || o->op == IR_STS;
-        if (o->op == IR_VEC) {
-            unsigned shape = vec_op_info[op_of(o)].shape;
-            bool takes = shape == VS_X || shape == VS_RX || shape == VS_QX || shape == VS_F ||
-                         shape == VS_M || shape == VS_SI || shape == VS_SM || shape == VS_MX ||
-                         (op_of(o) == VEC_OP_movd && l->ir->ops[l->i].size == 4);
-            return takes && o->a.v == SCRATCH && o->imm != SCRATCH && is_native(l, o) ? i : 0;
-        }
-        if (field && o->imm + o->size > SCRATCH && o->imm < SCRATCH + sizeof(union xmm))
-            return 0;
-        if (field && (overlaps_xmm(o->imm, o->size) || o->imm == (u32)CPU_OFF(mxcsr)))
-            return 0;
-        if (!field && (!(ir_op_info[o->op].flags & IRF_P) || (ir_op_info[o->op].flags & IRF_FR)))
-            return 0;
-    }
-    return 0;
-}
-
-/* To xmm_scratch, or to where the one that reads it wants it. */
-static void load_scratch(struct lower *l, const struct ir_insn *o, struct ool *q, u32 taker)
-{
-    const struct ir_insn *vec = &l->ir->ops[taker];
-    unsigned xmm = XMM_A;
-    l->vec.taker = taker;
-    if (op_of(vec) == VEC_OP_movd ||
-        (op_of(vec) == VEC_OP_movq && o->size == 8)) { /* as loads they do all of it */
-        l->vec.done = taker;
-    }
-    if (l->vec.done == taker && xmm_at(vec->imm) != NOT_XMM) {
-        enter(l, VU_XMM);
-        xmm = (unsigned)xmm_at(vec->imm);
-    }
-    q->dst = (u8)xmm;
-    q->move = load_of(o->size);
-    access(l, o, q, q->move, xmm, NULL);
-    if (l->vec.done == taker && xmm == XMM_A)
-        x_rm(&l->e, MOVAPS_STORE, XMM_A, cpu_at((s32)vec->imm));
-}
-
-void lower_ldv(struct lower *l, const struct ir_insn *o)
-{
-    struct x_mem field = cpu_at((s32)o->imm);
-    u32 taker = o->imm == SCRATCH ? find_taker(l) : 0;
-    struct ool *q = ool_new(l, OOL_VECTOR);
-    q->dst = HOST_NONE;
-    if (taker) {
-        load_scratch(l, o, q, taker);
-    } else if (xmm_at(o->imm) != NOT_XMM && o->size == 16) {
-        enter(l, VU_XMM);
-        access(l, o, q, MOVUPS_LOAD, (unsigned)xmm_at(o->imm), NULL);
-    } else {
-        if (overlaps_xmm(o->imm, o->size))
-            leave(l);
-        access(l, o, q, load_of(o->size), XMM_A, &field);
-    }
-}
-
-void lower_stv(struct lower *l, const struct ir_insn *o)
-{
-    struct x_mem field = cpu_at((s32)o->imm);
-    struct ool *q = ool_new(l, OOL_VECTOR);
-    q->dst = HOST_NONE;
-    if (xmm_at(o->imm) != NOT_XMM) {
-        enter(l, VU_XMM);
-        access(l, o, q, store_of(o->size), (unsigned)xmm_at(o->imm), NULL);
-    } else if (o->size == 8 && xmm_at(o->imm - 8) != NOT_XMM) {
-        enter(l, VU_XMM);
-        access(l, o, q, MOVHPS_STORE, (unsigned)xmm_at(o->imm - 8), NULL);
-    } else {
-        if (overlaps_xmm(o->imm, o->size))
-            leave(l);
-        access(l, o, q, store_of(o->size), XMM_A, &field);
-    }
-}
-
-void slow_vector(struct lower *l, const struct ool *q)
-{
-    put_arg_reg(l, 0, q->addr, address_const(l, q->disp));
-    put_arg_reg(l, 1, HOST_NONE, q->imm);
-    put_arg_reg(l, 2, HOST_NONE, q->size);
-    put_arg_reg(l, 3, HOST_NONE, q->how);
-    emit_call_stub(l, q->access);
-    if (q->dst != HOST_NONE)
-        x_rm(&l->e, q->move, q->dst, cpu_at((s32)q->imm));
-}
-
-/* -- parts of registers, MXCSR -- */
-
-/* A lane of an XMM register that the host can move alone: the register; the lane's number in *n. */
-static s32 lane_at(const struct lower *l, const struct ir_insn *o, unsigned *n)
-{
-    u32 rel = o->imm - (u32)xmm_offset(0);
-    if (!overlaps_xmm(o->imm, o->size) || rel % o->size ||
-        (o->size != 2 && !(l->be->vec & VA_SSE41)))
-        return NOT_XMM;
-    *n = rel % sizeof(union xmm) / o->size;
-    return (s32)(rel / sizeof(union xmm));
-}
-
-/* An instruction of 4 bytes, or of 8. */
-static u32 sized(u32 opcode, unsigned size)
-{
-    return size == 8 ? opcode | XO_W : opcode;
-}
-
-/* Is it a field whose truth may be in a register? */
-static bool is_held(const struct ir_insn *o)
-{
-    return overlaps_xmm(o->imm, o->size) ||
-           (o->imm < CPU_OFF(mxcsr) + 4 && o->imm + o->size > (u32)CPU_OFF(mxcsr));
-}
-
-bool lower_vec_lds(struct lower *l, const struct ir_insn *o)
-{
-    unsigned n;
-    s32 x = lane_at(l, o, &n);
-    if (!is_held(o))
-        return false;
-    if (xmm_at(o->imm) != NOT_XMM && o->size >= 4) {
-        enter(l, VU_XMM);
-        x_rr(&l->e, sized(MOVD_FROM, o->size), (unsigned)xmm_at(o->imm), ra_def(l, o->d, IR_NONE));
-        return true;
-    }
-    if (x == NOT_XMM) {
-        leave(l);
-        return false;
-    }
-    enter(l, VU_XMM);
-    unsigned d = ra_def(l, o->d, IR_NONE);
-    if (o->size == 2)
-        x_rr(&l->e, PEXTRW, d, (unsigned)x);
-    else
-        x_rr(&l->e, o->size == 1 ? PEXTRB : sized(PEXTRD, o->size), (unsigned)x, d);
-    x_byte(&l->e, n);
-    return true;
-}
-
-bool lower_vec_sts(struct lower *l, const struct ir_insn *o)
-{
-    unsigned n;
-    s32 x = lane_at(l, o, &n);
-    if (!is_held(o))
-        return false;
-    if (x == NOT_XMM) {
-        leave(l);
-        return false;
-    }
-    enter(l, VU_XMM);
-    x_rr(&l->e,
-         o->size == 1   ? PINSRB
-         : o->size == 2 ? PINSRW
-                        : sized(PINSRD, o->size),
-         (unsigned)x, ra_use(l, o->a));
-    x_byte(&l->e, n);
-    return true;
 }

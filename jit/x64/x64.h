@@ -6,8 +6,9 @@
  * is ever pushed across operations.
  *
  * Guest XMM registers are in struct cpu until vector code asks for them: from then on, until code
- * is left or C is called, all eight are in the host's registers of the same number, and after the
- * first floating-point operation the host has the guest's MXCSR as well. The frame says so. */
+ * is left or C is called, the first eight are in the host's registers of the same number (the
+ * others, of 64-bit code, stay in struct cpu), and after the first floating-point operation the
+ * host has the guest's MXCSR as well. The frame says so. */
 #ifndef JIT_X64_X64_H
 #define JIT_X64_X64_H
 
