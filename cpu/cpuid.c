@@ -2,9 +2,9 @@
  *
  * A model lists what it would have; features.def says which of it Orrery completely has. Only what
  * is in both is reported, and everything that depends on a feature asks cpu_has(). The default
- * model is a Pentium III with what later operating systems look for. It reports the absence of the
- * speculation flaws of real parts (ARCH_CAPABILITIES), which spares guests their workarounds, and a
- * TSC of constant rate, which it is. */
+ * model is a Pentium III with 64-bit mode and what later operating systems look for. It reports the
+ * absence of the speculation flaws of real parts (ARCH_CAPABILITIES), which spares guests their
+ * workarounds, and a TSC of constant rate, which it is. */
 #include "cpu/cpuid.h"
 
 #include <string.h>
@@ -44,7 +44,8 @@ static const struct {
     (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
      FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
      FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
-     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR) | FEAT_BIT(TSCDEADLINE))
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR) | FEAT_BIT(TSCDEADLINE) | FEAT_BIT(LM) |                 \
+     FEAT_BIT(SYSCALL) | FEAT_BIT(CX16) | FEAT_BIT(LAHF64))
 
 #define INTEL "GenuineIntel"
 #define AMD   "AuthenticAMD"

@@ -281,7 +281,12 @@ void cpu_icebp(struct cpu *cpu)
     bool stepping = cpu->eflags & FLAG_TF;
     struct fault_record r = describe_trap(cpu, VEC_DB, why(RULE_debug_int1));
 
+    u32 hits = cpu->debug_hits; /* of MOV SS before it: they come with this #DB */
+
     deliver_told(cpu, &(struct event){.vec = VEC_DB}, DELIVER_SOFT);
+    if (hits)
+        debug_report(cpu, hits);
+    cpu->debug_hits &= ~hits;
     keep(cpu, &r);
     if (stepping)
         cpu->events |= EV_NO_STEP;

@@ -3,10 +3,10 @@
  *
  * What the manual leaves reserved in the map holds what is not architectural: descriptor caches,
  * table registers, CR4, and where an interrupted I/O instruction began. So it does of IA-32e mode:
- * a CPU that has it still saves by the 32-bit map, as AMD's and Intel's others have nothing in
- * common, with the upper halves of registers and R8 to R15 in such places. SMRAM is reached by
- * physical addresses as the chipset shows them in SMM (mmu_smram()); no translation survives entry
- * or RSM. */
+ * a CPU that has it saves by the 32-bit map, too, with the upper halves of registers and R8 to R15
+ * in such places (no map of 64 bits is common to all makers). SMRAM is reached by physical
+ * addresses as the chipset shows them in SMM (mmu_smram()); no translation survives entry or RSM.
+ */
 #include "cpu/smm.h"
 
 #include <string.h>

@@ -279,6 +279,11 @@ static void test_icebp_and_trap(void **state)
     cpu_debug_trap(cpu, 1u << 14);
     assert_int_equal(cpu->dr[6], 0xffff4ff0);
     assert_int_equal(peek(s, STACK0 - 4, 4), 0x202); /* a trap: no RF */
+    cpu->dr[6] = 0xffff0ff0;
+    cpu->debug_hits = 1; /* MOV SS has met a watchpoint: one #DB tells of both */
+    ASSERT_OK(s, cpu_icebp(cpu));
+    assert_int_equal(cpu->dr[6], 0xffff0ff1);
+    assert_int_equal(cpu->debug_hits, 0);
 }
 
 int main(void)
