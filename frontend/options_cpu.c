@@ -13,8 +13,8 @@ static const struct {
 } aliases[] = {
     {"qemu32", "orrery", true},       {"kvm32", "orrery", true},
     {"base", "orrery", true},         {"coreduo", "core-duo", true},
-    {"host", "max", false},           {"qemu64", "max", false},
-    {"kvm64", "max", false},          {"core2duo", "max", false},
+    {"qemu64", "orrery", true},       {"kvm64", "orrery", true},
+    {"host", "max", false},           {"core2duo", "max", false},
     {"n270", "max", false},           {"Conroe", "max", false},
     {"Penryn", "max", false},         {"Nehalem", "max", false},
     {"Westmere", "max", false},       {"SandyBridge", "max", false},
@@ -35,7 +35,7 @@ static const struct {
     {"pni", "sse3"},
     {"xd", "nx"},
     {"sha_ni", "sha-ni"},
-    {"cx16", NULL},
+    {"lahf_lm", "lahf-lm"},
     {"3dnow-ext", "3dnowext"},
     {"clfsh", "clflush"},
     {"tsc_deadline", "tsc-deadline"},
@@ -84,9 +84,7 @@ static const char *find_model(char *name)
         if (strncmp(aliases[i].name, name, len) || (name[len] && name[len] != '-'))
             continue;
         if (!aliases[i].exact)
-            warn_user(
-                "-cpu: '%s' is not modelled, and there is no 64-bit mode: the guest gets '%s'",
-                name, aliases[i].model);
+            warn_user("-cpu: '%s' is not modelled: the guest gets '%s'", name, aliases[i].model);
         return aliases[i].model;
     }
     unknown_model(name);
