@@ -17,6 +17,8 @@ static inline u64 wide_value(u64 *seed)
 {
     u64 v = (u64)rnd(seed) << 32 | rnd(seed);
     u32 how = rnd(seed);
+    if (how >> 8 & 1)
+        return v << (how >> 1 & 63);
     return how & 1 ? v >> (how >> 1 & 63) : (u64)((s64)v >> (how >> 1 & 63));
 }
 

@@ -34,14 +34,15 @@ struct outcome {
     int exit;
 };
 
-/* Not inline: in the caller's loop gcc 12 would compute one table's address from the other's, lose
- * sight of what that points to, and take the caller for a function without effects. */
+/* Where nothing is granted, the wide entry is another page's. Not inline: in the caller's loop gcc
+ * 12 would compute one table's address from the other's, lose sight of what that points to, and
+ * take the caller for a function without effects. */
 static __attribute__((noinline)) void fill_page(struct cpu *cpu, laddr la, u32 user, u32 acc,
                                                 u64 addend)
 {
     if (cpu->tlb.wide) {
-        cpu->tlb.e64[user][acc][tlb_index(la)].addend = addend;
-        cpu->tlb.tag[user][acc][tlb_index(la)] = (u32)(la >> 32);
+        cpu->tlb.e64[user][acc][tlb_index(la)].addend = addend ? addend : TLB_VALID;
+        cpu->tlb.tag[user][acc][tlb_index(la)] = (u32)(la >> 32) ^ (addend ? 0 : 3);
     } else {
         cpu->tlb.e[user][acc][tlb_index(la)].addend = addend;
     }
