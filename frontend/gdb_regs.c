@@ -154,6 +154,7 @@ static const struct flag {
     {"cr4", "TSD", 2},         {"cr4", "DE", 3},     {"cr4", "PSE", 4},     {"cr4", "PAE", 5},
     {"cr4", "MCE", 6},         {"cr4", "PGE", 7},    {"cr4", "PCE", 8},     {"cr4", "OSFXSR", 9},
     {"cr4", "OSXMMEXCPT", 10}, {"cr4", "UMIP", 11},  {"cr4", "SMEP", 20},   {"cr4", "SMAP", 21},
+    {"efer", "SCE", 0},        {"efer", "LME", 8},   {"efer", "LMA", 10},   {"efer", "NXE", 11},
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

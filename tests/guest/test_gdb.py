@@ -5,6 +5,7 @@ import functools
 import os
 import re
 import socket
+import subprocess
 import time
 import unittest
 
@@ -262,6 +263,70 @@ class Linux(DebugTest):
         self.assertIn("PG", out["p $cr0"][2])
 
 
+@ASSEMBLER
+@WITH_GDB
+class LongMode(DebugTest):
+    """The code is linked low and runs high."""
+    HIGH = 0xffffffff80000000
+    CPU = ("-cpu", "max")
+
+    @both
+    def test_from_reset(self, accel):
+        """Symbols of 64-bit code make GDB's registers those of 64-bit mode from the beginning."""
+        out = self.gdb(["file elf", "p sizeof($rip)", f"add-symbol-file elf -o {self.HIGH:#x}", "hbreak *&bump", "continue", "x/i $pc", "p/x $r15", "p/x $xmm9.uint128",
+                        "p/x $k_gs_base", "p $efer", "info registers code_bits cs cr3", "stepi", "stepi", "x/i $pc", "delete",
+                        "watch *(long *)&counter", "continue", "p $pc == (long)&bumped", "reverse-stepi", "x/i $pc", "delete",
+                        "set $r14 = 0x1122334455667788", "p/x $r14", "p/x $rsp - $rbp", "set $fs_base = 0xffff800000000000",
+                        "p/x $fs_base", "set $fs_base = 0x800000000000", "x/gx &counter",
+                        "set var *(long *)&flag = 1", "continue"],
+                       *self.kernel("debuggee64"), "-symbols", "elf", *self.CPU, "-accel", accel, "-S")
+        self.assertIn("= 8", out["p sizeof($rip)"])
+        self.assertRegex(out["continue"][0], r"Breakpoint 1, 0xffffffff80[0-9a-f]{6} in bump")
+        self.assertRegex(out["x/i $pc"][0], r"=> 0xffffffff80[0-9a-f]+ <bump>:\tpush +%rbp")
+        self.assertIn("= 0x123456789abcdef0", out["p/x $r15"])
+        self.assertIn("= 0x123456789abcdef0", out["p/x $xmm9.uint128"])
+        self.assertIn("= 0xffff800000001000", out["p/x $k_gs_base"])
+        self.assertIn("[ SCE LME LMA NXE ]", out["p $efer"])
+        self.assertRegex(out["info registers code_bits cs cr3"], r"code_bits +0x40 .*\ncs +0x8 .*\ncr3 +0x200000 ")
+        self.assertRegex(out["x/i $pc"][1], r"<bump\+4>:\tincq +.*\(%rip\)")
+        self.assertRegex(out["continue"][1], r"(?s)watchpoint 2.*Old value = 4294967295\nNew value = 4294967296")
+        self.assertIn("= 1", out["p $pc == (long)&bumped"])
+        self.assertRegex(out["x/i $pc"][2], r"<bump\+4>:\tincq ")
+        self.assertIn("= 0x1122334455667788", out["p/x $r14"])
+        self.assertIn("= 0x0", out["p/x $rsp - $rbp"])
+        self.assertIn("ERROR", out["set $fs_base = 0x800000000000"])
+        self.assertIn("= 0xffff800000000000", out["p/x $fs_base"])
+        self.assertIn("0x00000000ffffffff", out["x/gx &counter"])
+        self.assertIn("exited with code 01", out["continue"][2])
+
+    @both
+    def test_description(self, accel):
+        """Without such symbols GDB gets what the CPU is when it asks."""
+        if os.path.exists(self.path("g")):
+            os.unlink(self.path("g"))
+        m = gdbclient.Packets(self, *self.kernel("debuggee64"), *self.CPU, "-accel", accel, "-S")
+        ask = "qXfer:features:read:target.xml:0,3fff"
+        bump = mini_symbol(self.path("elf"), "bump") + self.HIGH
+        self.assertIn('<reg name="eip"', m.ask(ask))
+        self.assertEqual(m.ask(f"Z0,{bump:x},1"), "E22")
+        m.send("c")
+        time.sleep(2)
+        m.raw(b"\x03")
+        self.assertRegex(m.packet(), "^T02")
+        xml = m.ask(ask)
+        self.assertIn("<architecture>i386:x86-64</architecture>", xml)
+        self.assertIn('<reg name="r15" bitsize="64"', xml)
+        self.assertEqual(m.ask(f"Z0,{bump:x},1"), "OK")
+        self.assertIn(f"10:{bump.to_bytes(8, 'little').hex()};", m.ask("c"))
+        self.assertEqual(m.ask("pf"), (0x123456789abcdef0).to_bytes(8, "little").hex())
+        self.assertEqual(m.ask("m%x,1" % bump), "55")
+
+
+def mini_symbol(path, name):
+    lines = subprocess.run(["nm", path], capture_output=True, text=True).stdout.split("\n")
+    return next(int(line.split()[0], 16) for line in lines if line.endswith(" " + name))
+
+
 def hung_up(s):
     """The other end has closed the connection, perhaps with something unread."""
     try:
@@ -282,7 +347,6 @@ class Packets(DebugTest):
     def symbol(self, name):
         if not hasattr(self, "symbols"):
             self.symbols = {}
-            import subprocess
             for line in subprocess.run(["nm", self.path("elf")], capture_output=True, text=True).stdout.split("\n"):
                 if line:
                     at, _, what = line.split()
