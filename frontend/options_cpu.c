@@ -1,5 +1,5 @@
 /* -cpu MODEL,+FEATURE,-FEATURE,FEATURE=on|off. QEMU's models are mapped on Orrery's where one is
- * the other, or where a guest for 32 bits will not see the difference; then a warning says so. */
+ * the other, or where few guests will see the difference; then a warning says so. */
 #include "frontend/handlers.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ static const char *find_feature(const char *name)
 {
     for (size_t i = 0; i < sizeof(synonyms) / sizeof(synonyms[0]); i++)
         if (!strcmp(synonyms[i].name, name))
-            name = synonyms[i].feature ? synonyms[i].feature : name;
+            name = synonyms[i].feature;
     for (unsigned i = 0; orrery_cpu_feature(i); i++)
         if (!strcmp(orrery_cpu_feature(i), name))
             return orrery_cpu_feature(i);

@@ -268,7 +268,6 @@ class Linux(DebugTest):
 class LongMode(DebugTest):
     """The code is linked low and runs high."""
     HIGH = 0xffffffff80000000
-    CPU = ("-cpu", "max")
 
     @both
     def test_from_reset(self, accel):
@@ -279,7 +278,7 @@ class LongMode(DebugTest):
                         "set $r14 = 0x1122334455667788", "p/x $r14", "p/x $rsp - $rbp", "set $fs_base = 0xffff800000000000",
                         "p/x $fs_base", "set $fs_base = 0x800000000000", "x/gx &counter",
                         "set var *(long *)&flag = 1", "continue"],
-                       *self.kernel("debuggee64"), "-symbols", "elf", *self.CPU, "-accel", accel, "-S")
+                       *self.kernel("debuggee64"), "-symbols", "elf", "-accel", accel, "-S")
         self.assertIn("= 8", out["p sizeof($rip)"])
         self.assertRegex(out["continue"][0], r"Breakpoint 1, 0xffffffff80[0-9a-f]{6} in bump")
         self.assertRegex(out["x/i $pc"][0], r"=> 0xffffffff80[0-9a-f]+ <bump>:\tpush +%rbp")
@@ -304,7 +303,7 @@ class LongMode(DebugTest):
         """Without such symbols GDB gets what the CPU is when it asks."""
         if os.path.exists(self.path("g")):
             os.unlink(self.path("g"))
-        m = gdbclient.Packets(self, *self.kernel("debuggee64"), *self.CPU, "-accel", accel, "-S")
+        m = gdbclient.Packets(self, *self.kernel("debuggee64"), "-accel", accel, "-S")
         ask = "qXfer:features:read:target.xml:0,3fff"
         bump = mini_symbol(self.path("elf"), "bump") + self.HIGH
         self.assertIn('<reg name="eip"', m.ask(ask))

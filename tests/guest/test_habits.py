@@ -117,10 +117,10 @@ MODELS = {  # what -cpu says: signature, and bits of EDX and ECX that are there 
     "qemu32": ("00000686", [(26, 1)], [], []),
     "kvm32,-vmx": ("00000686", [(26, 1)], [], []),
     "coreduo": (None, [(26, 1)], [], []),
-    "core2duo": (None, [(26, 1)], [], "64-bit"),
-    "Nehalem-v1,+sse4_2,-pni": (None, [(26, 1)], [(20, 1), (0, 0)], "64-bit"),
-    "host": (None, [(26, 1)], [], "64-bit"),
-    "max,+lm,enforce": (None, [(26, 1)], [], "lm"),
+    "core2duo": (None, [(26, 1)], [], "not modelled"),
+    "Nehalem-v1,+sse4_2,-pni": (None, [(26, 1)], [(20, 1), (0, 0)], "not modelled"),
+    "host": (None, [(26, 1)], [], "not modelled"),
+    "max,+lm,enforce": (None, [(26, 1)], [], "enforce"),
 }
 
 REFUSED = [

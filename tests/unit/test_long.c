@@ -73,7 +73,7 @@ static struct orrery *start(const char *accel)
         0x4c, 0x8d, 0x04, 0x40,                         /* 100b: lea r8, [rax + 2 * rax] */
         0xeb, 0xef,                                     /* 100f: jmp 1000h */
     };
-    struct orrery *o = make(accel, "orrery,+lm,+syscall");
+    struct orrery *o = make(accel, "orrery");
     struct cpu *cpu = o->cpu;
 
     poke(o, PML4, PDPT | 7);
@@ -292,8 +292,8 @@ static void test_hash(void **state)
 static void test_snapshots(void **state)
 {
     char path[] = "/tmp/orrery-long-XXXXXX", err[300] = "";
-    struct orrery *o = start(NULL), *other = make("interp", "orrery,+lm,+syscall"),
-                  *plain = make(NULL, "orrery");
+    struct orrery *o = start(NULL), *other = make("interp", "orrery"),
+                  *plain = make(NULL, "orrery,-lm");
     struct snapshot *s;
     u64 hash, later;
 
