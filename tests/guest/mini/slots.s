@@ -1,7 +1,7 @@
 # code64: the TLB of 64-bit mode. Addresses that differ above bit 31 alone share a slot, and what was cached of one of them is
 # gone when the other takes it: code in between, which looks up once for several accesses, must not make a difference to the A
 # bits. INVLPG anywhere in a large page ends what is cached of all of it; of a small one, not what has its slot.
-#! args -cpu orrery,+lm,+pdpe1gb
+#! args -cpu orrery,+pdpe1gb
 #! out marked 0c80
 #! out both 0019
 #! out pages of 2 MiB 1111 1111 2222 2222 
