@@ -241,7 +241,7 @@ void gate_deliver(struct cpu *cpu, const struct event *ev)
     }
     struct desc gate = fetch_gate(cpu, ev, 8);
     if (desc_type(gate) == SYS_TASK_GATE)
-        task_gate(cpu, gate, TASK_EVENT, cpu->eip, ev);
+        task_gate(cpu, gate, TASK_EVENT, (u32)cpu->eip, ev);
     else
         deliver_gate(cpu, ev, gate);
 }

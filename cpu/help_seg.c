@@ -58,7 +58,8 @@ void help_set_zf(struct cpu *cpu, u32 zf)
 
 void help_arpl(struct cpu *cpu, u32 seg, u32 off, u32 src)
 {
-    u32 old = mem_slow_read(cpu, seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_READ), 2);
+    laddr from = seg_linear(cpu, (enum seg)seg, off, 2, ACCESS_READ);
+    u32 old = (u32)mem_slow_read(cpu, from, 2);
     bool raise = (old & 3) < (src & 3);
 
     if (raise) {

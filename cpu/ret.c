@@ -53,7 +53,7 @@ static void iret_plain(struct cpu *cpu, unsigned size)
 
     seg_check_eip(cpu, im.eip);
     cpu->gpr[ESP] = st.sp;
-    far_load_cs(cpu, (u16)im.cs, im.eip);
+    far_load_cs(cpu, (u16)im.cs, (u32)im.eip);
     load_eflags(cpu, im.eflags, size, vm ? 3 : 0);
     cpu_update_mode_transfer(cpu);
 }

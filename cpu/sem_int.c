@@ -1,6 +1,6 @@
 /* Control transfers that the helpers do: far JMP, CALL and RET, IRET, software interrupts, SYSENTER
- * and SYSEXIT, SYSCALL and SYSRET; the interrupt flag, HLT, and undefined instructions. All of them leave to the run
- * loop. */
+ * and SYSEXIT, SYSCALL and SYSRET; the interrupt flag, HLT, and undefined instructions. All of them
+ * leave to the run loop. */
 #include "cpu/lift.h"
 #include "cpu/sem_sys.h"
 
@@ -26,8 +26,8 @@ static void load_cs(struct lift *l, struct irv sel, struct irv eip)
 static void far_jmp(struct lift *l, const struct insn *in, struct irv off, struct irv sel)
 {
     if (!is_plain(l)) {
-        transfer(l, lift_code64(l) ? HELPER_far_jmp64 : HELPER_far_jmp, sel, off,
-                 ir_const(in->len), IR_NONE);
+        transfer(l, lift_code64(l) ? HELPER_far_jmp64 : HELPER_far_jmp, sel, off, ir_const(in->len),
+                 IR_NONE);
         return;
     }
     lift_check_target(l, off, in->opsize);

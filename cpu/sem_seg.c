@@ -183,7 +183,8 @@ static void store_table(struct lift *l, const struct insn *in, u32 idt)
         ir_call(l->ir, HELPER_store_table64, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
                 IR_NONE);
     else
-        ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in), IR_NONE);
+        ir_call(l->ir, HELPER_store_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
+                IR_NONE);
 }
 
 static void load_table(struct lift *l, const struct insn *in, u32 idt)
@@ -193,7 +194,7 @@ static void load_table(struct lift *l, const struct insn *in, u32 idt)
                 IR_NONE);
     else
         ir_call(l->ir, HELPER_load_table, ir_const(idt), ir_const(in->seg), lift_ea(l, in),
-            ir_const(in->opsize));
+                ir_const(in->opsize));
 }
 
 void sem_sgdt(struct lift *l, const struct insn *in)

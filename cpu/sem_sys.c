@@ -30,8 +30,7 @@ void sem_mov_from_cr(struct lift *l, const struct insn *in)
         opnd_write(l, in, 0,
                    ir_call(l->ir, HELPER_mov_from_cr8, IR_NONE, IR_NONE, IR_NONE, IR_NONE));
     else
-        opnd_write(l, in, 0,
-                   ir_lds(l->ir, fields[n].at, lift_code64(l) ? fields[n].size : 4));
+        opnd_write(l, in, 0, ir_lds(l->ir, fields[n].at, lift_code64(l) ? fields[n].size : 4));
 }
 
 /* The helper of 64-bit code, or of other code. */
@@ -42,20 +41,22 @@ static enum helper by_mode(const struct lift *l, enum helper other, enum helper 
 
 void sem_mov_to_cr(struct lift *l, const struct insn *in)
 {
-    ir_call(l->ir, by_mode(l, HELPER_mov_to_cr, HELPER_mov_to_cr64), ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_mov_to_cr, HELPER_mov_to_cr64), ir_const(insn_reg(in)),
+            opnd_read(l, in, 1), IR_NONE, IR_NONE);
     lift_exit_next(l);
 }
 
 void sem_mov_from_dr(struct lift *l, const struct insn *in)
 {
-    opnd_write(
-        l, in, 0,
-        ir_call(l->ir, by_mode(l, HELPER_mov_from_dr, HELPER_mov_from_dr64), ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
+    opnd_write(l, in, 0,
+               ir_call(l->ir, by_mode(l, HELPER_mov_from_dr, HELPER_mov_from_dr64),
+                       ir_const(insn_reg(in)), IR_NONE, IR_NONE, IR_NONE));
 }
 
 void sem_mov_to_dr(struct lift *l, const struct insn *in)
 {
-    ir_call(l->ir, by_mode(l, HELPER_mov_to_dr, HELPER_mov_to_dr64), ir_const(insn_reg(in)), opnd_read(l, in, 1), IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_mov_to_dr, HELPER_mov_to_dr64), ir_const(insn_reg(in)),
+            opnd_read(l, in, 1), IR_NONE, IR_NONE);
     lift_exit_next(l);
 }
 
@@ -154,7 +155,8 @@ void sem_monitor(struct lift *l, const struct insn *in)
         off = ir_op1(l->ir, IR_EXT16U, off);
     else if (in->addrsize == 4)
         off = lift_zext(l, off);
-    ir_call(l->ir, by_mode(l, HELPER_monitor, HELPER_monitor64), ir_const(in->seg), off, IR_NONE, IR_NONE);
+    ir_call(l->ir, by_mode(l, HELPER_monitor, HELPER_monitor64), ir_const(in->seg), off, IR_NONE,
+            IR_NONE);
 }
 
 void sem_mwait(struct lift *l, const struct insn *in)
