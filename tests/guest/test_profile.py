@@ -44,6 +44,18 @@ class Profile(common.GuestTest):
                 self.assertAlmostEqual(stacks["kernel;rare"], 600000 / EVERY, delta=10)
                 self.assertAlmostEqual(stacks["user;user_loop"], 1000000 / EVERY, delta=10)
 
+    def test_64_bit_code(self):
+        """Frames of RBP; the code has been moved to the top of the address space."""
+        kernel = self.write("kernel64", mini.kernel("hot64"))
+        elf = self.write("hot64.elf", mini.assemble("hot64", mini.ENTRY, "elf32-i386"))
+        for accel in common.BACKENDS:
+            with self.subTest(accel=accel):
+                stacks = self.stacks("-profile-symbols", elf + ",offset=0xffffffff80000000", accel=accel, kernel=kernel)
+                hot, cold = (sum(count for stack, count in stacks.items() if re.match(rf"kernel;0x0010.{{4}};outer;{leaf}$", stack))
+                             for leaf in ("hot", "cold"))
+                self.assertAlmostEqual(hot / cold, 9, delta=0.5)
+        self.assertRegex("\n".join(self.stacks(kernel=kernel)), r"(?m);0xffffffff8010[0-9a-f]{4};0xffffffff8010[0-9a-f]{4}$")
+
     def test_same_in_every_run(self):
         runs = [self.stacks("-profile-symbols", self.elf, accel=accel) for accel in ("jit", "jit", "interp")]
         self.assertEqual(runs[0], runs[1])

@@ -57,7 +57,7 @@ class Traced(common.GuestTest):
 class Files(Traced):
     def test_same_everywhere(self):
         """Byte for byte on both back ends; and the guest does not notice."""
-        for name in ("paging", "strings", "smm", "vme", "rings", "debug", "real"):
+        for name in ("paging", "strings", "smm", "vme", "rings", "debug", "real", "long"):
             with self.subTest(guest=name):
                 files, hashes = set(), set()
                 for accel in common.BACKENDS:
@@ -131,11 +131,15 @@ class Page(Traced):
     def test_in_browser(self):
         """What the page shows at a tick is what print says."""
         browser = os.environ.get("CHROMIUM") or shutil.which("chromium")
-        file, _ = self.trace("rings", "jit")
-        page = self.path("page.html")
-        tool("html", file, "-o", page, "--from", str(self.start() + 100))
-        self.assertNotRegex(self.read("page.html"), rb"(?:src|href)\s*=\s*[\"']?https?:")
-        for tick in (self.start() + 100, self.start() + 1501, self.start() + 6003):
+        for guest, ticks in (("rings", (100, 1501, 6003)), ("long", (7003, 9011))):  # 64-bit code
+            file, _ = self.trace(guest, "jit")
+            page = self.path("page.html")
+            tool("html", file, "-o", page, "--from", str(self.start() + ticks[0]))
+            self.assertNotRegex(self.read("page.html"), rb"(?:src|href)\s*=\s*[\"']?https?:")
+            self.look(browser, file, page, [self.start() + tick for tick in ticks])
+
+    def look(self, browser, file, page, ticks):
+        for tick in ticks:
             with self.subTest(tick=tick):
                 done = subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu",
                                        f"--user-data-dir={self.path('profile')}", "--dump-dom",
@@ -147,7 +151,7 @@ class Page(Traced):
                 registers = {"eax": 0}
                 for text in tool("print", file, "--to", str(tick), "--kind", "regs,sync").splitlines():
                     for name, value in re.findall(r"(\w+) [0-9a-f]+ -> ([0-9a-f]+)", text):
-                        registers[name] = int(value, 16)
+                        registers[re.sub(r"^r(?=[a-ds][xpi]$|bp$|di$|flags$)", "e", name)] = int(value, 16)
                 for name in ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi", "eflags", "cs", "cr0"):
                     shown = re.search(rf'id="reg-{name}"[^>]*>([0-9a-f]+)<', dom).group(1)
                     self.assertEqual(int(shown, 16), registers.get(name, 0), name)
