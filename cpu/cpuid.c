@@ -2,9 +2,10 @@
  *
  * A model lists what it would have; features.def says which of it Orrery completely has. Only what
  * is in both is reported, and everything that depends on a feature asks cpu_has(). The default
- * model is a Pentium III with 64-bit mode and what later operating systems look for. It reports the
- * absence of the speculation flaws of real parts (ARCH_CAPABILITIES), which spares guests their
- * workarounds, and a TSC of constant rate, which it is. */
+ * model is an AMD Athlon 64 with what later operating systems look for, of a family that guests
+ * know to be free of most speculation flaws. orrery32 is a Pentium III likewise; Intel's family
+ * would have them, so it reports their absence (ARCH_CAPABILITIES). Both have a TSC of constant
+ * rate. */
 #include "cpu/cpuid.h"
 
 #include <string.h>
@@ -40,12 +41,14 @@ static const struct {
      FEAT_BIT(MONITOR))
 #define F_K6     (F_PENTIUM | FEAT_BIT(PGE) | FEAT_BIT(MMX) | FEAT_BIT(3DNOW))
 #define F_ATHLON (F_PENTIUM2 | FEAT_BIT(MMXEXT) | FEAT_BIT(3DNOW) | FEAT_BIT(3DNOWEXT))
-#define F_ORRERY                                                                                   \
+#define F_ORRERY32                                                                                 \
     (F_PENTIUM3 | FEAT_BIT(SSE2) | FEAT_BIT(NX) | FEAT_BIT(ARCHCAP) | FEAT_BIT(INVTSC) |           \
      FEAT_BIT(CLFLUSH) | FEAT_BIT(SSE3) | FEAT_BIT(PCLMUL) | FEAT_BIT(SSSE3) | FEAT_BIT(SSE41) |   \
      FEAT_BIT(SSE42) | FEAT_BIT(MOVBE) | FEAT_BIT(POPCNT) | FEAT_BIT(AES) | FEAT_BIT(SHA) |        \
-     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR) | FEAT_BIT(TSCDEADLINE) | FEAT_BIT(LM) |                 \
-     FEAT_BIT(SYSCALL) | FEAT_BIT(CX16) | FEAT_BIT(LAHF64))
+     FEAT_BIT(RDTSCP) | FEAT_BIT(MONITOR) | FEAT_BIT(TSCDEADLINE))
+#define F_ORRERY                                                                                   \
+    ((F_ORRERY32 & ~FEAT_BIT(ARCHCAP)) | FEAT_BIT(LM) | FEAT_BIT(SYSCALL) | FEAT_BIT(CX16) |       \
+     FEAT_BIT(LAHF64) | FEAT_BIT(HYPERVISOR))
 
 #define INTEL "GenuineIntel"
 #define AMD   "AuthenticAMD"
@@ -55,14 +58,27 @@ static const struct {
  * second do is not slowed down. */
 static const struct cpu_model models[] = {
     {
-        .name = "orrery",
+        .name = "orrery", /* signature of an Athlon 64 X2, Brisbane */
+        .brand = "Orrery virtual CPU",
+        .vendor = AMD,
+        .signature = 0x60fb1,
+        .isa = ISA_P6,
+        .max_leaf = 7,
+        .max_ext = 0x80000008,
+        .features = F_ORRERY,
+        .caches = {0x40020140, 0x40020140, 0x02008140},
+        .tlbs = {0xff08ff08, 0xff20ff20, 0x42004200},
+        .kips = 1000000,
+    },
+    {
+        .name = "orrery32", /* signature of a Pentium III */
         .brand = "Orrery virtual CPU",
         .vendor = INTEL,
         .signature = 0x686,
         .isa = ISA_P6,
         .max_leaf = 7,
         .max_ext = 0x80000008,
-        .features = F_ORRERY,
+        .features = F_ORRERY32,
         .caches = {0x03020101, 0, 0x0c040882},
         .kips = 1000000,
     },
@@ -216,6 +232,11 @@ bool cpu_has(const struct cpu *cpu, enum cpu_feature f)
     return (cpu->model->features >> f & 1) && features[f].complete;
 }
 
+bool cpu_is_amd(const struct cpu *cpu)
+{
+    return cpu->model->vendor && !strcmp(cpu->model->vendor, AMD);
+}
+
 /* The forms that the CPU has: ISA_BIT() of its generation and those before, and of extensions. */
 static u64 find_isas(const struct cpu *cpu)
 {
@@ -323,28 +344,28 @@ static void brand_part(const struct cpu_model *m, unsigned part, u32 out[4])
         out[i] = letters(text + 16 * part + 4 * i);
 }
 
-static bool is_amd(const struct cpu_model *m)
-{
-    return !strcmp(m->vendor, AMD);
-}
-
-/* AMD repeats most of leaf 1's EDX, and has a signature of its own there (AMD 20734). */
+/* AMD repeats most of leaf 1's EDX. Its parts before those of 64 bits have a signature of their own
+ * there, one generation on (AMD 20734). */
 static void amd_features(const struct cpu *cpu, u32 out[4])
 {
     u32 basic[4];
 
     cpu_cpuid(cpu, 1, 0, basic);
-    out[0] = basic[0] + 0x100; /* one generation on, as those of the time had it */
+    out[0] = cpu_has(cpu, FEAT_LM) ? basic[0] : basic[0] + 0x100;
     out[3] |= basic[3] & 0x0183f3ff;
 }
 
 void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
 {
     const struct cpu_model *m = cpu->model;
+    bool amd = cpu_is_amd(cpu);
 
     memset(out, 0, 4 * sizeof(*out));
-    if (leaf >= 0x80000000 ? leaf > m->max_ext || !m->max_ext : leaf > m->max_leaf)
+    if (leaf >= 0x80000000 ? leaf > m->max_ext || !m->max_ext : leaf > m->max_leaf) {
+        if (amd || (leaf >> 28 == 4 && cpu_has(cpu, FEAT_HYPERVISOR)))
+            return;
         leaf = m->max_leaf; /* beyond the last: as the last basic leaf (SDM) */
+    }
     if (subleaf && leaf == 7)
         return;
     for (unsigned i = 0; i < FEAT_COUNT; i++)
@@ -365,33 +386,39 @@ void cpu_cpuid(const struct cpu *cpu, u32 leaf, u32 subleaf, u32 out[4])
             out[2] &= ~(1u << 3);
         break;
     case 2:
-        out[0] = m->caches[0];
-        out[1] = m->caches[1];
-        out[3] = m->caches[2];
+        if (!amd) {
+            out[0] = m->caches[0];
+            out[1] = m->caches[1];
+            out[3] = m->caches[2];
+        }
         break;
     case 0x80000000:
         out[0] = m->max_ext;
-        if (is_amd(m)) {
+        if (amd) {
             out[1] = letters(m->vendor);
             out[3] = letters(m->vendor + 4);
             out[2] = letters(m->vendor + 8);
         }
         break;
     case 0x80000001:
-        if (is_amd(m))
+        if (amd)
             amd_features(cpu, out);
-        if (!cpu_is_code64(cpu)) /* SYSCALL is for 64-bit mode alone, on Intel's */
+        else if (!cpu_is_code64(cpu)) /* SYSCALL is for 64-bit mode alone, on Intel's */
             out[3] &= ~SYSCALL_BIT;
         break;
     case 0x80000005:
-        if (is_amd(m)) {
+        if (amd) {
+            out[0] = m->tlbs[0];
+            out[1] = m->tlbs[1];
             out[2] = m->caches[0];
             out[3] = m->caches[1];
         }
         break;
     case 0x80000006:
-        if (is_amd(m))
+        if (amd) {
+            out[1] = m->tlbs[2];
             out[2] = m->caches[2];
+        }
         break;
     case 5:
         if (cpu_has(cpu, FEAT_MONITOR)) {

@@ -4,7 +4,6 @@
 
 #include "cpu/state.h"
 
-
 enum cpu_feature {
 #define FEATURE(name, text, leaf, reg, bit, complete) FEAT_##name,
 #include "cpu/features.def"
@@ -26,6 +25,7 @@ struct cpu_model {
     u64 features;          /* FEAT_BIT()s; those that are not complete are not reported */
     u32 caches[3]; /* as the part reports them. Intel: CPUID.2 EAX EBX EDX. AMD: 80000005h ECX EDX,
                       80000006h ECX */
+    u32 tlbs[3];   /* of AMD's: 80000005h EAX EBX, 80000006h EBX */
     u32 kips;      /* instructions a millisecond of virtual time */
 };
 
@@ -45,6 +45,8 @@ void cpu_set_a20(struct cpu *cpu, bool open);
 
 /* Does the CPU have (and report) the feature? */
 bool cpu_has(const struct cpu *cpu, enum cpu_feature f);
+/* Is it one of AMD's, which do some things differently? */
+bool cpu_is_amd(const struct cpu *cpu);
 /* The bits of CR4 that exist. */
 u32 cpu_cr4_bits(const struct cpu *cpu);
 

@@ -4,6 +4,7 @@
  * the load of CS. */
 #include "cpu/far.h"
 
+#include "cpu/cpuid.h"
 #include "cpu/task.h"
 
 u64 far_target(struct cpu *cpu, const struct segment *cs, u64 off)
@@ -225,11 +226,19 @@ static void fast_transfer(struct cpu *cpu, u32 cs, u32 ss, unsigned cpl, bool co
     cpu_update_mode_transfer(cpu);
 }
 
+/* AMD APM 3, SYSENTER */
+static void check_sysenter(struct cpu *cpu)
+{
+    if (cpu_is_ia32e(cpu) && cpu_is_amd(cpu))
+        cpu_raise(cpu, VEC_UD, why(RULE_sysenter_amd));
+}
+
 void far_sysenter(struct cpu *cpu)
 {
     u32 cs = cpu->msr.sysenter_cs;
     bool code64 = cpu_is_ia32e(cpu);
 
+    check_sysenter(cpu);
     if (!(cpu->cr0 & CR0_PE) || !(cs & 0xfffc))
         cpu_raise_err(cpu, VEC_GP, 0, why_value(RULE_sysenter_unset, cs, 0));
     cpu->eflags &= ~(u32)(FLAG_VM | FLAG_IF | FLAG_RF);
@@ -249,6 +258,7 @@ void far_sysexit(struct cpu *cpu, unsigned opsize)
     u32 cs = cpu->msr.sysenter_cs, by = opsize == 8 ? 32 : 16;
     u64 rip = cpu->gpr[EDX], rsp = cpu->gpr[ECX];
 
+    check_sysenter(cpu);
     if (!(cpu->cr0 & CR0_PE) || !(cs & 0xfffc) || cpu->cpl != 0)
         cpu_raise_err(cpu, VEC_GP, 0,
                       why_value(cpu->cpl ? RULE_sysexit_cpl : RULE_sysenter_unset, cs, 0));
@@ -263,40 +273,67 @@ void far_sysexit(struct cpu *cpu, unsigned opsize)
 /* Selectors in STAR: of SYSCALL's code in bits 47:32, of SYSRET's in 63:48. */
 enum { STAR_SYSCALL = 32, STAR_SYSRET = 48 };
 
+/* Intel's have it in 64-bit mode alone. On AMD's, compatibility mode has an entry of its own, and
+ * legacy mode has it in STAR (AMD APM 3, SYSCALL). */
 static void check_syscall(struct cpu *cpu)
 {
-    if (!(cpu->msr.efer & EFER_SCE) || !cpu_is_code64(cpu))
+    if (!(cpu->msr.efer & EFER_SCE) || (!cpu_is_code64(cpu) && !cpu_is_amd(cpu)))
         cpu_raise(cpu, VEC_UD, why_value(RULE_syscall, cpu->msr.efer, EFER_SCE));
 }
 
-/* The trap flag that it leaves decides about a trap after it, not the one before. */
-void far_syscall(struct cpu *cpu, u64 next)
+/* In IA-32e mode. The trap flag that it leaves decides about a trap after it, not the one before.
+ */
+static void mask_flags(struct cpu *cpu)
 {
-    u32 flags = cpu_eflags(cpu), cs = (u32)(cpu->msr.star >> STAR_SYSCALL) & 0xfffc;
+    u32 flags = cpu_eflags(cpu);
 
-    check_syscall(cpu);
-    cpu->gpr[ECX] = next;
     cpu->gpr[11] = flags & ~(u32)FLAG_RF;
     cpu_set_eflags(cpu, flags & ~((u32)cpu->msr.sfmask | FLAG_RF));
     if ((flags & FLAG_TF) && !(cpu->eflags & FLAG_TF))
         cpu->events |= EV_NO_STEP;
-    fast_transfer(cpu, cs, cs + 8, 0, true, cpu->msr.lstar);
 }
 
-void far_sysret(struct cpu *cpu, unsigned opsize)
+void far_syscall(struct cpu *cpu, u64 next)
+{
+    u32 cs = (u32)(cpu->msr.star >> STAR_SYSCALL) & 0xfffc;
+    u64 entry = cpu_is_code64(cpu) ? cpu->msr.lstar : cpu->msr.cstar;
+
+    check_syscall(cpu);
+    cpu->gpr[ECX] = next;
+    if (cpu_is_ia32e(cpu)) {
+        mask_flags(cpu);
+    } else {
+        entry = (u32)cpu->msr.star;
+        cpu->eflags &= ~(u32)(FLAG_VM | FLAG_IF | FLAG_RF);
+    }
+    fast_transfer(cpu, cs, cs + 8, 0, cpu_is_ia32e(cpu), entry);
+}
+
+/* From 64-bit mode. */
+static void unmask_flags(struct cpu *cpu)
 {
     const u32 flags = 0x3c7fd7; /* that are loaded: all but RF and VM */
+
+    cpu_set_eflags(cpu, (u32)cpu->gpr[11] & flags);
+    if (cpu->eflags & FLAG_TF) /* as if SYSCALL had just been stepped over */
+        cpu->debug_hits |= DR6_BS;
+}
+
+/* AMD's go to an address that is not canonical and fault there. */
+void far_sysret(struct cpu *cpu, unsigned opsize)
+{
     u32 cs = (u32)(cpu->msr.star >> STAR_SYSRET);
     u64 rip = cpu->gpr[ECX];
 
     check_syscall(cpu);
-    if (cpu->cpl != 0)
+    if (!(cpu->cr0 & CR0_PE) || cpu->cpl != 0)
         cpu_raise_err(cpu, VEC_GP, 0, why(RULE_insn_privileged));
-    if (opsize == 8)
+    if (opsize == 8 && !cpu_is_amd(cpu))
         check_return(cpu, rip);
-    cpu_set_eflags(cpu, (u32)cpu->gpr[11] & flags);
-    if (cpu->eflags & FLAG_TF) /* as if SYSCALL had just been stepped over */
-        cpu->debug_hits |= DR6_BS;
+    if (cpu_is_code64(cpu))
+        unmask_flags(cpu);
+    else
+        cpu->eflags |= FLAG_IF;
     fast_transfer(cpu, opsize == 8 ? cs + 16 : cs, cs + 8, 3, opsize == 8,
                   opsize == 8 ? rip : (u32)rip);
 }

@@ -16,6 +16,8 @@ enum {
     MSR_F_U32 = 4,      /* the field is 32 bits */
     MSR_F_MEMTYPES = 8, /* eight bytes, each a memory type */
     MSR_F_LINEAR = 16,  /* a linear address: canonical, or #GP */
+    MSR_F_INTEL = 32,   /* AMD's have it not */
+    MSR_F_AMD = 64,     /* only AMD's have it */
 };
 
 struct msr_row {
@@ -157,12 +159,13 @@ static bool write_mtrr_var(struct cpu *cpu, u32 index, u64 value)
 }
 
 /* Machine check banks: nothing ever fails, so status, address and miscellany can only be cleared,
- * and a control register takes all ones or zeros, as on the P6 (SDM 3B 15.3.2). */
+ * and a control register takes all ones or zeros, as on the P6 (SDM 3B 15.3.2), but any value on
+ * AMD's (APM 2, 9.3.2). */
 static bool write_mc_bank(struct cpu *cpu, u32 index, u64 value)
 {
     bool control = !(index & 3);
 
-    if (value && (!control || value != ~0ull))
+    if (value && (!control || (value != ~0ull && !cpu_is_amd(cpu))))
         return false;
     if (control)
         cpu->msr.mc_ctl[(index - 0x400) / 4] = value;
@@ -209,8 +212,9 @@ static const struct msr_row rows[] = {
     {0x17a, 0x17a, 0, FEAT_MCA, 0, AT(mcg_status), 7, NULL, NULL},
     {0x17b, 0x17b, 0, FEAT_MCA, 0, AT(mcg_ctl), ~0ull, NULL, NULL},
     {0x174, 0x174, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_cs), 0xffff, NULL, NULL},
-    {0x175, 0x175, MSR_F_LINEAR, FEAT_LM, 0, AT(sysenter_esp), ~0ull, NULL, NULL},
-    {0x176, 0x176, MSR_F_LINEAR, FEAT_LM, 0, AT(sysenter_eip), ~0ull, NULL, NULL},
+    /* of 32 bits on AMD's, which have no SYSENTER in IA-32e mode */
+    {0x175, 0x175, MSR_F_LINEAR | MSR_F_INTEL, FEAT_LM, 0, AT(sysenter_esp), ~0ull, NULL, NULL},
+    {0x176, 0x176, MSR_F_LINEAR | MSR_F_INTEL, FEAT_LM, 0, AT(sysenter_eip), ~0ull, NULL, NULL},
     {0x175, 0x175, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_esp), 0xffffffff, NULL, NULL},
     {0x176, 0x176, MSR_F_U32 | MSR_F_IGNORE, FEAT_SEP, 0, AT(sysenter_eip), 0xffffffff, NULL, NULL},
     {0x1a0, 0x1a0, MSR_F_IGNORE, FEAT_COUNT, 0, AT(misc_enable), 1 | MISC_ENABLE_MONITOR, NULL,
@@ -225,7 +229,7 @@ static const struct msr_row rows[] = {
     {0x6e0, 0x6e0, 0, FEAT_TSCDEADLINE, 0, 0, 0, read_deadline, write_deadline},
     {0x400, 0x400 + 4 * CPU_MC_BANKS - 1, 0, FEAT_MCA, 0, 0, 0, read_mc_bank, write_mc_bank},
     {0xc0000080, 0xc0000080, 0, FEAT_NX, 0, AT(efer), EFER_NXE, NULL, write_efer},
-    {0xc0000081, 0xc0000081, 0, FEAT_LM, 0, AT(star), ~0ull, NULL, NULL},
+    {0xc0000081, 0xc0000081, 0, FEAT_SYSCALL, 0, AT(star), ~0ull, NULL, NULL},
     {0xc0000082, 0xc0000082, MSR_F_LINEAR, FEAT_LM, 0, AT(lstar), ~0ull, NULL, NULL},
     {0xc0000083, 0xc0000083, MSR_F_LINEAR, FEAT_LM, 0, AT(cstar), ~0ull, NULL, NULL},
     {0xc0000084, 0xc0000084, 0, FEAT_LM, 0, AT(sfmask), 0xffffffff, NULL, NULL},
@@ -233,7 +237,18 @@ static const struct msr_row rows[] = {
     {0xc0000102, 0xc0000102, MSR_F_LINEAR, FEAT_LM, 0, AT(kernel_gs_base), ~0ull, NULL, NULL},
     {0xc0000103, 0xc0000103, MSR_F_U32, FEAT_RDTSCP, 0, offsetof(struct cpu, tsc_aux), 0xffffffff,
      NULL, NULL},
+    /* What the K7 and its successors have for firmware (AMD 32559, Family 0Fh BKDG): SYSCFG, HWCR,
+     * TOP_MEM, NB_CFG, INTERRUPT_PENDING, LS_CFG, ... Without effect, and at their reset values. */
+    {0xc0010000, 0xc0010117, MSR_F_AMD | MSR_F_IGNORE, FEAT_CMOV, 0, AT(ucode_rev), 0, NULL, NULL},
+    {0xc0011000, 0xc001103f, MSR_F_AMD | MSR_F_IGNORE, FEAT_CMOV, 0, AT(ucode_rev), 0, NULL, NULL},
 };
+
+static bool has_row(const struct cpu *cpu, const struct msr_row *r)
+{
+    unsigned other = cpu_is_amd(cpu) ? MSR_F_INTEL : MSR_F_AMD;
+
+    return !(r->flags & other) && (r->feature == FEAT_COUNT || cpu_has(cpu, r->feature));
+}
 
 static const struct msr_row *find(const struct cpu *cpu, u32 index)
 {
@@ -242,8 +257,7 @@ static const struct msr_row *find(const struct cpu *cpu, u32 index)
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
         const struct msr_row *r = &rows[i];
 
-        if (index >= r->first && index <= r->last &&
-            (r->feature == FEAT_COUNT || cpu_has(cpu, r->feature)))
+        if (index >= r->first && index <= r->last && has_row(cpu, r))
             return r;
     }
     return NULL;

@@ -1,5 +1,5 @@
 /* -cpu MODEL,+FEATURE,-FEATURE,FEATURE=on|off. QEMU's models are mapped on Orrery's where one is
- * the other, or where few guests will see the difference; then a warning says so. */
+ * the other, or where most guests will not see the difference; then a warning says so. */
 #include "frontend/handlers.h"
 
 #include <string.h>
@@ -11,17 +11,17 @@ static const struct {
     const char *name, *model;
     bool exact;
 } aliases[] = {
-    {"qemu32", "orrery", true},       {"kvm32", "orrery", true},
-    {"base", "orrery", true},         {"coreduo", "core-duo", true},
     {"qemu64", "orrery", true},       {"kvm64", "orrery", true},
-    {"host", "max", false},           {"core2duo", "max", false},
-    {"n270", "max", false},           {"Conroe", "max", false},
-    {"Penryn", "max", false},         {"Nehalem", "max", false},
-    {"Westmere", "max", false},       {"SandyBridge", "max", false},
-    {"IvyBridge", "max", false},      {"Haswell", "max", false},
-    {"Broadwell", "max", false},      {"Skylake-Client", "max", false},
-    {"Skylake-Server", "max", false}, {"phenom", "max", false},
-    {"Opteron_G1", "max", false},     {"EPYC", "max", false},
+    {"base", "orrery", true},         {"qemu32", "orrery32", true},
+    {"kvm32", "orrery32", true},      {"coreduo", "core-duo", true},
+    {"phenom", "orrery", false},      {"Opteron_G1", "orrery", false},
+    {"EPYC", "orrery", false},        {"host", "max", false},
+    {"core2duo", "max", false},       {"n270", "max", false},
+    {"Conroe", "max", false},         {"Penryn", "max", false},
+    {"Nehalem", "max", false},        {"Westmere", "max", false},
+    {"SandyBridge", "max", false},    {"IvyBridge", "max", false},
+    {"Haswell", "max", false},        {"Broadwell", "max", false},
+    {"Skylake-Client", "max", false}, {"Skylake-Server", "max", false},
 };
 
 /* QEMU's other names of features. */
