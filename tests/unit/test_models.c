@@ -617,7 +617,8 @@ static void test_reset(void **state)
         {"486", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x480, 2},
         {"pentium", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x52c, 2},
         {"k6-2", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x58c, 2},
-        {"orrery", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x686, 2},
+        {"orrery", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x60fb1, 2},
+        {"orrery32", 0xf000, 0xfff0, 0xffff0000, 0x60000010, 0x686, 2},
     };
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {
@@ -660,6 +661,25 @@ static void test_cpuid(void **state)
         {"core-duo", "GenuineIntel", 1, 2, 1 | 1 << 9, 1},
         {"athlon", "AuthenticAMD", 1, 3, 1u << 15 | 1 << 25, 1u << 15},
         {"athlon", "AuthenticAMD", 0x80000006, 2, ~0u, 0x01008140},
+        {"athlon", "AuthenticAMD", 0x80000001, 0, ~0u, 0x742},
+        {"orrery", "AuthenticAMD", 1, 0, ~0u, 0x60fb1},
+        {"orrery", "AuthenticAMD", 1, 2, 1u << 31 | 1 << 13, 1u << 31 | 1 << 13}, /* hypervisor */
+        {"orrery", "AuthenticAMD", 2, 0, ~0u, 0},
+        {"orrery", "AuthenticAMD", 7, 3, ~0u, 0}, /* no ARCH_CAPABILITIES */
+        {"orrery", "AuthenticAMD", 0x40000000, 0, ~0u, 0},
+        {"orrery", "AuthenticAMD", 0x40000000, 1, ~0u, 0},
+        {"orrery", "AuthenticAMD", 0x80000001, 0, ~0u, 0x60fb1},
+        {"orrery", "AuthenticAMD", 0x80000001, 3, 0x0183f3ff, 0x0183f3ff}, /* as leaf 1 */
+        {"orrery", "AuthenticAMD", 0x80000001, 3, ~0x0183f3ffu,
+         0x28100800}, /* LM RDTSCP NX SYSCALL */
+        {"orrery", "AuthenticAMD", 0x80000001, 2, ~0u, 1},
+        {"orrery", "AuthenticAMD", 0x80000007, 3, ~0u, 1 << 8},
+        {"orrery", "AuthenticAMD", 0x80000008, 0, ~0u, 48 << 8 | 36},
+        {"orrery32", "GenuineIntel", 1, 2, 1u << 31, 0},
+        {"orrery32", "GenuineIntel", 7, 3, ~0u, 1 << 29},
+        {"orrery32", "GenuineIntel", 0x80000001, 3, 1u << 29 | 1 << 11, 0},
+        {"orrery32", "GenuineIntel", 0x40000000, 3, ~0u, 1 << 29}, /* as the last leaf */
+        {"max", "GenuineIntel", 0x40000000, 3, ~0u, 0},
     };
     (void)state;
     for (unsigned i = 0; i < ARRAY_LEN(rows); i++) {

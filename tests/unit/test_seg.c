@@ -152,7 +152,7 @@ static void test_msr_cpuid(void **state)
     assert_false(msr_write(cpu, 0x26f, 2));
     assert_true(msr_write(cpu, 0xc0000080, EFER_NXE));
     assert_true(cpu->mmu.nxe);
-    assert_false(msr_write(cpu, 0xc0000080, 1));
+    assert_false(msr_write(cpu, 0xc0000080, 2));
     assert_true(msr_write(cpu, 0x10, 1000));
     assert_true(msr_read(cpu, 0x10, &v));
     assert_int_equal(v, 1000);
@@ -160,9 +160,9 @@ static void test_msr_cpuid(void **state)
     assert_int_equal(cpu_tsc(cpu), 1005);
 
     cpu_cpuid(cpu, 0, 0, r);
-    assert_memory_equal(&r[1], "Genu", 4);
+    assert_memory_equal(&r[1], "Auth", 4);
     cpu_cpuid(cpu, 1, 0, r);
-    assert_int_equal(r[0] >> 8 & 15, 6);
+    assert_int_equal(r[0] >> 8 & 15, 15);
     assert_true(r[3] & 1 << 9);
     assert_true(r[3] & 1 << 8);
     cpu_cpuid(cpu, 0x80000002, 0, r);

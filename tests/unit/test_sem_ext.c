@@ -415,8 +415,8 @@ static void test_cpuid(void **state)
     cpu_set_model(cpu, cpu_model_default());
     cpu_reset(cpu);
     cpu_cpuid(cpu, 1, 0, r);
-    assert_int_equal(r[2], 1 << 0 | 1 << 1 | 1 << 3 | 1 << 9 | 1 << 19 | 1 << 20 | 1 << 22 |
-                               1 << 23 | 1 << 24 | 1 << 25);
+    assert_int_equal(r[2], 1u << 0 | 1 << 1 | 1 << 3 | 1 << 9 | 1 << 13 | 1 << 19 | 1 << 20 |
+                               1 << 22 | 1 << 23 | 1 << 24 | 1 << 25 | 1u << 31);
     assert_int_equal(r[1] & 0xff00, 8 << 8); /* CLFLUSH: 64 bytes */
     assert_true(r[3] >> 19 & 1);
     cpu_cpuid(cpu, 7, 0, r);

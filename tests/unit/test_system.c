@@ -129,6 +129,11 @@ static void test_machine_check_registers(void **state)
     assert_true(msr_read(cpu, 0x179, &v)); /* MCG_CAP */
     const u32 banks = v & 0xff;
     assert_true(banks > 0);
+    assert_true(msr_write(cpu, 0x410, ~0x400ull)); /* any value on AMD's, and Linux's are such */
+    assert_true(msr_read(cpu, 0x410, &v));
+    assert_true(v == ~0x400ull);
+    cpu_set_model(cpu, cpu_model_find("orrery32"));
+    assert_true(msr_read(cpu, 0x179, &v));
     assert_false(msr_write(cpu, 0x179, v));
     for (u32 i = 0; i < 4 * banks; i++) {
         assert_true(msr_write(cpu, 0x400 + i, 0));
@@ -226,6 +231,51 @@ static void test_read_only_gdt(void **state)
     assert_int_equal(peek(s, GDT + S_DATA16 + 5, 1), 0x93);
 }
 
+/* AMD's have SYSCALL and SYSRET in legacy mode. */
+static void test_amd_legacy(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+
+    cpu_set_model(cpu, cpu_model_find("orrery"));
+    cpu->msr.efer = EFER_SCE;
+    cpu->msr.star = (u64)(S_CODE0 | 3) << 48 | (u64)S_CODE0 << 32 | 0x6000;
+    cpu->gpr[11] = 0x1234;
+    enter(s, 3);
+    cpu_set_eflags(cpu, 0x202 | FLAG_DF);
+    ASSERT_OK(s, far_syscall(cpu, 0x5002));
+    assert_true(cpu->eip == 0x6000 && cpu->gpr[ECX] == 0x5002 && cpu->gpr[11] == 0x1234);
+    assert_int_equal(cpu_eflags(cpu), 2 | FLAG_DF);
+    assert_int_equal(cpu->seg[SEG_CS].sel, S_CODE0);
+    assert_int_equal(cpu->seg[SEG_SS].sel, S_CODE0 + 8);
+    assert_true(cpu->mode & MODE_CPL0);
+    ASSERT_OK(s, far_sysret(cpu, 4));
+    assert_true(cpu->eip == 0x5002 && cpu->cpl == 3);
+    assert_int_equal(cpu->seg[SEG_CS].sel, S_CODE0 | 3);
+    assert_int_equal(cpu_eflags(cpu), 0x202 | FLAG_DF);
+    ASSERT_RAISES(s, VEC_GP, 0, far_sysret(cpu, 4));
+    cpu_set_model(cpu, cpu_model_find("max"));
+    ASSERT_RAISES(s, VEC_UD, 0, far_syscall(cpu, 0x5002)); /* Intel's */
+}
+
+/* What the family has for firmware reads as after reset; Intel's have none of it. */
+static void test_amd_msrs(void **state)
+{
+    static const u32 list[] = {0xc0010000, 0xc0010010, 0xc0010015, 0xc001001a, 0xc001001f,
+                               0xc0010055, 0xc0010114, 0xc0010117, 0xc0011022, 0xc0011029};
+    struct cpu *cpu = ((struct sys *)*state)->cpu;
+    u64 v;
+
+    for (unsigned i = 0; i < ARRAY_LEN(list); i++) {
+        cpu_set_model(cpu, cpu_model_find("orrery"));
+        assert_true(msr_write(cpu, list[i], 0x40));
+        assert_true(msr_read(cpu, list[i], &v));
+        assert_int_equal(v, 0);
+        cpu_set_model(cpu, cpu_model_find("orrery32"));
+        assert_false(msr_read(cpu, list[i], &v));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +287,8 @@ int main(void)
         SYS_TEST(test_memory_types),
         SYS_TEST(test_entry_bits),
         SYS_TEST(test_read_only_gdt),
+        SYS_TEST(test_amd_legacy),
+        SYS_TEST(test_amd_msrs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,13 +317,77 @@ static void test_sysenter(void **state)
     assert_int_equal(cpu->seg[SEG_CS].sel, S_CODE64 + 16 + 3);
 }
 
+/* AMD's: SYSCALL and SYSRET in compatibility mode, too, where SYSENTER and SYSEXIT are not. */
+
+static void prepare_amd(struct cpu *cpu)
+{
+    cpu_set_model(cpu, cpu_model_find("orrery"));
+    assert_true(msr_write(cpu, (u32)M_STAR, (u64)S_CODE64_3 << 48 | (u64)S_CODE64 << 32 | 0x6000));
+    assert_true(msr_write(cpu, (u32)M_LSTAR, HIGH + 0x7000));
+    assert_true(msr_write(cpu, (u32)M_CSTAR, HIGH + 0x7800));
+    assert_true(msr_write(cpu, (u32)M_SFMASK, FLAG_IF | FLAG_DF));
+}
+
+static void test_amd_compatibility(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+    u32 out[4];
+
+    prepare_amd(cpu);
+    go_compat(s, 3);
+    cpu_set_eflags(cpu, 0x202 | FLAG_DF | FLAG_CF);
+    ASSERT_OK(s, far_syscall(cpu, 0x5002));
+    assert_true(cpu_is_code64(cpu) && cpu->eip == HIGH + 0x7800 && cpu->gpr[ECX] == 0x5002);
+    assert_int_equal(cpu->gpr[11], 0x202 | FLAG_DF | FLAG_CF);
+    assert_int_equal(cpu_eflags(cpu), 2 | FLAG_CF);
+    assert_int_equal(cpu->seg[SEG_CS].sel, S_CODE64);
+    ASSERT_OK(s, far_sysret(cpu, 4));
+    assert_true(!cpu_is_code64(cpu) && cpu->eip == 0x5002 && cpu->cpl == 3);
+    assert_int_equal(cpu_eflags(cpu), 0x202 | FLAG_DF | FLAG_CF);
+    go(s, 0);
+    go_compat(s, 0);
+    cpu_set_eflags(cpu, 2);
+    cpu->gpr[ECX] = 0x5004;
+    cpu->gpr[11] = FLAG_DF; /* counts in 64-bit mode alone */
+    ASSERT_OK(s, far_sysret(cpu, 4));
+    assert_true(!cpu_is_code64(cpu) && cpu->eip == 0x5004 && cpu->cpl == 3);
+    assert_int_equal(cpu_eflags(cpu), 0x202);
+    cpu_cpuid(cpu, 0x80000001, 0, out);
+    assert_int_equal(out[3] >> 11 & 1, 1);
+    /* To where no code can be: the fault is the user's. */
+    go(s, 0);
+    cpu->gpr[ECX] = NOT_CANONICAL;
+    cpu->gpr[11] = 2;
+    ASSERT_OK(s, far_sysret(cpu, 8));
+    assert_true(cpu->eip == NOT_CANONICAL && cpu->cpl == 3);
+}
+
+static void test_amd_sysenter(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+
+    cpu_set_model(cpu, cpu_model_find("orrery"));
+    assert_true(msr_write(cpu, 0x174, S_CODE64));
+    assert_true(msr_write(cpu, 0x176, HIGH + 0x6000) && cpu->msr.sysenter_eip == 0x6000);
+    go_compat(s, 3);
+    ASSERT_RAISES(s, VEC_UD, 0, far_sysenter(cpu));
+    go(s, 0);
+    ASSERT_RAISES(s, VEC_UD, 0, far_sysenter(cpu));
+    ASSERT_RAISES(s, VEC_UD, 0, far_sysexit(cpu, 8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SYS64_TEST(test_same_level),  SYS64_TEST(test_from_user),   SYS64_TEST(test_from_compat),
-        SYS64_TEST(test_gate_errors), SYS64_TEST(test_iret_errors), SYS64_TEST(test_iret_sizes),
-        SYS64_TEST(test_far_ret),     SYS64_TEST(test_far_call),    SYS64_TEST(test_far_errors),
-        SYS64_TEST(test_syscall),     SYS64_TEST(test_sysenter),
+        SYS64_TEST(test_same_level),   SYS64_TEST(test_from_user),
+        SYS64_TEST(test_from_compat),  SYS64_TEST(test_gate_errors),
+        SYS64_TEST(test_iret_errors),  SYS64_TEST(test_iret_sizes),
+        SYS64_TEST(test_far_ret),      SYS64_TEST(test_far_call),
+        SYS64_TEST(test_far_errors),   SYS64_TEST(test_syscall),
+        SYS64_TEST(test_sysenter),     SYS64_TEST(test_amd_compatibility),
+        SYS64_TEST(test_amd_sysenter),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
