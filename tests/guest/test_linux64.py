@@ -48,7 +48,7 @@ class Linux64(common.GuestTest):
         for program in ("busybox", "/busybox32"):
             for command, answer in (("uname -m", "x86_64"),
                                     ("sh -c 'echo $((123456789 * 987654321))'", "121932631112635269"),
-                                    ("awk 'BEGIN {printf \"%.15f\\n\", exp(1) * sqrt(2)}'", "3.844231028159117"),
+                                    ("awk 'BEGIN {printf \"%.15f\\n\", 22 / 7 * 1.0625}'", "3.339285714285714"),
                                     ("sh -c 'seq 20000 | md5sum'", "e071f707df7bbeee2a6a1eb48011ddd0")):
                 with self.subTest(program=program, command=command):
                     t.type(f"{program} {command}\n")
