@@ -147,6 +147,13 @@ static void test_priorities(void **state)
     assert_true(t->intr);
     serve(t, 0x52);
     assert_false(t->intr);
+    bus_apic_set_tpr(t->bus, 0x30); /* CR8 = 3 */
+    assert_int_equal(rd(t, R_TPR), 0x30);
+    self_ipi(t, 0x3f);
+    assert_false(t->intr);
+    bus_apic_set_tpr(t->bus, 0x20);
+    assert_int_equal(bus_apic_tpr(t->bus), 0x20);
+    serve(t, 0x3f);
     wr(t, R_TPR, 0);
     serve(t, 0x31);
     assert_false(t->intr);

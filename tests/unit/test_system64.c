@@ -3,6 +3,8 @@
 #include "tests/unit/sys64_fixture.h"
 
 #include "cpu/debug.h"
+#include "cpu/decode.h"
+#include "cpu/help_io.h"
 #include "cpu/smm.h"
 
 /* -- the mode -- */
@@ -221,6 +223,31 @@ static void test_io_map(void **state)
     ASSERT_OK(s, help_in(cpu, 0x80, 1)); /* by the map of a TSS far up */
 }
 
+/* Indices and count have 64 bits, or 32 by the address size. */
+static void test_string_io(void **state)
+{
+    struct sys *s = *state;
+    struct cpu *cpu = s->cpu;
+
+    poke(s, 0x4000, 4, 0x33221100);
+    cpu->gpr[ESI] = HIGH + 0x4000;
+    cpu->gpr[ECX] = 3;
+    ASSERT_OK(s, help_outs(cpu, IO_STRING(1, 8, SEG_DS, true), 2));
+    assert_int_equal(s->out_value, 0x22);
+    assert_true(cpu->gpr[ESI] == HIGH + 0x4003 && cpu->gpr[ECX] == 0);
+    assert_true(cpu->eip == HIGH + 0x5002);
+    cpu->gpr[EDI] = HIGH + 0x4010;
+    cpu->gpr[ECX] = HIGH + 2;
+    s->in_value = 0x77;
+    ASSERT_OK(s, help_ins(cpu, IO_STRING(1, 4, SEG_ES, true), 2));
+    assert_int_equal(peek(s, 0x4010, 4), 0x7877);
+    assert_true(cpu->gpr[EDI] == 0x4012 && cpu->gpr[ECX] == 0);
+    cpu->decoder = decoder_new(); /* asked whether it is an access to the stack */
+    cpu->gpr[ESI] = NOT_CANONICAL;
+    ASSERT_RAISES(s, VEC_GP, 0, help_outs(cpu, IO_STRING(1, 8, SEG_DS, false), 1));
+    decoder_free(cpu->decoder);
+}
+
 /* An SMI in 64-bit mode, and RSM back to it. */
 static void test_smm(void **state)
 {
@@ -259,10 +286,10 @@ static void test_smm(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        SYS64_TEST(test_enter),  SYS64_TEST(test_control),    SYS64_TEST(test_msrs),
-        SYS64_TEST(test_cpuid),  SYS64_TEST(test_segments),   SYS64_TEST(test_system_segments),
-        SYS64_TEST(test_tables), SYS64_TEST(test_watchpoint), SYS64_TEST(test_io_map),
-        SYS64_TEST(test_smm),
+        SYS64_TEST(test_enter),     SYS64_TEST(test_control),    SYS64_TEST(test_msrs),
+        SYS64_TEST(test_cpuid),     SYS64_TEST(test_segments),   SYS64_TEST(test_system_segments),
+        SYS64_TEST(test_tables),    SYS64_TEST(test_watchpoint), SYS64_TEST(test_io_map),
+        SYS64_TEST(test_string_io), SYS64_TEST(test_smm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
