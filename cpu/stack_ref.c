@@ -23,29 +23,41 @@ static unsigned fetch(struct cpu *cpu, u8 *bytes, unsigned max)
     return n;
 }
 
-/* Does the instruction use the stack beside its operands? */
-static bool is_stack_form(const struct insn_row *row)
+/* How far from ESP or EBP an instruction accesses the stack beside its operands; 0: it does not. */
+static u64 stack_reach(const struct insn_row *row)
 {
-    static const char *const names[] = {"push", "pop",  "pushf", "popf",  "call", "lcall",
-                                        "ret",  "retf", "iret",  "enter", "leave"};
+    static const struct {
+        const char *name;
+        u64 reach;
+    } forms[] = {{"push", 8},
+                 {"pop", 8},
+                 {"pushf", 8},
+                 {"popf", 8},
+                 {"call", 8},
+                 {"lcall", 16},
+                 {"ret", 8},
+                 {"retf", 16},
+                 {"iret", 40},
+                 {"leave", 8},
+                 {"enter", 0x10000 + 32 * 8}};
 
-    for (unsigned i = 0; i < ARRAY_LEN(names); i++)
-        if (!strcmp(names[i], row->name))
-            return true;
-    return false;
+    for (unsigned i = 0; i < ARRAY_LEN(forms); i++)
+        if (!strcmp(forms[i].name, row->name))
+            return forms[i].reach;
+    return 0;
 }
 
 bool insn_is_on_stack(struct cpu *cpu, laddr la)
 {
-    const u64 reach = 0x10000 + 32 * 8; /* ENTER's locals and frames */
     u8 bytes[15];
     unsigned n = fetch(cpu, bytes, sizeof(bytes));
     struct insn in;
+    u64 reach;
 
     if (decode(cpu->decoder, bytes, n, CODE64, &in) != DECODE_OK)
         return false;
     if (insn_row_has_modrm(insn_row_of(&in)) && insn_mod(&in) != 3 && in.seg == SEG_SS)
         return true; /* whatever else it accesses is on the stack, too */
-    return is_stack_form(insn_row_of(&in)) &&
-           (la - cpu->gpr[ESP] + reach < 2 * reach || la - cpu->gpr[EBP] + reach < 2 * reach);
+    reach = stack_reach(insn_row_of(&in));
+    return la - cpu->gpr[ESP] + reach < 2 * reach || la - cpu->gpr[EBP] + reach < 2 * reach;
 }

@@ -7,6 +7,38 @@
 
 #include <string.h>
 
+enum when { ALWAYS, COUNT, COUNT_1, COUNT_SIZE, COUNT_OVER };
+static const struct {
+    const char *name;
+    u32 flags;
+    u8 when;
+} undefined[] = {
+#define FLAGS(name, flags, when, source) {name, flags, when},
+#include "tests/oracle/undefined.def"
+};
+
+/* The count of a shift, not masked. */
+static u32 shift_count(const struct trial *t)
+{
+    const struct insn_row *row = insn_row_of(&t->last);
+    u8 op = row->op[2] != OP_NONE ? row->op[2] : row->op[1];
+
+    if (op == OP_CL) /* of a sequence it is not known */
+        return t->ninsns > 1 ? 0 : (u8)t->in.gpr[ECX];
+    return op == OP_1 ? 1 : t->last.imm;
+}
+
+u32 undefined_flags(const struct trial *t)
+{
+    u32 flags = 0;
+
+    for (unsigned i = 0; t->decodes && i < ARRAY_LEN(undefined); i++)
+        if (!strcmp(undefined[i].name, insn_row_of(&t->last)->name) &&
+            (undefined[i].when == ALWAYS || shift_count(t) != 1))
+            flags |= undefined[i].flags;
+    return flags;
+}
+
 /* -- random values -- */
 
 static u64 rnd(u64 *seed)
@@ -247,10 +279,9 @@ static unsigned put_modrm(u8 *p, const struct insn_row *row, u64 *seed)
 }
 
 /* What follows ModRM and SIB is taken from random bytes. */
-static void put_code(struct trial *t, const struct insn_row *row, u64 *seed)
+static void put_code(u8 *p, const struct insn_row *row, u64 *seed)
 {
     static const u8 maps[][2] = {{0, 0}, {0x0f, 0}, {0x0f, 0x38}, {0x0f, 0x3a}};
-    u8 *p = t->code;
     unsigned n = put_prefixes(p, row, seed);
 
     for (unsigned i = 0; i < 2; i++)
@@ -430,11 +461,10 @@ static bool need_string(struct trial *t, u64 *seed)
 {
     struct insn *in = &t->insn;
     bool low = in->addrsize == 4;
-    bool seg = in->seg == SEG_FS || in->seg == SEG_GS;
-    u64 from = pick_target(seed, low && !seg), to = pick_target(seed, low);
+    u64 from = pick_target(seed, low), to = pick_target(seed, low);
 
     /* Both in one of the mappings: fast string operations look for overlaps of linear addresses. */
-    if (insn_row_of(in)->sem == sem_movs && !seg && from >> 32 != to >> 32)
+    if (insn_row_of(in)->sem == sem_movs && from >> 32 != to >> 32)
         to = (to & 0xffffff) | (from & ~0xffffffull);
     t->in.gpr[ESI] = with_garbage(in, pick_offset(t, from, seed), seed);
     t->in.gpr[EDI] = with_garbage(in, to, seed);
@@ -496,11 +526,13 @@ static bool need_branch(struct trial *t, u64 *seed)
     if (has_op(row, OP_Jz))
         poke(t, 4,
              one_in(seed, 16) ? PAGE_SIZE
-             : below(seed, 2) ? below(seed, 512)
+             : below(seed, 2) ? MAX_CODE + below(seed, 512)
                               : -32 - (u64)below(seed, 512),
              4);
-    else /* not to itself */
-        poke(t, 1, one_in(seed, 2) ? below(seed, 128) : -32 - (u64)below(seed, 96), 1);
+    else /* not into the code itself */
+        poke(t, 1,
+             one_in(seed, 2) ? MAX_CODE + below(seed, 128 - MAX_CODE) : -32 - (u64)below(seed, 96),
+             1);
     return true;
 }
 
@@ -590,6 +622,23 @@ static bool can_be_based(u64 base)
     return (u64)((s64)(base << 16) >> 16) == base;
 }
 
+/* Goes on with one that has no operand in memory and needs nothing. */
+static void append(struct trial *t, struct decoder *d, u64 *seed)
+{
+    const struct insn_row *row = draw_row(seed, NULL);
+    struct insn in;
+
+    if (is_prefix(row) || forms[form_of(row)].special != PLAIN || undefined_flags(t))
+        return;
+    put_code(t->code + t->len, row, seed);
+    if (decode(d, t->code + t->len, MAX_BYTES, CODE64, &in) != DECODE_OK || is_moffs(row) ||
+        insn_row_of(&in) != row || (insn_row_has_modrm(row) && insn_mod(&in) != 3))
+        return;
+    t->len += in.len;
+    t->last = in;
+    t->ninsns++;
+}
+
 bool draw(struct trial *t, struct decoder *d, u64 seed, const char *only)
 {
     const struct insn_row *row = draw_row(&seed, only);
@@ -598,7 +647,7 @@ bool draw(struct trial *t, struct decoder *d, u64 seed, const char *only)
     if (!row || is_prefix(row))
         return false;
     draw_state(t, &seed);
-    put_code(t, row, &seed);
+    put_code(t->code, row, &seed);
     r = decode(d, t->code, MAX_BYTES, CODE64, &t->insn);
     t->decodes = r == DECODE_OK;
     if (r == DECODE_UD) {
@@ -612,5 +661,12 @@ bool draw(struct trial *t, struct decoder *d, u64 seed, const char *only)
     if (!specialize(t, (enum special)forms[form_of(row)].special, &seed))
         return false;
     r = decode(d, t->code, t->len, CODE64, &t->insn); /* with what has been poked */
-    return r == DECODE_OK && can_be_based(t->fs) && can_be_based(t->gs);
+    if (r != DECODE_OK || !can_be_based(t->fs) || !can_be_based(t->gs))
+        return false;
+    t->last = t->insn;
+    t->ninsns = 1;
+    for (u32 n = one_in(&seed, 2) ? below(&seed, 2 * MAX_INSNS) : 0; n && t->ninsns < MAX_INSNS;
+         n--)
+        append(t, d, &seed);
+    return true;
 }

@@ -169,7 +169,7 @@ void guest_run(struct guest *g, const struct trial *t, struct state *out)
 {
     struct cpu *cpu = g->cpu;
     u32 at = ARENA_LOW + ((u32)t->in.rip & PAGE_MASK), before = cpu->history_next;
-    u8 hlt[MAX_BYTES];
+    u8 hlt[MAX_CODE];
 
     if (++g->runs % 8 == 0) /* time passes, so that code lines cool down and are translated */
         cpu->icount_end += 1u << 24;

@@ -245,7 +245,8 @@ bool host_run(const struct trial *t, struct state *out)
     out->vector = host.vector;
     out->error = host.error;
     out->cr2 = host.vector == 14 ? host.cr2 : 0;
-    return out->rip - STUB >= PAGE_SIZE && out->rip - IO >= PAGE_SIZE;
+    /* not into what is the oracle's own, and no trap by flags that it has popped */
+    return out->rip - STUB >= PAGE_SIZE && out->rip - IO >= PAGE_SIZE && out->vector != 1;
 }
 
 #else

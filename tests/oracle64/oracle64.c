@@ -25,17 +25,6 @@ struct options {
     const char *only;
 };
 
-/* What the manuals leave undefined and Intel's processors do each in their way. */
-enum when { ALWAYS, COUNT, COUNT_1, COUNT_SIZE, COUNT_OVER };
-static const struct {
-    const char *name;
-    u32 flags;
-    u8 when;
-} undefined[] = {
-#define FLAGS(name, flags, when, source) {name, flags, when},
-#include "tests/oracle/undefined.def"
-};
-
 struct run {
     struct decoder *decoder;
     struct guest *guest[2];
@@ -70,26 +59,6 @@ static void compare_regs(const struct state *want, const struct state *got, u32 
         say(text, size, " mxcsr %x want %x", got->mxcsr, want->mxcsr);
     if ((want->rflags ^ got->rflags) & mask)
         say(text, size, " flags %x want %x", (u32)got->rflags & mask, (u32)want->rflags & mask);
-}
-
-/* The count of a shift, not masked. */
-static u32 shift_count(const struct trial *t)
-{
-    const struct insn_row *row = insn_row_of(&t->insn);
-    u8 op = row->op[2] != OP_NONE ? row->op[2] : row->op[1];
-
-    return op == OP_1 ? 1 : op == OP_CL ? (u8)t->in.gpr[ECX] : t->insn.imm;
-}
-
-static u32 undefined_flags(const struct trial *t)
-{
-    u32 flags = 0;
-
-    for (unsigned i = 0; t->decodes && i < ARRAY_LEN(undefined); i++)
-        if (!strcmp(undefined[i].name, insn_row_of(&t->insn)->name) &&
-            (undefined[i].when == ALWAYS || shift_count(t) != 1))
-            flags |= undefined[i].flags;
-    return flags;
 }
 
 /* What differs, in text; false if nothing does. */

@@ -1,5 +1,5 @@
-/* The hardware oracle for 64-bit code: single instructions on the host's CPU and on every back
- * end, and everything compared.
+/* The hardware oracle for 64-bit code: an instruction, or a few, on the host's CPU and on every
+ * back end, and everything compared.
  *
  * Both sides run in user mode at the same linear addresses, in an arena of a few pages that is
  * mapped twice, below 4 GiB and far above it. The code page is full of HLT, so that every trial
@@ -21,7 +21,7 @@ enum { ARENA_PAGES = 6, CODE_PAGE = 0, DATA_PAGE = 2, RO_PAGE = 4, GAP_PAGE = 5 
 
 #define FLAGS_COMPARED (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
 
-enum { MAX_BYTES = 15, NO_FAULT = 0xff };
+enum { MAX_BYTES = 15, MAX_INSNS = 5, MAX_CODE = MAX_BYTES * MAX_INSNS, NO_FAULT = 0xff };
 
 struct state {
     u64 gpr[GPR64_COUNT];
@@ -39,11 +39,13 @@ struct patch {
 };
 
 struct trial {
-    u8 code[MAX_BYTES];
+    u8 code[MAX_CODE];
     u8 len;
     bool decodes; /* else #UD is expected */
     bool hlt;     /* ends with HLT on the host, too */
-    struct insn insn;
+    unsigned ninsns;
+    struct insn insn; /* the first, which alone may have operands in memory, ... */
+    struct insn last; /* ... and the last */
     struct state in;
     u64 fs, gs; /* bases */
     u8 npatches;
@@ -52,6 +54,9 @@ struct trial {
 
 const u8 *background(void); /* DATA_SIZE bytes, then a page to be read */
 void trial_fill(const struct trial *t, u8 *data);
+/* Of what the trial leaves, flags that the manual leaves undefined and each processor handles in
+ * its way. */
+u32 undefined_flags(const struct trial *t);
 
 /* Draws a trial; false: it came to nothing. */
 bool draw(struct trial *t, struct decoder *d, u64 seed, const char *only);
