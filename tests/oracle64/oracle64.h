@@ -52,6 +52,11 @@ struct trial {
     struct patch patch[3];
 };
 
+u64 rnd(u64 *seed);
+u32 below(u64 *seed, u32 n);
+bool one_in(u64 *seed, u32 n);
+u64 edge(u64 *seed); /* of any size, near where carries, signs and counts change */
+
 const u8 *background(void); /* DATA_SIZE bytes, then a page to be read */
 void trial_fill(const struct trial *t, u8 *data);
 /* Of what the trial leaves, flags that the manual leaves undefined and each processor handles in
