@@ -18,10 +18,10 @@ UNIT = ["test_a64_encode", "test_decode", "test_excp", "test_flags", "test_inter
         "test_lift_string", "test_mem", "test_mmu", "test_native", "test_native64", "test_native_vec64",
         "test_opt", "test_phys", "test_seg", "test_sem_ext", "test_sem_vec", "test_sem_vec64", "test_sem_x87",
         "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
-GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "paging", "ports", "real", "rings", "smc", "smm", "step",
-          "strings", "timer", "triple", "vectors", "vme", "watch", "windows", "x87"]
+GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "long", "paging", "ports", "real", "rings", "smc", "smm",
+          "step", "strings", "timer", "triple", "vectors", "vme", "watch", "windows", "x87"]
 PAGES = {"arm64": ["16384", "65536"], "riscv64": []}  # of the host, besides 4096
-PAGED = ["hello", "paging", "smc", "vectors"]  # guests that run with each of them
+PAGED = ["hello", "long", "paging", "smc", "vectors"]  # guests that run with each of them
 TRACES = os.environ.get("ORRERY_TRACES", os.path.join(ROOT, "..", "shared", "traces"))
 TIMEOUT = 60  # seconds for each program, but for those with many trials:
 LONG_TIMEOUT = 600

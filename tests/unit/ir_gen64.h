@@ -267,7 +267,7 @@ static inline void emit_random64(struct gen *g)
 
 static inline u32 mode64(struct gen *g)
 {
-    return LONG_MODE | (pick(g, 2) ? MODE_USER : 0);
+    return LONG_MODE | (pick(g, 2) ? MODE_USER : pick(g, 4) ? 0 : MODE_SMAP_AC);
 }
 
 static inline void emit_end64(struct gen *g)
