@@ -170,6 +170,8 @@ void fact_descriptor(const struct orrery_facts *f, struct long_desc l, const cha
     struct desc d = l.d;
     const char *present = d.hi & DH_P ? "present" : "not present";
     u64 base = desc_base(d) | (descriptor_is_long(l) ? (u64)l.high << 32 : 0);
+    unsigned ist = descriptor_is_long(l) && (desc_type(d) & 2) ? d.hi & 7 : 0; /* IST */
+    char stack[16] = "";
 
     descriptor_kind(d, l.ia32e, kind, sizeof(kind));
     fact_open(f, "descriptor");
@@ -182,10 +184,13 @@ void fact_descriptor(const struct orrery_facts *f, struct long_desc l, const cha
     if (is_gate(d)) {
         fact_number(f, "target", d.lo >> 16);
         fact_number(f, "offset", gate_offset(l));
-        if (descriptor_is_long(l))
-            fact_number(f, "stack", d.hi & 7);
-        fact_line(f, "%sdescriptor %08x %08x: %s, to %04x:" LADDR_FMT ", DPL %u, %s", indent, d.hi,
-                  d.lo, kind, d.lo >> 16, LADDR_ARG(gate_offset(l)), desc_dpl(d), present);
+        if (ist) {
+            fact_number(f, "stack", ist);
+            snprintf(stack, sizeof(stack), ", stack %u", ist);
+        }
+        fact_line(f, "%sdescriptor %08x %08x: %s, to %04x:" LADDR_FMT "%s, DPL %u, %s", indent,
+                  d.hi, d.lo, kind, d.lo >> 16, LADDR_ARG(gate_offset(l)), stack, desc_dpl(d),
+                  present);
     } else {
         fact_number(f, "base", base);
         fact_number(f, "limit", desc_limit(d));

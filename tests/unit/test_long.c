@@ -127,8 +127,8 @@ static void test_words(void **state)
         "\nGS =0010 ffff800000003000 ffffffff 00cf9300 DPL=0 DS   [-WA]\n",
         "\nTR =0000 ffffffff00000000 0000ffff 00008b00 DPL=0 TSS64-busy\n",
         "\nGDT=     ffffffff80005000 0000002f\n",
-        "\nCR0=80000031 CR2=00007fffdeadbeef CR3=0000000000010000 "
-        "CR4=000000a0\nDR0=0000000000000000 ",
+        "\nCR0=80000031 CR2=00007fffdeadbeef CR3=0000000000010000 CR4=",
+        " CR4=000000a0\nDR0=0000000000000000 ",
         "\nEFER=0000000000000d01\n",
         " XMM15=1122334455667788 0000000000000000\n",
     };
@@ -461,7 +461,7 @@ static void test_tables(void **state)
     expect_lines(o, "idt", NULL,
                  (const char *const[]){"base ffffffff80006000, limit 0fff\n",
                                        "0e #PF       descriptor 80008e02 00081000: 64-bit "
-                                       "interrupt gate, to 0008:ffffffff80001000, DPL 0, ",
+                                       "interrupt gate, to 0008:ffffffff80001000, stack 2, DPL 0, ",
                                        NULL});
     expect_lines(o, "tss", NULL,
                  (const char *const[]){"TR 0018: 64-bit TSS, base ffffffff80006000, limit 00000067",
