@@ -190,6 +190,7 @@ struct lower {
     } x87;
     u32 nool;
     u32 ngroups;
+    u16 eip_root; /* the place of cpu.eip_page in 64-bit code; 0: none */
 
     struct temp temp[IR_MAX_TEMPS];
     u16 free_slots[IR_MAX_TEMPS];

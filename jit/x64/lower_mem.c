@@ -63,6 +63,17 @@ unsigned mem_scratch(struct lower *l, struct ool *q)
     return ra_scratch(l);
 }
 
+/* Is it known that the access is in one page, and aligned if it has to be? Of operands relative to
+ * EIP the place in the page is. */
+static bool is_inside(const struct lower *l, const struct ir_insn *o, u32 disp)
+{
+    bool aligned = (o->op == IR_LDV || o->op == IR_STV) && (o->cc & 2);
+    if (!irv_is(o->a, IRV_TEMP) || !l->eip_root || l->temp[o->a.v].place.root != l->eip_root)
+        return false;
+    u32 off = ((u32)l->temp[o->a.v].place.delta + disp) & PAGE_MASK;
+    return aligned ? !(off & (o->size - 1u)) : off <= PAGE_SIZE - o->size;
+}
+
 /* Of the page of a constant address. */
 static void look_up_fixed(struct lower *l, u64 la, enum priv priv, enum access acc, struct ool *q)
 {
@@ -86,7 +97,7 @@ void mem_look_up(struct lower *l, const struct ir_insn *o, u32 disp, unsigned ad
     if (is_fixed(l, o, disp)) {
         look_up_fixed(l, fixed_address(l, o, disp), priv, acc, q);
     } else {
-        if (o->size > 1) {
+        if (o->size > 1 && !is_inside(l, o, disp)) {
             x_test_ri(&l->e, 1, addr, o->size - 1u);
             q->cross = x_jcc(&l->e, CC_NE);
             q->back_fast = enc_pos(&l->e);

@@ -7,6 +7,7 @@
  *
  * Register contents are told apart by root and delta: a root is a value that nothing is known of,
  * and constants that are added to it, in whatever register, make deltas (PUSH, POP, MOV EBP,ESP).
+ * 64-bit code has operands relative to its own address: that is a root, too.
  * Of 16-bit code the low halves are told apart the same way, and its groups look into a window
  * (lower_window.c): there the first one checks that no offset of the group wraps, too. */
 #include "jit/x64/lower.h"
@@ -88,6 +89,8 @@ static bool is_step(const struct ir_insn *o, u32 *by)
 static struct place result_of(struct finder *f, const struct ir_insn *o)
 {
     struct place p = place_of(f, o->a);
+    if (o->op == IR_PCREL && f->l->eip_root && is_near((s32)o->imm))
+        return (struct place){f->l->eip_root, (s32)o->imm};
     bool code64 = f->l->code64, whole = (o->op == IR_LEA || o->size == 0) && o->wide == code64;
     u32 by;
     if (p.root && whole && is_step(o, &by) && (!code64 || is_near((s64)p.delta + (s32)by)))
@@ -167,6 +170,7 @@ void share_find(struct lower *l)
     f.group_of_root[0] = 0;
     l->ngroups = 0;
     forget_registers(&f);
+    l->eip_root = l->code64 ? fresh(&f).root : 0;
     for (u32 i = 0; i < l->ir->nops; i++) {
         const struct ir_insn *o = &l->ir->ops[i];
         l->op_group[i] = 0;

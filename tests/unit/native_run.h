@@ -209,7 +209,10 @@ static void prepare64(struct cpu *cpu, u64 seed)
                                 (u32)FLAG_OP_BIT << FLAG_OP_OF_BIT);
     cpu->cc_cf = wide_value(&seed);
     cpu->cc_of = wide_value(&seed);
-    cpu->eip = rnd(&seed) & 1 ? 0xffffffff80005010 : rnd(&seed) & 1 ? 0x7ffffffff010 : 0x5010;
+    if (rnd(&seed) & 1) /* where data are, too */
+        cpu->eip = ram_bases[rnd(&seed) % ARRAY_LEN(ram_bases)] + 0x10;
+    else
+        cpu->eip = rnd(&seed) & 1 ? 0xffffffff80005010 : 0x7ffffffff010;
 }
 
 static void sync_fpu(struct cpu *cpu)
