@@ -216,6 +216,21 @@ static inline void emit_x87_code64(struct gen *g)
     ir_x87_home(g->ir);
 }
 
+/* Addresses 4 GiB and less apart, off one register. */
+static inline void emit_far_steps64(struct gen *g)
+{
+    static const u32 steps[] = {0x60000000, 0x60000000, 0x40000000};
+    unsigned reg = pick(g, GPR_COUNT);
+    g->ir->wide = true;
+    ir_set_reg(g->ir, reg, address64(g));
+    for (u32 i = 0; i <= ARRAY_LEN(steps); i++) {
+        if (pick(g, 4))
+            keep(g, ir_ld(g->ir, IR_LD, ir_reg(reg), 8 * pick(g, 3), any_size(g)));
+        if (i < ARRAY_LEN(steps))
+            ir_set_reg(g->ir, reg, ir_lea(g->ir, ir_reg(reg), IR_NONE, 0, steps[i]));
+    }
+}
+
 static inline void emit_exit64(struct gen *g)
 {
     s32 off = pick(g, 4) ? 77 : pick(g, 2) ? 0x1234 : -0x1234;
@@ -265,6 +280,7 @@ static inline void emit_random64(struct gen *g)
     case 15:
     case 16: emit_insn_begin(g); break;
     case 18: ir_segchk_eip(g->ir, value64(g)); break;
+    case 19: pick(g, 2) ? emit_far_steps64(g) : emit_pure64(g); break;
     default: emit_pure64(g); break;
     }
 }

@@ -42,7 +42,7 @@ static __attribute__((noinline)) void fill_page(struct cpu *cpu, laddr la, u32 u
 {
     if (cpu->tlb.wide) {
         cpu->tlb.e64[user][acc][tlb_index(la)].addend = addend ? addend : TLB_VALID;
-        cpu->tlb.tag[user][acc][tlb_index(la)] = (u32)(la >> 32) ^ (addend ? 0 : 3);
+        cpu->tlb.tag[user][acc][tlb_index(la)] = (u32)(la >> 32) ^ (addend ? 0 : 0x15555);
     } else {
         cpu->tlb.e[user][acc][tlb_index(la)].addend = addend;
     }
