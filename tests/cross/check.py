@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """check.py ARCH ORRERY: builds for ARCH (arm64, riscv64) with Debian's cross compiler into build-ARCH and runs under
-qemu-user: unit tests of the CPU, the back ends and the memory, the oracle's recorded results of an x86 processor, captured
+qemu-user: unit tests of the CPU, the back ends and the memory, the oracle's recorded results of an x86 processor, its 64-bit trials, captured
 traces if they are there, and miniature guests, whose state at the end must be that of ORRERY, the same version on this host.
 On Arm also with host pages of 16 and 64 KiB. Exit status 77: a tool or the libraries are missing."""
 import os
@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 CPUS = {"arm64": "aarch64", "riscv64": "riscv64"}
 ACCEL = {"arm64": "jit", "riscv64": "interp"}
 UNIT = ["test_a64_encode", "test_decode", "test_excp", "test_flags", "test_interp", "test_ir", "test_lift",
-        "test_lift_string", "test_mem", "test_mmu", "test_native", "test_native64", "test_native_vec64",
+        "test_lift_string", "test_lift64", "test_mem", "test_mmu", "test_native", "test_native64", "test_native_vec64",
         "test_opt", "test_phys", "test_seg", "test_sem_ext", "test_sem_vec", "test_sem_vec64", "test_sem_x87",
         "test_smc", "test_softfp80", "test_system", "test_vec", "test_x87_ops"]
 GUESTS = ["apic", "arpl", "debug", "hello", "icebp", "limits", "long", "paging", "ports", "real", "rings", "smc", "smm",
@@ -45,7 +45,7 @@ def build(arch):
     if not os.path.exists(os.path.join(ROOT, folder, "build.ninja")):
         subprocess.run(["meson", "setup", folder, "--cross-file", f"{sysroot}/cross.ini", "--cross-file",
                         f"tests/cross/{arch}.ini", "-Dwerror=true", "-Dtests=enabled"], cwd=ROOT, check=True)
-    subprocess.run(["ninja", "-C", folder, "frontend/orrery", "tests/oracle", "tests/run-traces", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
+    subprocess.run(["ninja", "-C", folder, "frontend/orrery", "tests/oracle", "tests/oracle64", "tests/run-traces", *(f"tests/{name}" for name in UNIT)], cwd=ROOT, check=True)
     return os.path.join(ROOT, folder)
 
 
@@ -89,6 +89,7 @@ def main():
         if status not in (0, 77):
             failed.append(f"{name}: {status}\n{(out + errors).decode(errors='replace')[-2000:]}")
     for command in (["tests/oracle", "--recorded", f"{ROOT}/tests/oracle/recorded.gz"],
+                    ["tests/oracle64", "--trials", "100000"],
                     ["tests/run-traces", "--default", TRACES]):
         status, out, errors = run([*emulate, *command], folder, timeout=LONG_TIMEOUT)
         print(out.decode(errors="replace"), end="")
