@@ -4,8 +4,10 @@ state at the end."""
 import gzip
 import os
 import stat
+import unittest
 
 import common
+import mini
 
 
 def busybox(pack):
@@ -56,6 +58,21 @@ class Linux64(common.GuestTest):
                     self.assertIn(answer, t.wait_for("# ").decode())
         t.type("poweroff -f\n")
         self.assertEqual(t.finish(60).status, 0)
+
+
+    @unittest.skipUnless(mini.tools(), "no assembler for 32-bit x86 (binutils)")
+    def test_fast_system_calls_of_32_bits(self):
+        """In compatibility mode by SYSCALL on AMD's and by SYSENTER on Intel's; a kernel of 32 bits takes SYSENTER on both."""
+        program = mini.assemble("vdso", 0x100054, "elf32-i386")  # behind the file's headers: the pages of both are the same
+        files = [("init", stat.S_IFREG | 0o755, program)]
+        initrd = self.write("initrd", gzip.compress(common.archive(files), mtime=0))
+        for cpu, bits, code in (("orrery", "64", b"0f05"), ("max", "64", b"0f34"), ("orrery", "", b"0f34"), ("orrery32", "", b"0f34")):
+            with self.subTest(cpu=cpu, bits=bits):
+                arguments = self.linux("panic=-1", bits=bits)
+                arguments[arguments.index("-initrd") + 1] = initrd
+                result = self.orrery(*arguments, "-cpu", cpu)
+                self.assertEqual(result.status, 0, str(result))
+                self.assertRegex(result.out, rb"(?m)^(..)*" + code + rb"(..)*\r?\ndone\r?$")
 
 
 if __name__ == "__main__":

@@ -478,13 +478,50 @@ static void test_tables(void **state)
     orrery_free(o);
 }
 
+/* SYSRET to an address that is not canonical faults there, at level 3, as on AMD's. */
+static void test_sysret_astray(void **state)
+{
+    static const u8 code[] = {0x48, 0x0f, 0x07}, handler[] = {0xf4};
+    const u64 astray = 1ull << 47;
+
+    (void)state;
+    for (unsigned a = 0; a < ARRAY_LEN(accels); a++) {
+        struct orrery *o = start(accels[a]);
+        struct cpu *cpu = o->cpu;
+        u64 frame[6];
+
+        poke(o, 0x5008, 0x00209b0000000000ull);
+        poke(o, 0x6000 + 13 * 16, 0x80008e0000081100ull);
+        poke(o, 0x6000 + 13 * 16 + 8, 0xffffffff);
+        poke(o, 0x9004, TOP + 0x7000);
+        assert_true(orrery_write_phys(o, CODE, code, sizeof(code)));
+        assert_true(orrery_write_phys(o, 0x1100, handler, sizeof(handler)));
+        cpu->idtr.base = TOP + 0x6000;
+        cpu->idtr.limit = 0xfff;
+        cpu->tr.base = (u32)(TOP + 0x9000);
+        cpu->tr.limit = 0x67;
+        cpu->msr.star = 0x23ull << 48;
+        cpu->gpr[ECX] = astray;
+        cpu->gpr[11] = 2;
+        assert_int_equal(orrery_run(o, 100), ORRERY_STUCK);
+        assert_true(cpu->eip == TOP + 0x1101 && cpu->gpr[ESP] == TOP + 0x7000 - sizeof(frame));
+        assert_true(orrery_read_phys(o, 0x7000 - sizeof(frame), frame, sizeof(frame)));
+        assert_int_equal(frame[0], 0);
+        assert_int_equal(frame[1], astray);
+        assert_int_equal(frame[2], 0x33);
+        assert_int_equal(frame[5], 0x2b);
+        orrery_free(o);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),    cmocka_unit_test(test_registers),
-        cmocka_unit_test(test_memory),   cmocka_unit_test(test_breaks),
-        cmocka_unit_test(test_hash),     cmocka_unit_test(test_snapshots),
-        cmocka_unit_test(test_nonsense), cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_words),         cmocka_unit_test(test_registers),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_breaks),
+        cmocka_unit_test(test_hash),          cmocka_unit_test(test_snapshots),
+        cmocka_unit_test(test_nonsense),      cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_sysret_astray),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
