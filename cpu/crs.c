@@ -182,7 +182,7 @@ void cr8_load(struct cpu *cpu, u64 value)
 
 bool efer_load(struct cpu *cpu, u64 value)
 {
-    u64 bits = EFER_NXE, efer = value & ~(u64)EFER_LMA;
+    u64 bits = cpu_has(cpu, FEAT_NX) ? EFER_NXE : 0, efer = value & ~(u64)EFER_LMA;
 
     if (cpu_has(cpu, FEAT_SYSCALL))
         bits |= EFER_SCE;

@@ -113,6 +113,13 @@ static void test_cpuid(void **state)
     assert_int_equal(out[0] >> 8, 48);
     cpu_cpuid(cpu, 1, 0, out);
     assert_int_equal(out[2] >> 13 & 1, 1);
+    struct cpu_model model;
+    char err[80];
+    assert_true(cpu_model_parse(&model, "orrery,-nx", err, sizeof(err)));
+    cpu_set_model(cpu, &model);
+    cpu_reset(cpu);
+    assert_false(msr_write(cpu, (u32)M_EFER, EFER_LME | EFER_NXE));
+    assert_true(msr_write(cpu, (u32)M_EFER, EFER_LME));
     cpu_set_model(cpu, cpu_model_find("pentium4"));
     cpu_reset(cpu);
     cpu_cpuid(cpu, 0x80000008, 0, out);
