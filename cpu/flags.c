@@ -51,8 +51,12 @@ u32 flags_eval(u32 op, u64 dst, u64 src, u64 aux)
         f = sub_flags(dst - src, dst, src, sign);
         dst -= src;
         break;
-    case FK_INC: f = (add_flags(dst, dst - 1, 1, sign) & ~(u32)FLAG_CF) | ((u32)src & FLAG_CF); break;
-    case FK_DEC: f = (sub_flags(dst, dst + 1, 1, sign) & ~(u32)FLAG_CF) | ((u32)src & FLAG_CF); break;
+    case FK_INC:
+        f = (add_flags(dst, dst - 1, 1, sign) & ~(u32)FLAG_CF) | ((u32)src & FLAG_CF);
+        break;
+    case FK_DEC:
+        f = (sub_flags(dst, dst + 1, 1, sign) & ~(u32)FLAG_CF) | ((u32)src & FLAG_CF);
+        break;
     case FK_SHL: f = bit_if(src & sign, FLAG_CF) | bit_if((dst ^ src) & sign, FLAG_OF); break;
     case FK_SHR: f = ((u32)src & FLAG_CF) | bit_if((dst ^ src) & sign, FLAG_OF); break;
     case FK_MUL: f = bit_if(src & mask, FLAG_CF | FLAG_OF); break;
@@ -66,8 +70,10 @@ u32 flags_eval_all(const struct lazy_flags *f)
 {
     u32 fl = flags_eval(f->op, f->dst, f->src, f->aux);
     if (f->op & FLAG_OP_CF)
-        fl = (fl & ~(u32)FLAG_CF) | bit_if(f->cf >> (f->op >> FLAG_OP_CF_BIT & FLAG_OP_BIT) & 1, FLAG_CF);
+        fl = (fl & ~(u32)FLAG_CF) |
+             bit_if(f->cf >> (f->op >> FLAG_OP_CF_BIT & FLAG_OP_BIT) & 1, FLAG_CF);
     if (f->op & FLAG_OP_OF)
-        fl = (fl & ~(u32)FLAG_OF) | bit_if(f->of >> (f->op >> FLAG_OP_OF_BIT & FLAG_OP_BIT) & 1, FLAG_OF);
+        fl = (fl & ~(u32)FLAG_OF) |
+             bit_if(f->of >> (f->op >> FLAG_OP_OF_BIT & FLAG_OP_BIT) & 1, FLAG_OF);
     return fl;
 }

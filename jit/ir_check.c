@@ -81,10 +81,10 @@ enum { S1 = 1 << 1, S2 = 1 << 2, S4 = 1 << 4, S8 = 1 << 8, S16 = 1 << 16 };
 
 static const char *check_field(u32 offset, u32 size)
 {
-    bool flags = offset < offsetof(struct cpu, insn_off) &&
-                 offset + size > offsetof(struct cpu, cc_dst);
-    bool regs = offset < offsetof(struct cpu, gpr[GPR_COUNT]) &&
-                offset + size > offsetof(struct cpu, gpr);
+    bool flags =
+        offset < offsetof(struct cpu, insn_off) && offset + size > offsetof(struct cpu, cc_dst);
+    bool regs =
+        offset < offsetof(struct cpu, gpr[GPR_COUNT]) && offset + size > offsetof(struct cpu, gpr);
     if (flags || regs)
         return "guest registers and lazy flags are not accessed as fields";
     return (u64)offset + size <= offsetof(struct cpu, tlb) ? NULL : "no such field of struct cpu";

@@ -183,8 +183,8 @@ static void fold_right_const(struct ir_insn *o)
 static void fold_binary(struct ir_insn *o)
 {
     if (irv_is(o->a, IRV_CONST) && irv_is(o->b, IRV_CONST)) {
-        u64 v = ir_eval2((enum ir_op)o->op, o->wide, ir_const_value(o, o->a),
-                         ir_const_value(o, o->b));
+        u64 v =
+            ir_eval2((enum ir_op)o->op, o->wide, ir_const_value(o, o->a), ir_const_value(o, o->b));
         become_const(o, v);
         return;
     }
@@ -275,8 +275,7 @@ static void fold_condition(struct ir_insn *o)
             become(o, o->c);
         return;
     }
-    bool yes =
-        ir_eval_cond(o->cc, o->wide, ir_const_value(o, o->a), ir_const_value(o, o->b));
+    bool yes = ir_eval_cond(o->cc, o->wide, ir_const_value(o, o->a), ir_const_value(o, o->b));
     if (o->op == IR_SETC)
         become(o, ir_const(yes));
     else if (o->op == IR_SEL)

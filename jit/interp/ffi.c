@@ -1,6 +1,6 @@
 /* Helper calls through libffi, the only place that knows it. All helpers share twenty signatures
- * (a value or none, zero to four u32 or u64 after the CPU), so a call interface for each is prepared once
- * and kept. */
+ * (a value or none, zero to four u32 or u64 after the CPU), so a call interface for each is
+ * prepared once and kept. */
 #include "jit/interp/ffi.h"
 
 #include "base/check.h"
@@ -27,7 +27,8 @@ u64 ffi_call_helper(struct ffi_calls *f, const struct helper_info *h, struct cpu
                     const u64 args[FFI_CALL_ARGS])
 {
     unsigned sig = h->nargs * 4u + h->wide * 2u + h->returns;
-    ffi_cif *cif = f->ready >> sig & 1 ? &f->cif[sig] : prepare(f, sig, h->nargs, h->returns, h->wide);
+    ffi_cif *cif =
+        f->ready >> sig & 1 ? &f->cif[sig] : prepare(f, sig, h->nargs, h->returns, h->wide);
     void *values[FFI_CALL_ARGS + 1] = {&cpu};
     u32 low[FFI_CALL_ARGS];
     union {

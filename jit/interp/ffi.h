@@ -9,7 +9,7 @@
 struct cpu;
 struct helper_info;
 
-#define FFI_CALL_ARGS  4
+#define FFI_CALL_ARGS 4
 /* 0 to 4 arguments; returns a value or nothing; of 32 or 64 bits */
 #define FFI_SIGNATURES (4 * (FFI_CALL_ARGS + 1))
 

@@ -21,7 +21,9 @@ static u16 input(struct icode *c, const struct ir_insn *i, struct irv x)
     switch ((enum irv_kind)x.kind) {
     case IRV_REG:
     case IRV_TEMP: return operand(x.kind, x.v);
-    case IRV_CONST: c->consts[c->nconsts] = ir_const_value(i, x); return operand(IRV_CONST, c->nconsts++);
+    case IRV_CONST:
+        c->consts[c->nconsts] = ir_const_value(i, x);
+        return operand(IRV_CONST, c->nconsts++);
     case IRV_NONE: break;
     }
     return NO_OPERAND;
