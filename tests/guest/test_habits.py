@@ -182,7 +182,7 @@ class Habits(common.GuestTest):
             with self.subTest(line):
                 guest, err = self.guest(line)
                 cpu = guest.pop("cpu")
-                self.assertTrue(cpu.startswith("00000686 "))
+                self.assertTrue(cpu.startswith("00060fb1 "))
                 expected = {**PLAIN, **found}
                 if expected["date"] == "now":
                     expected["date"] = None
