@@ -1,49 +1,8 @@
 /* The decoder's rules by hand-picked bytes: prefixes, length limits, operand layout, LOCK,
  * truncation, the memo, and the table of forms itself. test_decode_sweep.c covers the breadth. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <time.h>
 
-#include <cmocka.h>
-
-#include "cpu/decode.h"
-
-#define BYTES(...) (const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__})
-
-static int setup(void **state)
-{
-    *state = decoder_new();
-    return *state ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    decoder_free(*state);
-    return 0;
-}
-
-static struct insn good(void **state, enum code_size code, const u8 *bytes, unsigned n)
-{
-    struct insn in;
-
-    assert_int_equal(decode(*state, bytes, n, code, &in), DECODE_OK);
-    assert_int_equal(in.len, n);
-    return in;
-}
-
-static enum decode_result result(void **state, enum code_size code, const u8 *bytes, unsigned n)
-{
-    struct insn in;
-
-    return decode(*state, bytes, n, code, &in);
-}
-
-static const char *name(const struct insn *in)
-{
-    return insn_row_of(in)->name;
-}
+#include "tests/unit/decode_rig.h"
 
 static void test_simple(void **state)
 {

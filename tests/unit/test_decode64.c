@@ -1,48 +1,16 @@
 /* The decoder's rules for 64-bit mode by hand-picked bytes: REX, operand and address sizes, operand
  * layout, what the mode takes away and brings. test_decode.c has the rest, test_decode_sweep.c the
  * breadth. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
+#include "tests/unit/decode_rig.h"
 
-#include <cmocka.h>
-
-#include "cpu/decode.h"
-
-#define BYTES(...) (const u8[]){__VA_ARGS__}, sizeof((const u8[]){__VA_ARGS__})
-
-static int setup(void **state)
+static struct insn good64(void **state, const u8 *bytes, unsigned n)
 {
-    *state = decoder_new();
-    return *state ? 0 : -1;
+    return good(state, CODE64, bytes, n);
 }
 
-static int teardown(void **state)
+static void assert_name(const struct insn *in, const char *want)
 {
-    decoder_free(*state);
-    return 0;
-}
-
-static struct insn good(void **state, const u8 *bytes, unsigned n)
-{
-    struct insn in;
-
-    assert_int_equal(decode(*state, bytes, n, CODE64, &in), DECODE_OK);
-    assert_int_equal(in.len, n);
-    return in;
-}
-
-static enum decode_result result(void **state, enum code_size code, const u8 *bytes, unsigned n)
-{
-    struct insn in;
-
-    return decode(*state, bytes, n, code, &in);
-}
-
-static void assert_name(const struct insn *in, const char *name)
-{
-    assert_string_equal(insn_row_of(in)->name, name);
+    assert_string_equal(name(in), want);
 }
 
 static void assert_address(const struct insn *in, u8 base, u8 index, u8 scale, s32 disp)
@@ -56,33 +24,33 @@ static void assert_address(const struct insn *in, u8 base, u8 index, u8 scale, s
 
 static void test_rex(void **state)
 {
-    struct insn in = good(state, BYTES(0x4d, 0x89, 0xc1)); /* mov r9, r8 */
+    struct insn in = good64(state, BYTES(0x4d, 0x89, 0xc1)); /* mov r9, r8 */
 
     assert_int_equal(in.rex, REX | REX_W | REX_R | REX_B);
     assert_int_equal(insn_reg(&in), 8);
     assert_int_equal(insn_rm(&in), 9);
     assert_int_equal(insn_reg3(&in), 0);
     assert_int_equal(insn_rm3(&in), 1);
-    in = good(state, BYTES(0x41, 0x57)); /* push r15 */
+    in = good64(state, BYTES(0x41, 0x57)); /* push r15 */
     assert_int_equal(insn_low(&in), 15);
-    in = good(state, BYTES(0x40, 0x88, 0xf0)); /* mov al, sil: told from dh by rex */
+    in = good64(state, BYTES(0x40, 0x88, 0xf0)); /* mov al, sil: told from dh by rex */
     assert_int_equal(in.rex, REX);
-    in = good(state, BYTES(0x88, 0xf0));
+    in = good64(state, BYTES(0x88, 0xf0));
     assert_int_equal(in.rex, 0);
     /* Before another prefix it is ignored; the last of several counts. */
-    in = good(state, BYTES(0x4f, 0x66, 0x89, 0xc1));
+    in = good64(state, BYTES(0x4f, 0x66, 0x89, 0xc1));
     assert_int_equal(in.rex, 0);
     assert_int_equal(in.opsize, 2);
-    in = good(state, BYTES(0x4f, 0x2e, 0x89, 0xc1));
+    in = good64(state, BYTES(0x4f, 0x2e, 0x89, 0xc1));
     assert_int_equal(in.rex, 0);
-    in = good(state, BYTES(0x4f, 0x41, 0x89, 0xc1));
+    in = good64(state, BYTES(0x4f, 0x41, 0x89, 0xc1));
     assert_int_equal(in.rex, REX | REX_B);
     assert_int_equal(in.opsize, 4);
     /* Mandatory prefixes stand before. */
-    in = good(state, BYTES(0x66, 0x49, 0x0f, 0x6e, 0xc0)); /* movq xmm0, r8 */
+    in = good64(state, BYTES(0x66, 0x49, 0x0f, 0x6e, 0xc0)); /* movq xmm0, r8 */
     assert_name(&in, "movd");
     assert_int_equal(in.opsize, 8);
-    in = good(state, BYTES(0xf3, 0x4c, 0x0f, 0x2a, 0xc0)); /* cvtsi2ss xmm8, rax */
+    in = good64(state, BYTES(0xf3, 0x4c, 0x0f, 0x2a, 0xc0)); /* cvtsi2ss xmm8, rax */
     assert_name(&in, "cvtsi2ss");
     assert_int_equal(insn_reg(&in), 8);
     /* In other modes these are INC and DEC. */
@@ -145,7 +113,7 @@ static void test_operand_size(void **state)
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
-        struct insn in = good(state, cases[i].bytes, cases[i].len);
+        struct insn in = good64(state, cases[i].bytes, cases[i].len);
 
         if (in.opsize != cases[i].opsize)
             print_message("case %u\n", i);
@@ -156,40 +124,40 @@ static void test_operand_size(void **state)
 static void test_immediates(void **state)
 {
     /* imm32, which the lifter sign-extends, but for MOV r64, imm64. */
-    struct insn in = good(state, BYTES(0x48, 0x05, 1, 2, 3, 0x84));
+    struct insn in = good64(state, BYTES(0x48, 0x05, 1, 2, 3, 0x84));
 
     assert_int_equal(in.imm, 0x84030201);
     assert_int_equal(in.imm_high, 0);
-    in = good(state, BYTES(0x48, 0xc7, 0x45, 0xf8, 1, 2, 3, 0x84));
+    in = good64(state, BYTES(0x48, 0xc7, 0x45, 0xf8, 1, 2, 3, 0x84));
     assert_int_equal(in.imm, 0x84030201);
     assert_int_equal(in.disp, -8);
-    in = good(state, BYTES(0x49, 0xb9, 1, 2, 3, 0x84, 5, 6, 7, 0x88));
+    in = good64(state, BYTES(0x49, 0xb9, 1, 2, 3, 0x84, 5, 6, 7, 0x88));
     assert_int_equal(in.imm, 0x84030201);
     assert_int_equal(in.imm_high, 0x88070605);
     assert_int_equal(insn_low(&in), 9);
-    in = good(state, BYTES(0xb8, 1, 2, 3, 0x84));
+    in = good64(state, BYTES(0xb8, 1, 2, 3, 0x84));
     assert_int_equal(in.imm, 0x84030201);
     assert_int_equal(in.imm_high, 0);
-    in = good(state, BYTES(0x66, 0xb8, 1, 0x82));
+    in = good64(state, BYTES(0x66, 0xb8, 1, 0x82));
     assert_int_equal(in.imm, 0x8201);
-    in = good(state, BYTES(0x48, 0x83, 0xc0, 0x80));
+    in = good64(state, BYTES(0x48, 0x83, 0xc0, 0x80));
     assert_int_equal(in.imm, 0xffffff80);
-    in = good(state, BYTES(0x48, 0x69, 0xc0, 1, 2, 3, 4)); /* imul rax, rax, imm32 */
+    in = good64(state, BYTES(0x48, 0x69, 0xc0, 1, 2, 3, 4)); /* imul rax, rax, imm32 */
     assert_int_equal(in.imm, 0x04030201);
     assert_int_equal(result(state, CODE64, BYTES(0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7)), DECODE_MORE);
 }
 
 static void test_moffs(void **state)
 {
-    struct insn in = good(state, BYTES(0xa1, 1, 2, 3, 0x84, 5, 6, 7, 0x88));
+    struct insn in = good64(state, BYTES(0xa1, 1, 2, 3, 0x84, 5, 6, 7, 0x88));
 
     assert_int_equal(in.opsize, 4);
     assert_int_equal(in.addrsize, 8);
     assert_int_equal((u32)in.disp, 0x84030201);
     assert_int_equal(in.imm_high, 0x88070605);
-    in = good(state, BYTES(0x48, 0xa3, 1, 2, 3, 4, 5, 6, 7, 8));
+    in = good64(state, BYTES(0x48, 0xa3, 1, 2, 3, 4, 5, 6, 7, 8));
     assert_int_equal(in.opsize, 8);
-    in = good(state, BYTES(0x67, 0x64, 0x48, 0xa3, 1, 2, 3, 0x84));
+    in = good64(state, BYTES(0x67, 0x64, 0x48, 0xa3, 1, 2, 3, 0x84));
     assert_int_equal(in.addrsize, 4);
     assert_int_equal((u32)in.disp, 0x84030201);
     assert_int_equal(in.imm_high, 0);
@@ -198,35 +166,35 @@ static void test_moffs(void **state)
 
 static void test_addresses(void **state)
 {
-    struct insn in = good(state, BYTES(0x8b, 0x05, 0xf0, 0xff, 0xff, 0xff)); /* [rip - 16] */
+    struct insn in = good64(state, BYTES(0x8b, 0x05, 0xf0, 0xff, 0xff, 0xff)); /* [rip - 16] */
 
     assert_address(&in, GPR_RIP, GPR_NONE, 0, -16);
     assert_int_equal(in.addrsize, 8);
     assert_int_equal(in.seg, SEG_DS);
-    in = good(state, BYTES(0x67, 0x41, 0x8b, 0x05, 1, 0, 0, 0)); /* [eip + 1], REX.B or not */
+    in = good64(state, BYTES(0x67, 0x41, 0x8b, 0x05, 1, 0, 0, 0)); /* [eip + 1], REX.B or not */
     assert_address(&in, GPR_RIP, GPR_NONE, 0, 1);
     assert_int_equal(in.addrsize, 4);
-    in = good(state, BYTES(0x8b, 0x04, 0x25, 1, 2, 3, 0x84)); /* [disp32] */
+    in = good64(state, BYTES(0x8b, 0x04, 0x25, 1, 2, 3, 0x84)); /* [disp32] */
     assert_address(&in, GPR_NONE, GPR_NONE, 0, (s32)0x84030201);
-    in = good(state, BYTES(0x41, 0x8b, 0x04, 0x25, 1, 0, 0, 0)); /* no base: REX.B says nothing */
+    in = good64(state, BYTES(0x41, 0x8b, 0x04, 0x25, 1, 0, 0, 0)); /* no base: REX.B says nothing */
     assert_address(&in, GPR_NONE, GPR_NONE, 0, 1);
-    in = good(state, BYTES(0x42, 0x8b, 0x04, 0x25, 1, 0, 0, 0)); /* [r12 + disp32]: an index */
+    in = good64(state, BYTES(0x42, 0x8b, 0x04, 0x25, 1, 0, 0, 0)); /* [r12 + disp32]: an index */
     assert_address(&in, GPR_NONE, 12, 0, 1);
-    in = good(state, BYTES(0x42, 0x8b, 0x04, 0xe0)); /* [rax + r12 * 8] */
+    in = good64(state, BYTES(0x42, 0x8b, 0x04, 0xe0)); /* [rax + r12 * 8] */
     assert_address(&in, EAX, 12, 3, 0);
-    in = good(state, BYTES(0x43, 0x8b, 0x44, 0x48, 0x10)); /* [r8 + r9 * 2 + 16] */
+    in = good64(state, BYTES(0x43, 0x8b, 0x44, 0x48, 0x10)); /* [r8 + r9 * 2 + 16] */
     assert_address(&in, 8, 9, 1, 16);
-    in = good(state, BYTES(0x41, 0x8b, 0x04, 0x24)); /* [r12]: rm 4 is a SIB, REX.B or not */
+    in = good64(state, BYTES(0x41, 0x8b, 0x04, 0x24)); /* [r12]: rm 4 is a SIB, REX.B or not */
     assert_address(&in, 12, GPR_NONE, 0, 0);
-    assert_int_equal(in.seg, SEG_DS);                /* not the stack's */
-    in = good(state, BYTES(0x41, 0x8b, 0x45, 0x00)); /* [r13 + 0] */
+    assert_int_equal(in.seg, SEG_DS);                  /* not the stack's */
+    in = good64(state, BYTES(0x41, 0x8b, 0x45, 0x00)); /* [r13 + 0] */
     assert_address(&in, 13, GPR_NONE, 0, 0);
     assert_int_equal(in.seg, SEG_DS);
-    in = good(state, BYTES(0x8b, 0x45, 0x00)); /* [rbp + 0] */
+    in = good64(state, BYTES(0x8b, 0x45, 0x00)); /* [rbp + 0] */
     assert_int_equal(in.seg, SEG_SS);
-    in = good(state, BYTES(0x43, 0x8b, 0x44, 0x25, 0x00)); /* [r13 + r12 + 0] */
+    in = good64(state, BYTES(0x43, 0x8b, 0x44, 0x25, 0x00)); /* [r13 + r12 + 0] */
     assert_address(&in, 13, 12, 0, 0);
-    in = good(state, BYTES(0x67, 0x8b, 0x00)); /* 67: 32 bits, never 16 */
+    in = good64(state, BYTES(0x67, 0x8b, 0x00)); /* 67: 32 bits, never 16 */
     assert_int_equal(in.addrsize, 4);
     assert_address(&in, EAX, GPR_NONE, 0, 0);
 }
@@ -236,18 +204,18 @@ static void test_segments(void **state)
     static const u8 ignored[] = {0x26, 0x2e, 0x36, 0x3e};
 
     for (unsigned i = 0; i < ARRAY_LEN(ignored); i++) {
-        struct insn in = good(state, BYTES(ignored[i], 0x8b, 0x45, 0x00));
+        struct insn in = good64(state, BYTES(ignored[i], 0x8b, 0x45, 0x00));
 
         assert_int_equal(in.seg, SEG_SS);
         assert_false(in.prefixes & PFX_SEG);
-        in = good(state, BYTES(0x65, ignored[i], 0x8b, 0x00)); /* does not undo GS */
+        in = good64(state, BYTES(0x65, ignored[i], 0x8b, 0x00)); /* does not undo GS */
         assert_int_equal(in.seg, SEG_GS);
         assert_true(in.prefixes & PFX_SEG);
     }
-    struct insn in = good(state, BYTES(0x64, 0x48, 0x8b, 0x45, 0x00));
+    struct insn in = good64(state, BYTES(0x64, 0x48, 0x8b, 0x45, 0x00));
 
     assert_int_equal(in.seg, SEG_FS);
-    in = good(state, BYTES(0x44, 0x8e, 0xd8)); /* REX.R does not make another segment register */
+    in = good64(state, BYTES(0x44, 0x8e, 0xd8)); /* REX.R does not make another segment register */
     assert_int_equal(insn_reg3(&in), SEG_DS);
 }
 
@@ -294,12 +262,12 @@ static void test_new(void **state)
     };
 
     for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
-        struct insn in = good(state, cases[i].bytes, cases[i].len);
+        struct insn in = good64(state, cases[i].bytes, cases[i].len);
 
         assert_name(&in, cases[i].name);
     }
     /* MOVSXD's source: 32 bits, but a word with 66. */
-    struct insn in = good(state, BYTES(0x66, 0x63, 0xc8));
+    struct insn in = good64(state, BYTES(0x66, 0x63, 0xc8));
 
     assert_int_equal(in.opsize, 2);
     assert_int_equal(result(state, CODE32, BYTES(0x0f, 0x05)), DECODE_OK); /* AMD's have it */
@@ -326,9 +294,9 @@ static void test_memo(void **state)
         assert_address(&in, GPR_NONE, GPR_NONE, 0, 1);
         assert_int_equal(decode(*state, bytes, 6, CODE16, &in), DECODE_OK);
         assert_address(&in, EDI, GPR_NONE, 0, 0);
-        in = good(state, BYTES(0x48, 0x8b, 0x07));
+        in = good64(state, BYTES(0x48, 0x8b, 0x07));
         assert_int_equal(in.opsize, 8);
-        in = good(state, BYTES(0x41, 0x8b, 0x07));
+        in = good64(state, BYTES(0x41, 0x8b, 0x07));
         assert_int_equal(in.base, 15);
         assert_int_equal(in.opsize, 4);
     }

@@ -1,57 +1,22 @@
 /* Paging: rights, error codes, A and D, PSE, PAE, NX, reserved bits, global pages, TLB fills and
  * flushes. Page tables are built by hand in guest RAM: the directory at DIR, tables from TABLE
  * on. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <sys/mman.h>
+#include "tests/unit/mmu_rig.h"
 
-#include <cmocka.h>
-
-#include "mmu/mmu.h"
-
-#define RAM_SIZE (32u << 20)
-#define DIR      0x10000u
-#define TABLE    0x11000u
-#define PDPT     0x13020u
-#define FRAME    0x200000u
-#define LA       0x08048000u
-
-#define PG  (1u << 31)
-#define WP  (1u << 16)
-#define PSE (1u << 4)
-#define PAE (1u << 5)
-#define PGE (1u << 7)
-
-enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100 };
-#define NX (1ull << 63)
+#define DIR   0x10000u
+#define TABLE 0x11000u
+#define PDPT  0x13020u
+#define LA    0x08048000u
 
 static int setup(void **state)
 {
-    struct mmu *m = mmap(NULL, sizeof(struct mmu) + sizeof(struct tlb), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct mmu *m = mmu_rig_new(DIR);
 
-    if (m == MAP_FAILED)
+    if (!m)
         return -1;
-    m->tlb = (struct tlb *)(m + 1);
-    m->phys = phys_new(RAM_SIZE);
-    m->a20_mask = ~0ull;
-    m->phys_bits = 36;
-    m->pat = m->pse36 = true;
-    m->cr0 = PG | 1;
-    m->cr3 = DIR;
+    m->pse36 = true;
     *state = m;
     return m->phys ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct mmu *m = *state;
-
-    mmu_release(m);
-    phys_free(m->phys);
-    munmap(m, sizeof(struct mmu) + sizeof(struct tlb));
-    return 0;
 }
 
 /* 32-bit: the entries of la's directory and of the one table. */
@@ -91,24 +56,6 @@ static void map_pae(struct mmu *m, laddr la, u64 pde, u64 pte)
     assert_true(mmu_load_pdptes(m));
     phys_write(m->phys, pae_pde_at(la), 8, pde);
     phys_write(m->phys, pae_pte_at(la), 8, pte);
-}
-
-static void expect_pa(struct mmu *m, laddr la, enum access acc, bool user, paddr pa)
-{
-    struct mmu_walk w;
-
-    assert_int_equal(mmu_translate(m, la, acc, user, &w), MMU_MEMORY);
-    assert_int_equal(w.pa, pa);
-    assert_ptr_equal(w.host, phys_host(m->phys, pa, false) + (pa & PAGE_MASK));
-}
-
-static void expect_fault(struct mmu *m, laddr la, enum access acc, bool user, u32 code)
-{
-    struct mmu_walk w;
-
-    assert_int_equal(mmu_translate(m, la, acc, user, &w), MMU_FAULT);
-    assert_int_equal(w.pf_code, code);
-    assert_null(w.host);
 }
 
 static void test_paging_off(void **state)

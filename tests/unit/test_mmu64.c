@@ -2,67 +2,31 @@
  * reserved bits, addresses that are not canonical; entries that fall into one slot, INVLPG of all
  * page sizes, global pages, code, watched pages, what is cached for snapshots. The tables are at
  * PML4, PDPT, PD and PT; every address uses the same ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-
-#include <cmocka.h>
-
 #include "cpu/excp.h"
 #include "cpu/mem.h"
-#include "mmu/mmu.h"
+#include "tests/unit/mmu_rig.h"
 
-#define RAM_SIZE (32u << 20)
-#define PML4     0x10000u
-#define PDPT     0x11000u
-#define PD       0x12000u
-#define PT       0x13000u
-#define FRAME    0x200000u
-#define LOW      0x08048000ull         /* below 4 GiB */
-#define USER     0x00007f1208048000ull /* in the slot of LOW */
-#define KERNEL   0xffff888008048000ull /* likewise */
+#define PML4   0x10000u
+#define PDPT   0x11000u
+#define PD     0x12000u
+#define PT     0x13000u
+#define LOW    0x08048000ull         /* below 4 GiB */
+#define USER   0x00007f1208048000ull /* in the slot of LOW */
+#define KERNEL 0xffff888008048000ull /* likewise */
 
-#define PG   (1u << 31)
-#define WP   (1u << 16)
-#define PAE  (1u << 5)
-#define PGE  (1u << 7)
-#define SMEP (1u << 20)
-#define SMAP (1u << 21)
-
-enum { P = 1, W = 2, U = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100 };
-#define NX  (1ull << 63)
 #define ALL (P | W | U)
 
 static int setup(void **state)
 {
-    struct mmu *m = mmap(NULL, sizeof(struct mmu) + sizeof(struct tlb), PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct mmu *m = mmu_rig_new(PML4);
 
-    if (m == MAP_FAILED)
+    if (!m)
         return -1;
-    m->tlb = (struct tlb *)(m + 1);
     m->tlb->wide = true;
-    m->phys = phys_new(RAM_SIZE);
-    m->a20_mask = ~0ull;
-    m->phys_bits = 36;
-    m->pat = m->page1gb = m->lma = true;
-    m->cr0 = PG | 1;
-    m->cr3 = PML4;
+    m->page1gb = m->lma = true;
     m->cr4 = PAE;
     *state = m;
     return m->phys ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct mmu *m = *state;
-
-    mmu_release(m);
-    phys_free(m->phys);
-    munmap(m, sizeof(struct mmu) + sizeof(struct tlb));
-    return 0;
 }
 
 /* Where la's entry of a level is: 0 PML4E, 3 PTE. */
@@ -90,27 +54,21 @@ static void map(struct mmu *m, laddr la, u64 bits, u64 pte)
     set_entry(m, la, 3, pte);
 }
 
-static void expect_pa(struct mmu *m, laddr la, enum access acc, enum priv priv, paddr pa)
+static void expect_entry(struct mmu *m, laddr la, enum access acc, enum priv priv, paddr pa)
 {
-    struct mmu_walk w;
-
-    assert_int_equal(mmu_translate(m, la, acc, priv, &w), MMU_MEMORY);
-    assert_int_equal(w.pa, pa);
-    assert_ptr_equal(w.host, phys_host(m->phys, pa, false) + (pa & PAGE_MASK));
+    expect_pa(m, la, acc, priv, pa);
     assert_true(tlb_has(m->tlb, la, priv, acc) || tlb_is_kept(m->tlb, la, priv, acc));
-    assert_ptr_equal(tlb_host(m->tlb, la, priv, acc), w.host);
+    assert_ptr_equal(tlb_host(m->tlb, la, priv, acc),
+                     phys_host(m->phys, pa, false) + (pa & PAGE_MASK));
 }
 
 /* The fault's error code, and what mmu_explain() has to say: the reason, the level, its bits. */
-static void expect_fault(struct mmu *m, laddr la, enum access acc, enum priv priv, u32 code,
-                         enum mmu_deny deny, unsigned level, u64 bits)
+static void expect_reason(struct mmu *m, laddr la, enum access acc, enum priv priv, u32 code,
+                          enum mmu_deny deny, unsigned level, u64 bits)
 {
-    struct mmu_walk w;
     struct mmu_trace t;
 
-    assert_int_equal(mmu_translate(m, la, acc, priv, &w), MMU_FAULT);
-    assert_int_equal(w.pf_code, code);
-    assert_null(w.host);
+    expect_fault(m, la, acc, priv, code);
     assert_false(tlb_has(m->tlb, la, priv, acc));
     mmu_explain(m, la, acc, priv, &t);
     assert_true(t.lma && !t.pae);
@@ -131,16 +89,16 @@ static void test_walk(void **state)
 
     for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
         map(m, at[i], ALL, FRAME | ALL);
-        expect_pa(m, at[i] + 0x123, ACCESS_READ, PRIV_USER, FRAME + 0x123);
+        expect_entry(m, at[i] + 0x123, ACCESS_READ, PRIV_USER, FRAME + 0x123);
         for (unsigned level = 0; level < 3; level++)
             assert_int_equal(entry(m, at[i], level), (PDPT + level * PAGE_SIZE) | ALL | A);
         assert_int_equal(entry(m, at[i], 3), FRAME | ALL | A);
         assert_false(tlb_has(m->tlb, at[i], PRIV_USER, ACCESS_WRITE)); /* D is clear */
-        expect_pa(m, at[i] + 0xfff, ACCESS_WRITE, PRIV_USER, FRAME + 0xfff);
+        expect_entry(m, at[i] + 0xfff, ACCESS_WRITE, PRIV_USER, FRAME + 0xfff);
         assert_int_equal(entry(m, at[i], 0), PDPT | ALL | A);
         assert_int_equal(entry(m, at[i], 3), FRAME | ALL | A | D);
         mmu_flush(m);
-        expect_pa(m, at[i], ACCESS_READ, PRIV_USER, FRAME);
+        expect_entry(m, at[i], ACCESS_READ, PRIV_USER, FRAME);
         assert_true(tlb_has(m->tlb, at[i], PRIV_USER, ACCESS_WRITE));
         assert_false(tlb_has(m->tlb, at[i], PRIV_SUPER, ACCESS_READ));
         mmu_explain(m, at[i] + 5, ACCESS_READ, PRIV_USER, &t);
@@ -159,21 +117,21 @@ static void test_large_pages(void **state)
 
     map(m, KERNEL, ALL, 0);
     set_entry(m, KERNEL, 2, pde | 1u << 12); /* PAT */
-    expect_pa(m, KERNEL + 0x1234, ACCESS_WRITE, PRIV_SUPER,
-              0x00a00000 + ((KERNEL + 0x1234) & 0x1fffff));
+    expect_entry(m, KERNEL + 0x1234, ACCESS_WRITE, PRIV_SUPER,
+                 0x00a00000 + ((KERNEL + 0x1234) & 0x1fffff));
     assert_int_equal(entry(m, KERNEL, 0), PDPT | ALL | A);
     assert_int_equal(entry(m, KERNEL, 1), PD | ALL | A);
     assert_int_equal(entry(m, KERNEL, 2), pde | 1u << 12 | A | D);
     mmu_flush(m);
     set_entry(m, KERNEL, 1, pdpte);
     phys_add_ram(m->phys, 0x40000000 + (KERNEL & 0x3ffff000), PAGE_SIZE);
-    expect_pa(m, KERNEL + 0x777, ACCESS_WRITE, PRIV_SUPER,
-              0x40000000 + ((KERNEL + 0x777) & 0x3fffffff));
+    expect_entry(m, KERNEL + 0x777, ACCESS_WRITE, PRIV_SUPER,
+                 0x40000000 + ((KERNEL + 0x777) & 0x3fffffff));
     assert_int_equal(entry(m, KERNEL, 0), PDPT | ALL | A);
     assert_int_equal(entry(m, KERNEL, 1), pdpte | A | D);
     m->page1gb = false;
-    expect_fault(m, KERNEL + PAGE_SIZE, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 1,
-                 PS);
+    expect_reason(m, KERNEL + PAGE_SIZE, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 1,
+                  PS);
 }
 
 /* All combinations of U/S and R/W in four entries, of the access, WP and CPL (SDM 3A 4.6). */
@@ -199,19 +157,19 @@ static void test_rights(void **state)
         }
         mmu_flush(m);
         if (user_bit && first_s < 4) {
-            expect_fault(m, USER, ACCESS_READ, priv, PF_P | PF_U, MMU_USER, first_s, U);
-            expect_fault(m, USER, ACCESS_EXEC, priv, PF_P | PF_U, MMU_USER, first_s, U);
-            expect_fault(m, USER, ACCESS_WRITE, priv, PF_P | PF_U | PF_W, MMU_USER, first_s, U);
+            expect_reason(m, USER, ACCESS_READ, priv, PF_P | PF_U, MMU_USER, first_s, U);
+            expect_reason(m, USER, ACCESS_EXEC, priv, PF_P | PF_U, MMU_USER, first_s, U);
+            expect_reason(m, USER, ACCESS_WRITE, priv, PF_P | PF_U | PF_W, MMU_USER, first_s, U);
             assert_int_equal(entry(m, USER, 0) & A, 0); /* a fault marks nothing */
             continue;
         }
-        expect_pa(m, USER, ACCESS_READ, priv, FRAME);
-        expect_pa(m, USER, ACCESS_EXEC, priv, FRAME);
+        expect_entry(m, USER, ACCESS_READ, priv, FRAME);
+        expect_entry(m, USER, ACCESS_EXEC, priv, FRAME);
         if (first_r == 4 || (!user_bit && !wp))
-            expect_pa(m, USER, ACCESS_WRITE, priv, FRAME);
+            expect_entry(m, USER, ACCESS_WRITE, priv, FRAME);
         else
-            expect_fault(m, USER, ACCESS_WRITE, priv, PF_P | PF_W | user_bit,
-                         user_bit ? MMU_WRITE_USER : MMU_WRITE_WP, first_r, W);
+            expect_reason(m, USER, ACCESS_WRITE, priv, PF_P | PF_W | user_bit,
+                          user_bit ? MMU_WRITE_USER : MMU_WRITE_WP, first_r, W);
     }
 }
 
@@ -222,11 +180,11 @@ static void test_not_present(void **state)
     for (unsigned level = 0; level < 4; level++) {
         map(m, KERNEL, ALL, FRAME | ALL);
         set_entry(m, KERNEL, level, ~(u64)P); /* all other bits are free */
-        expect_fault(m, KERNEL, ACCESS_READ, PRIV_SUPER, 0, MMU_NOT_PRESENT, level, P);
-        expect_fault(m, KERNEL, ACCESS_WRITE, PRIV_USER, PF_W | PF_U, MMU_NOT_PRESENT, level, P);
-        expect_fault(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_U, MMU_NOT_PRESENT, level, P);
+        expect_reason(m, KERNEL, ACCESS_READ, PRIV_SUPER, 0, MMU_NOT_PRESENT, level, P);
+        expect_reason(m, KERNEL, ACCESS_WRITE, PRIV_USER, PF_W | PF_U, MMU_NOT_PRESENT, level, P);
+        expect_reason(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_U, MMU_NOT_PRESENT, level, P);
         m->nxe = true;
-        expect_fault(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_U | PF_I, MMU_NOT_PRESENT, level, P);
+        expect_reason(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_U | PF_I, MMU_NOT_PRESENT, level, P);
         m->nxe = false;
     }
 }
@@ -242,31 +200,31 @@ static void test_reserved(void **state)
             set_entry(m, USER, level, entry(m, USER, level) | 1ull << bit);
             mmu_flush(m);
             if (reserved)
-                expect_fault(m, USER, ACCESS_WRITE, PRIV_USER, PF_P | PF_RSVD | PF_W | PF_U,
-                             MMU_RESERVED, level, 1ull << bit);
+                expect_reason(m, USER, ACCESS_WRITE, PRIV_USER, PF_P | PF_RSVD | PF_W | PF_U,
+                              MMU_RESERVED, level, 1ull << bit);
             else /* ignored */
-                expect_pa(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
+                expect_entry(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
         }
     }
     map(m, USER, ALL, FRAME | ALL | PS); /* PAT */
-    expect_pa(m, USER, ACCESS_READ, PRIV_USER, FRAME);
+    expect_entry(m, USER, ACCESS_READ, PRIV_USER, FRAME);
     set_entry(m, USER, 0, PDPT | ALL | PS);
     mmu_flush(m);
-    expect_fault(m, USER, ACCESS_READ, PRIV_USER, PF_P | PF_RSVD | PF_U, MMU_RESERVED, 0, PS);
+    expect_reason(m, USER, ACCESS_READ, PRIV_USER, PF_P | PF_RSVD | PF_U, MMU_RESERVED, 0, PS);
     for (unsigned bit = 13; bit < 30; bit++) {
         map(m, USER, ALL, 0);
         set_entry(m, USER, 1, ALL | PS | 1u << bit);
-        expect_fault(m, USER, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 1, 1u << bit);
+        expect_reason(m, USER, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 1, 1u << bit);
         map(m, USER, ALL, 0);
         set_entry(m, USER, 2, ALL | PS | 1u << bit);
         if (bit < 21)
-            expect_fault(m, USER, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 2,
-                         1u << bit);
+            expect_reason(m, USER, ACCESS_READ, PRIV_SUPER, PF_P | PF_RSVD, MMU_RESERVED, 2,
+                          1u << bit);
     }
     /* what is reserved counts before rights */
     map(m, USER, P, FRAME | P | 1ull << 40);
-    expect_fault(m, USER, ACCESS_WRITE, PRIV_USER, PF_P | PF_RSVD | PF_W | PF_U, MMU_RESERVED, 3,
-                 1ull << 40);
+    expect_reason(m, USER, ACCESS_WRITE, PRIV_USER, PF_P | PF_RSVD | PF_W | PF_U, MMU_RESERVED, 3,
+                  1ull << 40);
 }
 
 static void test_nx_smep_smap(void **state)
@@ -278,23 +236,23 @@ static void test_nx_smep_smap(void **state)
         map(m, KERNEL, ALL, FRAME | ALL);
         set_entry(m, KERNEL, level, entry(m, KERNEL, level) | NX);
         mmu_flush(m);
-        expect_pa(m, KERNEL, ACCESS_WRITE, PRIV_USER, FRAME);
-        expect_fault(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_P | PF_U | PF_I, MMU_NX, level, NX);
-        expect_fault(m, KERNEL, ACCESS_EXEC, PRIV_SUPER, PF_P | PF_I, MMU_NX, level, NX);
+        expect_entry(m, KERNEL, ACCESS_WRITE, PRIV_USER, FRAME);
+        expect_reason(m, KERNEL, ACCESS_EXEC, PRIV_USER, PF_P | PF_U | PF_I, MMU_NX, level, NX);
+        expect_reason(m, KERNEL, ACCESS_EXEC, PRIV_SUPER, PF_P | PF_I, MMU_NX, level, NX);
     }
     m->cr4 |= SMEP | SMAP;
     map(m, USER, ALL, FRAME | ALL);
     mmu_flush(m);
-    expect_fault(m, USER, ACCESS_EXEC, PRIV_SUPER_AC, PF_P | PF_I, MMU_SMEP, 3, U);
-    expect_fault(m, USER, ACCESS_WRITE, PRIV_SUPER, PF_P | PF_W, MMU_SMAP, 3, U);
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_SUPER_AC, FRAME);
-    expect_pa(m, USER, ACCESS_EXEC, PRIV_USER, FRAME);
+    expect_reason(m, USER, ACCESS_EXEC, PRIV_SUPER_AC, PF_P | PF_I, MMU_SMEP, 3, U);
+    expect_reason(m, USER, ACCESS_WRITE, PRIV_SUPER, PF_P | PF_W, MMU_SMAP, 3, U);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_SUPER_AC, FRAME);
+    expect_entry(m, USER, ACCESS_EXEC, PRIV_USER, FRAME);
     assert_false(tlb_has(m->tlb, USER, PRIV_SUPER, ACCESS_WRITE));
     mmu_flush_page(m, USER);
     assert_false(tlb_has(m->tlb, USER, PRIV_SUPER_AC, ACCESS_WRITE));
     set_entry(m, USER, 1, PD | P | W); /* not a user's page any more */
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
-    expect_pa(m, USER, ACCESS_EXEC, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_EXEC, PRIV_SUPER, FRAME);
 }
 
 static void test_noncanonical(void **state)
@@ -331,7 +289,7 @@ static void test_high_tables(void **state)
                (high + 2 * PAGE_SIZE) | ALL);
     phys_write(m->phys, high + 2 * PAGE_SIZE + (USER >> 21 & 0x1ff) * 8, 8, PT | ALL);
     set_entry(m, USER, 3, (high + 3 * PAGE_SIZE) | ALL);
-    expect_pa(m, USER + 1, ACCESS_WRITE, PRIV_USER, high + 3 * PAGE_SIZE + 1);
+    expect_entry(m, USER + 1, ACCESS_WRITE, PRIV_USER, high + 3 * PAGE_SIZE + 1);
 }
 
 static bool has(struct mmu *m, laddr la)
@@ -347,26 +305,26 @@ static void test_slots(void **state)
     for (unsigned i = 0; i < 3; i++)
         map(m, (laddr[]){LOW, USER, KERNEL}[i], ALL, FRAME | ALL);
     for (unsigned i = 0; i < 3000; i++) { /* stale names must not fill the list for ever */
-        expect_pa(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
+        expect_entry(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
         assert_false(has(m, KERNEL) || has(m, LOW));
-        expect_pa(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME);
+        expect_entry(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME);
         assert_false(has(m, USER) || has(m, LOW));
-        expect_pa(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
+        expect_entry(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
         assert_false(has(m, USER) || has(m, KERNEL));
     }
     assert_true(m->tlb->filled[false].cap <= 2048);
     assert_true(m->disturbed); /* blocks that share look-ups are left */
     m->disturbed = false;
-    expect_pa(m, LOW, ACCESS_EXEC, PRIV_SUPER, FRAME);
-    expect_pa(m, USER, ACCESS_EXEC, PRIV_SUPER, FRAME);
-    expect_pa(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    expect_entry(m, LOW, ACCESS_EXEC, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_EXEC, PRIV_SUPER, FRAME);
+    expect_entry(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
     assert_false(m->disturbed);
     mmu_flush_page(m, USER);
     mmu_flush_page(m, KERNEL);
     assert_true(has(m, LOW));
     mmu_flush_page(m, LOW + 0xfff);
     assert_false(has(m, LOW));
-    expect_pa(m, USER, ACCESS_READ, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_READ, PRIV_SUPER, FRAME);
     mmu_flush_page(m, LOW);
     assert_true(has(m, USER));
     mmu_flush(m);
@@ -383,13 +341,13 @@ static void test_flat_and_wide(void **state)
     map(m, KERNEL, ALL, FRAME | ALL);
     for (unsigned how = 0; how < 3; how++) {
         m->tlb->wide = false;
-        expect_pa(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
-        expect_pa(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME); /* wide in any case */
+        expect_entry(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
+        expect_entry(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME); /* wide in any case */
         assert_true(has(m, LOW));
         m->tlb->wide = true;
         assert_true(has(m, KERNEL));
         assert_false(has(m, LOW));
-        expect_pa(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
+        expect_entry(m, LOW, ACCESS_WRITE, PRIV_SUPER, FRAME);
         switch (how) {
         case 0: mmu_flush_page(m, LOW); break;
         case 1: mmu_flush_nonglobal(m); break;
@@ -426,7 +384,7 @@ static void test_invlpg_large(void **state)
         mmu_translate(m, start + 0x1000, ACCESS_READ, PRIV_SUPER, &(struct mmu_walk){0});
         mmu_translate(m, start + 0x9f000, ACCESS_EXEC, PRIV_SUPER, &(struct mmu_walk){0});
         m->tlb->wide = false;
-        expect_pa(m, other, ACCESS_READ, PRIV_SUPER, FRAME);
+        expect_entry(m, other, ACCESS_READ, PRIV_SUPER, FRAME);
         m->tlb->wide = true;
         assert_true(has(m, start + 0x1000));
         assert_true(tlb_has(m->tlb, start + 0x9f000, PRIV_SUPER, ACCESS_EXEC));
@@ -446,15 +404,15 @@ static void test_global(void **state)
 
     m->cr4 |= PGE;
     map(m, USER, ALL, FRAME | ALL);
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_SUPER, FRAME);
     /* takes its slot: the name left behind does not end it with those that are not global */
     map(m, KERNEL, ALL, FRAME | ALL | G);
-    expect_pa(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    expect_entry(m, KERNEL, ACCESS_WRITE, PRIV_SUPER, FRAME);
     map(m, large, ALL, 0);
     set_entry(m, large, 2, ALL | PS | G);
-    expect_pa(m, large, ACCESS_READ, PRIV_SUPER, 0);
+    expect_entry(m, large, ACCESS_READ, PRIV_SUPER, 0);
     map(m, USER + PAGE_SIZE, ALL, FRAME | ALL);
-    expect_pa(m, USER + PAGE_SIZE, ACCESS_WRITE, PRIV_SUPER, FRAME);
+    expect_entry(m, USER + PAGE_SIZE, ACCESS_WRITE, PRIV_SUPER, FRAME);
     mmu_flush_nonglobal(m);
     assert_true(has(m, KERNEL));
     assert_true(tlb_has(m->tlb, KERNEL, PRIV_SUPER, ACCESS_WRITE));
@@ -464,7 +422,7 @@ static void test_global(void **state)
     assert_false(has(m, large));
     /* G of an upper level means nothing */
     map(m, USER, ALL | G, FRAME | ALL);
-    expect_pa(m, USER, ACCESS_READ, PRIV_SUPER, FRAME);
+    expect_entry(m, USER, ACCESS_READ, PRIV_SUPER, FRAME);
     mmu_flush_nonglobal(m);
     assert_false(has(m, USER));
 }
@@ -479,23 +437,23 @@ static void test_code(void **state)
 
     for (unsigned i = 0; i < 3; i++) {
         map(m, at[i], ALL, FRAME | ALL);
-        expect_pa(m, at[i], ACCESS_WRITE, privs[i], FRAME);
+        expect_entry(m, at[i], ACCESS_WRITE, privs[i], FRAME);
     }
     map(m, KERNEL + PAGE_SIZE, ALL, (FRAME + PAGE_SIZE) | ALL);
-    expect_pa(m, KERNEL + PAGE_SIZE, ACCESS_WRITE, PRIV_SUPER, FRAME + PAGE_SIZE);
+    expect_entry(m, KERNEL + PAGE_SIZE, ACCESS_WRITE, PRIV_SUPER, FRAME + PAGE_SIZE);
     phys_mark_code(m->phys, FRAME + 0x100, 4);
     mmu_protect_code(m, FRAME + 0x100);
     for (unsigned i = 0; i < 3; i++) {
         assert_false(tlb_has(m->tlb, at[i], privs[i], ACCESS_WRITE));
         assert_true(tlb_is_kept(m->tlb, at[i], privs[i], ACCESS_WRITE));
         assert_true(tlb_has(m->tlb, at[i], privs[i], ACCESS_READ));
-        expect_pa(m, at[i], ACCESS_WRITE, privs[i], FRAME); /* allowed, but not granted */
+        expect_entry(m, at[i], ACCESS_WRITE, privs[i], FRAME); /* allowed, but not granted */
         assert_false(tlb_has(m->tlb, at[i], privs[i], ACCESS_WRITE));
     }
     assert_true(tlb_has(m->tlb, KERNEL + PAGE_SIZE, PRIV_SUPER, ACCESS_WRITE));
     phys_set_code_lines(m->phys, FRAME, 0);
     set_entry(m, USER, 3, 0); /* kept entries are used without a walk */
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
     assert_true(tlb_has(m->tlb, USER, PRIV_USER, ACCESS_WRITE));
     assert_false(tlb_has(m->tlb, alias, PRIV_SUPER, ACCESS_WRITE));
 }
@@ -507,8 +465,8 @@ static void test_watch(void **state)
 
     map(m, USER, ALL, FRAME | ALL);
     map(m, next, ALL, (FRAME + PAGE_SIZE) | ALL);
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
-    expect_pa(m, next, ACCESS_WRITE, PRIV_USER, FRAME + PAGE_SIZE);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
+    expect_entry(m, next, ACCESS_WRITE, PRIV_USER, FRAME + PAGE_SIZE);
     m->watch[0] = KERNEL + 8; /* in the same slot, but another page */
     m->nwatch = 1;
     mmu_watch(m);
@@ -518,12 +476,12 @@ static void test_watch(void **state)
     assert_true(tlb_is_kept(m->tlb, USER, PRIV_USER, ACCESS_READ));
     assert_true(tlb_is_kept(m->tlb, USER, PRIV_USER, ACCESS_WRITE));
     assert_true(tlb_has(m->tlb, next, PRIV_USER, ACCESS_WRITE));
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
     assert_false(tlb_has(m->tlb, USER, PRIV_USER, ACCESS_WRITE));
     m->nwatch = 0;
-    expect_pa(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
+    expect_entry(m, USER, ACCESS_WRITE, PRIV_USER, FRAME);
     assert_true(tlb_has(m->tlb, USER, PRIV_USER, ACCESS_WRITE));
-    expect_pa(m, USER, ACCESS_READ, PRIV_USER, FRAME);
+    expect_entry(m, USER, ACCESS_READ, PRIV_USER, FRAME);
     m->nwatch_phys = 1;
     m->watch_phys[0] = (struct mmu_range){FRAME + PAGE_SIZE + 8, FRAME + PAGE_SIZE + 8};
     mmu_watch(m);
@@ -548,13 +506,13 @@ static void test_cached(void **state)
     m->cr4 |= PGE;
     for (unsigned i = 0; i < ARRAY_LEN(at); i++) {
         map(m, at[i], ALL, (FRAME + i * PAGE_SIZE) | ALL | (i & 1 ? (unsigned)G : 0));
-        expect_pa(m, at[i], ACCESS_WRITE, PRIV_USER, FRAME + i * PAGE_SIZE);
+        expect_entry(m, at[i], ACCESS_WRITE, PRIV_USER, FRAME + i * PAGE_SIZE);
     }
     m->tlb->wide = false;
-    expect_pa(m, at[2], ACCESS_EXEC, PRIV_SUPER, FRAME + 2 * PAGE_SIZE);
+    expect_entry(m, at[2], ACCESS_EXEC, PRIV_SUPER, FRAME + 2 * PAGE_SIZE);
     m->tlb->wide = true;
     map(m, KERNEL, ALL, FRAME | ALL);
-    expect_pa(m, KERNEL, ACCESS_READ, PRIV_USER, FRAME); /* takes the slot of USER, to read */
+    expect_entry(m, KERNEL, ACCESS_READ, PRIV_USER, FRAME); /* takes the slot of USER, to read */
     n = mmu_cached(m, &before);
     assert_int_equal(n, 2 * ARRAY_LEN(at) + 1);
     assert_true(tlb_is_kept(m->tlb, at[1], PRIV_USER, ACCESS_WRITE));
