@@ -69,6 +69,14 @@ static inline unsigned any_size(struct gen *g)
     return 1u << pick(g, is_code64(g) ? 4 : 3);
 }
 
+/* The value by way of a register. */
+static inline struct irv in_register(struct gen *g, struct irv v)
+{
+    unsigned reg = pick(g, GPR_COUNT);
+    ir_set_reg(g->ir, reg, v);
+    return ir_reg(reg);
+}
+
 static inline size_t field(struct gen *g)
 {
     return offsetof(struct cpu, scratch) + 4 * pick(g, is_code64(g) ? 7 : 8);
@@ -140,6 +148,39 @@ static inline void emit_flag_bits(struct gen *g)
         ir_flag_bits_if(g->ir, count(g), g->off + 3, cf, pick(g, bits), of, pick(g, bits));
 }
 
+/* What instructions compute, and the kind of their flags. */
+struct gen_alu {
+    enum ir_op op;
+    unsigned kind;
+};
+
+static inline const struct gen_alu *pick_alu(struct gen *g)
+{
+    static const struct gen_alu forms[] = {{IR_ADD, FK_ADD},   {IR_SUB, FK_SUB}, {IR_AND, FK_LOGIC},
+                                           {IR_XOR, FK_LOGIC}, {IR_ADD, FK_INC}, {IR_ADD, FK_DEC},
+                                           {IR_NEG, FK_SUB}};
+    return &forms[pick(g, ARRAY_LEN(forms))];
+}
+
+/* The result for a and b; b becomes what the flags are to be made of beside it. */
+static inline struct irv emit_alu(struct gen *g, const struct gen_alu *f, struct irv a,
+                                  struct irv *b)
+{
+    struct irv t;
+    if (f->kind == FK_INC || f->kind == FK_DEC) {
+        *b = ir_getcc(g->ir, 2);
+        return ir_op2(g->ir, IR_ADD, a, ir_const(f->kind == FK_INC ? 1 : ~0u));
+    }
+    if (f->op == IR_NEG) {
+        *b = a;
+        return ir_op1(g->ir, IR_NEG, a);
+    }
+    t = ir_op2(g->ir, f->op, a, *b);
+    if (f->kind == FK_LOGIC)
+        *b = IR_NONE;
+    return t;
+}
+
 /* What reads the flags */
 static inline void emit_use(struct gen *g)
 {
@@ -173,11 +214,8 @@ static inline void emit_in_seg(struct gen *g, u32 mask)
     unsigned seg = pick(g, SEG_COUNT), size = size124(g);
     u32 disp = pick(g, 2) * 8;
     struct irv v;
-    if (pick(g, 4) == 0) {
-        unsigned reg = pick(g, GPR_COUNT);
-        ir_set_reg(g->ir, reg, addr);
-        addr = ir_reg(reg);
-    }
+    if (pick(g, 4) == 0)
+        addr = in_register(g, addr);
     switch (pick(g, 4)) {
     case 0: emit_store(g, addr); break;
     case 1:
@@ -213,6 +251,25 @@ static inline void emit_frame16(struct gen *g)
             ir_set_reg(g->ir, ESP, ir_op2(g->ir, IR_DEP16, ir_reg(ESP), low));
         if (pick(g, 8) == 0)
             ir_set_reg(g->ir, EBP, ir_op2(g->ir, IR_DEP16, ir_reg(EBP), ir_reg(ESP)));
+    }
+}
+
+/* PUSH and POP, whose addresses hang together. */
+static inline void emit_stack(struct gen *g)
+{
+    struct irv esp = ir_reg(ESP);
+    u32 size = is_code64(g) ? 8 : 4;
+    g->ir->wide = is_code64(g);
+    for (u32 n = 1 + pick(g, 4); n-- > 0;) {
+        if (pick(g, 2)) {
+            ir_st(g->ir, esp, -size, size, value(g));
+            ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, -size));
+        } else {
+            struct irv v = ir_ld(g->ir, IR_LD, esp, size * pick(g, 3), size);
+            if (pick(g, 2))
+                ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, size));
+            ir_set_reg(g->ir, pick(g, 8) ? EAX : ESP, v);
+        }
     }
 }
 

@@ -56,11 +56,7 @@ static inline struct irv address64(struct gen *g)
         return ir_const64(g->ir, base + (pick(g, RAM_PAGES * PAGE_SIZE) & ~pick(g, 16)));
     struct irv a = ir_op2(g->ir, IR_AND, value(g), ir_const(RAM_PAGES * PAGE_SIZE - 1));
     a = ir_op2(g->ir, IR_OR, a, ir_const64(g->ir, base));
-    if (pick(g, 2))
-        return a;
-    unsigned reg = pick(g, GPR_COUNT);
-    ir_set_reg(g->ir, reg, a);
-    return ir_reg(reg);
+    return pick(g, 2) ? a : in_register(g, a);
 }
 
 static inline u32 displacement64(struct gen *g)
@@ -120,29 +116,17 @@ static inline void emit_memory64(struct gen *g)
  * rest of the register alone. */
 static inline void emit_instruction64(struct gen *g)
 {
-    static const struct {
-        enum ir_op op;
-        unsigned kind;
-    } forms[] = {{IR_ADD, FK_ADD}, {IR_SUB, FK_SUB}, {IR_AND, FK_LOGIC}, {IR_XOR, FK_LOGIC},
-                 {IR_ADD, FK_INC}, {IR_ADD, FK_DEC}, {IR_NEG, FK_SUB}};
-    u32 f = pick(g, ARRAY_LEN(forms)), disp = displacement64(g);
+    const struct gen_alu *f = pick_alu(g);
+    u32 disp = displacement64(g);
     bool mem = pick(g, 3) == 0;
     unsigned size = pick(g, 2) ? 8 : any_size(g), reg = pick(g, GPR_COUNT);
     struct irv at = mem ? address64(g) : IR_NONE, b = value64(g), t;
     struct irv a = mem ? ir_ld(g->ir, IR_LDRMW, at, disp, size) : ir_reg(reg);
     g->ir->wide = size == 8;
-    if (forms[f].kind == FK_INC || forms[f].kind == FK_DEC) {
-        b = ir_getcc(g->ir, 2);
-        t = ir_op2(g->ir, IR_ADD, a, ir_const(forms[f].kind == FK_INC ? 1 : ~0u));
-    } else if (forms[f].op == IR_NEG) {
-        b = a;
-        t = ir_op1(g->ir, IR_NEG, a);
-    } else {
-        t = ir_op2(g->ir, forms[f].op, a, b);
-    }
+    t = emit_alu(g, f, a, &b);
     if (mem)
         ir_st(g->ir, at, disp, size, t);
-    ir_flags(g->ir, forms[f].kind, size, t, forms[f].kind == FK_LOGIC ? IR_NONE : b, IR_NONE);
+    ir_flags(g->ir, f->kind, size, t, b, IR_NONE);
     if (mem)
         return;
     g->ir->wide = size != 4;
@@ -183,24 +167,6 @@ static inline void emit_divide64(struct gen *g)
         ir_set_reg(g->ir, EDX,
                    is_signed ? ir_op2(g->ir, IR_SAR, ir_reg(EAX), ir_const(63)) : ir_const(0));
     ir_call(g->ir, is_signed ? HELPER_idiv64 : HELPER_div64, value64(g), IR_NONE, IR_NONE, IR_NONE);
-}
-
-/* PUSH and POP, whose addresses hang together. */
-static inline void emit_stack64(struct gen *g)
-{
-    struct irv esp = ir_reg(ESP);
-    g->ir->wide = true;
-    for (u32 n = 1 + pick(g, 4); n-- > 0;) {
-        if (pick(g, 2)) {
-            ir_st(g->ir, esp, -8u, 8, value(g));
-            ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, -8u));
-        } else {
-            struct irv v = ir_ld(g->ir, IR_LD, esp, 8 * pick(g, 3), 8);
-            if (pick(g, 2))
-                ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, 8));
-            ir_set_reg(g->ir, pick(g, 8) ? EAX : ESP, v);
-        }
-    }
 }
 
 /* x87 operations among stores of registers that addresses hang on. */
@@ -264,7 +230,7 @@ static inline void emit_random64(struct gen *g)
     case 0:
     case 1:
     case 2: emit_memory64(g); break;
-    case 3: pick(g, 3) ? emit_stack64(g) : emit_call(g); break;
+    case 3: pick(g, 3) ? emit_stack(g) : emit_call(g); break;
     case 4:
     case 5:
     case 6: emit_flag_users64(g); break;

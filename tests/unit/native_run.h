@@ -5,6 +5,7 @@
 #define TESTS_NATIVE_RUN_H
 
 #include "tests/unit/ir_gen64.h"
+#include "tests/unit/number_values.h"
 
 #ifdef __x86_64__
 #include "jit/x64/x64.h"
@@ -90,29 +91,10 @@ static u64 ram_hash(void)
     return h;
 }
 
-/* 64 bits that are something as integers and as numbers of either width */
 static u64 lanes(u64 *seed)
 {
-    static const u64 values[] = {
-        0,
-        0x8000000000000000,
-        0x3ff0000000000000,
-        0xbff8000000000001,
-        0x7ff0000000000000,
-        0x7ff8000000000001,
-        0x7ff0000000000001,
-        0x0000000000000001,
-        0x000fffffffffffff,
-        0x3f8000003fc00000,
-        0x7f800000ff800001,
-        0x00000001807fffff,
-        0x7fc000013f800001,
-        0x41dfffffffc00000,
-        0x4f0000004effffff,
-        0x47efffffffffffff,
-    };
     u64 v = (u64)rnd(seed) << 32 | rnd(seed);
-    return rnd(seed) & 1 ? v : values[v % ARRAY_LEN(values)];
+    return rnd(seed) & 1 ? v : number_values[v % ARRAY_LEN(number_values)];
 }
 
 /* Numbers of all kinds, rarely with a full or an empty stack. */
@@ -339,8 +321,11 @@ static void compare(struct cpu *cpu, void *interp, void *be, const struct ir *ir
     free(bx.exits);
 }
 
-/* Blocks of make's, of so many seeds, as they are and optimized. */
-static void run_random_blocks(void (*make)(struct ir *, u64 seed), u64 seeds)
+/* Of random blocks for back ends: all but their mode and what they are made of. */
+#define NATIVE_SHAPE .reg_values = 5, .temps = 48, .consts = 10, .carry_in = true, .leaves = true
+
+/* Many blocks of this shape, as they are and optimized. */
+static void run_random_blocks(const struct gen_shape *shape)
 {
     const char *why = NULL, *only = getenv("NATIVE_SEED"), *count = getenv("NATIVE_COUNT");
     struct cpu *cpu = world_cpu();
@@ -348,11 +333,11 @@ static void run_random_blocks(void (*make)(struct ir *, u64 seed), u64 seeds)
     void *interp = backend_interp.init(NULL, 16 << 20, &why);
     void *be = native->init(NULL, 4 << 20, &why);
     u64 first = only ? strtoull(only, NULL, 0) : 1;
-    u64 last = only ? first : count ? strtoull(count, NULL, 0) : seeds;
+    u64 last = only ? first : count ? strtoull(count, NULL, 0) : 30000;
     assert_non_null(be);
     for (u64 seed = first; seed <= last; seed++) {
         set_features(be, seed & 1);
-        make(ir, seed * 7919);
+        gen_block(ir, shape, seed * 7919);
         assert_string_equal(verdict(ir), "");
         compare(cpu, interp, be, ir, seed);
         ir_optimize(ir);
@@ -364,5 +349,10 @@ static void run_random_blocks(void (*make)(struct ir *, u64 seed), u64 seeds)
     native->free(be);
     world_cpu_free(cpu);
 }
+
+/* main() of tests of the host's back end. */
+#define RUN_NATIVE_TESTS(tests)                                                                    \
+    ((native = backend_find("jit")) ? cmocka_run_group_tests(tests, NULL, NULL)                    \
+                                    : (puts("SKIP: no back end for this host"), 77))
 
 #endif

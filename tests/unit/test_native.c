@@ -2,8 +2,7 @@
  * flags, memory and position, and every access, helper call and fault on the way must see the same
  * state. Then what only a native back end has: chaining, the budget check, discarding, code memory
  * that fills up. */
-#include "tests/unit/ir_gen.h"
-#include "tests/unit/native_run.h"
+#include "tests/unit/native_world.h"
 #include "tests/unit/vec_gen.h"
 
 /* -- random blocks -- */
@@ -16,36 +15,19 @@ static struct irv address(struct gen *g)
         return a;
     a = ir_op2(g->ir, IR_AND, a, ir_const(RAM_PAGES * PAGE_SIZE - 1));
     a = ir_op2(g->ir, IR_OR, a, ir_const(RAM_BASE));
-    if (pick(g, 2))
-        return a;
-    unsigned reg = pick(g, GPR_COUNT);
-    ir_set_reg(g->ir, reg, a);
-    return ir_reg(reg);
+    return pick(g, 2) ? a : in_register(g, a);
 }
 
 /* An instruction as the lifter makes it: result, flags, write. */
 static void emit_instruction(struct gen *g)
 {
-    static const struct {
-        enum ir_op op;
-        unsigned kind;
-    } forms[] = {{IR_ADD, FK_ADD}, {IR_SUB, FK_SUB}, {IR_AND, FK_LOGIC}, {IR_XOR, FK_LOGIC},
-                 {IR_ADD, FK_INC}, {IR_ADD, FK_DEC}, {IR_NEG, FK_SUB}};
-    u32 f = pick(g, ARRAY_LEN(forms));
+    const struct gen_alu *f = pick_alu(g);
     bool mem = pick(g, 3) == 0;
     unsigned size = pick(g, 2) ? 4 : size124(g), reg = pick(g, GPR_COUNT);
     u32 disp = pick(g, 2) * 4;
     struct irv at = mem ? address(g) : IR_NONE;
     struct irv b = value(g), a = mem ? ir_ld(g->ir, IR_LDRMW, at, disp, size) : ir_reg(reg), t;
-    if (forms[f].kind == FK_INC || forms[f].kind == FK_DEC) {
-        b = ir_getcc(g->ir, 2);
-        t = ir_op2(g->ir, IR_ADD, a, ir_const(forms[f].kind == FK_INC ? 1 : ~0u));
-    } else if (forms[f].op == IR_NEG) {
-        b = a;
-        t = ir_op1(g->ir, IR_NEG, a);
-    } else {
-        t = ir_op2(g->ir, forms[f].op, a, b);
-    }
+    t = emit_alu(g, f, a, &b);
     if (mem)
         ir_st(g->ir, at, disp, size, t);
     if (pick(g, 8) == 0)
@@ -53,7 +35,7 @@ static void emit_instruction(struct gen *g)
     bool early = !mem && size < 4 && pick(g, 4); /* flags of the merged register */
     if (early)
         t = ir_op2(g->ir, size == 1 ? IR_DEP8 : IR_DEP16, ir_reg(reg), t);
-    ir_flags(g->ir, forms[f].kind, size, t, forms[f].kind == FK_LOGIC ? IR_NONE : b, IR_NONE);
+    ir_flags(g->ir, f->kind, size, t, b, IR_NONE);
     if (!mem)
         ir_set_reg(
             g->ir, reg,
@@ -82,24 +64,6 @@ static void emit_memory(struct gen *g)
     }
     if (pick(g, 6) == 0)
         g->ir->ops[g->ir->nops - 1].cc = 1;
-}
-
-/* PUSH and POP, whose addresses hang together. */
-static void emit_stack(struct gen *g)
-{
-    struct irv esp = ir_reg(ESP);
-    u32 n = 1 + pick(g, 4);
-    for (u32 i = 0; i < n; i++) {
-        if (pick(g, 2)) {
-            ir_st(g->ir, esp, -4u, 4, value(g));
-            ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, -4u));
-        } else {
-            struct irv v = ir_ld(g->ir, IR_LD, esp, 4 * pick(g, 3), 4);
-            if (pick(g, 2))
-                ir_set_reg(g->ir, ESP, ir_lea(g->ir, esp, IR_NONE, 0, 4));
-            ir_set_reg(g->ir, pick(g, 8) ? EAX : ESP, v);
-        }
-    }
 }
 
 static void emit_exit(struct gen *g)
@@ -175,91 +139,20 @@ static void emit_end(struct gen *g)
     }
 }
 
-static void random_block(struct ir *ir, u64 seed)
-{
-    static const struct gen_shape shape = {
-        .reg_values = 5,
-        .temps = 48,
-        .consts = 10,
-        .carry_in = true,
-        .leaves = true,
-        .mode = random_mode,
-        .address = address,
-        .op = emit_random,
-        .end = emit_end,
-    };
-    gen_block(ir, &shape, seed);
-}
+static const struct gen_shape shape = {NATIVE_SHAPE, .mode = random_mode, .address = address,
+                                       .op = emit_random, .end = emit_end};
 
 static void random_blocks_run_alike(void **state)
 {
     (void)state;
-    run_random_blocks(random_block, 30000);
+    run_random_blocks(&shape);
 }
 
 /* -- blocks together -- */
 
-struct world {
-    struct cpu *cpu;
-    void *be;
-    struct ir ir;
-    struct block blocks[3];
-};
-
 static int setup(void **state)
 {
-    struct world *w = calloc(1, sizeof(*w));
-    const char *why = NULL;
-    w->cpu = world_cpu();
-    w->be = native->init(NULL, 2 << 20, &why);
-    prepare(w->cpu, 1);
-    world_fault_mask = 0;
-    *state = w;
-    return w->be ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    native->free(w->be);
-    for (unsigned i = 0; i < ARRAY_LEN(w->blocks); i++)
-        free(w->blocks[i].exits);
-    world_cpu_free(w->cpu);
-    free(w);
-    return 0;
-}
-
-/* Block n at offset off: ECX--, then to `taken` while it is not 0, else to `next`. */
-static struct block *make_loop(struct world *w, unsigned n, u32 off, s32 taken, s32 next,
-                               bool far_by_cache)
-{
-    struct block *b = &w->blocks[n];
-    ir_begin(&w->ir, MODE_CS_FLAT);
-    ir_insn_begin(&w->ir, off, 1);
-    struct irv t = ir_lea(&w->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
-    ir_set_reg(&w->ir, ECX, t);
-    ir_insn_begin(&w->ir, off + 1, 2);
-    ir_xif(&w->ir, IRC_NE, t, ir_const(0), taken);
-    if (far_by_cache && (u32)next >= PAGE_SIZE)
-        ir_xind(&w->ir, ir_pcrel(&w->ir, next));
-    else
-        ir_xjmp(&w->ir, next);
-    assert_null(ir_verify(&w->ir));
-    init_block(b, &w->ir);
-    b->pa = 0x123000 + off;
-    assert_true(native->compile(w->be, w->cpu, &w->ir, b));
-    return b;
-}
-
-static struct block *loop_block(struct world *w, unsigned n, u32 off, s32 taken, s32 next)
-{
-    return make_loop(w, n, off, taken, next, true);
-}
-
-static enum run_result run(struct world *w, struct block *b, struct block_exit **exit)
-{
-    w->cpu->eip = 0x5000 + ((u32)b->pa & PAGE_MASK);
-    return native->run(w->be, w->cpu, b, exit);
+    return world_setup(state, MODE_CS_FLAT, 0x5000);
 }
 
 static void chained_exits_stay_inside(void **state)
@@ -312,25 +205,21 @@ static void the_jump_cache_leads_on(void **state)
     struct world *w = *state;
     struct block_exit *exit;
     struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010), *b = loop_block(w, 1, 0x20, 0x20, 0x40);
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT); /* not in the cache */
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT); /* not in the cache */
     assert_null(exit);
     assert_int_equal(w->cpu->eip, 0xc010);
     world_jump_entry(w->cpu, 0xc010, b);
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &b->exits[0]);
     assert_int_equal(w->cpu->eip_page, 0xc000);
     assert_int_equal(w->cpu->eip, 0xc020);
     w->cpu->jump_tag = 10 << JUMP_TAG_SHIFT; /* another mode */
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_null(exit);
     assert_int_equal(w->cpu->eip, 0xc010);
     w->cpu->jump_tag = 9 << JUMP_TAG_SHIFT;
     w->cpu->tlb.e[false][ACCESS_EXEC][0xc].addend += PAGE_SIZE; /* another mapping */
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_null(exit);
     assert_int_equal(w->cpu->eip, 0xc010);
 }
@@ -345,25 +234,21 @@ static void far_exits_look_at_the_mapping(void **state)
     struct tlb_entry *page = &w->cpu->tlb.e[PRIV_SUPER][ACCESS_EXEC][0xc];
     struct phys *phys = phys_new(2 << 20);
     w->cpu->mmu.phys = phys;
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &a->exits[1]);
     assert_int_equal(w->cpu->eip, 0xc010);
     a = make_loop(w, 2, 0x10, 0x20, 0x7010, false); /* by a back end that knows phys */
     native->chain(w->be, &a->exits[1], b);
     page->addend = (u64)(uintptr_t)phys_host(phys, 0x123000, false) - 0xc000 + TLB_VALID;
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &b->exits[0]);
     assert_int_equal(w->cpu->eip_page, 0xc000);
     page->addend += PAGE_SIZE;
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &a->exits[1]);
     assert_int_equal(w->cpu->eip, 0xc010);
     page->addend = 0;
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &a->exits[1]);
     w->cpu->mmu.phys = NULL;
     phys_free(phys);
@@ -377,8 +262,7 @@ static void a_discarded_block_sends_back(void **state)
     struct block *b = loop_block(w, 1, 0x20, 0x20, 0x40);
     world_jump_entry(w->cpu, 0xc010, b);
     native->discard(w->be, b);
-    w->cpu->gpr[ECX] = 1;
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_null(exit);
     assert_int_equal(w->cpu->gpr[ECX], 0);
     assert_int_equal(w->cpu->budget, 998);
@@ -390,7 +274,7 @@ static void code_memory_fills_and_empties(void **state)
     struct block *b = &w->blocks[0];
     u64 empty = native->code_used(w->be);
     u32 made = 0;
-    random_block(&w->ir, 12345);
+    gen_block(&w->ir, &shape, 12345);
     for (;;) {
         init_block(b, &w->ir);
         if (!native->compile(w->be, w->cpu, &w->ir, b))
@@ -418,10 +302,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_discarded_block_sends_back, setup, teardown),
         cmocka_unit_test_setup_teardown(code_memory_fills_and_empties, setup, teardown),
     };
-    native = backend_find("jit");
-    if (!native) {
-        puts("SKIP: no back end for this host");
-        return 77;
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_NATIVE_TESTS(tests);
 }

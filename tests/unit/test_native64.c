@@ -1,96 +1,26 @@
 /* 64-bit code on the host's own back end, against the interpreter, as test_native.c does for the
  * rest: random blocks of wide and narrow operations, with addresses all over linear memory. Then
  * ways out of a block, where bits 63:32 of the addresses decide. */
-#include "tests/unit/ir_gen64.h"
-#include "tests/unit/native_run.h"
+#include "tests/unit/native_world.h"
 
 /* -- random blocks -- */
 
-static void random_block(struct ir *ir, u64 seed)
-{
-    static const struct gen_shape shape = {
-        .reg_values = 5,
-        .temps = 48,
-        .consts = 10,
-        .carry_in = true,
-        .leaves = true,
-        .mode = mode64,
-        .op = emit_random64,
-        .end = emit_end64,
-    };
-    gen_block(ir, &shape, seed);
-}
+static const struct gen_shape shape = {NATIVE_SHAPE, .mode = mode64, .op = emit_random64,
+                                       .end = emit_end64};
 
 static void random_blocks_run_alike(void **state)
 {
     (void)state;
-    run_random_blocks(random_block, 30000);
+    run_random_blocks(&shape);
 }
 
 /* -- leaving -- */
-
-struct world {
-    struct cpu *cpu;
-    void *be;
-    struct ir ir;
-    struct block blocks[3];
-};
 
 #define HIGH 0xffffffff80005000
 
 static int setup(void **state)
 {
-    struct world *w = calloc(1, sizeof(*w));
-    const char *why = NULL;
-    w->cpu = world_cpu();
-    w->be = native->init(NULL, 2 << 20, &why);
-    prepare(w->cpu, 1);
-    prepare64(w->cpu, 1);
-    w->cpu->mode = LONG_MODE;
-    world_fault_mask = 0;
-    *state = w;
-    return w->be ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    native->free(w->be);
-    for (unsigned i = 0; i < ARRAY_LEN(w->blocks); i++)
-        free(w->blocks[i].exits);
-    world_cpu_free(w->cpu);
-    free(w);
-    return 0;
-}
-
-/* Block n at offset off: RCX--, then to `taken` while it is not 0, else to `next`. */
-static struct block *make_loop(struct world *w, unsigned n, u32 off, s32 taken, s32 next,
-                               bool by_cache)
-{
-    struct block *b = &w->blocks[n];
-    ir_begin(&w->ir, LONG_MODE);
-    w->ir.wide = true;
-    ir_insn_begin(&w->ir, off, 1);
-    struct irv t = ir_lea(&w->ir, ir_reg(ECX), IR_NONE, 0, ~0u);
-    ir_set_reg(&w->ir, ECX, t);
-    ir_insn_begin(&w->ir, off + 1, 2);
-    ir_xif(&w->ir, IRC_NE, t, ir_const(0), taken);
-    if (by_cache)
-        ir_xind(&w->ir, ir_pcrel(&w->ir, next));
-    else
-        ir_xjmp(&w->ir, next);
-    assert_null(ir_verify(&w->ir));
-    init_block(b, &w->ir);
-    b->pa = 0x123000 + off;
-    assert_true(native->compile(w->be, w->cpu, &w->ir, b));
-    return b;
-}
-
-static enum run_result run(struct world *w, struct block *b, struct block_exit **exit)
-{
-    w->cpu->eip = HIGH + ((u32)b->pa & PAGE_MASK);
-    w->cpu->gpr[ECX] = 1;
-    return native->run(w->be, w->cpu, b, exit);
+    return world_setup(state, LONG_MODE, HIGH);
 }
 
 /* The page's entry for code. */
@@ -120,20 +50,20 @@ static void the_jump_cache_leads_on(void **state)
     struct world *w = *state;
     struct block_exit *exit;
     u64 to = HIGH + 0x7010;
-    struct block *a = make_loop(w, 0, 0x10, 0x20, 0x7010, true);
-    struct block *b = make_loop(w, 1, 0x20, 0x20, 0x40, true);
-    assert_int_equal(run(w, a, &exit), RUN_NEXT); /* not in the cache */
+    struct block *a = loop_block(w, 0, 0x10, 0x20, 0x7010);
+    struct block *b = loop_block(w, 1, 0x20, 0x20, 0x40);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT); /* not in the cache */
     assert_null(exit);
     assert_true(w->cpu->eip == to);
     u64 addend = map_code(w, to, 0x5000000000)->addend;
     w->cpu->jump_cache[jump_cache_index((u32)to)] =
         (struct jump_cache_entry){(u32)to, b->serial, b->code, addend | w->cpu->jump_tag, b};
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_ptr_equal(exit, &b->exits[0]);
     assert_true(w->cpu->eip_page == (to & ~(u64)PAGE_MASK));
     assert_true(w->cpu->eip == HIGH + 0x7020);
     w->cpu->tlb.tag[PRIV_SUPER][ACCESS_EXEC][tlb_index(to)] ^= 1; /* a page elsewhere */
-    assert_int_equal(run(w, a, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
     assert_null(exit);
     assert_true(w->cpu->eip == to);
 }
@@ -149,14 +79,14 @@ static void far_exits_look_at_the_mapping(void **state)
     for (unsigned i = 0; i < ARRAY_LEN(places); i++) {
         u64 to = HIGH + (u64)(s64)places[i];
         struct block *a = make_loop(w, 0, 0x10, 0x20, places[i], false);
-        struct block *b = make_loop(w, 1, 0x10, 0x20, 0x40, true);
+        struct block *b = loop_block(w, 1, 0x10, 0x20, 0x40);
         native->chain(w->be, &a->exits[1], b);
         map_code(w, to, (u64)(uintptr_t)phys_host(phys, 0x123000, false));
-        assert_int_equal(run(w, a, &exit), RUN_NEXT);
+        assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
         assert_ptr_equal(exit, &b->exits[0]);
         assert_true(w->cpu->eip_page == (to & ~(u64)PAGE_MASK));
         w->cpu->tlb.tag[PRIV_SUPER][ACCESS_EXEC][tlb_index(to)] = 0;
-        assert_int_equal(run(w, a, &exit), RUN_NEXT);
+        assert_int_equal(run_last(w, a, &exit), RUN_NEXT);
         assert_ptr_equal(exit, &a->exits[1]);
         assert_true(w->cpu->eip == to);
         free(a->exits);
@@ -182,13 +112,13 @@ static void a_second_page_is_looked_at(void **state)
     b->host2 = ram[1];
     assert_true(native->compile(w->be, w->cpu, &w->ir, b));
     map_code(w, HIGH + 0x1000, (u64)(uintptr_t)ram[1]);
-    assert_int_equal(run(w, b, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, b, &exit), RUN_NEXT);
     assert_true(w->cpu->eip == HIGH + 0x1002);
     w->cpu->tlb.tag[PRIV_SUPER][ACCESS_EXEC][tlb_index(HIGH + 0x1000)] = 0x7fff;
-    assert_int_equal(run(w, b, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, b, &exit), RUN_NEXT);
     assert_true(w->cpu->eip == HIGH + 0xffe);
     map_code(w, HIGH + 0x1000, (u64)(uintptr_t)ram[2]);
-    assert_int_equal(run(w, b, &exit), RUN_NEXT);
+    assert_int_equal(run_last(w, b, &exit), RUN_NEXT);
     assert_true(w->cpu->eip == HIGH + 0xffe);
 }
 
@@ -201,10 +131,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(far_exits_look_at_the_mapping, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_page_is_looked_at, setup, teardown),
     };
-    native = backend_find("jit");
-    if (!native) {
-        puts("SKIP: no back end for this host");
-        return 77;
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_NATIVE_TESTS(tests);
 }

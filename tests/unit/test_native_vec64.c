@@ -4,32 +4,13 @@
 #include "tests/unit/native_run.h"
 #include "tests/unit/vec_gen.h"
 
-/* An address, most of the time in the test's RAM. */
-static struct irv address(struct gen *g)
-{
-    u64 base = ram_bases[pick(g, ARRAY_LEN(ram_bases))];
-    u32 kind = pick(g, 16);
-    g->ir->wide = true;
-    if (kind == 0)
-        return value(g);
-    if (kind < 4) /* a constant, if it can be one */
-        return ir_const64(g->ir, base + (pick(g, RAM_PAGES * PAGE_SIZE) & ~pick(g, 16)));
-    struct irv a = ir_op2(g->ir, IR_AND, value(g), ir_const(RAM_PAGES * PAGE_SIZE - 1));
-    a = ir_op2(g->ir, IR_OR, a, ir_const64(g->ir, base));
-    if (pick(g, 2))
-        return a;
-    unsigned reg = pick(g, GPR_COUNT);
-    ir_set_reg(g->ir, reg, a);
-    return ir_reg(reg);
-}
-
 /* Some x87 among other things; the state comes home for what accesses MMX registers. */
 static void emit_x87_code(struct gen *g)
 {
     static void (*const other[])(struct gen *) = {emit_flags, emit_insn_begin, emit_use};
     for (u32 n = 2 + pick(g, 10); n-- > 0;) {
         if (pick(g, 3))
-            emit_x87(g, address(g));
+            emit_x87(g, address64(g));
         else if (pick(g, 3))
             other[pick(g, ARRAY_LEN(other))](g);
         else
@@ -44,8 +25,8 @@ static void emit_move(struct gen *g)
     size_t reg = xmm_offset(pick_xmm(g));
     switch (pick(g, 3)) {
     case 0: ir_vec(g->ir, VEC_OP_movdqa, reg, xmm_offset(pick_xmm(g)), 0); break;
-    case 1: ir_ldv(g->ir, reg, address(g), 16); break;
-    default: ir_stv(g->ir, address(g), reg, 16); break;
+    case 1: ir_ldv(g->ir, reg, address64(g), 16); break;
+    default: ir_stv(g->ir, address64(g), reg, 16); break;
     }
 }
 
@@ -53,8 +34,8 @@ static void emit_random(struct gen *g)
 {
     g->ir->wide = pick(g, 2);
     switch (pick(g, 16)) {
-    case 0: emit_load(g, address(g)); break;
-    case 1: emit_store(g, address(g)); break;
+    case 0: emit_load(g, address64(g)); break;
+    case 1: emit_store(g, address64(g)); break;
     case 2: emit_use(g); break;
     case 3: emit_call(g); break;
     case 4: emit_field(g); break;
@@ -78,26 +59,13 @@ static void emit_end(struct gen *g)
     ir_xjmp(g->ir, g->off + 3);
 }
 
-static void random_block(struct ir *ir, u64 seed)
-{
-    static const struct gen_shape shape = {
-        .reg_values = 5,
-        .temps = 48,
-        .consts = 10,
-        .carry_in = true,
-        .leaves = true,
-        .mode = random_mode,
-        .address = address,
-        .op = emit_random,
-        .end = emit_end,
-    };
-    gen_block(ir, &shape, seed);
-}
+static const struct gen_shape shape = {NATIVE_SHAPE, .mode = random_mode, .address = address64,
+                                       .op = emit_random, .end = emit_end};
 
 static void random_blocks_run_alike(void **state)
 {
     (void)state;
-    run_random_blocks(random_block, 30000);
+    run_random_blocks(&shape);
 }
 
 int main(void)
@@ -105,10 +73,5 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_blocks_run_alike),
     };
-    native = backend_find("jit");
-    if (!native) {
-        puts("SKIP: no back end for this host");
-        return 77;
-    }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_NATIVE_TESTS(tests);
 }

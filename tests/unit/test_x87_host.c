@@ -17,6 +17,7 @@
 #include "cpu/x87_ops.h"
 #include "jit/backend.h"
 #include "jit/jit.h"
+#include "tests/unit/number_values.h"
 
 enum {
     RAM = 1 << 20,
@@ -135,25 +136,9 @@ static void make_tables(u8 *ram)
 
 static u64 number(u64 *s)
 {
-    static const u64 values[] = {
-        0,
-        0x8000000000000000,
-        0x3ff0000000000000,
-        0xbff8000000000001,
-        0x7ff0000000000000,
-        0x7ff8000000000001,
-        0x7ff0000000000001,
-        0x0000000000000001,
-        0x000fffffffffffff,
-        0x3f8000003fc00000,
-        0x00000001807fffff,
-        0x7fc000013f800001,
-        0x41dfffffffc00000,
-        0x47efffffffffffff,
-    };
     u64 v = (u64)rnd(s) << 32 | rnd(s);
     if (below(s, 2))
-        return values[v % ARRAY_LEN(values)];
+        return number_values[v % ARRAY_LEN(number_values)];
     return below(s, 2) ? (v & 0x800fffffffffffff) | 0x3ff0000000000000 : v;
 }
 
