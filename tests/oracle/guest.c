@@ -1,20 +1,13 @@
-/* Runs a trial on one of Orrery's back ends: a CPU in user mode under PAE paging with the host's
- * segments, LDT and pages, but without an IDT, so that the first fault becomes a triple fault whose
- * record tells vector, error code, CR2 and EIP and leaves the state as it was. */
+/* Runs a trial on one of Orrery's back ends, under PAE paging with the host's segments, LDT and
+ * pages. */
 #include "tests/oracle/oracle.h"
 
-#include "base/check.h"
-#include "cpu/cpuid.h"
 #include "cpu/seg.h"
-#include "cpu/state.h"
 #include "cpu/x87_ops.h"
-#include "jit/backend.h"
-#include "jit/jit.h"
+#include "tests/oracle/guest_cpu.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#define GUEST_RAM (16u << 20)
 /* Tables at these physical addresses, and the descriptors at that linear one: no trial draws it. */
 #define PDPT_AT 0x800000u
 #define PD_AT   0x801000u /* four of them */
@@ -23,38 +16,6 @@
 #define DESC_AT 0x807000u
 #define DESC_LA 0x9a3c7000u
 #define LDT_OFF 0x800u
-
-/* In place of a vector: the trial has not ended, as without a host nobody leaves such ones out. */
-enum { NO_FAULT = 0xff };
-
-struct guest {
-    struct phys *phys;
-    struct cpu *cpu;
-    struct jit *jit;
-    struct cpu_model model;
-    unsigned runs;
-};
-
-static u32 no_in(void *opaque, u16 port, unsigned size)
-{
-    (void)opaque;
-    (void)port;
-    return size == 4 ? ~0u : (1u << (8 * size)) - 1;
-}
-
-static void no_out(void *opaque, u16 port, unsigned size, u32 value)
-{
-    (void)opaque;
-    (void)port;
-    (void)size;
-    (void)value;
-}
-
-static int no_intack(void *opaque)
-{
-    (void)opaque;
-    return 0;
-}
 
 static void put64(struct guest *g, u32 pa, u64 v)
 {
@@ -101,16 +62,6 @@ static void make_descriptors(struct guest *g)
 
 static void set_tables(struct cpu *cpu)
 {
-    cpu->cr0 |= CR0_PE | CR0_NE | CR0_PG | CR0_WP | CR0_AM;
-    cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_PAE;
-    cpu->cr3 = PDPT_AT;
-    cpu->msr.efer = EFER_NXE;
-    cpu->mmu.cr0 = cpu->cr0;
-    cpu->mmu.cr3 = cpu->cr3;
-    cpu->mmu.cr4 = cpu->cr4;
-    cpu->mmu.nxe = true;
-    CHECK(mmu_load_pdptes(&cpu->mmu), "page directory pointers");
-    mmu_flush(&cpu->mmu);
     cpu->gdtr.base = DESC_LA;
     cpu->gdtr.limit = 127;
     cpu->ldtr = (struct segment){.sel = 0x50,
@@ -118,46 +69,22 @@ static void set_tables(struct cpu *cpu)
                                  .base = DESC_LA + LDT_OFF,
                                  .limit = 8 * test_segs_len - 1};
     cpu->tr = (struct segment){.sel = 0x40, .attr = SA_P | SYS_TSS32_BUSY}; /* no I/O map */
-    cpu->idtr.base = 0;
-    cpu->idtr.limit = 0;
-    cpu->cpl = 3;
     for (unsigned i = 0; i < SEG_COUNT; i++)
         cpu->seg[i].sel = UINT16_MAX; /* none of a trial's: load_segment() loads what changes */
 }
 
 struct guest *guest_new(const char *accel, struct decoder *d)
 {
-    const struct cpu_pins pins = {.in = no_in, .out = no_out, .intack = no_intack};
-    const struct jit_config config = {.backend = backend_find(accel), .cache_bytes = 8u << 20};
-    const char *why = "";
-    if (!config.backend)
+    struct guest *g = guest_make(accel, d);
+    if (!g)
         return NULL;
-    struct guest *g = calloc(1, sizeof(*g));
-    CHECK(g, "out of memory");
-    g->phys = phys_new(GUEST_RAM);
-    g->cpu = cpu_new(g->phys, &pins);
-    g->model = *cpu_model_default(); /* every form there is; the generator asks what the host has */
-    g->model.isa = ISA_GENERATIONS - 1;
-    g->model.features = ~0ull;
-    cpu_set_model(g->cpu, &g->model);
-    g->cpu->decoder = d;
-    g->jit = jit_new(g->cpu, &config, &why);
-    CHECK(g->jit, "%s", why);
-    cpu_reset(g->cpu);
     memset(phys_ram(g->phys) + CODE_PAGE, 0xf4, PAGE_SIZE);
     memcpy(guest_data(g), background(), DATA_SIZE);
     make_pages(g);
     make_descriptors(g);
+    guest_enter(g, PDPT_AT, EFER_NXE);
     set_tables(g->cpu);
     return g;
-}
-
-void guest_free(struct guest *g)
-{
-    jit_free(g->jit);
-    cpu_free(g->cpu);
-    phys_free(g->phys);
-    free(g);
 }
 
 u8 *guest_data(struct guest *g)
@@ -239,23 +166,13 @@ static void save(struct guest *g, const struct trial *t, const struct fault_reco
 
 void guest_run(struct guest *g, const struct trial *t, struct trial_state *out)
 {
-    struct cpu *cpu = g->cpu;
     unsigned len = trial_len(t), off = trial_code_at(t) - CODE_PAGE;
-    u8 hlt[MAX_CODE];
     if (off + len > PAGE_SIZE)
         len = PAGE_SIZE - off;
-    if (++g->runs % 8 == 0) /* time passes, so that code lines cool down and are translated */
-        cpu->icount_end += 1u << 24;
-    if (g->runs % 256 == 0) /* the blocks of all HLTs that trials have ended at */
-        jit_flush(g->jit);
     trial_fill(t, guest_data(g));
-    phys_dma_write(g->phys, CODE_PAGE + off, t->code, len);
+    guest_put(g, CODE_PAGE + off, t->code, len);
     load(g, t);
-    u32 before = cpu->history_next;
-    jit_run(g->jit, cpu_icount(cpu) + 1000000);
-    const struct fault_record endless = {.eip = cpu->eip, .vector = NO_FAULT};
-    save(g, t, cpu->events & EV_TRIPLE ? &cpu->history[before % ARRAY_LEN(cpu->history)] : &endless,
-         out);
-    memset(hlt, 0xf4, len);
-    phys_dma_write(g->phys, CODE_PAGE + off, hlt, len);
+    const struct fault_record first = guest_go(g);
+    save(g, t, &first, out);
+    guest_clear(g, CODE_PAGE + off, len);
 }

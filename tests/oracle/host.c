@@ -14,18 +14,15 @@
 #if defined(__x86_64__) && defined(__linux__)
 
 #include <asm/ldt.h>
-#include <cpuid.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 #include "cpu/flags.h"
+#include "tests/oracle/ways.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED
@@ -34,12 +31,6 @@
 #define SANITIZED
 #endif
 #endif
-
-/* The stub's copy. */
-#define STUB 0x5e3a1000
-/* The page that state passes through. Its upper half is STACK16_HIGH: IRETQ to a 16-bit stack
- * leaves the upper half of RSP. */
-#define IO 0x6b7df000
 
 /* What the stub needs, behind it, where no trial can write. The offsets are in the assembly below.
  */
@@ -73,18 +64,6 @@ static struct {
     bool stopped; /* the trial, by the timer */
 } host;
 
-static u64 host_rsp __attribute__((used));    /* while a trial runs: the stack pointer */
-static u32 host_active __attribute__((used)); /* a trial runs */
-
-void host_enter(void);
-void host_back(void);
-void host_stub(void);
-void host_stub_end(void);
-void host_on_signal(void);
-
-#define STR_(x)       #x
-#define STR(x)        STR_(x)
-#define AT(off)       STR(IO) "+" off
 #define CONST_AT(off) STR(CONST) "+" off
 
 /* clang-format off */
@@ -97,9 +76,7 @@ void host_on_signal(void);
     "  mov %fs, %eax\n  mov %eax, " AT("0x80") "\n  mov %gs, %eax\n  mov %eax, " AT("0x84") "\n"
 
 __asm__(".text\n"
-        "host_enter:\n"
-        "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-        "  mov %rsp, host_rsp(%rip)\n"
+        HOST_ENTER
         "  movl $1, host_active(%rip)\n" /* from here on the timer finds the way back */
         "  fxrstor " AT("0x100") "\n"
         "  mov " AT("0x70") ", %eax\n  mov %eax, %es\n"
@@ -135,20 +112,9 @@ __asm__(".text\n"
         SAVE_SEGMENTS
         "1:\n"
         OWN_SEGMENTS
-        "  sub $8, %rsp\n"
-        "  call host_signal\n"
-        "  add $8, %rsp\n"
-        "  test %eax, %eax\n"
-        "  jnz host_back\n"
-        "  ret\n"
-        "host_back:\n"
-        "  mov host_rsp(%rip), %rsp\n"
-        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
-        "  ret\n");
+        HOST_TELL
+        HOST_BACK);
 /* clang-format on */
-
-/* Takes the result from the signal's frame; 0: it was not a trial that faulted. */
-__attribute__((used)) int host_signal(int sig, siginfo_t *info, void *context);
 
 __attribute__((no_sanitize("address"))) int host_signal(int sig, siginfo_t *info, void *context)
 {
@@ -186,10 +152,9 @@ static bool map_arena(void)
         static const int prot[] = {[PAGE_CODE] = PROT_READ | PROT_EXEC,
                                    [PAGE_RW] = PROT_READ | PROT_WRITE,
                                    [PAGE_RO] = PROT_READ};
-        void *want = host.arena + i * PAGE_SIZE;
         if (arena_map[i] != PAGE_NONE &&
-            mmap(want, PAGE_SIZE, prot[arena_map[i]],
-                 MAP_SHARED | MAP_FIXED_NOREPLACE | MAP_POPULATE, fd, (off_t)i * PAGE_SIZE) != want)
+            !host_map(ARENA_BASE + i * PAGE_SIZE, PAGE_SIZE, prot[arena_map[i]],
+                      MAP_SHARED | MAP_POPULATE, fd, i * PAGE_SIZE))
             return false;
     }
     u8 *all = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -202,24 +167,15 @@ static bool map_arena(void)
     return true;
 }
 
-static bool map_page(u32 at, int prot)
-{
-    void *want = (void *)(uintptr_t)at;
-    return mmap(want, PAGE_SIZE, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) ==
-           want;
-}
-
 static bool map_annex(void)
 {
-    size_t len = (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub);
-    if (!map_page(STUB, PROT_READ | PROT_WRITE) || !map_page(IO, PROT_READ | PROT_WRITE))
+    if (!host_map_ways())
         return false;
     struct host_const *k = (struct host_const *)CONST;
-    memcpy((void *)(uintptr_t)STUB, (const void *)(uintptr_t)host_stub, len);
     __asm__ volatile("rdfsbase %0" : "=r"(k->fs_base));
     k->back = (u64)(uintptr_t)host_back;
     k->mxcsr = 0x1f80;
-    return !mprotect((void *)(uintptr_t)STUB, PAGE_SIZE, PROT_READ | PROT_EXEC);
+    return host_seal();
 }
 
 static bool make_ldt(void)
@@ -270,7 +226,7 @@ bool host_start(char *why, size_t size)
     snprintf(why, size, "the sanitizer has memory where trials expect none");
     return false;
 #endif
-    if (!(getauxval(AT_HWCAP2) & 2)) {
+    if (!host_sets_bases()) {
         snprintf(why, size, "the host does not let processes set the FS base");
         return false;
     }
@@ -283,13 +239,8 @@ bool host_start(char *why, size_t size)
         printf("oracle: no modify_ldt() here: flat segments and 32-bit code only\n");
     if (!host_facts()->intel)
         printf("oracle: not a processor by Intel: nothing at the edges\n");
-    stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
-    sigaltstack(&ss, NULL);
-    struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))host_on_signal;
-    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS, SIGPROF};
-    for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
-        sigaction(signals[i], &sa, NULL);
+    host_catch_faults(host.signal_stack, sizeof(host.signal_stack));
+    host_catch(SIGPROF);
     /* A trial may jump to itself. The timer ends one now and then that does not. */
     const struct itimerval second = {{1, 0}, {1, 0}};
     setitimer(ITIMER_PROF, &second, NULL);
@@ -318,12 +269,11 @@ static u64 features(void)
 
 void host_look(struct host_facts *facts)
 {
-    unsigned a, b = 0, c, d;
     *facts = (struct host_facts){.features = features()};
     if (!host.arena) /* it runs no trials */
         return;
     facts->cpu = this_cpu();
-    facts->intel = __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
+    facts->intel = host_is_intel();
     facts->ldt = facts->intel && make_ldt();
 }
 

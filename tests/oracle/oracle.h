@@ -208,7 +208,7 @@ void recording_put(struct recording *r, const struct trial *t, const struct tria
 void recording_put_none(struct recording *r);
 bool recording_close(struct recording *r);
 
-/* -- guest.c -- */
+/* -- guest.c, guest_cpu.c -- */
 struct guest;
 struct guest *guest_new(const char *accel, struct decoder *d); /* NULL: no such back end here */
 void guest_run(struct guest *g, const struct trial *t, struct trial_state *out);

@@ -10,15 +10,10 @@
 
 #if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
 
-#include <cpuid.h>
-#include <signal.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
-#define STUB 0x5e3a1000 /* the stub's copy, with its constants behind it */
-#define IO   0x6b7df000
+#include "tests/oracle/ways.h"
 
 /* At IO. The offsets are in the assembly below. */
 struct host_io {
@@ -39,19 +34,6 @@ static struct {
     u64 cr2;
 } host;
 
-static u64 host_rsp __attribute__((used));    /* while a trial runs: the stack pointer */
-static u32 host_active __attribute__((used)); /* a trial runs */
-
-void host_enter(void);
-void host_back(void);
-void host_stub(void);
-void host_stub_end(void);
-void host_on_signal(void);
-
-#define STR_(x) #x
-#define STR(x)  STR_(x)
-#define AT(off) STR(IO) "+" off
-
 /* clang-format off */
 #define OWN_BASES                                                                                  \
     "  mov " AT("0xa0") ", %rax\n  wrfsbase %rax\n"                                                \
@@ -64,9 +46,7 @@ void host_on_signal(void);
 #define SAVE(reg, off) "  mov %" reg ", " AT(off) "\n"
 
 __asm__(".text\n"
-        "host_enter:\n"
-        "  push %rbx\n  push %rbp\n  push %r12\n  push %r13\n  push %r14\n  push %r15\n"
-        "  mov %rsp, host_rsp(%rip)\n"
+        HOST_ENTER
         "  fxrstor64 " AT("0x100") "\n"
         "  movl $1, host_active(%rip)\n"
         "  mov " AT("0x90") ", %rax\n  wrfsbase %rax\n"
@@ -88,20 +68,9 @@ __asm__(".text\n"
         "host_on_signal:\n"
         "  push $0x202\n  popfq\n" /* AC is still the trial's */
         OWN_BASES
-        "  sub $8, %rsp\n"
-        "  call host_signal\n"
-        "  add $8, %rsp\n"
-        "  test %eax, %eax\n"
-        "  jnz host_back\n"
-        "  ret\n"
-        "host_back:\n"
-        "  mov host_rsp(%rip), %rsp\n"
-        "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbp\n  pop %rbx\n"
-        "  ret\n");
+        HOST_TELL
+        HOST_BACK);
 /* clang-format on */
-
-/* Takes the result from the signal's frame; 0: it was not a trial that faulted. */
-__attribute__((used)) int host_signal(int sig, siginfo_t *info, void *context);
 
 int host_signal(int sig, siginfo_t *info, void *context)
 {
@@ -127,13 +96,6 @@ int host_signal(int sig, siginfo_t *info, void *context)
     return 1;
 }
 
-static bool map_at(u64 at, size_t len, int prot, int flags, int fd, u64 off)
-{
-    void *want = (void *)(uintptr_t)at;
-
-    return mmap(want, len, prot, flags | MAP_FIXED_NOREPLACE, fd, (off_t)off) == want;
-}
-
 static bool map_arena(void)
 {
     static const int prot[ARENA_PAGES] = {PROT_READ | PROT_EXEC, 0, PROT_READ | PROT_WRITE,
@@ -145,8 +107,8 @@ static bool map_arena(void)
     for (unsigned i = 0; i < ARENA_PAGES; i++) {
         u64 off = i * PAGE_SIZE;
         if (prot[i] &&
-            (!map_at(ARENA_LOW + off, PAGE_SIZE, prot[i], MAP_SHARED | MAP_POPULATE, fd, off) ||
-             !map_at(ARENA_HIGH + off, PAGE_SIZE, prot[i], MAP_SHARED | MAP_POPULATE, fd, off)))
+            (!host_map(ARENA_LOW + off, PAGE_SIZE, prot[i], MAP_SHARED | MAP_POPULATE, fd, off) ||
+             !host_map(ARENA_HIGH + off, PAGE_SIZE, prot[i], MAP_SHARED | MAP_POPULATE, fd, off)))
             return false;
     }
     host.arena = mmap(NULL, ARENA_PAGES * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -160,46 +122,28 @@ static bool map_arena(void)
 
 static bool map_annex(void)
 {
-    const int flags = MAP_PRIVATE | MAP_ANONYMOUS, rw = PROT_READ | PROT_WRITE;
-    size_t len = (size_t)((uintptr_t)host_stub_end - (uintptr_t)host_stub);
-
-    if (!map_at(STUB, PAGE_SIZE, rw, flags, -1, 0) || !map_at(IO, PAGE_SIZE, rw, flags, -1, 0))
+    if (!host_map_ways())
         return false;
-    memcpy((void *)(uintptr_t)STUB, (const void *)(uintptr_t)host_stub, len);
     __asm__ volatile("rdfsbase %0" : "=r"(io->own_fs));
     __asm__ volatile("rdgsbase %0" : "=r"(io->own_gs));
     io->back = (u64)(uintptr_t)host_back;
     io->own_mxcsr = 0x1f80;
     __asm__ volatile("fxsave64 (%0)" : : "r"(io->fx) : "memory");
-    return !mprotect((void *)(uintptr_t)STUB, PAGE_SIZE, PROT_READ | PROT_EXEC);
-}
-
-static bool is_intel(void)
-{
-    unsigned a, b = 0, c, d;
-
-    return __get_cpuid(0, &a, &b, &c, &d) && b == 0x756e6547; /* "Genu" */
+    return host_seal();
 }
 
 bool host_start(const char **why)
 {
-    static const int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
-    stack_t ss = {.ss_sp = host.signal_stack, .ss_size = sizeof(host.signal_stack)};
-    struct sigaction sa = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
-
     *why = "not a processor by Intel";
-    if (!is_intel())
+    if (!host_is_intel())
         return false;
     *why = "the host does not let processes set the FS base";
-    if (!(getauxval(AT_HWCAP2) & 2))
+    if (!host_sets_bases())
         return false;
     *why = "the arena's addresses are taken";
     if (!map_arena() || !map_annex())
         return false;
-    sigaltstack(&ss, NULL);
-    sa.sa_sigaction = (void (*)(int, siginfo_t *, void *))host_on_signal;
-    for (unsigned i = 0; i < ARRAY_LEN(signals); i++)
-        sigaction(signals[i], &sa, NULL);
+    host_catch_faults(host.signal_stack, sizeof(host.signal_stack));
     return true;
 }
 

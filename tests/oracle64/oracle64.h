@@ -12,6 +12,7 @@
 #include "base/types.h"
 #include "cpu/decode.h"
 #include "cpu/insn.h"
+#include "tests/oracle/guest_cpu.h"
 
 #define ARENA_LOW  0x00600000u
 #define ARENA_HIGH 0x123456600000ull
@@ -21,7 +22,7 @@ enum { ARENA_PAGES = 6, CODE_PAGE = 0, DATA_PAGE = 2, RO_PAGE = 4, GAP_PAGE = 5 
 
 #define FLAGS_COMPARED (FLAGS_ARITH | FLAG_DF | FLAG_TF | FLAG_IOPL | FLAG_NT | FLAG_AC | FLAG_ID)
 
-enum { MAX_BYTES = 15, MAX_INSNS = 5, MAX_CODE = MAX_BYTES * MAX_INSNS, NO_FAULT = 0xff };
+enum { MAX_BYTES = 15, MAX_INSNS = 5, MAX_CODE = MAX_BYTES * MAX_INSNS };
 
 struct state {
     u64 gpr[GPR64_COUNT];
@@ -71,10 +72,8 @@ bool host_start(const char **why);
 bool host_run(const struct trial *t, struct state *out);
 const u8 *host_data(void);
 
-struct guest;
 struct guest *guest_new(const char *accel, struct decoder *d);
 void guest_run(struct guest *g, const struct trial *t, struct state *out);
 const u8 *guest_data(struct guest *g);
-void guest_free(struct guest *g);
 
 #endif
