@@ -35,9 +35,10 @@ struct outcome {
     int exit;
 };
 
-/* Where nothing is granted, the wide entry is another page's. Not inline: in the caller's loop gcc
- * 12 would compute one table's address from the other's, lose sight of what that points to, and
- * take the caller for a function without effects. */
+/* Where nothing is granted, the wide entry is another page's. Not inline, for a fault of gcc 12
+ * (ivopts), not of ours: in the caller's loop it would reckon the entries' address from that of the
+ * tags, which are half their size, as twice that less the CPU's, relative to a pointer of value 0.
+ * That points to nothing, its analysis of aliases then finds, so the caller has no effects. */
 static __attribute__((noinline)) void fill_page(struct cpu *cpu, laddr la, u32 user, u32 acc,
                                                 u64 addend)
 {
