@@ -2,6 +2,7 @@
  * scripts parse: names, order, widths and spaces are part of the interface. As in
  * qemu-system-x86_64, general and segment registers have 64 bits while 64-bit code runs, tables and
  * control registers in all of IA-32e mode. */
+#include "base/bytes.h"
 #include "machine/machine.h"
 
 #include <inttypes.h>
@@ -120,90 +121,35 @@ void orrery_print_registers(const struct orrery *o, FILE *out)
 
 /* ---- by name ---- */
 
-/* The names that are a place in struct cpu. */
-static const struct {
-    const char *name;
-    u16 offset;
-    u8 size;
-} places[] = {
-#define GPR(n, i)                                                                                  \
-    {                                                                                              \
-        n, offsetof(struct cpu, gpr) + (i)*8, 4                                                    \
+/* The debuggers' register of that name; of two, the one of 64 bits. */
+static int find_widest(const char *name)
+{
+    static const char *const suffixes[] = {".64", "64", ""};
+    char full[40];
+    int reg = -1;
+
+    for (unsigned i = 0; i < ARRAY_LEN(suffixes) && reg < 0; i++) {
+        snprintf(full, sizeof(full), "%s%s", name, suffixes[i]);
+        reg = orrery_find_register(full);
     }
-#define GPR64(n, i)                                                                                \
-    {                                                                                              \
-        n, offsetof(struct cpu, gpr) + (i)*8, 8                                                    \
-    }
-#define PLACE(n, f, s)                                                                             \
-    {                                                                                              \
-        n, offsetof(struct cpu, f), s                                                              \
-    }
-#define SEGMENT(n, i)        PLACE(n, seg[i].sel, 2), PLACE(n ".limit", seg[i].limit, 4)
-#define LEGACY_SEGMENT(n, i) SEGMENT(n, i), PLACE(n ".base", seg[i].base, 4)
-#define BASE_SEGMENT(n, i)   SEGMENT(n, i), PLACE(n ".base", seg[i].base, 8) /* base_high follows */
-    GPR("eax", 0),
-    GPR("ecx", 1),
-    GPR("edx", 2),
-    GPR("ebx", 3),
-    GPR("esp", 4),
-    GPR("ebp", 5),
-    GPR("esi", 6),
-    GPR("edi", 7),
-    GPR64("sp", 4),
-    GPR64("fp", 5),
-    GPR64("rax", 0),
-    GPR64("rcx", 1),
-    GPR64("rdx", 2),
-    GPR64("rbx", 3),
-    GPR64("rsp", 4),
-    GPR64("rbp", 5),
-    GPR64("rsi", 6),
-    GPR64("rdi", 7),
-    GPR64("r8", 8),
-    GPR64("r9", 9),
-    GPR64("r10", 10),
-    GPR64("r11", 11),
-    GPR64("r12", 12),
-    GPR64("r13", 13),
-    GPR64("r14", 14),
-    GPR64("r15", 15),
-    LEGACY_SEGMENT("es", SEG_ES),
-    LEGACY_SEGMENT("cs", SEG_CS),
-    LEGACY_SEGMENT("ss", SEG_SS),
-    LEGACY_SEGMENT("ds", SEG_DS),
-    BASE_SEGMENT("fs", SEG_FS),
-    BASE_SEGMENT("gs", SEG_GS),
-    PLACE("cr0", cr0, 4),
-    PLACE("cr2", cr2, 8),
-    PLACE("cr3", cr3, 8),
-    PLACE("cr4", cr4, 4),
-    PLACE("cr8", cr8, 4),
-    PLACE("efer", msr.efer, 8),
-    PLACE("gdtr", gdtr.base, 8),
-    PLACE("idtr", idtr.base, 8),
-    PLACE("ldtr", ldtr.sel, 2),
-    PLACE("tr", tr.sel, 2),
-};
+    return reg;
+}
 
 bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *value)
 {
-    const struct cpu *cpu = o->cpu;
+    static const struct {
+        const char *name, *ours;
+    } others[] = {{"eip", "rip"}, {"sp", "rsp"}, {"fp", "rbp"}, {"rflags", "eflags"}};
+    u8 bytes[ORRERY_REGISTER_MAX];
+    int reg;
 
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        if (!strcmp(places[i].name, name)) {
-            u64 v = 0;
-            memcpy(&v, (const u8 *)cpu + places[i].offset, places[i].size);
-            *value = v;
-            return true;
-        }
-    }
-    if (!strcmp(name, "eip") || !strcmp(name, "rip"))
-        *value = cpu_eip(cpu);
-    else if (!strcmp(name, "pc"))
-        *value = cpu_code_linear(cpu, cpu_eip(cpu));
-    else if (!strcmp(name, "eflags") || !strcmp(name, "rflags"))
-        *value = cpu_eflags(cpu);
-    else
+    for (unsigned i = 0; i < ARRAY_LEN(others); i++)
+        if (!strcmp(others[i].name, name))
+            name = others[i].ours;
+    reg = find_widest(name);
+    if (reg < 0 || orrery_register_bytes(reg) > sizeof(*value))
         return false;
+    orrery_read_register(o, reg, bytes);
+    *value = load_le(bytes, orrery_register_bytes(reg));
     return true;
 }

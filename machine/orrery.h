@@ -461,7 +461,8 @@ bool orrery_has_sse(const struct orrery *o);
 /* -- looking inside, in the words of QEMU's monitor, whose output scripts read -- */
 
 void orrery_print_registers(const struct orrery *o, FILE *out);
-/* A register's value by the name that it has in expressions (eip, es.base, cr0, ...). */
+/* A register's value by the name that it has in expressions: those above of up to 8 bytes, at their
+ * full width (pc, fs.base, cr3, ...), and sp, fp and rflags. */
 bool orrery_reg_by_name(const struct orrery *o, const char *name, uint64_t *value);
 
 /* A linear address as the CPU has it: outside IA-32e mode they wrap at 4 GiB. The functions below

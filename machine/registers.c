@@ -298,13 +298,9 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
 /* ---- the list ---- */
 
 #define AT(f) offsetof(struct cpu, f)
-#define GPR(n, i)                                                                                  \
+#define GPR(n, bytes, i)                                                                           \
     {                                                                                              \
-        n, 4, i, AT(gpr) + (i)*8, NULL, set_gpr                                                    \
-    }
-#define GPR64(n, i)                                                                                \
-    {                                                                                              \
-        n, 8, i, AT(gpr) + (i)*8, NULL, set_gpr                                                    \
+        n, bytes, i, AT(gpr) + (i)*8, NULL, set_gpr                                                \
     }
 #define SEL(n, i)                                                                                  \
     {                                                                                              \
@@ -322,13 +318,9 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
     {                                                                                              \
         n, 4, i, AT(cr##i), NULL, set_cr                                                           \
     }
-#define DR(n, i)                                                                                   \
+#define DR(n, bytes, i)                                                                            \
     {                                                                                              \
-        n, 4, i, AT(dr[i]), NULL, set_dr                                                           \
-    }
-#define DR64(n, i)                                                                                 \
-    {                                                                                              \
-        n, 8, i, AT(dr[i]), NULL, set_dr                                                           \
+        n, bytes, i, AT(dr[i]), NULL, set_dr                                                       \
     }
 #define BASE64(n, s, i, set)                                                                       \
     {                                                                                              \
@@ -353,14 +345,14 @@ static bool set_mxcsr(struct cpu *cpu, const struct row *r, const u8 *in)
 
 /* Journals refer to rows by number: new ones go to the end. */
 static const struct row rows[] = {
-    GPR("eax", EAX),
-    GPR("ecx", ECX),
-    GPR("edx", EDX),
-    GPR("ebx", EBX),
-    GPR("esp", ESP),
-    GPR("ebp", EBP),
-    GPR("esi", ESI),
-    GPR("edi", EDI),
+    GPR("eax", 4, EAX),
+    GPR("ecx", 4, ECX),
+    GPR("edx", 4, EDX),
+    GPR("ebx", 4, EBX),
+    GPR("esp", 4, ESP),
+    GPR("ebp", 4, EBP),
+    GPR("esi", 4, ESI),
+    GPR("edi", 4, EDI),
     {"eip", 4, 0, 0, get_eip, set_eip},
     {"pc", 4, 1, 0, get_eip, set_eip},
     {"eflags", 4, 0, 0, get_eflags, set_eflags},
@@ -389,12 +381,12 @@ static const struct row rows[] = {
     {"efer", 8, 0, AT(msr.efer), NULL, NULL},
     {"cpl", 4, 0, 0, get_cpl, NULL},
     {"cs.bits", 4, 0, 0, get_code_bits, NULL},
-    DR("dr0", 0),
-    DR("dr1", 1),
-    DR("dr2", 2),
-    DR("dr3", 3),
-    DR("dr6", 6),
-    DR("dr7", 7),
+    DR("dr0", 4, 0),
+    DR("dr1", 4, 1),
+    DR("dr2", 4, 2),
+    DR("dr3", 4, 3),
+    DR("dr6", 4, 6),
+    DR("dr7", 4, 7),
     {"gdtr", 4, 0, AT(gdtr.base), NULL, set_plain},
     {"idtr", 4, 0, AT(idtr.base), NULL, set_plain},
     {"gdtr.limit", 4, 0, AT(gdtr.limit), get_u16, set_u16},
@@ -428,22 +420,22 @@ static const struct row rows[] = {
     XMM("xmm6", 6),
     XMM("xmm7", 7),
     {"mxcsr", 4, 0, AT(mxcsr), NULL, set_mxcsr},
-    GPR64("rax", EAX),
-    GPR64("rcx", ECX),
-    GPR64("rdx", EDX),
-    GPR64("rbx", EBX),
-    GPR64("rsp", ESP),
-    GPR64("rbp", EBP),
-    GPR64("rsi", ESI),
-    GPR64("rdi", EDI),
-    GPR64("r8", 8),
-    GPR64("r9", 9),
-    GPR64("r10", 10),
-    GPR64("r11", 11),
-    GPR64("r12", 12),
-    GPR64("r13", 13),
-    GPR64("r14", 14),
-    GPR64("r15", 15),
+    GPR("rax", 8, EAX),
+    GPR("rcx", 8, ECX),
+    GPR("rdx", 8, EDX),
+    GPR("rbx", 8, EBX),
+    GPR("rsp", 8, ESP),
+    GPR("rbp", 8, EBP),
+    GPR("rsi", 8, ESI),
+    GPR("rdi", 8, EDI),
+    GPR("r8", 8, 8),
+    GPR("r9", 8, 9),
+    GPR("r10", 8, 10),
+    GPR("r11", 8, 11),
+    GPR("r12", 8, 12),
+    GPR("r13", 8, 13),
+    GPR("r14", 8, 14),
+    GPR("r15", 8, 15),
     {"rip", 8, 0, 0, get_eip, set_eip},
     {"pc64", 8, 1, 0, get_eip, set_eip},
     BASE64("fs.base64", seg[SEG_FS], SEG_FS, set_base64),
@@ -454,12 +446,12 @@ static const struct row rows[] = {
     {"cr2.64", 8, 0, AT(cr2), NULL, set_plain},
     {"cr3.64", 8, 3, AT(cr3), NULL, set_cr},
     {"cr8", 4, 8, 0, get_cr8, set_cr},
-    DR64("dr0.64", 0),
-    DR64("dr1.64", 1),
-    DR64("dr2.64", 2),
-    DR64("dr3.64", 3),
-    DR64("dr6.64", 6),
-    DR64("dr7.64", 7),
+    DR("dr0.64", 8, 0),
+    DR("dr1.64", 8, 1),
+    DR("dr2.64", 8, 2),
+    DR("dr3.64", 8, 3),
+    DR("dr6.64", 8, 6),
+    DR("dr7.64", 8, 7),
     {"gdtr.64", 8, 0, AT(gdtr.base), NULL, set_canonical},
     {"idtr.64", 8, 0, AT(idtr.base), NULL, set_canonical},
     XMM("xmm8", 8),

@@ -156,6 +156,13 @@ static void test_words(void **state)
     assert_int_equal(value, R15);
     assert_true(orrery_reg_by_name(o, "gs.base", &value));
     assert_int_equal(value, 0xffff800000003000ull);
+    assert_true(orrery_reg_by_name(o, "gdtr", &value));
+    assert_int_equal(value, 0xffffffff80005000ull);
+    assert_true(orrery_reg_by_name(o, "eip", &value));
+    assert_int_equal(value, 0x80001000);
+    assert_true(orrery_reg_by_name(o, "rflags", &value));
+    assert_int_equal(value, 2);
+    assert_false(orrery_reg_by_name(o, "xmm0", &value)); /* not one value */
     orrery_free(o);
 }
 
