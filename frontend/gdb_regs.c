@@ -5,6 +5,7 @@
  * offset itself is $ip. Where CS.base is 0 they are the same. */
 #include "frontend/gdb.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,128 +13,107 @@
 #include "base/check.h"
 #include "frontend/session.h"
 
+/* Which description has a register: GDB's of 32-bit mode, of 64-bit mode. */
+enum { NARROW = 1, WIDE = 2, BOTH = NARROW | WIDE };
+
+/* In GDB's order. */
 static const struct reg {
     const char *name, *ours; /* GDB's, the library's */
     const char *type;
+    unsigned in;
 } core[] = {
-    {"eax", "eax", "int32"},        {"ecx", "ecx", "int32"},    {"edx", "edx", "int32"},
-    {"ebx", "ebx", "int32"},        {"esp", "esp", "data_ptr"}, {"ebp", "ebp", "data_ptr"},
-    {"esi", "esi", "int32"},        {"edi", "edi", "int32"},    {"eip", "pc", "code_ptr"},
-    {"eflags", "eflags", "eflags"}, {"cs", "cs", "int32"},      {"ss", "ss", "int32"},
-    {"ds", "ds", "int32"},          {"es", "es", "int32"},      {"fs", "fs", "int32"},
-    {"gs", "gs", "int32"},          {"st0", "st0", "i387_ext"}, {"st1", "st1", "i387_ext"},
-    {"st2", "st2", "i387_ext"},     {"st3", "st3", "i387_ext"}, {"st4", "st4", "i387_ext"},
-    {"st5", "st5", "i387_ext"},     {"st6", "st6", "i387_ext"}, {"st7", "st7", "i387_ext"},
-    {"fctrl", "fctrl", "int"},      {"fstat", "fstat", "int"},  {"ftag", "ftag", "int"},
-    {"fiseg", "fiseg", "int"},      {"fioff", "fioff", "int"},  {"foseg", "foseg", "int"},
-    {"fooff", "fooff", "int"},      {"fop", "fop", "int"},
+    {"eax", "eax", "int32", NARROW},      {"ecx", "ecx", "int32", NARROW},
+    {"edx", "edx", "int32", NARROW},      {"ebx", "ebx", "int32", NARROW},
+    {"esp", "esp", "data_ptr", NARROW},   {"ebp", "ebp", "data_ptr", NARROW},
+    {"esi", "esi", "int32", NARROW},      {"edi", "edi", "int32", NARROW},
+    {"eip", "pc", "code_ptr", NARROW},    {"rax", "rax", "int64", WIDE},
+    {"rbx", "rbx", "int64", WIDE},        {"rcx", "rcx", "int64", WIDE},
+    {"rdx", "rdx", "int64", WIDE},        {"rsi", "rsi", "int64", WIDE},
+    {"rdi", "rdi", "int64", WIDE},        {"rbp", "rbp", "data_ptr", WIDE},
+    {"rsp", "rsp", "data_ptr", WIDE},     {"r8", "r8", "int64", WIDE},
+    {"r9", "r9", "int64", WIDE},          {"r10", "r10", "int64", WIDE},
+    {"r11", "r11", "int64", WIDE},        {"r12", "r12", "int64", WIDE},
+    {"r13", "r13", "int64", WIDE},        {"r14", "r14", "int64", WIDE},
+    {"r15", "r15", "int64", WIDE},        {"rip", "pc64", "code_ptr", WIDE},
+    {"eflags", "eflags", "eflags", BOTH}, {"cs", "cs", "int32", BOTH},
+    {"ss", "ss", "int32", BOTH},          {"ds", "ds", "int32", BOTH},
+    {"es", "es", "int32", BOTH},          {"fs", "fs", "int32", BOTH},
+    {"gs", "gs", "int32", BOTH},          {"st0", "st0", "i387_ext", BOTH},
+    {"st1", "st1", "i387_ext", BOTH},     {"st2", "st2", "i387_ext", BOTH},
+    {"st3", "st3", "i387_ext", BOTH},     {"st4", "st4", "i387_ext", BOTH},
+    {"st5", "st5", "i387_ext", BOTH},     {"st6", "st6", "i387_ext", BOTH},
+    {"st7", "st7", "i387_ext", BOTH},     {"fctrl", "fctrl", "int", BOTH},
+    {"fstat", "fstat", "int", BOTH},      {"ftag", "ftag", "int", BOTH},
+    {"fiseg", "fiseg", "int", BOTH},      {"fioff", "fioff", "int", BOTH},
+    {"foseg", "foseg", "int", BOTH},      {"fooff", "fooff", "int", BOTH},
+    {"fop", "fop", "int", BOTH},
 };
 static const struct reg sse[] = {
-    {"xmm0", "xmm0", "vec128"}, {"xmm1", "xmm1", "vec128"}, {"xmm2", "xmm2", "vec128"},
-    {"xmm3", "xmm3", "vec128"}, {"xmm4", "xmm4", "vec128"}, {"xmm5", "xmm5", "vec128"},
-    {"xmm6", "xmm6", "vec128"}, {"xmm7", "xmm7", "vec128"}, {"mxcsr", "mxcsr", "mxcsr"},
+    {"xmm0", "xmm0", "vec128", BOTH},   {"xmm1", "xmm1", "vec128", BOTH},
+    {"xmm2", "xmm2", "vec128", BOTH},   {"xmm3", "xmm3", "vec128", BOTH},
+    {"xmm4", "xmm4", "vec128", BOTH},   {"xmm5", "xmm5", "vec128", BOTH},
+    {"xmm6", "xmm6", "vec128", BOTH},   {"xmm7", "xmm7", "vec128", BOTH},
+    {"xmm8", "xmm8", "vec128", WIDE},   {"xmm9", "xmm9", "vec128", WIDE},
+    {"xmm10", "xmm10", "vec128", WIDE}, {"xmm11", "xmm11", "vec128", WIDE},
+    {"xmm12", "xmm12", "vec128", WIDE}, {"xmm13", "xmm13", "vec128", WIDE},
+    {"xmm14", "xmm14", "vec128", WIDE}, {"xmm15", "xmm15", "vec128", WIDE},
+    {"mxcsr", "mxcsr", "mxcsr", BOTH},
+};
+static const struct reg segments[] = {
+    {"fs_base", "fs.base64", "int64", WIDE},
+    {"gs_base", "gs.base64", "int64", WIDE},
 };
 static const struct reg machine[] = {
-    {"ip", "eip", "int32"},
-    {"cs_base", "cs.base", "int32"},
-    {"ss_base", "ss.base", "int32"},
-    {"ds_base", "ds.base", "int32"},
-    {"es_base", "es.base", "int32"},
-    {"fs_base", "fs.base", "int32"},
-    {"gs_base", "gs.base", "int32"},
-    {"cs_limit", "cs.limit", "int32"},
-    {"ss_limit", "ss.limit", "int32"},
-    {"ds_limit", "ds.limit", "int32"},
-    {"es_limit", "es.limit", "int32"},
-    {"fs_limit", "fs.limit", "int32"},
-    {"gs_limit", "gs.limit", "int32"},
-    {"cpl", "cpl", "int32"},
-    {"code_bits", "cs.bits", "int32"},
-    {"cr0", "cr0", "cr0"},
-    {"cr2", "cr2", "int32"},
-    {"cr3", "cr3", "int32"},
-    {"cr4", "cr4", "cr4"},
-    {"efer", "efer", "int64"},
-    {"dr0", "dr0", "int32"},
-    {"dr1", "dr1", "int32"},
-    {"dr2", "dr2", "int32"},
-    {"dr3", "dr3", "int32"},
-    {"dr6", "dr6", "int32"},
-    {"dr7", "dr7", "int32"},
-    {"gdtr", "gdtr", "int32"},
-    {"gdtr_limit", "gdtr.limit", "int32"},
-    {"idtr", "idtr", "int32"},
-    {"idtr_limit", "idtr.limit", "int32"},
-    {"ldtr", "ldtr", "int32"},
-    {"ldtr_base", "ldtr.base", "int32"},
-    {"tr", "tr", "int32"},
-    {"tr_base", "tr.base", "int32"},
-};
-
-/* The same of 64-bit mode, in GDB's order. */
-static const struct reg core64[] = {
-    {"rax", "rax", "int64"},    {"rbx", "rbx", "int64"},     {"rcx", "rcx", "int64"},
-    {"rdx", "rdx", "int64"},    {"rsi", "rsi", "int64"},     {"rdi", "rdi", "int64"},
-    {"rbp", "rbp", "data_ptr"}, {"rsp", "rsp", "data_ptr"},  {"r8", "r8", "int64"},
-    {"r9", "r9", "int64"},      {"r10", "r10", "int64"},     {"r11", "r11", "int64"},
-    {"r12", "r12", "int64"},    {"r13", "r13", "int64"},     {"r14", "r14", "int64"},
-    {"r15", "r15", "int64"},    {"rip", "pc64", "code_ptr"}, {"eflags", "eflags", "eflags"},
-    {"cs", "cs", "int32"},      {"ss", "ss", "int32"},       {"ds", "ds", "int32"},
-    {"es", "es", "int32"},      {"fs", "fs", "int32"},       {"gs", "gs", "int32"},
-    {"st0", "st0", "i387_ext"}, {"st1", "st1", "i387_ext"},  {"st2", "st2", "i387_ext"},
-    {"st3", "st3", "i387_ext"}, {"st4", "st4", "i387_ext"},  {"st5", "st5", "i387_ext"},
-    {"st6", "st6", "i387_ext"}, {"st7", "st7", "i387_ext"},  {"fctrl", "fctrl", "int"},
-    {"fstat", "fstat", "int"},  {"ftag", "ftag", "int"},     {"fiseg", "fiseg", "int"},
-    {"fioff", "fioff", "int"},  {"foseg", "foseg", "int"},   {"fooff", "fooff", "int"},
-    {"fop", "fop", "int"},
-};
-static const struct reg sse64[] = {
-    {"xmm0", "xmm0", "vec128"},   {"xmm1", "xmm1", "vec128"},   {"xmm2", "xmm2", "vec128"},
-    {"xmm3", "xmm3", "vec128"},   {"xmm4", "xmm4", "vec128"},   {"xmm5", "xmm5", "vec128"},
-    {"xmm6", "xmm6", "vec128"},   {"xmm7", "xmm7", "vec128"},   {"xmm8", "xmm8", "vec128"},
-    {"xmm9", "xmm9", "vec128"},   {"xmm10", "xmm10", "vec128"}, {"xmm11", "xmm11", "vec128"},
-    {"xmm12", "xmm12", "vec128"}, {"xmm13", "xmm13", "vec128"}, {"xmm14", "xmm14", "vec128"},
-    {"xmm15", "xmm15", "vec128"}, {"mxcsr", "mxcsr", "mxcsr"},
-};
-static const struct reg segments64[] = {
-    {"fs_base", "fs.base64", "int64"},
-    {"gs_base", "gs.base64", "int64"},
-};
-static const struct reg machine64[] = {
-    {"ip", "rip", "int64"},
-    {"k_gs_base", "kernel_gs.base", "int64"},
-    {"cs_base", "cs.base", "int32"},
-    {"ss_base", "ss.base", "int32"},
-    {"ds_base", "ds.base", "int32"},
-    {"es_base", "es.base", "int32"},
-    {"cs_limit", "cs.limit", "int32"},
-    {"ss_limit", "ss.limit", "int32"},
-    {"ds_limit", "ds.limit", "int32"},
-    {"es_limit", "es.limit", "int32"},
-    {"fs_limit", "fs.limit", "int32"},
-    {"gs_limit", "gs.limit", "int32"},
-    {"cpl", "cpl", "int32"},
-    {"code_bits", "cs.bits", "int32"},
-    {"cr0", "cr0", "cr0"},
-    {"cr2", "cr2.64", "int64"},
-    {"cr3", "cr3.64", "int64"},
-    {"cr4", "cr4", "cr4"},
-    {"cr8", "cr8", "int32"},
-    {"efer", "efer", "efer"},
-    {"dr0", "dr0.64", "int64"},
-    {"dr1", "dr1.64", "int64"},
-    {"dr2", "dr2.64", "int64"},
-    {"dr3", "dr3.64", "int64"},
-    {"dr6", "dr6.64", "int64"},
-    {"dr7", "dr7.64", "int64"},
-    {"gdtr", "gdtr.64", "int64"},
-    {"gdtr_limit", "gdtr.limit", "int32"},
-    {"idtr", "idtr.64", "int64"},
-    {"idtr_limit", "idtr.limit", "int32"},
-    {"ldtr", "ldtr", "int32"},
-    {"ldtr_base", "ldtr.base64", "int64"},
-    {"tr", "tr", "int32"},
-    {"tr_base", "tr.base64", "int64"},
+    {"ip", "eip", "int32", NARROW},
+    {"ip", "rip", "int64", WIDE},
+    {"k_gs_base", "kernel_gs.base", "int64", WIDE},
+    {"cs_base", "cs.base", "int32", BOTH},
+    {"ss_base", "ss.base", "int32", BOTH},
+    {"ds_base", "ds.base", "int32", BOTH},
+    {"es_base", "es.base", "int32", BOTH},
+    {"fs_base", "fs.base", "int32", NARROW},
+    {"gs_base", "gs.base", "int32", NARROW},
+    {"cs_limit", "cs.limit", "int32", BOTH},
+    {"ss_limit", "ss.limit", "int32", BOTH},
+    {"ds_limit", "ds.limit", "int32", BOTH},
+    {"es_limit", "es.limit", "int32", BOTH},
+    {"fs_limit", "fs.limit", "int32", BOTH},
+    {"gs_limit", "gs.limit", "int32", BOTH},
+    {"cpl", "cpl", "int32", BOTH},
+    {"code_bits", "cs.bits", "int32", BOTH},
+    {"cr0", "cr0", "cr0", BOTH},
+    {"cr2", "cr2", "int32", NARROW},
+    {"cr3", "cr3", "int32", NARROW},
+    {"cr2", "cr2.64", "int64", WIDE},
+    {"cr3", "cr3.64", "int64", WIDE},
+    {"cr4", "cr4", "cr4", BOTH},
+    {"efer", "efer", "int64", NARROW},
+    {"dr0", "dr0", "int32", NARROW},
+    {"dr1", "dr1", "int32", NARROW},
+    {"dr2", "dr2", "int32", NARROW},
+    {"dr3", "dr3", "int32", NARROW},
+    {"dr6", "dr6", "int32", NARROW},
+    {"dr7", "dr7", "int32", NARROW},
+    {"gdtr", "gdtr", "int32", NARROW},
+    {"cr8", "cr8", "int32", WIDE},
+    {"efer", "efer", "efer", WIDE},
+    {"dr0", "dr0.64", "int64", WIDE},
+    {"dr1", "dr1.64", "int64", WIDE},
+    {"dr2", "dr2.64", "int64", WIDE},
+    {"dr3", "dr3.64", "int64", WIDE},
+    {"dr6", "dr6.64", "int64", WIDE},
+    {"dr7", "dr7.64", "int64", WIDE},
+    {"gdtr", "gdtr.64", "int64", WIDE},
+    {"gdtr_limit", "gdtr.limit", "int32", BOTH},
+    {"idtr", "idtr", "int32", NARROW},
+    {"idtr", "idtr.64", "int64", WIDE},
+    {"idtr_limit", "idtr.limit", "int32", BOTH},
+    {"ldtr", "ldtr", "int32", BOTH},
+    {"ldtr_base", "ldtr.base", "int32", NARROW},
+    {"ldtr_base", "ldtr.base64", "int64", WIDE},
+    {"tr", "tr", "int32", BOTH},
+    {"tr_base", "tr.base", "int32", NARROW},
+    {"tr_base", "tr.base64", "int64", WIDE},
 };
 
 static const struct flag {
@@ -164,51 +144,54 @@ static const struct feature {
     const char *name;
     const struct reg *regs;
     unsigned n;
-    const char *flags[3]; /* types that it defines */
+    unsigned in; /* descriptions */
     const char *group;
-    bool sse, wide;
+    bool sse;
 } features[] = {
-    {"org.gnu.gdb.i386.core", core, COUNT(core), {"eflags"}, NULL, false, false},
-    {"org.gnu.gdb.i386.sse", sse, COUNT(sse), {"mxcsr"}, NULL, true, false},
-    {"org.orrery.i386.machine", machine, COUNT(machine), {"cr0", "cr4"}, "system", false, false},
-    {"org.gnu.gdb.i386.core", core64, COUNT(core64), {"eflags"}, NULL, false, true},
-    {"org.gnu.gdb.i386.sse", sse64, COUNT(sse64), {"mxcsr"}, NULL, true, true},
-    {"org.gnu.gdb.i386.segments", segments64, COUNT(segments64), {NULL}, NULL, false, true},
-    {"org.orrery.i386.machine",
-     machine64,
-     COUNT(machine64),
-     {"cr0", "cr4", "efer"},
-     "system",
-     false,
-     true},
+    {"org.gnu.gdb.i386.core", core, COUNT(core), BOTH, NULL, false},
+    {"org.gnu.gdb.i386.sse", sse, COUNT(sse), BOTH, NULL, true},
+    {"org.gnu.gdb.i386.segments", segments, COUNT(segments), WIDE, NULL, false},
+    {"org.orrery.i386.machine", machine, COUNT(machine), BOTH, "system", false},
 };
+
+static unsigned description(const struct gdb_target *t)
+{
+    return t->wide ? WIDE : NARROW;
+}
 
 static bool is_there(const struct gdb_target *t, const struct feature *f)
 {
-    return f->wide == t->wide && (!f->sse || orrery_has_sse(t->session->machine));
+    return (f->in & description(t)) && (!f->sse || orrery_has_sse(t->session->machine));
+}
+
+/* The register of this number, or NULL; *n: how many were passed over on the way. */
+static const struct reg *look_up(const struct gdb_target *t, unsigned number, unsigned *n)
+{
+    *n = 0;
+    for (unsigned i = 0; i < COUNT(features); i++) {
+        const struct feature *f = &features[i];
+        for (unsigned k = 0; k < f->n && is_there(t, f); k++)
+            if ((f->regs[k].in & description(t)) && (*n)++ == number)
+                return &f->regs[k];
+    }
+    return NULL;
 }
 
 unsigned gdb_registers(const struct gdb_target *t)
 {
-    unsigned n = 0;
+    unsigned n;
 
-    for (unsigned i = 0; i < COUNT(features); i++)
-        n += is_there(t, &features[i]) ? features[i].n : 0;
+    look_up(t, UINT_MAX, &n);
     return n;
 }
 
 /* The library's number, or -1. */
 static int find(const struct gdb_target *t, unsigned reg)
 {
-    for (unsigned i = 0; i < COUNT(features); i++) {
-        const struct feature *f = &features[i];
-        if (!is_there(t, f))
-            continue;
-        if (reg < f->n)
-            return orrery_find_register(f->regs[reg].ours);
-        reg -= f->n;
-    }
-    return -1;
+    unsigned n;
+    const struct reg *r = look_up(t, reg, &n);
+
+    return r ? orrery_find_register(r->ours) : -1;
 }
 
 bool gdb_put_register(const struct gdb_target *t, unsigned reg, struct gdb_reply *r)
@@ -270,16 +253,28 @@ static void put_flags(FILE *out, const char *type)
     fputs("</flags>", out);
 }
 
-static void put_feature(FILE *out, const struct feature *f)
+/* The types of flags that the feature's registers have. */
+static void put_types(FILE *out, const struct feature *f, unsigned in)
+{
+    static const char *const types[] = {"eflags", "mxcsr", "cr0", "cr4", "efer"};
+
+    for (unsigned i = 0; i < COUNT(types); i++)
+        for (unsigned k = 0; k < f->n; k++)
+            if ((f->regs[k].in & in) && !strcmp(f->regs[k].type, types[i]))
+                put_flags(out, types[i]);
+}
+
+static void put_feature(FILE *out, const struct feature *f, unsigned in)
 {
     fprintf(out, "<feature name=\"%s\">", f->name);
-    for (unsigned i = 0; i < COUNT(f->flags) && f->flags[i]; i++)
-        put_flags(out, f->flags[i]);
+    put_types(out, f, in);
     if (f->sse)
         fputs(vec128, out);
     for (unsigned i = 0; i < f->n; i++) {
         const struct reg *r = &f->regs[i];
         unsigned bytes = orrery_register_bytes(orrery_find_register(r->ours));
+        if (!(r->in & in))
+            continue;
         fprintf(out, "<reg name=\"%s\" bitsize=\"%u\" type=\"%s\"", r->name, 8 * bytes, r->type);
         if (f->group)
             fprintf(out, " group=\"%s\"", f->group);
@@ -307,7 +302,7 @@ char *gdb_description(struct gdb_target *t)
             arch);
     for (unsigned i = 0; i < COUNT(features); i++)
         if (is_there(t, &features[i]))
-            put_feature(out, &features[i]);
+            put_feature(out, &features[i], description(t));
     fputs("</target>", out);
     CHECK(!fclose(out), "out of memory");
     return text;
