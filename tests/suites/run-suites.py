@@ -6,9 +6,9 @@
 A SUITE is one of
     test386=ROM,REFERENCE   test386.asm: the ROM and test386-EE-reference.txt. The ROM is built with POST_PORT 0x190 and
                             OUT_PORT 0xE9, ROM128 for the larger one
-    kvm=DIR                 kvm-unit-tests for i386: the folder with its *.flat files
-    linux=PROGRAM           a static 32-bit Linux program that runs on this host and in a guest; what it prints must be the
-                            same (test-i386 of QEMU and v86)
+    kvm=DIR                 kvm-unit-tests for i386 or x86_64: the folder with its *.flat files
+    linux=PROGRAM           a static Linux program of 32 or 64 bits that runs on this host and in a guest; what it prints must
+                            be the same (test-i386 of QEMU and v86)
 --qemu runs kvm-unit-tests in QEMU's translator too. --cache is what tests/guest/make-linux has filled (linux=).
 docs/isa-suites.md says what came out. Exit status 0 if everything that should pass does."""
 import argparse
@@ -27,7 +27,10 @@ VMEXIT = ("cpuid", "vmcall", "mov_from_cr8", "mov_to_cr8", "inl_from_pmtimer", "
 # What tests something that is not there: a hypervisor's calls, virtual machine extensions, firmware that resumes.
 NOT_MEANT = {"hypercall": "calls a hypervisor", "vmexit vmcall": "calls a hypervisor",
              "s3": "needs firmware that resumes from sleep", "init": "resets the machine",
-             "msr": "expects registers of 64-bit processors"}
+             "msr": "expects registers that KVM has", "intel-iommu": "tests an IOMMU",
+             "vmware_backdoors": "calls a hypervisor"}
+AMD_CPU = ("syscall",)  # of 64 bits: SYSCALL in compatibility mode is AMD's, as the default model is
+CALLS_HOST = ("apic",)  # makes a hypervisor's calls unless it is told that it is on a real machine
 VERDICTS = {1: "pass", 77: "skip"}  # exit status: (v << 1) | 1
 
 
@@ -71,8 +74,12 @@ class Suites:
                     f"POST {last.upper()}, output {'equals' if same else 'differs from'} the reference")
 
     def kvm_one(self, command, file, name):
-        status, out = run([*command, "-kernel", file, *(["-append", name[1]] if len(name) > 1 else [])],
-                          self.options.timeout)
+        more = ["-append", name[1]] if len(name) > 1 else []
+        if name[0] in CALLS_HOST:
+            more += ["-initrd", self.path("environment")]
+            with open(self.path("environment"), "w", encoding="ascii") as f:
+                f.write("TEST_DEVICE=0\n")
+        status, out = run([*command, "-kernel", file, *more], self.options.timeout)
         lines = out.decode(errors="replace").splitlines()
         passed, failed = (sum(line.startswith(word) for line in lines) for word in ("PASS", "FAIL"))
         verdict = "too slow" if status is None else VERDICTS.get(status, "FAIL")
@@ -83,10 +90,11 @@ class Suites:
                   "isa-debug-exit,iobase=0xf4,iosize=0x4"]
         qemu = self.options.qemu and [self.options.qemu, "-nodefaults", "-display", "none", "-accel", "tcg", *common]
         stems = sorted(re.sub(r"\.flat$", "", f) for f in os.listdir(folder) if f.endswith(".flat"))
+        wide = elf_bits(os.path.join(folder, "dummy.elf")) == 64
         tests = [[s] for s in stems if s != "vmexit"] + [["vmexit", a] for a in VMEXIT if "vmexit" in stems]
         for name in tests:
             file, title = os.path.join(folder, name[0] + ".flat"), " ".join(name)
-            cpu = name[0] in MAX_CPU
+            cpu = name[0] not in AMD_CPU if wide else name[0] in MAX_CPU
             if title in NOT_MEANT:
                 verdict, counts = "-", NOT_MEANT[title]
             else:
@@ -96,7 +104,7 @@ class Suites:
                 more.append(", ".join(self.kvm_one(qemu + (["-cpu", "max"] if cpu else []), file, name)))
             self.report("kvm-unit-tests", title, verdict, *more)
 
-    def initrd(self, program):
+    def initrd(self, program, tiny):
         """The small Linux's initramfs, and over it another that runs the program with COM2 as standard output."""
         with open(program, "rb") as f:
             prog = f.read()
@@ -104,8 +112,8 @@ class Suites:
                 b"/prog >/dev/ttyS1\n/bin/busybox poweroff -f\n")
         archive = b"".join(newc(n, mode, data) for n, mode, data in
                            (("init", 0o100755, init), ("prog", 0o100755, prog), ("TRAILER!!!", 0, b"")))
-        with open(os.path.join(self.options.cache, "tiny.cpio.gz"), "rb") as tiny, open(self.path("initrd"), "wb") as f:
-            f.write(tiny.read() + gzip.compress(archive, 1))
+        with open(os.path.join(self.options.cache, tiny), "rb") as base, open(self.path("initrd"), "wb") as f:
+            f.write(base.read() + gzip.compress(archive, 1))
         return self.path("initrd")
 
     def linux(self, program):
@@ -113,15 +121,23 @@ class Suites:
         if shutil.which("setarch"):  # data can be executed, as in a guest without NX
             native = ["setarch", "-X", *native]
         expected = run(native, 300)[1]
+        bits = "64" if elf_bits(program) == 64 else ""
         run(self.orrery("-m", "256", "-no-reboot", "-serial", "null", "-serial", "file:" + self.path("out"), "-kernel",
-                        os.path.join(self.options.cache, "vmlinuz"), "-initrd", self.initrd(program), "-append",
-                        "console=ttyS0 quiet", *self.max_cpu), self.options.timeout * 5)
+                        os.path.join(self.options.cache, "vmlinuz" + bits), "-initrd",
+                        self.initrd(program, f"tiny{bits}.cpio.gz"), "-append",
+                        "console=ttyS0 quiet", *(["-cpu", "max,-nx"] if bits else self.max_cpu)), self.options.timeout * 5)
         with open(self.path("out"), "rb") as f:
             out = f.read()
         wrong = sum(a != b for a, b in zip(out.splitlines(), expected.splitlines()))
         wrong += abs(len(out.splitlines()) - len(expected.splitlines()))
         self.report("linux", os.path.basename(program), "FAIL" if wrong else "pass",
                     f"{wrong} of {len(expected.splitlines())} lines differ from the host's")
+
+
+def elf_bits(file):
+    """32 or 64: the class of an ELF file."""
+    with open(file, "rb") as f:
+        return 32 * f.read(5)[4]
 
 
 def newc(name, mode, data):
