@@ -20,7 +20,7 @@ static bool read_descriptor(struct orrery *o, laddr at, struct long_desc *d)
 {
     struct desc high = {0, 0};
 
-    d->ia32e = cpu_is_ia32e(o->cpu);
+    *d = (struct long_desc){.ia32e = cpu_is_ia32e(o->cpu)};
     if (!read_entry(o, at, &d->d))
         return false;
     if (descriptor_is_long(*d) && !read_entry(o, at + 8, &high))

@@ -82,7 +82,7 @@ static void save_tlb(struct orrery *o, struct pack *out)
     for (unsigned i = 0; i < MMU_LARGE_COUNT; i++)
         pack_bits(out, m->large[i], ARRAY_LEN(m->large[i]));
     pack_count(out, n);
-    for (u32 i = 0; i < n; i++) {
+    for (u32 i = 0; list && i < n; i++) {
         pack_count(out, list[i].key << 1 | list[i].global);
         pack_count(out, list[i].pa >> PAGE_BITS);
     }
