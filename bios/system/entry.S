@@ -375,7 +375,9 @@ resume: write_config 0x58, 0x11111000 /* the same as at the end of POST: see loc
 /* The timer. Whoever has hooked INT 1Ch may switch stacks and never come back, so it is called on
  * the stack that was interrupted, as the AT does it (Technical Reference, BIOS listing, TIME). The AT
  * keeps AX, DX and DS for it; later BIOSes all registers, and handlers count on it. */
-timer:  push ds
+timer:  push cs                         /* so the frame is of whole dwords, as of services: a
+                                           stack may go on at its segment's end, but no dword may cross it */
+        push ds
         push es
         push fs
         push gs
@@ -394,6 +396,7 @@ timer:  push ds
         pop fs
         pop es
         pop ds
+        add sp, 2
         iret
 
 /* void boot_enter(u32 entry: eax, u8 drive: edx): never comes back, but by INT 18h, to which a far

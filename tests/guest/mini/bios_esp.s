@@ -12,6 +12,15 @@
 
 main:   cli
         mov esp, 0x7c00
+        line "wrap"                     # a stack that goes on at its segment's end
+        mov ax, 0x2000
+        mov ss, ax
+        mov sp, 0x10
+        int 0x08
+        xor ax, ax
+        mov ss, ax
+        mov sp, 0x7c00
+        result
         mov eax, [8 * 4]
         mov [old_timer], eax
         mov word ptr [8 * 4], offset timer
