@@ -47,8 +47,8 @@ static inline struct irv address64(struct gen *g)
     if (kind == 0)
         return value64(g);
     if (kind == 4) { /* relative to EIP, of which several may share a look-up */
-        s32 off = (s32)(pick(g, 300) + (pick(g, 3) ? 0 : PAGE_SIZE - 100));
-        return ir_pcrel(g->ir, pick(g, 8) ? off : off + (s32)pick(g, 1u << 20) * 4096);
+        u32 off = pick(g, 300) + (pick(g, 3) ? 0 : PAGE_SIZE - 100);
+        return ir_pcrel(g->ir, (s32)(pick(g, 8) ? off : off + pick(g, 1u << 20) * PAGE_SIZE));
     }
     if (kind == 1) /* another page's entry, or none */
         base ^= 1ull << (32 + pick(g, 32));
