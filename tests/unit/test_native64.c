@@ -26,8 +26,9 @@ static int setup(void **state)
 /* The page's entry for code. */
 static struct tlb_entry *map_code(struct world *w, u64 eip, u64 host)
 {
+    volatile u64 page = eip & ~(u64)PAGE_MASK; /* known, it would make a relocation out of range */
     u32 i = tlb_index(eip);
-    w->cpu->tlb.e64[PRIV_SUPER][ACCESS_EXEC][i].addend = host - (eip & ~(u64)PAGE_MASK) + TLB_VALID;
+    w->cpu->tlb.e64[PRIV_SUPER][ACCESS_EXEC][i].addend = host - page + TLB_VALID;
     w->cpu->tlb.tag[PRIV_SUPER][ACCESS_EXEC][i] = (u32)(eip >> 32);
     return &w->cpu->tlb.e64[PRIV_SUPER][ACCESS_EXEC][i];
 }
