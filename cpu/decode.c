@@ -61,6 +61,7 @@ static const struct supplement {
     {MAP_0F, 0x10, 0x13, 0, 0, "UMOV of the 80386 and 80486"},
     {MAP_0F, 0x24, 0x24, 0, 0, "test registers of the 80386 and 80486"},
     {MAP_0F, 0x26, 0x26, 0, 0, "test registers of the 80386 and 80486"},
+    {MAP_1B, 0x63, 0x63, 0, 0, "MOVSXD without REX.W: unknown to 5"},
     {MAP_1B, 0x90, 0x90, 0, 0, "PAUSE with 67: unknown to 5"},
     {MAP_1B, 0xd8, 0xdf, 0, 0, "x87: sem_x87 decides; 4 and 5 know different aliases"},
     {MAP_0F, 0x0d, 0x0d, 0, 0, "prefetch: unknown to 4, without some hints in 5"},
