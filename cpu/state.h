@@ -1,6 +1,6 @@
 /* The architectural state of one CPU, and what translated code keeps beside it. Translated code
  * addresses it from one pinned host register: hot fields first, the TLB last. Allocated by
- * cpu_new() as demand-zero memory (the TLB alone spans 48 MiB of address space). */
+ * cpu_new() as demand-zero memory (the TLB alone spans 180 MiB of address space). */
 #ifndef CPU_STATE_H
 #define CPU_STATE_H
 
@@ -250,7 +250,6 @@ enum {
     EFER_LME = 1 << 8,
     EFER_LMA = 1 << 10,
     EFER_NXE = 1 << 11,
-    EFER_FFXSR = 1 << 14,
 };
 
 /* Why run() came back, set by helpers for the loop in jit/exec.c: bits in cpu.events. */

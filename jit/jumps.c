@@ -82,6 +82,6 @@ struct block *jump_cache_find(struct cpu *cpu)
     if (e->eip != (u32)cpu->eip || e->where != where(cpu) || !(e->where & TLB_VALID) ||
         e->block->serial != e->serial || !e->block->valid || e->block->pa2 != ~(paddr)0)
         return NULL;
-    cpu->eip_page = (cpu->eip - ((cpu_code_linear(cpu, cpu->eip)) & PAGE_MASK)) & cpu->eip_mask;
+    cpu->eip_page = (cpu->eip - (cpu_code_linear(cpu, cpu->eip) & PAGE_MASK)) & cpu->eip_mask;
     return e->block;
 }
